@@ -1,0 +1,18 @@
+# knetsim_layer(NAME DEPENDS <target>... SOURCES <file>... [TESTS <file>...] [TEST_LABELS <label>...])
+#
+# One layer of src/: library target knetsim_<name>, alias knetsim::<name>, with an include root of its own, so that
+# including a layer that isn't named under DEPENDS doesn't compile. TESTS become the program unit-<name>.
+function(knetsim_layer name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;SOURCES;TESTS;TEST_LABELS")
+  add_library(knetsim_${name} STATIC ${arg_SOURCES})
+  add_library(knetsim::${name} ALIAS knetsim_${name})
+  set_target_properties(knetsim_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(knetsim_${name} PUBLIC
+    $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
+  target_compile_features(knetsim_${name} PUBLIC cxx_std_20)
+  target_link_libraries(knetsim_${name} PUBLIC ${arg_DEPENDS} PRIVATE $<BUILD_INTERFACE:knetsim_settings>)
+  set_property(GLOBAL APPEND PROPERTY KNETSIM_LAYERS ${name})
+  if(arg_TESTS)
+    knetsim_suite(unit-${name} SOURCES ${arg_TESTS} DEPENDS knetsim_${name} LABELS unit ${arg_TEST_LABELS})
+  endif()
+endfunction()

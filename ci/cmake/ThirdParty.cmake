@@ -1,0 +1,24 @@
+# The libraries that we build on, each behind one imported or interface target.
+# Every one is a Debian 12 package; ci/setup installs them.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(fmt 9 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(GTest 1.12 REQUIRED)
+find_package(benchmark REQUIRED)
+pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>=3.7)
+pkg_check_modules(LIBNFTNL REQUIRED IMPORTED_TARGET libnftnl>=1.2 libmnl)
+
+# Asio, Beast and Process are compiled once, here, and not in every file that uses them.
+add_library(knetsim_boost STATIC "${CMAKE_CURRENT_LIST_DIR}/boost.cpp")
+target_compile_definitions(knetsim_boost PUBLIC
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
+  BOOST_BEAST_SEPARATE_COMPILATION BOOST_PROCESS_V2_SEPARATE_COMPILATION)
+target_link_libraries(knetsim_boost PUBLIC Boost::headers Threads::Threads)
+target_link_libraries(knetsim_boost PRIVATE $<BUILD_INTERFACE:knetsim_settings>)
+# Boost's own headers don't compile under our warnings.
+target_compile_options(knetsim_boost PRIVATE -w)

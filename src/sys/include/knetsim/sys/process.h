@@ -1,0 +1,97 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "knetsim/sys/fd.h"
+#include "knetsim/sys/netns.h"
+
+namespace knetsim {
+
+/// How a process ended, as wait(2) tells it.
+class ExitStatus {
+ public:
+  explicit ExitStatus(int wait_status) noexcept : status_(wait_status) {}
+  /// Exit code, or nullopt if a signal ended it.
+  std::optional<int> code() const noexcept;
+  /// The signal that ended it, or nullopt.
+  std::optional<int> signal() const noexcept;
+  bool success() const noexcept { return code() == 0; }
+  /// "exit code 1", "killed by SIGKILL"
+  std::string describe() const;
+
+ private:
+  int status_;
+};
+
+/// A program to run: an argument vector, never a shell string.
+struct Command {
+  std::vector<std::string> argv;         ///< argv[0] is looked up on PATH unless it holds a slash
+  const NetNs* netns = nullptr;          ///< where it runs; null: the caller's
+  std::filesystem::path directory = {};  ///< cwd and HOME; empty: the caller's
+  std::map<std::string, std::string> environment = {};  ///< added to the caller's
+};
+
+/// The program's path, found on PATH, then in /usr/sbin and /sbin; nullopt if it isn't there.
+std::optional<std::filesystem::path> find_program(const std::string& name);
+/// The same; throws an InputError that names the Debian package if it isn't there.
+std::filesystem::path require_program(const std::string& name);
+
+/// A running program in a session of its own (setsid), stdin /dev/null, killed with its owner. Daemons and
+/// background commands. Move-only.
+class Process {
+ public:
+  /// stdout and stderr go to `log`, which is created (its parent must be there) or appended to.
+  static Process spawn(const Command& command, const std::filesystem::path& log);
+
+  Process(Process&&) noexcept;
+  Process& operator=(Process&&) noexcept;
+  ~Process();  ///< SIGKILL to its process group if it still runs, then reaps
+
+  pid_t pid() const noexcept;
+  bool running();
+  /// The status once it has ended, nullopt while it runs.
+  std::optional<ExitStatus> status();
+  /// To the process alone; ended already is no error.
+  void signal(int number);
+  /// Waits for the end; throws StillMissing when the budget ends.
+  ExitStatus wait(std::chrono::milliseconds budget);
+  /// SIGTERM, then SIGKILL when the grace is over.
+  ExitStatus terminate(std::chrono::milliseconds grace = std::chrono::seconds(5));
+  /// For poll(2): readable when the process has ended (pidfd_open(2)).
+  FdView pidfd() const noexcept;
+
+  const std::string& name() const noexcept;  ///< argv[0] without its directory
+  const std::filesystem::path& log() const noexcept;
+  /// The last lines of its log, each indented by four spaces.
+  std::string log_tail(std::size_t lines = 15) const;
+
+ private:
+  struct State;
+  explicit Process(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// What a finished command printed and how it ended.
+struct ExecResult {
+  ExitStatus status;
+  std::string out;
+  std::string err;
+  bool timed_out = false;
+  bool ok() const noexcept { return status.success() && !timed_out; }
+};
+
+inline constexpr std::chrono::milliseconds kExecTimeout{30'000};
+
+/// Runs a command to its end in a session of its own, with `input` as its stdin. When the timeout ends, the whole
+/// process group is killed and timed_out is set. A program that can't be started throws.
+ExecResult exec(const Command& command, std::chrono::milliseconds timeout = kExecTimeout, const std::string& input = {});
+
+}  // namespace knetsim
