@@ -1,0 +1,83 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "knetsim/etcd/error.h"
+#include "knetsim/etcd/types.h"
+#include "knetsim/etcd/watcher.h"
+
+namespace knetsim::etcd {
+
+template <typename T>
+using awaitable = boost::asio::awaitable<T>;
+
+struct ClientOptions {
+  std::vector<std::string> endpoints;  ///< "http://10.0.0.1:2379"; the port may be left out (2379). No https.
+  std::chrono::milliseconds connect_timeout{1'000};  ///< for each endpoint
+  std::chrono::milliseconds request_timeout{5'000};  ///< for each request that was sent
+};
+
+/// "http://a:2379,http://b:2379" -> its parts; throws InputError naming the one that can't be used.
+std::vector<std::string> parse_endpoints(const std::string& text);
+
+/// Speaks etcd's v3 JSON gateway (etcd's Documentation/dev-guide/api_grpc_gateway.md) over plain http, and the two
+/// calls of the v2 store that older flanneld need. Coroutines on one executor, which must not run in several threads;
+/// calls may overlap, and the client must outlive them. Sockets are opened in the network namespace of the thread that
+/// runs the executor.
+///
+/// An endpoint that can't be reached is passed over for the next one. A read is repeated there also when its answer
+/// was lost; a change isn't (Unavailable::maybe_applied). Errors: InputError, Error, Unavailable, Compacted.
+class Client {
+ public:
+  Client(boost::asio::any_io_executor executor, ClientOptions options);
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();
+
+  awaitable<std::optional<KeyValue>> get(std::string key);
+  /// All keys that start with `prefix` (empty: all), as of one revision.
+  awaitable<Listing> list(std::string prefix);
+  /// The store's revision after the change, as with every change below.
+  awaitable<Revision> put(std::string key, std::string value, LeaseId lease = 0);
+  /// Absent is no error.
+  awaitable<Revision> remove(std::string key);
+  awaitable<Revision> remove_prefix(std::string prefix);
+  awaitable<TxnResult> txn(Txn txn);
+
+  awaitable<Lease> grant(std::chrono::seconds ttl);
+  /// The renewed time to live; 0 if there is no such lease any more.
+  awaitable<std::chrono::seconds> keep_alive(LeaseId id);
+  /// nullopt if there is no such lease any more.
+  awaitable<std::optional<LeaseState>> time_to_live(LeaseId id);
+  /// Its keys go with it. Absent is no error.
+  awaitable<void> revoke(LeaseId id);
+
+  /// Forgets what was before `revision`, on all members, physically too. Compacted if that was done before.
+  awaitable<void> compact(Revision revision);
+  /// Of the member that answers.
+  awaitable<Status> status();
+  awaitable<std::vector<MemberInfo>> members();
+  /// GET /health of the endpoint in use: nullopt if it is healthy, else what it says.
+  awaitable<std::optional<std::string>> health();
+
+  /// All changes below `prefix` with a revision >= `from` (0: from now on). On a connection of its own.
+  Watcher watch(std::string prefix, Revision from = 0);
+
+  /// The v2 store, in which keys are paths ("/coreos.com/network/config").
+  awaitable<void> put_v2(std::string key, std::string value);
+  awaitable<std::optional<std::string>> get_v2(std::string key);
+
+  const ClientOptions& options() const noexcept;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace knetsim::etcd
