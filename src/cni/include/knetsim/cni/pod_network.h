@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+#include "knetsim/cni/plugins.h"
+#include "knetsim/cni/runtime.h"
+#include "knetsim/sys/netns.h"
+
+namespace knetsim::cni {
+
+struct PodNetworkOptions {
+  std::string node;                   ///< begins every error
+  std::filesystem::path directory;    ///< the worker's own, /tmp/knetsim/<node>: allocations and cache lie in its cni/
+  std::filesystem::path subnet_file;  ///< the worker's subnet.env, read at each attach()
+  Plugins plugins = {};
+  std::string name = "cbr0";  ///< of the network; part of the path of the allocations
+  std::string bridge = "cni0";
+  std::string cni_version = "1.0.0";
+  bool hairpin = true;                        ///< a pod reaches itself through a VIP
+  std::chrono::milliseconds timeout{30'000};  ///< for one plugin's one answer
+};
+
+/// The network of the pods of one worker, as kubelet and flannel's CNI config make it: bridge with the gateway address,
+/// a veth pair for each pod, an address from the worker's lease, a default route and one to the pods of all workers.
+/// No masquerading between pods: they see each other's addresses. Real plugins or built-in, with the same outcome and
+/// the same files, so that workers, and even the pods of one worker, may differ in flavour. Move-only; different
+/// containers may be attached from several threads at once.
+class PodNetwork {
+ public:
+  PodNetwork(const NetNs& worker, PodNetworkOptions options);
+
+  /// ADD. Throws Error, or InputError if subnet.env is unfit.
+  Result attach(const Attachment& attachment);
+  /// CHECK; throws Error that says what differs.
+  void check(const std::string& container_id, const std::string& ifname = "eth0");
+  /// DEL, by the flavour that attached it. Gone or never there is no error.
+  void detach(const std::string& container_id, const std::string& ifname = "eth0");
+  /// The result that attach() returned; throws Error (kUnknownContainer) if there is none.
+  Result result(const std::string& container_id, const std::string& ifname = "eth0") const;
+
+  /// What real plugins are given.
+  NetworkConfig config() const;
+  const PodNetworkOptions& options() const noexcept { return options_; }
+
+ private:
+  NetNs worker_;
+  PodNetworkOptions options_;
+};
+
+}  // namespace knetsim::cni

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "knetsim/cni/config.h"
+#include "knetsim/cni/error.h"
+#include "knetsim/cni/result.h"
+#include "knetsim/sys/netns.h"
+
+namespace knetsim::cni {
+
+/// One interface of one container: what CNI_CONTAINERID, CNI_NETNS and CNI_IFNAME say.
+struct Attachment {
+  std::string container_id;
+  std::string netns;  ///< path of its pinned namespace, /run/netns/k0_c1
+  std::string ifname = "eth0";
+};
+
+struct RuntimeOptions {
+  std::string node;                                ///< begins every error
+  std::filesystem::path directory;                 ///< the worker's own; plugins run in it, the cache lies below
+  std::vector<std::filesystem::path> search_path;  ///< becomes CNI_PATH
+  std::chrono::milliseconds timeout{30'000};       ///< for one plugin's one answer
+};
+
+/// Runs plugins by the exec protocol (CNI 1.0.0, "Execution Protocol") in a worker's namespace. Config and result of
+/// each attachment are kept in <directory>/cni/cache, so that check() and del() need nothing but the ids, also from
+/// another Runtime. Move-only; different attachments may be handled from several threads at once.
+class Runtime {
+ public:
+  /// Holds the worker's namespace by a descriptor of its own.
+  Runtime(const NetNs& worker, RuntimeOptions options);
+
+  /// ADD through the list. If a plugin fails, DEL undoes what was applied, and the Error tells of the first failure.
+  Result add(const Attachment& attachment, const NetworkConfig& config);
+  /// CHECK of what add() did; throws Error if something isn't as it was. Without effect below 0.4.0 and with
+  /// disableCheck, as the specification says.
+  void check(const std::string& container_id, const std::string& network, const std::string& ifname = "eth0");
+  /// DEL in reverse order. What is gone already, or was never there, is no error.
+  void del(const std::string& container_id, const std::string& network, const std::string& ifname = "eth0");
+  /// The same for an attachment that the cache may have lost.
+  void del(const Attachment& attachment, const NetworkConfig& config);
+  /// VERSION: what plugin `type` supports.
+  std::vector<std::string> versions(const std::string& type);
+
+ private:
+  NetNs worker_;
+  RuntimeOptions options_;
+};
+
+}  // namespace knetsim::cni
