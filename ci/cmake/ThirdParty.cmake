@@ -3,7 +3,7 @@
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS filesystem)
 find_package(fmt 9 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
@@ -18,7 +18,7 @@ add_library(knetsim_boost STATIC "${CMAKE_CURRENT_LIST_DIR}/boost.cpp")
 target_compile_definitions(knetsim_boost PUBLIC
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
   BOOST_BEAST_SEPARATE_COMPILATION BOOST_PROCESS_V2_SEPARATE_COMPILATION)
-target_link_libraries(knetsim_boost PUBLIC Boost::headers Threads::Threads)
+target_link_libraries(knetsim_boost PUBLIC Boost::headers Boost::filesystem Threads::Threads)
 target_link_libraries(knetsim_boost PRIVATE $<BUILD_INTERFACE:knetsim_settings>)
 # Boost's own headers don't compile under our warnings.
 target_compile_options(knetsim_boost PRIVATE -w)

@@ -66,7 +66,8 @@ void wait_for_file(const fs::path& path, std::chrono::milliseconds budget) {
     std::error_code absent;
     const auto size = fs::file_size(path, absent);
     if (!absent && size > 0) return;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) throw StillMissing(path.string() + (absent ? " doesn't exist" : " is empty"), budget);
     pollfd event{watch.get(), POLLIN, 0};
     ::poll(&event, 1, static_cast<int>(left.count()) + 1);

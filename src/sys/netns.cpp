@@ -27,15 +27,6 @@ Fd open_namespace(const std::string& path) {
   return fd;
 }
 
-void set_loopback_up() {
-  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket) throw SystemError("open a socket to set lo up");
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  request.ifr_flags = IFF_UP | IFF_RUNNING;
-  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) throw SystemError("set lo up");
-}
-
 [[noreturn]] void cannot_return() {
   std::fprintf(stderr, "knetsim: a thread can't leave a network namespace: %s\n", std::strerror(errno));
   std::abort();
@@ -44,6 +35,15 @@ void set_loopback_up() {
 std::string pin_path(const std::string& name) { return "/run/netns/" + name; }
 
 }  // namespace
+
+void NetNs::set_loopback_up() {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket) throw SystemError("open a socket to set lo up");
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) throw SystemError("set lo up");
+}
 
 NetNs NetNs::create() {
   Fd home = open_namespace(kOwnNetNs);

@@ -16,6 +16,8 @@ class NetNs {
  public:
   /// A fresh one, its loopback up. The calling thread stays where it was.
   static NetNs create();
+  /// Sets lo up in the calling thread's namespace.
+  static void set_loopback_up();
   /// The calling thread's own (/proc/thread-self/ns/net).
   static NetNs current();
   /// One that somebody pinned to a path, such as /run/netns/C0w1.

@@ -33,9 +33,9 @@ class ExitStatus {
 
 /// A program to run: an argument vector, never a shell string.
 struct Command {
-  std::vector<std::string> argv;         ///< argv[0] is looked up on PATH unless it holds a slash
-  const NetNs* netns = nullptr;          ///< where it runs; null: the caller's
-  std::filesystem::path directory = {};  ///< cwd and HOME; empty: the caller's
+  std::vector<std::string> argv;                        ///< argv[0] is looked up on PATH unless it holds a slash
+  const NetNs* netns = nullptr;                         ///< where it runs; null: the caller's
+  std::filesystem::path directory = {};                 ///< cwd and HOME; empty: the caller's
   std::map<std::string, std::string> environment = {};  ///< added to the caller's
 };
 
@@ -92,6 +92,7 @@ inline constexpr std::chrono::milliseconds kExecTimeout{30'000};
 
 /// Runs a command to its end in a session of its own, with `input` as its stdin. When the timeout ends, the whole
 /// process group is killed and timed_out is set. A program that can't be started throws.
-ExecResult exec(const Command& command, std::chrono::milliseconds timeout = kExecTimeout, const std::string& input = {});
+ExecResult exec(const Command& command, std::chrono::milliseconds timeout = kExecTimeout,
+                const std::string& input = {});
 
 }  // namespace knetsim

@@ -1,0 +1,162 @@
+#include "launch.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <boost/process/v2/posix/default_launcher.hpp>
+#include <boost/process/v2/process.hpp>
+#include <csignal>
+#include <cstring>
+
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/eventually.h"
+
+namespace knetsim {
+
+namespace bp = boost::process::v2;
+using boost::system::error_code;
+
+namespace {
+
+// Runs between fork and exec: async-signal-safe calls only.
+struct ChildSetup {
+  int netns;
+  const char* directory;
+  int stdio[3];
+  bool terminal;
+
+  error_code on_exec_setup(bp::posix::default_launcher&, const boost::filesystem::path&, const char* const*&) const {
+    const auto failed = [] { return error_code(errno, boost::system::system_category()); };
+    if (::setsid() < 0) return failed();
+    if (netns >= 0 && ::setns(netns, CLONE_NEWNET) != 0) return failed();
+    if (directory[0] != '\0' && ::chdir(directory) != 0) return failed();
+    for (int target = 0; target < 3; ++target) {
+      if (stdio[target] == target) {
+        if (::fcntl(target, F_SETFD, 0) != 0) return failed();
+      } else if (::dup2(stdio[target], target) < 0) {
+        return failed();
+      }
+    }
+    if (terminal && ::ioctl(0, TIOCSCTTY, 0) != 0) return failed();
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    for (int number : {SIGPIPE, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
+    return {};
+  }
+
+  // The launcher would call exit(3) next, which runs the parent's atexit handlers in the child.
+  template <typename... Ignored>
+  [[noreturn]] void on_exec_error(Ignored&&...) const {
+    ::_exit(127);
+  }
+};
+
+std::vector<std::string> environment_of(const Command& command) {
+  auto added = command.environment;
+  if (!command.directory.empty()) added.emplace("HOME", command.directory.string());
+  std::vector<std::string> entries;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    if (!added.contains(std::string(text.substr(0, text.find('='))))) entries.emplace_back(text);
+  }
+  for (const auto& [name, value] : added) entries.push_back(name + "=" + value);
+  return entries;
+}
+
+}  // namespace
+
+struct Child::State {
+  boost::asio::io_context context{1};
+  std::optional<bp::process> process;
+  Fd pidfd;  // Boost 1.81 has one, but its native_handle() doesn't compile
+};
+
+Child::Child(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Child::Child(Child&&) noexcept = default;
+
+Child& Child::operator=(Child&& other) noexcept {
+  if (this != &other) {
+    kill();
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+Child::~Child() { kill(); }
+
+Child Child::launch(const Command& command, FdView in, FdView out, FdView err, bool terminal) {
+  if (command.argv.empty()) throw InputError("can't run an empty command");
+  const auto program = require_program(command.argv.front());
+  const auto entries = environment_of(command);
+  std::vector<const char*> environment;
+  for (const auto& entry : entries) environment.push_back(entry.c_str());
+  environment.push_back(nullptr);
+
+  bp::posix::default_launcher launcher;
+  launcher.env = environment.data();
+  // dup2 onto 0..2 must not overwrite one of the others before it is used: lift low descriptors out of the way.
+  std::vector<Fd> lifted;
+  ChildSetup setup{command.netns ? command.netns->fd().get() : -1, command.directory.c_str(), {}, terminal};
+  const FdView stdio[] = {in, out, err};
+  for (int i = 0; i < 3; ++i) {
+    setup.stdio[i] = stdio[i].get();
+    if (setup.stdio[i] < 3 && setup.stdio[i] != i) {
+      lifted.emplace_back(::fcntl(setup.stdio[i], F_DUPFD_CLOEXEC, 3));
+      setup.stdio[i] = lifted.back().get();
+    }
+  }
+
+  auto state = std::make_unique<State>();
+  const std::vector<std::string> arguments(command.argv.begin() + 1, command.argv.end());
+  error_code error;
+  state->process.emplace(launcher(state->context.get_executor(), error, program.c_str(), arguments, setup));
+  if (error) {
+    if (launcher.pid > 0) ::waitpid(launcher.pid, nullptr, 0);
+    throw SystemError(
+        error.value(),
+        {.where = {},
+         .tried = "start " + program.string(),
+         .answer = {},
+         .remedy = command.directory.empty() ? std::string{} : "see that " + command.directory.string() + " exists"});
+  }
+  state->pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, state->process->id(), 0)));
+  if (!state->pidfd) throw SystemError("open a pidfd of " + program.string());
+  return Child(std::move(state));
+}
+
+pid_t Child::pid() const noexcept { return state_ ? state_->process->id() : -1; }
+FdView Child::pidfd() const noexcept { return state_->pidfd; }
+
+std::optional<ExitStatus> Child::status() {
+  error_code error;
+  if (state_->process->running(error)) return std::nullopt;
+  return ExitStatus(state_->process->native_exit_code());
+}
+
+ExitStatus Child::wait(std::chrono::milliseconds budget) {
+  const auto deadline = std::chrono::steady_clock::now() + budget;
+  for (;;) {
+    if (const auto ended = status()) return *ended;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) throw StillMissing(fmt::format("the end of process {}", pid()), budget);
+    pollfd event{pidfd().get(), POLLIN, 0};
+    ::poll(&event, 1, static_cast<int>(left.count()));
+  }
+}
+
+void Child::kill() {
+  if (!state_ || !state_->process) return;
+  if (!status()) {
+    ::kill(-pid(), SIGKILL);
+    error_code ignored;
+    state_->process->wait(ignored);
+  }
+}
+
+}  // namespace knetsim

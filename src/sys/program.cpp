@@ -1,0 +1,52 @@
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <sstream>
+#include <utility>
+
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/process.h"
+
+namespace knetsim {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool is_executable(const fs::path& path) { return ::access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path); }
+
+// Debian's packages of the programs that a knetsim run may start.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 22> kPackages{{
+    {"etcd", "etcd-server"},   {"etcdctl", "etcd-client"}, {"nft", "nftables"}, {"iptables", "iptables"},
+    {"ip", "iproute2"},        {"bridge", "iproute2"},     {"ss", "iproute2"},  {"ping", "iputils-ping"},
+    {"ifconfig", "net-tools"}, {"wget", "wget"},           {"ps", "procps"},    {"tcpdump", "tcpdump"},
+    {"python3", "python3"},    {"conntrack", "conntrack"}, {"socat", "socat"},  {"iperf3", "iperf3"},
+    {"bash", "bash"},          {"nginx", "nginx-light"},   {"dot", "graphviz"}, {"mount", "mount"},
+    {"nsenter", "util-linux"}, {"setpriv", "util-linux"},
+}};
+
+}  // namespace
+
+std::optional<fs::path> find_program(const std::string& name) {
+  if (name.find('/') != std::string::npos)
+    return is_executable(name) ? std::optional(fs::absolute(name)) : std::nullopt;
+  const char* path = std::getenv("PATH");
+  // An ordinary user's PATH lacks the sbin directories.
+  std::istringstream directories(std::string(path ? path : "/usr/local/bin:/usr/bin:/bin") + ":/usr/sbin:/sbin");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    if (directory.empty()) continue;
+    if (auto candidate = fs::path(directory) / name; is_executable(candidate)) return candidate;
+  }
+  return std::nullopt;
+}
+
+fs::path require_program(const std::string& name) {
+  if (auto found = find_program(name)) return *found;
+  std::string remedy = "see that it exists, is executable and is on PATH";
+  for (const auto& [program, package] : kPackages)
+    if (program == name) remedy = "apt-get install " + std::string(package);
+  throw InputError(describe({.where = {}, .tried = "find the program " + name, .answer = {}, .remedy = remedy}));
+}
+
+}  // namespace knetsim

@@ -1,0 +1,76 @@
+#include "sandbox_init.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+namespace knetsim::sandbox {
+
+namespace {
+
+sigset_t forwarded() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD}) ::sigaddset(&set, number);
+  return set;
+}
+
+// Waits for the next signal and hands it on to `target`, SIGCHLD excepted. What a terminal sends (SI_KERNEL) has
+// reached the whole foreground group already: handing it on would deliver it twice.
+void forward_next_signal(pid_t target) {
+  const auto set = forwarded();
+  siginfo_t info{};
+  const int number = ::sigwaitinfo(&set, &info);
+  if (number > 0 && number != SIGCHLD && info.si_code != SI_KERNEL) ::kill(target, number);
+}
+
+}  // namespace
+
+void block_forwarded_signals() {
+  const auto set = forwarded();
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+void unblock_forwarded_signals() {
+  const auto set = forwarded();
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+void wait_outside(pid_t init, const Fd& report) {
+  int ignored = 0;
+  while (::waitpid(init, &ignored, WNOHANG) == 0) forward_next_signal(init);
+
+  int status = 0;
+  if (::read(report.get(), &status, sizeof status) != sizeof status) {
+    std::fprintf(stderr, "knetsim: the sandbox's init ended without telling how the program ended\n");
+    ::_exit(2);
+  }
+  if (WIFEXITED(status)) ::_exit(WEXITSTATUS(status));
+  // The program's own death has dumped core already, if cores are wanted.
+  const rlimit no_core{};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  ::signal(WTERMSIG(status), SIG_DFL);
+  unblock_forwarded_signals();
+  ::kill(::getpid(), WTERMSIG(status));
+  ::_exit(128 + WTERMSIG(status));
+}
+
+void run_init(pid_t program, const Fd& report) {
+  for (;;) {
+    int status = 0;
+    pid_t ended = 0;
+    while ((ended = ::waitpid(-1, &status, WNOHANG)) > 0) {
+      if (ended != program) continue;
+      const auto written = ::write(report.get(), &status, sizeof status);
+      ::_exit(written == sizeof status ? 0 : 2);
+    }
+    forward_next_signal(program);
+  }
+}
+
+}  // namespace knetsim::sandbox

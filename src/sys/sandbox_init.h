@@ -1,0 +1,19 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "knetsim/sys/fd.h"
+
+namespace knetsim::sandbox {
+
+/// The signals that a run hands on to the program inside. Blocked before the first fork, so that none is lost.
+void block_forwarded_signals();
+void unblock_forwarded_signals();
+
+/// The outer process's life: forwards signals to `init`, then ends the way that init reported through `report`.
+[[noreturn]] void wait_outside(pid_t init, const Fd& report);
+
+/// Pid 1's life: reaps orphans, forwards signals to `program`, and when that has ended reports its wait status.
+[[noreturn]] void run_init(pid_t program, const Fd& report);
+
+}  // namespace knetsim::sandbox

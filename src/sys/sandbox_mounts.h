@@ -1,0 +1,18 @@
+#pragma once
+
+namespace knetsim::sandbox {
+
+/// Makes the empty mount point /tmp/knetsim on the host. Throws SystemError if it is there and no directory: a
+/// symlink is never followed.
+void make_state_mount_point();
+
+/// Cuts the mount namespace off from the host's. Call before the mounts below.
+void make_mounts_private();
+/// A /proc that shows the calling process's pid namespace.
+void mount_proc();
+/// Fresh /sys (of the calling thread's network namespace), /run and /tmp/knetsim, over whatever is there.
+void mount_fresh();
+/// Takes away what mount_fresh() mounted, with everything that is mounted below.
+void unmount_fresh();
+
+}  // namespace knetsim::sandbox

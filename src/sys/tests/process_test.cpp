@@ -1,0 +1,148 @@
+// Processes: programs started without a shell, in their own session, killed with their owner.
+#include "knetsim/sys/process.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/eventually.h"
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+const std::filesystem::path kLog = std::filesystem::path(kStateDirectory) / "test.log";
+
+TEST(Exec, ReturnsWhatTheProgramPrintedOnBothStreamsAndItsExitCode) {
+  const auto result = exec({.argv = {"bash", "-c", "echo out; echo err >&2; exit 3"}});
+  EXPECT_EQ(result.out, "out\n");
+  EXPECT_EQ(result.err, "err\n");
+  EXPECT_EQ(result.status.code(), 3);
+  EXPECT_FALSE(result.ok());
+}
+
+TEST(Exec, HandsItsInputToTheProgram) {
+  const std::string input(1'000'000, 'x');
+  EXPECT_EQ(exec({.argv = {"cat"}}, kExecTimeout, input).out, input);
+}
+
+TEST(Exec, SurvivesAProgramThatDoesNotReadItsInput) {
+  const auto result = exec({.argv = {"true"}}, kExecTimeout, std::string(1'000'000, 'x'));
+  EXPECT_TRUE(result.ok());
+}
+
+TEST(Exec, KillsTheWholeProcessGroupWhenTheTimeoutEnds) {
+  const auto result = exec({.argv = {"bash", "-c", "sleep 1000 & echo $!; wait"}}, milliseconds(200));
+  EXPECT_TRUE(result.timed_out);
+  EXPECT_EQ(result.status.signal(), SIGKILL);
+  const pid_t orphan = std::stoi(result.out);
+  eventually([&]() -> std::optional<std::string> {
+    return ::kill(orphan, 0) == 0 ? std::optional<std::string>("the end of the grandchild") : std::nullopt;
+  });
+}
+
+TEST(Exec, TellsASignalFromAnExitCode) {
+  const auto result = exec({.argv = {"bash", "-c", "kill -SEGV $$"}});
+  EXPECT_EQ(result.status.signal(), SIGSEGV);
+  EXPECT_EQ(result.status.describe(), "killed by SIGSEGV");
+}
+
+TEST(Exec, PassesArgumentsUntouchedByAnyShell) {
+  EXPECT_EQ(exec({.argv = {"printf", "%s", "$(reboot); `x` \"'\n"}}).out, "$(reboot); `x` \"'\n");
+}
+
+TEST(Exec, NamesThePackageOfAProgramThatIsMissing) {
+  try {
+    exec({.argv = {"conntrackd-that-is-not-there"}});
+    FAIL() << "a missing program ran";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("conntrackd-that-is-not-there"));
+    EXPECT_THAT(error.what(), HasSubstr("remedy"));
+  }
+}
+
+TEST(Exec, SaysWhyAProgramCannotBeStarted) {
+  const auto script = std::filesystem::path(kStateDirectory) / "script";
+  std::ofstream(script) << "#!/nonexistent/interpreter\n";
+  ::chmod(script.c_str(), 0755);
+  try {
+    exec({.argv = {script.string()}});
+    FAIL() << "a script without an interpreter ran";
+  } catch (const SystemError& error) {
+    EXPECT_EQ(error.error(), ENOENT);
+    EXPECT_THAT(error.what(), HasSubstr(script.string()));
+  }
+}
+
+TEST(Exec, RunsInTheNamespaceAndTheDirectoryOfTheCommand) {
+  const auto ns = NetNs::create();
+  const auto result = exec({.argv = {"bash", "-c", "readlink /proc/self/ns/net; pwd; echo $HOME $EXTRA"},
+                            .netns = &ns,
+                            .directory = kStateDirectory,
+                            .environment = {{"EXTRA", "yes"}}});
+  EXPECT_EQ(result.out, "net:[" + std::to_string(ns.inode()) + "]\n/tmp/knetsim\n/tmp/knetsim yes\n");
+}
+
+TEST(Process, HasASessionOfItsOwn) {
+  auto process = Process::spawn({.argv = {"sleep", "1000"}}, kLog);
+  EXPECT_EQ(::getsid(process.pid()), process.pid());
+  EXPECT_NE(::getsid(process.pid()), ::getsid(0));
+}
+
+TEST(Process, DiesWithItsOwner) {
+  pid_t pid = 0;
+  {
+    auto process = Process::spawn({.argv = {"sleep", "1000"}}, kLog);
+    pid = process.pid();
+    EXPECT_EQ(::kill(pid, 0), 0);
+  }
+  EXPECT_EQ(::kill(pid, 0), -1);
+}
+
+TEST(Process, KeepsItsLogAndShowsTheEndOfIt) {
+  auto process = Process::spawn({.argv = {"bash", "-c", "for i in 1 2 3; do echo line $i; done; echo bad >&2"}}, kLog);
+  EXPECT_TRUE(process.wait(milliseconds(5000)).success());
+  EXPECT_EQ(process.log_tail(2), "    line 3\n    bad");
+  EXPECT_EQ(read_file(kLog), "line 1\nline 2\nline 3\nbad\n");
+}
+
+TEST(Process, RefusesALogBehindASymlink) {
+  ASSERT_EQ(::symlink("/tmp/knetsim/elsewhere", kLog.c_str()), 0);
+  EXPECT_THROW(Process::spawn({.argv = {"true"}}, kLog), SystemError);
+  EXPECT_FALSE(std::filesystem::exists("/tmp/knetsim/elsewhere"));
+}
+
+TEST(Process, IsAskedToEndBeforeItIsKilled) {
+  auto polite = Process::spawn(
+      {.argv = {"bash", "-c", "trap 'exit 7' TERM; echo ready; while :; do read -t 1000 <> <(:); done"}}, kLog);
+  wait_for_file(kLog, milliseconds(5000));
+  EXPECT_EQ(polite.terminate().code(), 7);
+}
+
+TEST(Process, IsKilledWhenItDoesNotListen) {
+  auto deaf = Process::spawn(
+      {.argv = {"bash", "-c", "trap '' TERM; echo ready; while :; do read -t 1000 <> <(:); done"}}, kLog);
+  wait_for_file(kLog, milliseconds(5000));
+  EXPECT_EQ(deaf.terminate(milliseconds(50)).signal(), SIGKILL);
+}
+
+TEST(Process, WaitingForAnEndThatDoesNotComeSaysSo) {
+  auto process = Process::spawn({.argv = {"sleep", "1000"}}, kLog);
+  EXPECT_THROW(process.wait(milliseconds(20)), StillMissing);
+}
+
+TEST(Process, DoesNotInheritDescriptors) {
+  const auto pipe = Pipe::create();
+  const auto result = exec({.argv = {"ls", "/proc/self/fd"}});
+  EXPECT_EQ(result.out, "0\n1\n2\n3\n") << "3 is the directory that ls reads";
+}
+
+}  // namespace
+}  // namespace knetsim

@@ -1,0 +1,100 @@
+// The sandbox: nothing of the host is seen or touched inside, and nothing of the inside stays.
+#include "knetsim/sys/sandbox.h"
+
+#include <gmock/gmock.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "knetsim/sys/netns.h"
+#include "knetsim/sys/process.h"
+
+namespace knetsim {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+std::set<std::string> names_in(const fs::path& directory) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(directory)) names.insert(entry.path().filename());
+  return names;
+}
+
+TEST(Sandbox, HasOnlyLoopback) { EXPECT_THAT(names_in("/sys/class/net"), ElementsAre("lo")); }
+
+TEST(Sandbox, HasItsLoopbackUp) { EXPECT_TRUE(exec({.argv = {"ping", "-c1", "127.0.0.1"}}).ok()); }
+
+TEST(Sandbox, ShowsItsOwnProcessesAlone) {
+  EXPECT_EQ(::getppid(), 1);
+  EXPECT_TRUE(fs::exists("/proc/1"));
+  EXPECT_EQ(fs::read_symlink("/proc/self"), std::to_string(::getpid()));
+}
+
+TEST(Sandbox, HasEmptyPrivateDirectories) {
+  EXPECT_THAT(names_in("/tmp/knetsim"), IsEmpty());
+  EXPECT_THAT(names_in("/run"), UnorderedElementsAre("netns", "lock", "flannel"));
+}
+
+TEST(Sandbox, RunsAsTheSameUser) { EXPECT_EQ(exec({.argv = {"id", "-u"}}).out, std::to_string(::getuid()) + "\n"); }
+
+TEST(Sandbox, GivesProgramsTheRightToConfigureTheNetwork) {
+  EXPECT_TRUE(exec({.argv = {"ip", "link", "add", "br0", "type", "bridge"}}).ok());
+}
+
+TEST(Sandbox, FindsProgramsInTheSbinDirectories) { EXPECT_TRUE(exec({.argv = {"nft", "--version"}}).ok()); }
+
+TEST(Sandbox, ReapsOrphans) {
+  const auto result = exec({.argv = {"bash", "-c", "(setsid true &); exit 0"}});
+  EXPECT_TRUE(result.ok());
+}
+
+// Two tests that would see each other's traces if a process's second test didn't get a fresh sandbox.
+class FreshSandbox : public testing::TestWithParam<int> {};
+
+TEST_P(FreshSandbox, IsGivenToEveryTestOfAProcess) {
+  EXPECT_THAT(names_in("/tmp/knetsim"), IsEmpty());
+  EXPECT_THAT(names_in("/run/netns"), IsEmpty());
+  EXPECT_THAT(names_in("/sys/class/net"), ElementsAre("lo"));
+  EXPECT_EQ(exec({.argv = {"pgrep", "-x", "sleep"}}).out, "");
+
+  std::ofstream("/tmp/knetsim/trace") << "left";
+  NetNs::create().pin("left");
+  exec({.argv = {"ip", "link", "add", "left0", "type", "bridge"}});
+  exec({.argv = {"bash", "-c", "setsid sleep 1000 >/dev/null 2>&1 &"}});
+}
+
+INSTANTIATE_TEST_SUITE_P(Twice, FreshSandbox, testing::Values(1, 2));
+
+TEST(NetNs, RunsAFunctionInsideAndComesBack) {
+  const auto home = NetNs::current().inode();
+  const auto other = NetNs::create();
+  EXPECT_NE(other.inode(), home);
+  EXPECT_EQ(other.run([] { return NetNs::current().inode(); }), other.inode());
+  EXPECT_EQ(NetNs::current().inode(), home);
+}
+
+TEST(NetNs, ComesBackAfterAnException) {
+  const auto home = NetNs::current().inode();
+  const auto other = NetNs::create();
+  EXPECT_THROW(other.run([] { throw std::runtime_error("inside"); }), std::runtime_error);
+  EXPECT_EQ(NetNs::current().inode(), home);
+}
+
+TEST(NetNs, IsFoundByOthersWherePinned) {
+  const auto ns = NetNs::create();
+  ns.pin("C0w1");
+  EXPECT_EQ(NetNs::open("/run/netns/C0w1").inode(), ns.inode());
+  EXPECT_EQ(exec({.argv = {"ip", "netns", "exec", "C0w1", "readlink", "/proc/self/ns/net"}}).out,
+            "net:[" + std::to_string(ns.inode()) + "]\n");
+  NetNs::unpin("C0w1");
+  EXPECT_THAT(names_in("/run/netns"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace knetsim
