@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "knetsim/kubeproxy/service.h"
+#include "knetsim/nft/ruleset.h"
+#include "knetsim/sys/netns.h"
+
+namespace knetsim::kubeproxy {
+
+/// The table that the proxy owns, one for each family. iptables-nft keeps its rules in `filter`, `nat`..., and refuses
+/// to touch a table of those names that it can't read.
+inline constexpr const char* kTableName = "kube-proxy";
+
+struct ProxyOptions {
+  /// The cluster's pods. What is sent to a VIP from elsewhere (the node itself, the outside) is masqueraded, so that
+  /// the answer comes back through this node. Empty: nothing but hairpin traffic is.
+  std::vector<Network> pod_networks = {};
+  /// Bridges whose ports answer one another without passing this node's conntrack: where br_netfilter is absent, flows
+  /// that a VIP sends back into the bridge they came from are masqueraded too.
+  std::vector<std::string> bridges = {};
+};
+
+/// The packets and bytes of the flows' first packets that a VIP's rule has taken.
+struct VipCounters {
+  nft::Counter prerouting;
+  nft::Counter output;
+};
+
+/// Keeps one namespace's ruleset in step with a list of services, for traffic that passes (PREROUTING) and traffic that
+/// the node itself sends (OUTPUT). Exact round robin for each new flow, each VIP and each hook. Not thread-safe.
+class Proxy {
+ public:
+  /// `netns` must outlive the proxy. Nothing is written yet.
+  explicit Proxy(const NetNs& netns, ProxyOptions options = {});
+  Proxy(Proxy&&) noexcept;
+  Proxy& operator=(Proxy&&) noexcept;
+  ~Proxy();  ///< leaves the ruleset as it is
+
+  /// Makes the ruleset serve exactly these services, in one transaction that writes only what changed; the turns and
+  /// counters of unchanged services go on. The first write, and the one after a refused write, replaces the whole
+  /// table. Throws InputError (see validate) and nft::Error; then what was served before still is.
+  void apply(const std::vector<Service>& services);
+
+  const std::vector<Service>& services() const noexcept;
+  /// Throws nft::Error with ENOENT if the address isn't served.
+  VipCounters counters(const Address& vip) const;
+  /// Removes the proxy's tables; absent is no error.
+  void clear();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace knetsim::kubeproxy

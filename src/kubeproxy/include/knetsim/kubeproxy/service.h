@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/network.h"
+
+namespace knetsim::kubeproxy {
+
+/// One backend of a service.
+struct Endpoint {
+  Address address;
+  bool operator==(const Endpoint&) const = default;
+};
+
+/// A virtual address and those who serve it in turn: everything sent to the address, whatever its protocol, goes to an
+/// endpoint. New flows take the endpoints in the order given here.
+struct Service {
+  Address address;
+  std::vector<Endpoint> endpoints;
+  /// Shown as the rule's comment, so that a listing says whose rule it is; may be empty.
+  std::string name = {};
+  bool operator==(const Service&) const = default;
+};
+
+/// Throws InputError, with the value and the remedy, on: no endpoint; endpoints of another family than the address; an
+/// address twice; an address or endpoint that can't receive (unspecified, multicast, loopback VIP); a VIP that is its
+/// own endpoint; a name over 100 bytes or with a quote or control character in it.
+void validate(const std::vector<Service>& services);
+
+}  // namespace knetsim::kubeproxy

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "knetsim/nft/data.h"
+#include "knetsim/nft/types.h"
+
+namespace knetsim::nft {
+
+struct Set;
+struct ValueNode;
+
+/// What the kernel computes for a packet: a header field, a meta or conntrack key, a turn, a lookup. Immutable and
+/// cheap to copy. The functions below have the names of nft(8).
+class Value {
+ public:
+  explicit Value(std::shared_ptr<const ValueNode> node);
+
+  Types types() const;
+  const ValueNode& node() const noexcept { return *node_; }
+
+ private:
+  std::shared_ptr<const ValueNode> node_;
+};
+
+namespace ip {
+Value saddr();
+Value daddr();
+Value protocol();
+}  // namespace ip
+
+namespace ip6 {
+Value saddr();
+Value daddr();
+Value nexthdr();
+}  // namespace ip6
+
+/// The source or destination address of whichever family: ip::saddr() or ip6::saddr().
+Value saddr_of(Family family);
+Value daddr_of(Family family);
+
+namespace tcp {
+Value sport();
+Value dport();
+Value flags();
+}  // namespace tcp
+
+namespace udp {
+Value sport();
+Value dport();
+}  // namespace udp
+
+/// The ports of TCP, UDP and SCTP alike; the rule must have settled that it is one of them.
+namespace th {
+Value sport();
+Value dport();
+}  // namespace th
+
+namespace icmp {
+Value type();
+}
+
+namespace icmpv6 {
+Value type();
+}
+
+namespace meta {
+Value l4proto();
+Value iifname();
+Value oifname();
+Value mark();
+}  // namespace meta
+
+namespace ct {
+Value state();
+Value status();
+Value mark();
+/// `ct original ip daddr` or `ct original ip6 daddr`: where the flow's first packet was sent, before any NAT.
+Value original_daddr(Family family);
+}  // namespace ct
+
+namespace fib {
+/// `fib daddr type`
+Value daddr_type();
+}  // namespace fib
+
+namespace numgen {
+/// 0, 1, ... modulus-1, 0, ...: one turn for each evaluation; every rule has a counter of its own, which starts at 0.
+Value inc(std::uint32_t modulus, std::uint32_t offset = 0);
+Value random(std::uint32_t modulus, std::uint32_t offset = 0);
+}  // namespace numgen
+
+Value concat(std::vector<Value> parts);
+
+/// Bit operations on 4-byte numbers (marks): `meta mark and 0xff`.
+Value operator&(const Value& value, std::uint32_t mask);
+Value operator|(const Value& value, std::uint32_t bits);
+Value operator^(const Value& value, std::uint32_t bits);
+
+/// `key map @name`: the packet leaves the rule where the map has no such key. Throws InputError unless the key's types
+/// are the map's.
+Value lookup(const Value& key, const Set& map);
+/// The same with a map written in the rule: `key map { a : b, ... }`.
+Value lookup(const Value& key, std::vector<std::pair<Data, Data>> anonymous_map);
+
+/// The same value at every use of the result in one rule: computed where it is used first, then kept in its register.
+/// `nft`'s own grammar can't say this.
+Value hold(const Value& value);
+
+}  // namespace knetsim::nft
