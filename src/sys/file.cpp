@@ -59,7 +59,7 @@ void wait_for_file(const fs::path& path, std::chrono::milliseconds budget) {
   const auto deadline = std::chrono::steady_clock::now() + budget;
   const Fd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!watch) throw SystemError("create an inotify instance");
-  if (::inotify_add_watch(watch.get(), path.parent_path().c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
+  if (::inotify_add_watch(watch.get(), path.parent_path().c_str(), IN_MODIFY | IN_MOVED_TO) < 0)
     throw SystemError("watch the directory", path.parent_path().string());
   for (;;) {
     // Asked only after the watch stands, so that an appearance between the two can't be missed.

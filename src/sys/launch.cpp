@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -43,6 +44,8 @@ struct ChildSetup {
       }
     }
     if (terminal && ::ioctl(0, TIOCSCTTY, 0) != 0) return failed();
+    // Boost 1.81 leaves descriptors open that lie below its own error pipe.
+    if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return failed();
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
