@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "knetsim/sys/network.h"
+
+namespace knetsim::flannel {
+
+// Network is an alias of a standard type, so argument-dependent lookup doesn't find its to_string from in here.
+using knetsim::to_string;
+
+/// The subnets of one address family that leases are taken from: all of length `subnet_length` from `min` to `max`,
+/// both base addresses of a subnet.
+struct SubnetRange {
+  Network network;
+  unsigned subnet_length = 0;
+  Address min;
+  Address max;
+};
+
+enum class BackendType { vxlan, host_gw, alloc };
+
+/// As written in configs and leases: "vxlan", "host-gw", "alloc".
+std::string to_string(BackendType type);
+
+struct BackendConfig {
+  BackendType type = BackendType::vxlan;
+  std::uint32_t vni = 1;
+  std::uint16_t port = 0;  ///< 0: the kernel's default, 8472
+  unsigned mtu = 0;        ///< of the underlay; 0: that of the external interface
+  bool gbp = false;
+  bool learning = false;
+  bool direct_routing = false;  ///< vxlan: a plain route to nodes that are one hop away
+};
+
+/// The network config that flannel keeps in etcd (flannel's Documentation/configuration.md, pkg/subnet/config.go).
+struct Config {
+  std::optional<SubnetRange> v4;  ///< set if EnableIPv4 (the default)
+  std::optional<SubnetRange> v6;  ///< set if EnableIPv6
+  BackendConfig backend;
+};
+
+/// Reads and checks a config, with flannel's defaults and flannel's words for what is wrong; like flannel, it accepts
+/// keys in any case and ignores unknown ones. Throws InputError naming key, value and remedy.
+Config parse_config(std::string_view json);
+
+/// "flannel.1", or "flannel-v6.1" for the IPv6 network.
+std::string vxlan_link_name(std::uint32_t vni, bool v6);
+
+}  // namespace knetsim::flannel

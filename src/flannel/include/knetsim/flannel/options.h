@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "knetsim/sys/network.h"
+
+namespace knetsim::flannel {
+
+/// What a flannel daemon is told on its command line. The names, the meaning and the defaults are flanneld's.
+struct DaemonOptions {
+  std::vector<std::string> etcd_endpoints{"http://127.0.0.1:4001", "http://127.0.0.1:2379"};
+  std::string etcd_prefix = "/coreos.com/network";
+  std::vector<std::string> interfaces;  ///< names or addresses, the first that is there wins; none: the default route's
+  std::optional<Address> public_ip;
+  std::optional<Address> public_ipv6;
+  std::filesystem::path subnet_file = "/run/flannel/subnet.env";
+  bool ip_masq = false;
+  bool forward_rules = true;  ///< with ip_masq: also accept what is forwarded from and to the network
+  std::chrono::minutes lease_renew_margin{60};
+  std::chrono::seconds lease_ttl{86'400};  ///< knetsim-flanneld only; a real one is never given it
+  Address healthz_ip;                      ///< 0.0.0.0
+  std::uint16_t healthz_port = 0;          ///< 0: no health server
+  int verbosity = 0;
+};
+
+/// What the command line asks for besides running.
+enum class Request { run, help, version };
+
+struct CommandLine {
+  Request request = Request::run;
+  DaemonOptions options;
+};
+
+/// Reads arguments as Go's flag package does ("-flag=x", "--flag x", a bare boolean flag), then, for flags that weren't
+/// given, the variables FLANNELD_<FLAG> of `environment` ("NAME=value" strings, as in environ(7)). Throws InputError
+/// naming flag, value and remedy.
+CommandLine parse_command_line(const std::vector<std::string>& arguments,
+                               const std::vector<std::string>& environment = {});
+
+/// The arguments that say the same, in the form that every flanneld since 0.6 understands: what is at its default is
+/// left out.
+std::vector<std::string> to_arguments(const DaemonOptions& options);
+
+/// The text of --help.
+std::string usage(const std::string& program);
+
+}  // namespace knetsim::flannel

@@ -1,0 +1,79 @@
+#include "knetsim/flannel/subnet_env.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
+
+namespace knetsim::flannel {
+
+namespace {
+
+unsigned parse_mtu(std::string_view text) {
+  unsigned mtu = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), mtu);
+  if (code != std::errc{} || end != text.data() + text.size())
+    throw InputError(fmt::format("\"{}\" isn't a number", text));
+  return mtu;
+}
+
+bool parse_bool(std::string_view text) {
+  if (text != "true" && text != "false") throw InputError(fmt::format("\"{}\" is neither true nor false", text));
+  return text == "true";
+}
+
+void read_line(std::string_view key, std::string_view value, SubnetEnv& env) {
+  if (key == "FLANNEL_NETWORK") env.network = parse_network(value);
+  if (key == "FLANNEL_SUBNET") env.subnet = parse_network(value);
+  if (key == "FLANNEL_IPV6_NETWORK") env.ipv6_network = parse_network(value);
+  if (key == "FLANNEL_IPV6_SUBNET") env.ipv6_subnet = parse_network(value);
+  if (key == "FLANNEL_MTU") env.mtu = parse_mtu(value);
+  if (key == "FLANNEL_IPMASQ") env.ip_masq = parse_bool(value);
+}
+
+}  // namespace
+
+std::string to_text(const SubnetEnv& env) {
+  std::string text;
+  const auto add = [&](std::string_view key, const std::optional<Network>& network) {
+    if (network) text += fmt::format("{}={}\n", key, to_string(*network));
+  };
+  add("FLANNEL_NETWORK", env.network);
+  add("FLANNEL_SUBNET", env.subnet);
+  add("FLANNEL_IPV6_NETWORK", env.ipv6_network);
+  add("FLANNEL_IPV6_SUBNET", env.ipv6_subnet);
+  return text + fmt::format("FLANNEL_MTU={}\nFLANNEL_IPMASQ={}\n", env.mtu, env.ip_masq);
+}
+
+SubnetEnv parse_subnet_env(std::string_view text) {
+  SubnetEnv env;
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos) continue;
+    try {
+      read_line(line.substr(0, equals), line.substr(equals + 1), env);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("{}: {}", line, error.what()));
+    }
+  }
+  return env;
+}
+
+SubnetEnv read_subnet_env(const std::filesystem::path& path) {
+  try {
+    return parse_subnet_env(read_file(path));
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", path.string(), error.what()));
+  }
+}
+
+void write_subnet_env(const std::filesystem::path& path, const SubnetEnv& env) {
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  write_file_atomically(path, to_text(env), 0644);
+}
+
+}  // namespace knetsim::flannel
