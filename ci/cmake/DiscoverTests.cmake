@@ -18,11 +18,11 @@ if(NOT result EQUAL 0)
   message(FATAL_ERROR "${name} --gtest_list_tests failed (${result}):\n${complaint}")
 endif()
 
-string(REPLACE ";" "\\;" listing "${listing}")
+# Comments show parameters, whose brackets and semicolons would join or split the elements of a CMake list.
+string(REGEX REPLACE " +#[^\n]*" "" listing "${listing}")
 string(REPLACE "\n" ";" lines "${listing}")
 set(count 0)
 foreach(line IN LISTS lines)
-  string(REGEX REPLACE " +#.*$" "" line "${line}")
   if(line MATCHES "^  (.+)$")
     set(test "${suite}${CMAKE_MATCH_1}")
     if(test MATCHES "(^|[./])DISABLED_")

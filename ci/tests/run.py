@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs one unittest file for ctest: unlike `python3 -m unittest`, no test and a skipped test are failures too."""
+"""Runs one unittest file, or those of its tests that are named, for ctest: unlike `python3 -m unittest`, no test and a
+skipped test are failures too."""
 
 import pathlib
 import sys
@@ -8,6 +9,7 @@ import unittest
 if __name__ == "__main__":
     file = pathlib.Path(sys.argv[1])
     sys.path[:0] = [str(file.parent), str(file.parent.parent)]
-    tests = unittest.defaultTestLoader.discover(str(file.parent), pattern=file.name)
-    result = unittest.TextTestRunner(verbosity=2).run(tests)
+    loader = unittest.TestLoader()
+    loader.testNamePatterns = [f"*.{name}" for name in sys.argv[2:]] or None
+    result = unittest.TextTestRunner(verbosity=2).run(loader.discover(str(file.parent), pattern=file.name))
     sys.exit(0 if result.wasSuccessful() and result.testsRun and not result.skipped else 1)

@@ -1,0 +1,1 @@
+// A program without tests: its source was left out, say.

@@ -1,0 +1,187 @@
+"""Red is red: programs that fail in every way we know, each run in a ctest of its own through the project's discovery
+(ci/cmake/DiscoverTests.cmake) and judged by its verdict (ci/verdict.py)."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+PROGRAMS = pathlib.Path(os.environ["KNETSIM_PROGRAMS"])
+CTEST = os.environ["KNETSIM_CTEST"]
+
+LISTING = """\
+set(program "{program}")
+set(labels "selftest")
+set(timeout "{timeout}")
+set(out "{out}")
+include("{source}/ci/cmake/DiscoverTests.cmake")
+"""
+
+
+class InnerRun:
+    """One ctest run over some tests of one program."""
+
+    def __init__(self, directory, program, tests, timeout, environment):
+        self.directory = pathlib.Path(directory)
+        (self.directory / "CTestTestfile.cmake").write_text(
+            LISTING.format(program=PROGRAMS / program, timeout=timeout, out=self.directory / "out", source=SOURCE))
+        self.environment = {**os.environ, **environment}
+        self.select = ["-R", tests]
+        listed = self.ctest("--show-only=json-v1", *self.select)
+        self.listable = listed.returncode == 0
+        (self.directory / "registered.json").write_text(listed.stdout)
+        ran = self.ctest("--no-tests=error", "--output-on-failure", "--output-junit", "junit.xml", *self.select)
+        self.code = ran.returncode
+        self.text = ran.stdout + ran.stderr
+
+    def ctest(self, *arguments):
+        return subprocess.run([CTEST, *arguments], cwd=self.directory, env=self.environment, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=90, check=False)
+
+    def statuses(self):
+        """Test -> status in ctest's JUnit file: run (passed), fail, notrun."""
+        root = ElementTree.parse(self.directory / "junit.xml").getroot()
+        return {case.get("name").partition(":")[2]: case.get("status") for case in root.iter("testcase")}
+
+    def verdict(self, allowed=""):
+        (self.directory / "allowed.txt").write_text(allowed)
+        return subprocess.run(
+            [sys.executable, SOURCE / "ci/verdict.py", "--registered", "registered.json", "--junit", "junit.xml",
+             "--allowed-skips", "allowed.txt"],
+            cwd=self.directory, capture_output=True, text=True, timeout=60, check=False)
+
+
+class RedIsRed(unittest.TestCase):
+    def run_inner(self, tests, program="selftest-red", timeout=60, environment=None):
+        directory = tempfile.TemporaryDirectory(prefix="selftest.")
+        self.addCleanup(directory.cleanup)
+        return InnerRun(directory.name, program, tests, timeout, environment or {})
+
+    def assert_red(self, test, says, **options):
+        run = self.run_inner(f":{test}$", **options)
+        self.assertNotEqual(run.code, 0, run.text)
+        self.assertEqual(run.statuses(), {test: "fail"}, run.text)
+        self.assertIn("0% tests passed, 1 tests failed out of 1", run.text)
+        self.assertIn(says, run.text)
+        self.assertNotIn("did not run", run.text)
+
+    def assert_no_run(self, program, says):
+        run = self.run_inner(".", program=program)
+        self.assertFalse(run.listable)
+        self.assertNotEqual(run.code, 0, run.text)
+        self.assertIn(says, run.text)
+
+    def test_a_failed_expectation_is_red(self):
+        self.assert_red("Control.Fails", "Expected equality of these values")
+
+    def test_an_exception_while_booting_is_red(self):
+        self.assert_red("BootThrows.Test", "the topology can't boot")
+
+    def test_a_failed_assertion_while_booting_is_red(self):
+        self.assert_red("BootFails.Test", "the topology can't boot")
+
+    def test_a_failed_boot_of_a_whole_suite_is_red(self):
+        self.assert_red("SuiteBootFails.Test", "the suite can't boot")
+
+    def test_an_exception_while_a_whole_suite_boots_is_red(self):
+        self.assert_red("SuiteBootThrows.Test", "the suite can't boot")
+
+    def test_a_failed_environment_is_red(self):
+        self.assert_red("Environment.Test", "the environment can't boot", program="selftest-environment")
+
+    def test_a_failed_tear_down_is_red(self):
+        self.assert_red("TearDownFails.Test", "a daemon died unnoticed")
+
+    def test_a_failure_followed_by_a_skip_is_red(self):
+        self.assert_red("FailsThenSkips.Test", "the topology can't boot")
+
+    def test_a_failure_that_prints_skipped_is_red(self):
+        self.assert_red("Prints.SkippedAndFails", "[  SKIPPED ]")
+
+    def test_a_failure_that_prints_passed_is_red(self):
+        self.assert_red("Prints.PassedAndFails", "[  PASSED  ]")
+
+    def test_a_segmentation_fault_is_red_and_named(self):
+        self.assert_red("Crashes.BySegmentationFault", "Exception: SegFault")
+
+    def test_an_abort_is_red(self):
+        self.assert_red("Crashes.ByAbort", "aborted")
+
+    def test_a_kill_is_red(self):
+        self.assert_red("Crashes.ByKill", "Exception")
+
+    def test_a_sanitizer_report_is_red(self):
+        self.assert_red("Crashes.LikeASanitizer", "heap-use-after-free")
+
+    def test_a_leak_reported_at_exit_is_red(self):
+        self.assert_red("Crashes.LikeALeakAtExit", "detected memory leaks")
+
+    def test_a_hang_is_red(self):
+        self.assert_red("Hangs.ForEver", "Timeout", timeout=3)
+
+    def test_a_pass_is_green(self):
+        run = self.run_inner(":Control.Passes$")
+        self.assertEqual((run.code, run.statuses()), (0, {"Control.Passes": "run"}), run.text)
+        self.assertEqual(run.verdict().returncode, 0)
+
+    def test_a_skip_is_reported_as_one_and_red_unless_allowed(self):
+        run = self.run_inner(":Control.Skips$")
+        self.assertEqual((run.code, run.statuses()), (0, {"Control.Skips": "notrun"}), run.text)
+        verdict = run.verdict()
+        self.assertEqual(verdict.returncode, 1)
+        self.assertIn("selftest-red:Control.Skips: didn't run", verdict.stderr)
+        self.assertEqual(run.verdict("selftest-red:Control.Skips  # shown here").returncode, 0)
+
+    def test_a_test_that_leaves_with_code_zero_is_red(self):
+        run = self.run_inner(":Leaves.WithCodeZero$")
+        verdict = run.verdict()
+        self.assertEqual(verdict.returncode, 1, run.text)
+        self.assertIn("left no result", verdict.stderr)
+
+    def test_a_test_that_leaves_with_the_code_of_a_skip_is_red_even_if_it_may_skip(self):
+        run = self.run_inner(":Leaves.WithTheCodeOfASkip$")
+        verdict = run.verdict("selftest-red:*  # shown here")
+        self.assertEqual(verdict.returncode, 1, run.text)
+        self.assertIn("left no result", verdict.stderr)
+
+    def test_a_test_that_a_filter_of_the_shell_deselects_is_red(self):
+        shard = {"GTEST_TOTAL_SHARDS": "64", "GTEST_SHARD_INDEX": "63"}
+        run = self.run_inner(":Control.Passes$", environment=shard)
+        self.assertEqual(run.statuses(), {"Control.Passes": "fail"}, run.text)
+
+    def test_a_daemon_left_behind_with_the_output_open_does_not_hang_the_run(self):
+        run = self.run_inner(":Leaves.ADaemonThatHoldsTheOutput$")
+        self.assertEqual((run.code, run.statuses()), (0, {"Leaves.ADaemonThatHoldsTheOutput": "run"}), run.text)
+
+    def test_a_program_without_tests_is_red(self):
+        self.assert_no_run("selftest-empty", "has no tests")
+
+    def test_a_program_with_a_disabled_test_is_red(self):
+        self.assert_no_run("selftest-disabled", "is disabled")
+
+    def test_a_program_that_cannot_tell_its_tests_is_red(self):
+        self.assert_no_run("selftest-unlistable", "a library is missing")
+
+    def test_a_program_that_was_not_built_is_red(self):
+        run = self.run_inner(".", program="selftest-absent")
+        self.assertNotEqual(run.code, 0, run.text)
+        self.assertIn("selftest-absent:not-built", run.text)
+
+    def test_a_selection_that_matches_nothing_is_red(self):
+        run = self.run_inner(":No.Such$")
+        self.assertNotEqual(run.code, 0, run.text)
+        self.assertEqual(run.verdict().returncode, 1)
+
+    def test_tests_with_odd_parameters_are_all_found_and_run(self):
+        run = self.run_inner(".", program="selftest-listing")
+        expected = {f"Odd/Listing.Test/{i}": "run" for i in range(8)} | {f"Typed/{i}.Test": "run" for i in range(2)}
+        self.assertEqual((run.code, run.statuses()), (0, expected), run.text)
+        self.assertEqual(run.verdict().returncode, 0)
+        commands = [test["command"] for test in json.loads((run.directory / "registered.json").read_text())["tests"]]
+        files = [argument for command in commands for argument in command if "xml:" in argument]
+        self.assertEqual(len(set(files)), len(expected), "two tests write the same result file")
