@@ -10,6 +10,9 @@
 
 namespace knetsim::netlink {
 
+// A Network is no type of this namespace, so that ours would hide the one that writes it.
+using knetsim::to_string;
+
 /// An address to give to an interface. Its host bits are the address, its prefix makes the connected route.
 struct AddressSpec {
   Network address;

@@ -36,7 +36,8 @@ struct Event {
 /// Notifications of one namespace, from construction on. Move-only, not thread-safe.
 class Monitor {
  public:
-  Monitor(const NetNs& ns, Groups groups);
+  /// `receive_buffer` (bytes) is how much may wait unread before the kernel drops, and Resync comes.
+  Monitor(const NetNs& ns, Groups groups, int receive_buffer = 4 << 20);
 
   /// Non-blocking; readable when read() has something. For poll(2) or Asio's posix::stream_descriptor (which must be
   /// given a dup, or release() it again).

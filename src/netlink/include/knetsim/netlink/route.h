@@ -11,6 +11,9 @@
 
 namespace knetsim::netlink {
 
+// A Network is no type of this namespace, so that ours would hide the one that writes it.
+using knetsim::to_string;
+
 struct NextHop {
   std::optional<Address> gateway;
   int interface = 0;
@@ -44,7 +47,8 @@ std::string to_string(const Route& route);
 void add_route(Socket& socket, const Route& route);
 /// Adds it, or takes the place of the route with the same destination, table and metric.
 void replace_route(Socket& socket, const Route& route);
-/// Removes the first route that matches all that is set. Absent is no error.
+/// Removes the first route that matches all that is set (RTPROT_BOOT, the default, stands for any protocol). Absent is
+/// no error.
 void delete_route(Socket& socket, const Route& route);
 /// Of one family (AF_UNSPEC: both), of one table (RT_TABLE_UNSPEC: of all). The kernel's cached ones are left out.
 std::vector<Route> list_routes(Socket& socket, int family = 0, unsigned table = RT_TABLE_MAIN);

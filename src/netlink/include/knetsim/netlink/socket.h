@@ -31,10 +31,11 @@ class Socket {
   std::unique_ptr<Channel> channel_;
 };
 
-/// While it stands, changes made through its socket (create_*, set_*, add_*, replace_*, delete_*) are collected, and
-/// commit() sends them all in one sendmsg(2) and reads the acknowledgements. The kernel executes them in their order
-/// and doesn't undo: commit() throws the first refusal after all were tried. Reading through the socket meanwhile is
-/// an Error. A link to be used later in the same batch needs an index chosen by the caller (VethEnd::index and kin).
+/// While it stands, changes made through its socket (create_*, set_*, add_*, replace_*, delete_*) are collected;
+/// commit() sends them together (in pieces that the socket's buffers hold) and reads the acknowledgements. The kernel
+/// executes them in their order and undoes nothing: commit() throws the first refusal after all were tried. Reading
+/// through the socket meanwhile is an Error. A link used later in the same batch needs an index that the caller chose
+/// (VethEnd::index and kin).
 class Batch {
  public:
   explicit Batch(Socket& socket);

@@ -1,0 +1,110 @@
+#include "knetsim/netlink/monitor.h"
+
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "channel.h"
+#include "decode.h"
+
+namespace knetsim::netlink {
+
+using std::chrono::ceil;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t kDatagram = 64 * 1024;
+
+void join(FdView fd, int group) {
+  if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
+    throw SystemError("subscribe to netlink notifications");
+}
+
+template <typename Object>
+void add(std::vector<Event>& events, bool removed, std::optional<Object> object) {
+  if (object) events.push_back({.removed = removed, .object = std::move(*object)});
+}
+
+void decode(const nlmsghdr* message, std::vector<Event>& events) {
+  switch (message->nlmsg_type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      return add(events, message->nlmsg_type == RTM_DELLINK, decode_link(message));
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      return add(events, message->nlmsg_type == RTM_DELADDR, decode_address(message));
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return add(events, message->nlmsg_type == RTM_DELROUTE, decode_route(message));
+    case RTM_NEWNEIGH:
+    case RTM_DELNEIGH:
+      add(events, message->nlmsg_type == RTM_DELNEIGH, decode_neighbour(message));
+      return add(events, message->nlmsg_type == RTM_DELNEIGH, decode_fdb(message));
+    default:
+      return;
+  }
+}
+
+}  // namespace
+
+Monitor::Monitor(const NetNs& ns, Groups groups, int receive_buffer)
+    : fd_(ns.run([] { return open_route_socket(SOCK_NONBLOCK); })), buffer_(kDatagram) {
+  // The first needs CAP_NET_ADMIN on the host and passes over rmem_max; the second does as well as it may.
+  if (::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer) != 0)
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  if (groups & Groups::links) join(fd_, RTNLGRP_LINK);
+  if (groups & Groups::addresses) {
+    join(fd_, RTNLGRP_IPV4_IFADDR);
+    join(fd_, RTNLGRP_IPV6_IFADDR);
+  }
+  if (groups & Groups::routes) {
+    join(fd_, RTNLGRP_IPV4_ROUTE);
+    join(fd_, RTNLGRP_IPV6_ROUTE);
+  }
+  if (groups & Groups::neighbours) join(fd_, RTNLGRP_NEIGH);
+}
+
+std::vector<Event> Monitor::read() {
+  std::vector<Event> events;
+  for (;;) {
+    sockaddr_nl sender{};
+    iovec piece{buffer_.data(), buffer_.size()};
+    msghdr envelope{};
+    envelope.msg_name = &sender;
+    envelope.msg_namelen = sizeof sender;
+    envelope.msg_iov = &piece;
+    envelope.msg_iovlen = 1;
+    const auto received = ::recvmsg(fd_.get(), &envelope, 0);
+    if (received < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return events;
+      if (errno != ENOBUFS) throw SystemError("read netlink notifications");
+      events.push_back({.object = Resync{}});
+      continue;
+    }
+    if (sender.nl_pid != 0) continue;  // another process; only the kernel is believed
+    if (envelope.msg_flags & MSG_TRUNC) events.push_back({.object = Resync{}});
+    int left = static_cast<int>(received);
+    for (auto* message = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(message, left);
+         message = nlmsg_next(message, &left))
+      decode(message, events);
+  }
+}
+
+std::vector<Event> Monitor::wait(milliseconds budget) {
+  const auto deadline = steady_clock::now() + budget;
+  for (;;) {
+    if (auto events = read(); !events.empty()) return events;
+    const auto left = ceil<milliseconds>(deadline - steady_clock::now());
+    if (left.count() <= 0) return {};
+    pollfd readable{fd_.get(), POLLIN, 0};
+    if (::poll(&readable, 1, static_cast<int>(left.count())) < 0 && errno != EINTR)
+      throw SystemError("wait for netlink notifications");
+  }
+}
+
+}  // namespace knetsim::netlink
