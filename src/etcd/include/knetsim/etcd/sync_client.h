@@ -59,6 +59,7 @@ class SyncClient {
   /// Established when this returns: later changes are seen. Throws StillMissing if no server accepts it in `budget`.
   SyncWatcher watch(std::string prefix, Revision from = 0,
                     std::chrono::milliseconds budget = std::chrono::milliseconds{10'000});
+  SyncWatcher watch(WatchOptions options, std::chrono::milliseconds budget);
 
  private:
   struct State;

@@ -20,6 +20,9 @@ struct WatchOptions {
   Revision from = 0;  ///< 0: from the moment at which the first endpoint accepts the watch
   std::chrono::milliseconds min_backoff{100};
   std::chrono::milliseconds max_backoff{5'000};
+  /// After a silence of this length the endpoint is asked whether it still lives: a frozen process keeps its
+  /// connections.
+  std::chrono::milliseconds probe_after{10'000};
   /// Told of every interruption and of the delay before the next attempt, for logs.
   std::function<void(const std::string& reason, std::chrono::milliseconds delay)> on_interruption = {};
 };
@@ -32,11 +35,12 @@ class Watcher {
   Watcher(boost::asio::any_io_executor executor, const ClientOptions& client, WatchOptions options);
   Watcher(Watcher&&) noexcept;
   Watcher& operator=(Watcher&&) noexcept;
-  ~Watcher();
+  ~Watcher();  ///< as close(): a pending next() throws
 
-  /// The next events. One call at a time; the watcher must outlive it. Throws Compacted if the wanted revisions are
+  /// The next events. One call at a time. Throws Compacted if the wanted revisions are
   /// gone (then watching is over: list, and make a new watcher), boost::system::system_error with operation_aborted
-  /// after close(), Error if the servers refuse to watch at all. Never ends by itself for want of a connection.
+  /// after close(), Error if a server refuses to watch for good (the request is wrong or not permitted). Never ends for
+  /// want of a connection. May be cancelled and called again; but not raced with operator||, which may drop its result.
   boost::asio::awaitable<WatchEvents> next();
   /// Returns once a server has accepted the watch, so that a change made afterwards is seen even with from = 0.
   /// Events that arrive meanwhile are kept for next().
@@ -49,7 +53,7 @@ class Watcher {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace knetsim::etcd

@@ -1,0 +1,75 @@
+#include "answer.h"
+
+#include <utility>
+
+namespace knetsim::etcd {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr unsigned kOk = 200;
+
+Error::Code code_of(int grpc_code) {
+  switch (grpc_code) {
+    case 4:
+      return Error::Code::deadline_exceeded;
+    case 5:
+      return Error::Code::not_found;
+    case 9:
+      return Error::Code::failed_precondition;
+    case 11:
+      return Error::Code::out_of_range;
+    case 14:
+      return Error::Code::unavailable;
+    default:
+      return Error::Code::other;
+  }
+}
+
+[[noreturn]] void raise(const wire::Refusal& refusal, const std::string& endpoint, const std::string& target) {
+  const Error::Code code = code_of(refusal.code);
+  Diagnosis diagnosis = diagnose(endpoint, target, refusal.message);
+  if (code == Error::Code::unavailable || code == Error::Code::deadline_exceeded) throw Unavailable(true, diagnosis);
+  throw Error(code, diagnosis);
+}
+
+}  // namespace
+
+Diagnosis diagnose(const std::string& endpoint, const std::string& target, std::string answer) {
+  Diagnosis diagnosis;
+  diagnosis.where = endpoint;
+  diagnosis.tried = "call " + target;
+  diagnosis.answer = std::move(answer);
+  return diagnosis;
+}
+
+json good_answer(const Answer& answer, const std::string& target) {
+  json body;
+  std::optional<wire::Refusal> refusal;
+  try {
+    body = wire::parse(answer.body);
+    refusal = wire::refusal(body);
+  } catch (const wire::Malformed& malformed) {
+    throw Error(Error::Code::other, diagnose(answer.endpoint, target,
+                                             "HTTP " + std::to_string(answer.status) + ", " + malformed.what() + ": " +
+                                                 excerpt(answer.body)));
+  }
+  if (refusal) raise(*refusal, answer.endpoint, target);
+  if (answer.status != kOk) {
+    throw Error(Error::Code::other, diagnose(answer.endpoint, target,
+                                             "HTTP " + std::to_string(answer.status) + ": " + excerpt(answer.body)));
+  }
+  return body;
+}
+
+json good_message(const std::string& line, const std::string& endpoint, const std::string& target) {
+  Answer answer;
+  answer.status = kOk;
+  answer.body = line;
+  answer.endpoint = endpoint;
+  json message = good_answer(answer, target);
+  return read_answer(endpoint, target, [&] { return wire::object_at(message, "result"); });
+}
+
+}  // namespace knetsim::etcd

@@ -1,0 +1,144 @@
+#include "knetsim/etcd/ensemble.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "knetsim/sys/error.h"
+
+namespace knetsim::etcd {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t kLogLines = 8;
+constexpr milliseconds kFirstPrompt{150};
+
+void check(const std::vector<MemberSpec>& specs) {
+  const auto refuse = [](const std::string& reason) { throw InputError("etcd cluster: " + reason); };
+  if (specs.empty()) refuse("it has no members");
+  std::set<std::string> names;
+  std::set<Address> addresses;
+  for (const MemberSpec& spec : specs) {
+    if (spec.name.empty() || spec.name.find_first_of(",= \t\n") != std::string::npos) {
+      refuse("\"" + spec.name + "\" can't be a member's name");
+    }
+    if (!names.insert(spec.name).second) refuse("two members are called \"" + spec.name + "\"");
+    if (!addresses.insert(spec.address).second) refuse("two members have the address " + spec.address.to_string());
+  }
+}
+
+/// Until a member that may still come up is asked again: at once if one of them ends.
+class Pace {
+ public:
+  explicit Pace(std::vector<Member>& members) {
+    for (Member& member : members) ends_.push_back({member.process().pidfd().get(), POLLIN, 0});
+  }
+  void wait() {
+    ::poll(ends_.data(), ends_.size(), static_cast<int>(delay_.count()));
+    // Boots take some 100 ms: ask often then, and seldom when it takes long.
+    if (++rounds_ > 100) delay_ = std::min(delay_ * 2, milliseconds(50));
+  }
+
+ private:
+  std::vector<pollfd> ends_;
+  milliseconds delay_{2};
+  int rounds_ = 0;
+};
+
+[[noreturn]] void report(Member& member, const std::string& ailment, milliseconds spent) {
+  Diagnosis diagnosis;
+  diagnosis.where = fmt::format("etcd member {} ({})", member.spec().name, member.spec().address.to_string());
+  diagnosis.tried = "become healthy";
+  diagnosis.answer = ailment;
+  if (member.process().running()) {
+    diagnosis.answer += fmt::format("\n  after {} ms; the end of {}:\n{}", spent.count(), member.spec().log.string(),
+                                    member.process().log_tail(kLogLines));
+  }
+  throw knetsim::Error(describe(diagnosis));
+}
+
+/// Waits until `ailment` finds nothing wrong with any member, calling `meanwhile` between the rounds.
+template <typename Ailment, typename Meanwhile>
+void wait_for_all(std::vector<Member>& members, steady_clock::time_point begin, milliseconds budget, Ailment ailment,
+                  Meanwhile meanwhile) {
+  Pace pace(members);
+  std::size_t well = 0;
+  while (true) {
+    std::optional<std::string> wrong;
+    while (well < members.size() && !(wrong = ailment(members[well]))) ++well;
+    if (!wrong) return;
+    const auto spent = std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin);
+    for (Member& member : members) {
+      if (!member.process().running()) report(member, *member.ailment(), spent);
+    }
+    if (spent >= budget) report(members[well], *wrong, spent);
+    meanwhile();
+    pace.wait();
+  }
+}
+
+/// Makes a cluster without a leader elect one now: its first member stands for election as soon as all can vote, and,
+/// should that come to nothing, the others in their turn.
+class ElectionPrompter {
+ public:
+  explicit ElectionPrompter(std::vector<Member>& members) : members_(members) {}
+  void operator()() {
+    if (steady_clock::now() < due_) return;
+    members_[turn_++ % members_.size()].prompt_election();
+    due_ = steady_clock::now() + delay_;
+    delay_ *= 2;
+  }
+
+ private:
+  std::vector<Member>& members_;
+  std::size_t turn_ = 0;
+  milliseconds delay_ = kFirstPrompt;
+  steady_clock::time_point due_ = steady_clock::time_point::min();
+};
+
+}  // namespace
+
+Ensemble Ensemble::start(std::vector<MemberSpec> specs, const Options& options) {
+  check(specs);
+  const auto begin = steady_clock::now();
+  const auto serves_peers = [](Member& member) { return member.peer_ailment(); };
+  const auto nothing = [] {};
+
+  std::vector<Member> members;
+  members.push_back(Member::start(specs.front(), specs, options.timing));
+  if (specs.size() > 1) {
+    wait_for_all(members, begin, options.budget, serves_peers, nothing);
+    for (std::size_t i = 1; i < specs.size(); ++i) members.push_back(Member::start(specs[i], specs, options.timing));
+  }
+  wait_for_all(members, begin, options.budget, serves_peers, nothing);
+  wait_for_all(
+      members, begin, options.budget, [](Member& member) { return member.ailment(); },
+      [&, prompt = ElectionPrompter(members)]() mutable { prompt(); });
+  return Ensemble(std::move(members));
+}
+
+std::vector<std::string> Ensemble::endpoints() const {
+  std::vector<std::string> urls;
+  for (const Member& member : members_) urls.push_back(member.endpoint());
+  return urls;
+}
+
+SyncClient Ensemble::client() const {
+  ClientOptions options;
+  options.endpoints = endpoints();
+  const NetNs* netns = members_.front().spec().netns;
+  return netns == nullptr ? SyncClient(std::move(options)) : SyncClient(*netns, std::move(options));
+}
+
+void Ensemble::wait_until_healthy(milliseconds budget) {
+  wait_for_all(
+      members_, steady_clock::now(), budget, [](Member& member) { return member.ailment(); }, [] {});
+}
+
+}  // namespace knetsim::etcd

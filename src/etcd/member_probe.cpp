@@ -1,0 +1,131 @@
+#include "member_probe.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "blocking.h"
+#include "wire.h"
+
+namespace knetsim::etcd {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr unsigned kOk = 200;
+constexpr unsigned kNoContent = 204;
+
+// One probe mustn't hold up those of the other members for long; a member that is slow is asked again.
+constexpr std::chrono::milliseconds kConnectTimeout{500};
+constexpr std::chrono::milliseconds kRequestTimeout{2'000};
+
+std::string url(const Address& address, std::uint16_t port) {
+  return Endpoint{address.to_string(), std::to_string(port)}.url();
+}
+
+ClientOptions options_for(const std::string& endpoint) {
+  ClientOptions options;
+  options.endpoints.push_back(endpoint);
+  options.connect_timeout = kConnectTimeout;
+  options.request_timeout = kRequestTimeout;
+  return options;
+}
+
+// Protocol Buffers wire format: a field of type varint.
+void append_varint_field(std::string& message, unsigned field, std::uint64_t value) {
+  message += static_cast<char>(field << 3);
+  for (; value >= 0x80; value >>= 7) message += static_cast<char>((value & 0x7f) | 0x80);
+  message += static_cast<char>(value);
+}
+
+constexpr unsigned kTypeField = 1;
+constexpr unsigned kToField = 2;
+constexpr unsigned kFromField = 3;
+constexpr std::uint64_t kMsgTimeoutNow = 14;
+
+std::string timeout_now(std::uint64_t to, std::uint64_t from) {
+  std::string message;
+  append_varint_field(message, kTypeField, kMsgTimeoutNow);
+  append_varint_field(message, kToField, to);
+  append_varint_field(message, kFromField, from);
+  return message;
+}
+
+Call get(const std::string& target) {
+  Call call;
+  call.verb = boost::beast::http::verb::get;
+  call.target = target;
+  call.content_type.clear();
+  call.retry = Call::Retry::lost_answer;
+  return call;
+}
+
+}  // namespace
+
+std::string client_url(const MemberSpec& spec) { return url(spec.address, kClientPort); }
+
+std::string peer_url(const MemberSpec& spec) { return url(spec.address, kPeerPort); }
+
+MemberProbe::MemberProbe(const MemberSpec& spec)
+    : netns_(spec.netns),
+      own_peer_url_(peer_url(spec)),
+      client_(context_.get_executor(), options_for(client_url(spec))),
+      peer_(context_.get_executor(), options_for(own_peer_url_)) {}
+
+std::optional<std::string> MemberProbe::client_ailment() {
+  try {
+    if (auto ailment = block_on(context_, netns_, client_.health())) return ailment;
+    block_on(context_, netns_, client_.get("health"));
+    return std::nullopt;
+  } catch (const knetsim::Error& error) {
+    return error.what();
+  }
+}
+
+Answer MemberProbe::ask_peer(Call call) { return block_on(context_, netns_, peer_.send(std::move(call))); }
+
+std::optional<std::string> MemberProbe::peer_ailment() {
+  try {
+    const Answer answer = ask_peer(get("/members"));
+    if (answer.status == kOk) return std::nullopt;
+    return answer.endpoint + "/members: HTTP " + std::to_string(answer.status) + ": " + excerpt(answer.body);
+  } catch (const knetsim::Error& error) {
+    return error.what();
+  }
+}
+
+bool MemberProbe::prompt_election() {
+  try {
+    const Answer roster = ask_peer(get("/members"));
+    const json members = json::parse(roster.body, nullptr, false);
+    if (roster.status != kOk || !members.is_array()) return false;
+    std::uint64_t own = 0;
+    std::uint64_t other = 0;
+    for (const json& member : members) {
+      const std::uint64_t id = wire::uint64_at(member, "id");
+      const json& urls = wire::array_at(member, "peerURLs");
+      const bool is_own = std::find(urls.begin(), urls.end(), json(own_peer_url_)) != urls.end();
+      (is_own ? own : other) = id;
+    }
+    if (own == 0) return false;
+
+    // The pipeline endpoint of etcd's rafthttp.
+    Call nudge;
+    nudge.target = "/raft";
+    nudge.body = timeout_now(own, other == 0 ? own : other);
+    nudge.content_type = "application/protobuf";
+    nudge.headers = {{"X-Etcd-Cluster-ID", std::string(roster.headers["X-Etcd-Cluster-ID"])},
+                     {"X-Server-Version", "3.4.0"},
+                     {"X-Min-Cluster-Version", "3.0.0"}};
+    return ask_peer(std::move(nudge)).status == kNoContent;
+  } catch (const knetsim::Error&) {
+    return false;
+  } catch (const wire::Malformed&) {
+    return false;
+  }
+}
+
+}  // namespace knetsim::etcd

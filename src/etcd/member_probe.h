@@ -1,0 +1,41 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <optional>
+#include <string>
+
+#include "knetsim/etcd/client.h"
+#include "knetsim/etcd/member.h"
+#include "transport.h"
+
+namespace knetsim::etcd {
+
+/// Asks one member how it is, on its client port and on its peer port, from inside its namespace.
+class MemberProbe {
+ public:
+  explicit MemberProbe(const MemberSpec& spec);
+
+  /// /health, and a linearizable read. nullopt: fine.
+  std::optional<std::string> client_ailment();
+  /// nullopt: the peer port serves.
+  std::optional<std::string> peer_ailment();
+
+  /// Makes the member stand for election at once, instead of after its election timeout: the message is Raft's
+  /// TimeoutNow, with which a leader hands over to a follower (Ongaro's dissertation, section 3.10;
+  /// etcd's raft/raftpb/raft.proto, MsgTimeoutNow). False if the member didn't take it.
+  bool prompt_election();
+
+ private:
+  Answer ask_peer(Call call);
+
+  const NetNs* netns_;
+  std::string own_peer_url_;
+  boost::asio::io_context context_{1};
+  Client client_;
+  Transport peer_;
+};
+
+std::string client_url(const MemberSpec& spec);
+std::string peer_url(const MemberSpec& spec);
+
+}  // namespace knetsim::etcd

@@ -1,0 +1,157 @@
+#include "transport.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/status.hpp>
+#include <boost/beast/http/write.hpp>
+#include <utility>
+
+namespace knetsim::etcd {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+namespace {
+
+constexpr std::size_t kMaxIdle = 2;
+constexpr std::uint64_t kMaxAnswer = 256ULL << 20;
+constexpr std::size_t kMaxExcerpt = 200;
+
+bool says_unavailable(unsigned status) {
+  const auto known = http::int_to_status(status);
+  return known == http::status::service_unavailable || known == http::status::gateway_timeout ||
+         known == http::status::request_timeout;
+}
+
+std::string in_words(const boost::system::error_code& error, std::chrono::milliseconds connect_timeout,
+                     std::chrono::milliseconds request_timeout, bool sent) {
+  if (error == beast::error::timeout || error == asio::error::timed_out) {
+    return sent ? "no answer within " + std::to_string(request_timeout.count()) + " ms"
+                : "no connection within " + std::to_string(connect_timeout.count()) + " ms";
+  }
+  if (error == http::error::end_of_stream || error == http::error::partial_message || error == asio::error::eof) {
+    return "closed the connection instead of answering in full";
+  }
+  if (error.category() == http::make_error_code(http::error::bad_version).category()) {
+    return "answered with something that isn't HTTP (" + error.message() + ")";
+  }
+  return error.message();
+}
+
+}  // namespace
+
+std::string excerpt(const std::string& body) {
+  std::string line = body.substr(0, std::min(body.find_first_of("\r\n"), kMaxExcerpt));
+  if (line.size() < body.size() && line.size() == kMaxExcerpt) line += "...";
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) c = '?';
+  }
+  return line.empty() ? "(nothing)" : line;
+}
+
+Transport::Transport(asio::any_io_executor executor, ClientOptions options)
+    : executor_(std::move(executor)), options_(std::move(options)) {
+  if (options_.endpoints.empty()) throw InputError("etcd client: no endpoints were given");
+  for (const std::string& text : options_.endpoints) endpoints_.push_back(parse_endpoint(text));
+}
+
+asio::awaitable<Answer> Transport::send(Call call) {
+  std::string failures;
+  bool maybe_applied = false;
+  const std::size_t first = current_;
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+    const std::size_t index = (first + i) % endpoints_.size();
+    Attempt outcome = co_await attempt(index, call);
+    std::string failure;
+    if (outcome.error) {
+      failure = in_words(outcome.error, options_.connect_timeout, options_.request_timeout, outcome.sent);
+    } else if (call.retry == Call::Retry::unavailable && says_unavailable(outcome.answer.status)) {
+      failure = "HTTP " + std::to_string(outcome.answer.status) + ": " + excerpt(outcome.answer.body);
+    } else {
+      current_ = index;
+      co_return std::move(outcome.answer);
+    }
+    failures += (failures.empty() ? "" : "; ") + endpoints_[index].url() + ": " + failure;
+    if (outcome.sent && call.retry == Call::Retry::never) {
+      maybe_applied = true;
+      // Whatever is asked next shouldn't have to wait for the same endpoint first.
+      current_ = (index + 1) % endpoints_.size();
+      break;
+    }
+  }
+  Diagnosis diagnosis;
+  diagnosis.where = "etcd";
+  diagnosis.tried = "call " + call.target;
+  diagnosis.answer = std::move(failures);
+  throw Unavailable(maybe_applied, diagnosis);
+}
+
+asio::awaitable<Transport::Attempt> Transport::attempt(std::size_t endpoint, const Call& call) {
+  Attempt outcome;
+  bool keep = false;
+  if (std::unique_ptr<Connection> used = take_idle(endpoint)) {
+    outcome = co_await exchange(*used, endpoint, call, keep);
+    if (keep) keep_idle(endpoint, std::move(used));
+    const bool timed_out = outcome.error == beast::error::timeout;
+    if (!outcome.error || timed_out || call.retry == Call::Retry::never) co_return outcome;
+    // The server may just have given up the idle connection: that says nothing about the server.
+  }
+  auto fresh = std::make_unique<Connection>(executor_);
+  outcome = Attempt();
+  outcome.error = co_await connect(*fresh, endpoints_[endpoint], options_.connect_timeout);
+  if (outcome.error) co_return outcome;
+  outcome = co_await exchange(*fresh, endpoint, call, keep);
+  if (keep) keep_idle(endpoint, std::move(fresh));
+  co_return outcome;
+}
+
+asio::awaitable<Transport::Attempt> Transport::exchange(Connection& connection, std::size_t endpoint, const Call& call,
+                                                        bool& keep) {
+  Attempt outcome;
+  outcome.sent = true;
+  outcome.answer.endpoint = endpoints_[endpoint].url();
+  keep = false;
+
+  HttpRequest request = make_request(endpoints_[endpoint], call.verb, call.target, call.body, call.content_type);
+  for (const auto& [name, value] : call.headers) request.set(name, value);
+  connection.stream.expires_after(options_.request_timeout);
+  co_await http::async_write(connection.stream, request, asio::redirect_error(asio::use_awaitable, outcome.error));
+  if (outcome.error) co_return outcome;
+
+  http::response_parser<http::string_body> parser;
+  parser.body_limit(kMaxAnswer);
+  co_await http::async_read(connection.stream, connection.buffer, parser,
+                            asio::redirect_error(asio::use_awaitable, outcome.error));
+  if (outcome.error) co_return outcome;
+  connection.stream.expires_never();
+  keep = parser.get().keep_alive();
+  outcome.answer.status = parser.get().result_int();
+  outcome.answer.body = std::move(parser.get().body());
+  outcome.answer.headers = std::move(parser.get().base());
+  co_return outcome;
+}
+
+std::unique_ptr<Connection> Transport::take_idle(std::size_t endpoint) {
+  for (auto it = idle_.begin(); it != idle_.end();) {
+    if (it->endpoint != endpoint) {
+      ++it;
+      continue;
+    }
+    std::unique_ptr<Connection> connection = std::move(it->connection);
+    it = idle_.erase(it);
+    if (connection->usable()) return connection;
+  }
+  return nullptr;
+}
+
+void Transport::keep_idle(std::size_t endpoint, std::unique_ptr<Connection> connection) {
+  if (idle_.size() == kMaxIdle) idle_.erase(idle_.begin());
+  connection->buffer.shrink_to_fit();
+  idle_.push_back({endpoint, std::move(connection)});
+}
+
+}  // namespace knetsim::etcd

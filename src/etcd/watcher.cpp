@@ -1,0 +1,315 @@
+#include "knetsim/etcd/watcher.h"
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <deque>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "answer.h"
+#include "knetsim/etcd/client.h"
+#include "transport.h"
+#include "watch_stream.h"
+#include "wire.h"
+
+namespace knetsim::etcd {
+
+namespace asio = boost::asio;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kTarget = "/v3/watch";
+
+/// google.rpc.Code of refusals that no other attempt and no other member would answer otherwise:
+/// INVALID_ARGUMENT, PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHENTICATED.
+bool is_final(int code) { return code == 3 || code == 7 || code == 12 || code == 16; }
+
+}  // namespace
+
+class Watcher::Impl {
+ public:
+  Impl(asio::any_io_executor executor, const ClientOptions& client, WatchOptions options)
+      : executor_(std::move(executor)),
+        client_(client),
+        options_(std::move(options)),
+        next_(options_.from),
+        backoff_(options_.min_backoff),
+        timer_(executor_) {
+    if (client_.endpoints.empty()) throw InputError("etcd watch: no endpoints were given");
+    for (const std::string& text : client_.endpoints) endpoints_.push_back(parse_endpoint(text));
+  }
+
+  /// `self` keeps the watcher's state alive for as long as the coroutine exists.
+  static asio::awaitable<WatchEvents> next(std::shared_ptr<Impl> self) {
+    while (self->ready_.empty()) co_await self->advance();
+    WatchEvents events = std::move(self->ready_.front());
+    self->ready_.pop_front();
+    co_return events;
+  }
+
+  static asio::awaitable<void> established(std::shared_ptr<Impl> self) {
+    while (!self->accepted_ && self->ready_.empty()) co_await self->advance();
+  }
+
+  Revision revision() const noexcept {
+    return ready_.empty() ? next_ - 1 : ready_.front().events.front().kv.mod_revision - 1;
+  }
+
+  void close() {
+    closed_ = true;
+    timer_.cancel();
+    if (stream_) stream_->close();
+  }
+
+ private:
+  /// One step: opens a stream, or reads from the one that is open.
+  asio::awaitable<void> advance() {
+    throw_if_over();
+    if (!stream_) {
+      co_await open();
+      co_return;
+    }
+    std::optional<std::string> lost = co_await read();
+    throw_if_over();
+    if (!lost) lost = take_messages();
+    if (!lost) co_return;
+    drop_stream();
+    co_await back_off(*lost);
+  }
+
+  asio::awaitable<void> open() {
+    stream_ = std::make_shared<WatchStream>(executor_, endpoints_[current_]);
+    OpeningGuard guard(*this);
+    std::optional<std::string> failure =
+        co_await stream_->open(kTarget, request(), client_.connect_timeout, client_.request_timeout);
+    throw_if_over();
+    if (!failure) {
+      guard.keep();
+      attempts_ = 0;
+      failures_.clear();
+      co_return;
+    }
+    refuse_if_final(*failure);
+    failures_ += (failures_.empty() ? "" : "; ") + endpoints_[current_].url() + ": " + excerpt(*failure);
+    drop_stream();
+    if (++attempts_ < endpoints_.size()) co_return;
+    attempts_ = 0;
+    const std::string reason = std::exchange(failures_, {});
+    co_await back_off(reason);
+  }
+
+  /// Reads once; after a silence it asks the endpoint whether it lives.
+  asio::awaitable<std::optional<std::string>> read() {
+    const std::shared_ptr<WatchStream> stream = stream_;
+    // A server that has taken the request is given the time of any request to accept the watch.
+    const bool pending = !stream_accepted_;
+    const auto silent = std::make_shared<bool>(false);
+    const Disarm disarm{timer_};
+    timer_.expires_after(pending ? client_.request_timeout : options_.probe_after);
+    timer_.async_wait([stream, flag = std::weak_ptr<bool>(silent)](const boost::system::error_code& error) {
+      const auto live = flag.lock();
+      if (error || !live) return;
+      *live = true;
+      stream->interrupt();
+    });
+    std::optional<std::string> lost = co_await stream->read();
+    timer_.cancel();
+    if (lost || !*silent) co_return lost;
+    if (pending) {
+      co_return "the watch wasn't accepted within " + std::to_string(client_.request_timeout.count()) + " ms";
+    }
+    co_return co_await probe();
+  }
+
+  asio::awaitable<std::optional<std::string>> probe() {
+    ClientOptions one = client_;
+    one.endpoints.assign(1, stream_->endpoint().url());
+    Transport transport(executor_, std::move(one));
+    Call question;
+    question.verb = boost::beast::http::verb::get;
+    question.target = "/version";
+    question.content_type.clear();
+    std::optional<std::string> failure;
+    try {
+      co_await transport.send(std::move(question));
+    } catch (const Unavailable& unavailable) {
+      failure = unavailable.what();
+    }
+    co_return failure;
+  }
+
+  std::optional<std::string> take_messages() {
+    while (std::optional<std::string> line = stream_->take_line()) {
+      try {
+        if (std::optional<std::string> lost = take_message(*line)) return lost;
+      } catch (const wire::Malformed& malformed) {
+        return "an answer that isn't etcd's: " + std::string(malformed.what()) + ": " + excerpt(*line);
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::optional<std::string> take_message(const std::string& line) {
+    const json message = wire::parse(line);
+    if (const auto refusal = wire::refusal(message)) {
+      if (is_final(refusal->code)) finish(Error(Error::Code::other, diagnosis(refusal->message)));
+      return refusal->message;
+    }
+    const json& result = wire::object_at(message, "result");
+    if (wire::bool_at(result, "canceled")) return cancelled(result);
+    const Revision revision = wire::header_revision(result);
+    std::vector<Event> events;
+    for (const json& each : wire::array_at(result, "events")) events.push_back(wire::event(each));
+
+    if (wire::bool_at(result, "created")) {
+      stream_accepted_ = accepted_ = true;
+      if (next_ == 0) next_ = revision + 1;
+    } else if (events.empty() && revision >= next_) {
+      // A progress notification (etcd's learning/api.md, WatchCreateRequest.progress_notify): nothing is in flight.
+      next_ = revision + 1;
+    }
+    take_events(std::move(events));
+    return std::nullopt;
+  }
+
+  void take_events(std::vector<Event> events) {
+    // The header's revision is the store's, which may be ahead of events that are still to come: only the events
+    // themselves say how far we are.
+    std::erase_if(events, [this](const Event& event) { return event.kv.mod_revision < next_; });
+    if (events.empty()) return;
+    WatchEvents batch;
+    batch.revision = events.back().kv.mod_revision;
+    batch.events = std::move(events);
+    next_ = batch.revision + 1;
+    backoff_ = options_.min_backoff;
+    ready_.push_back(std::move(batch));
+  }
+
+  std::optional<std::string> cancelled(const json& result) {
+    const Revision compacted = wire::int64_at(result, "compact_revision");
+    const std::string reason = wire::string_at(result, "cancel_reason");
+    if (compacted > 0) {
+      finish(Compacted(compacted, diagnosis("revision " + std::to_string(next_) + " was compacted (now at " +
+                                            std::to_string(compacted) + ")")));
+    }
+    return "the server cancelled the watch: " + (reason.empty() ? "it gave no reason" : reason);
+  }
+
+  void refuse_if_final(const std::string& failure) {
+    const unsigned status = stream_->status();
+    const auto brace = failure.find('{');
+    if (status < 400 || status >= 500 || brace == std::string::npos) return;
+    try {
+      const auto refusal = wire::refusal(wire::parse(failure.substr(brace)));
+      if (!refusal || !is_final(refusal->code)) return;
+      finish(Error(Error::Code::other, diagnosis(refusal->message)));
+    } catch (const wire::Malformed&) {
+      return;  // not etcd's answer: another attempt may meet etcd
+    }
+    throw_if_over();
+  }
+
+  asio::awaitable<void> back_off(std::string reason) {
+    if (over_) co_return;
+    const std::chrono::milliseconds delay = backoff_;
+    backoff_ = std::min(backoff_ * 2, options_.max_backoff);
+    if (options_.on_interruption) options_.on_interruption(reason, delay);
+    timer_.expires_after(delay);
+    boost::system::error_code ignored;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    throw_if_over();
+  }
+
+  std::string request() const {
+    json create = wire::prefix_range(options_.prefix);
+    if (next_ != 0) create["start_revision"] = std::to_string(next_);
+    create["progress_notify"] = true;
+    return json{{"create_request", std::move(create)}}.dump();
+  }
+
+  template <typename Exception>
+  void finish(Exception exception) {
+    over_ = std::make_exception_ptr(std::move(exception));
+  }
+
+  void throw_if_over() {
+    if (closed_) throw boost::system::system_error(asio::error::operation_aborted);
+    if (over_ && ready_.empty()) std::rethrow_exception(over_);
+  }
+
+  /// The next attempt goes to the next endpoint.
+  void drop_stream() {
+    stream_.reset();
+    stream_accepted_ = false;
+    current_ = (current_ + 1) % endpoints_.size();
+  }
+
+  Diagnosis diagnosis(std::string answer) const {
+    return diagnose(stream_ ? stream_->endpoint().url() : "etcd", std::string(kTarget) + " " + options_.prefix,
+                    std::move(answer));
+  }
+
+  /// A stream that isn't open yet is of no use to the next call if this one is cancelled.
+  class OpeningGuard {
+   public:
+    explicit OpeningGuard(Impl& impl) : impl_(&impl) {}
+    ~OpeningGuard() {
+      if (impl_ != nullptr) impl_->stream_.reset();
+    }
+    OpeningGuard(const OpeningGuard&) = delete;
+    OpeningGuard& operator=(const OpeningGuard&) = delete;
+    void keep() { impl_ = nullptr; }
+
+   private:
+    Impl* impl_;
+  };
+
+  struct Disarm {
+    asio::steady_timer& timer;
+    ~Disarm() { timer.cancel(); }
+  };
+
+  asio::any_io_executor executor_;
+  ClientOptions client_;
+  WatchOptions options_;
+  std::vector<Endpoint> endpoints_;
+  std::size_t current_ = 0;
+  std::size_t attempts_ = 0;  // failed ones of this round over the endpoints
+  std::string failures_;
+  Revision next_;  // the first revision that is still wanted
+  std::chrono::milliseconds backoff_;
+  asio::steady_timer timer_;
+  std::shared_ptr<WatchStream> stream_;
+  bool stream_accepted_ = false;  // by the server of this stream
+  bool accepted_ = false;         // by any
+  bool closed_ = false;
+  std::exception_ptr over_;
+  std::deque<WatchEvents> ready_;
+};
+
+Watcher::Watcher(asio::any_io_executor executor, const ClientOptions& client, WatchOptions options)
+    : impl_(std::make_shared<Impl>(std::move(executor), client, std::move(options))) {}
+Watcher::Watcher(Watcher&&) noexcept = default;
+
+Watcher& Watcher::operator=(Watcher&& other) noexcept {
+  if (impl_ && impl_ != other.impl_) impl_->close();
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+Watcher::~Watcher() {
+  if (impl_) impl_->close();
+}
+
+asio::awaitable<WatchEvents> Watcher::next() { return Impl::next(impl_); }
+asio::awaitable<void> Watcher::established() { return Impl::established(impl_); }
+Revision Watcher::revision() const noexcept { return impl_->revision(); }
+void Watcher::close() { impl_->close(); }
+
+}  // namespace knetsim::etcd

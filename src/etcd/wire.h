@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "knetsim/etcd/types.h"
+
+namespace knetsim::etcd::wire {
+
+// The proto3 JSON mapping as the gateway speaks it: int64 as strings, bytes in base64, fields of value zero left out.
+// Readers throw Malformed on anything else.
+
+class Malformed : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+nlohmann::json parse(std::string_view text);
+
+std::int64_t int64_at(const nlohmann::json& object, const char* field);
+std::uint64_t uint64_at(const nlohmann::json& object, const char* field);
+bool bool_at(const nlohmann::json& object, const char* field);
+std::string string_at(const nlohmann::json& object, const char* field);
+std::string bytes_at(const nlohmann::json& object, const char* field);
+/// One element of an array of that name.
+std::string string(const nlohmann::json& value, const char* field);
+std::string bytes(const nlohmann::json& value, const char* field);
+/// The array of that name; an empty one if it is absent.
+const nlohmann::json& array_at(const nlohmann::json& object, const char* field);
+/// The object of that name; an empty one if it is absent.
+const nlohmann::json& object_at(const nlohmann::json& object, const char* field);
+
+Revision header_revision(const nlohmann::json& response);
+KeyValue key_value(const nlohmann::json& kv);
+Event event(const nlohmann::json& event);
+TxnResult txn_result(const nlohmann::json& response);
+
+nlohmann::json range_request(const std::string& key, bool prefix);
+nlohmann::json put_request(const Put& put);
+nlohmann::json remove_request(const std::string& key, bool prefix);
+nlohmann::json txn_request(const Txn& txn);
+nlohmann::json grant_request(std::chrono::seconds ttl);
+nlohmann::json lease_request(LeaseId id);
+nlohmann::json time_to_live_request(LeaseId id);
+nlohmann::json compact_request(Revision revision);
+/// {"key": ..., "range_end": ...}: the keys that start with `prefix`; all keys if it is empty.
+nlohmann::json prefix_range(const std::string& prefix);
+
+/// What an error answer says, of a unary call or within a stream; nullopt if it isn't the gateway's.
+struct Refusal {
+  int code = 0;  ///< google.rpc.Code
+  std::string message;
+};
+std::optional<Refusal> refusal(const nlohmann::json& answer);
+
+}  // namespace knetsim::etcd::wire
