@@ -24,7 +24,7 @@ struct BridgeConfig {
 };
 
 /// `bridge` + `host-local` (containernetworking/plugins 1.1.1) done with netlink: same links, addresses, routes,
-/// sysctls, files and results, without their programs. One for each worker; may be used from several threads at once.
+/// sysctls, files and results, without their programs. Move-only; may be used from several threads at once.
 class BridgePlugin {
  public:
   /// `node` begins every error.
@@ -37,7 +37,7 @@ class BridgePlugin {
   void del(const Attachment& attachment, const BridgeConfig& config) const;
 
  private:
-  const NetNs& worker_;
+  NetNs worker_;
   std::string node_;
 };
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "knetsim/cni/bridge_plugin.h"
 #include "knetsim/cni/plugins.h"
 #include "knetsim/cni/runtime.h"
 #include "knetsim/sys/netns.h"
@@ -47,6 +48,8 @@ class PodNetwork {
  private:
   NetNs worker_;
   PodNetworkOptions options_;
+  Runtime runtime_;
+  BridgePlugin builtin_;
 };
 
 }  // namespace knetsim::cni

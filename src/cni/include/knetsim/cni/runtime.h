@@ -36,8 +36,8 @@ class Runtime {
 
   /// ADD through the list. If a plugin fails, DEL undoes what was applied, and the Error tells of the first failure.
   Result add(const Attachment& attachment, const NetworkConfig& config);
-  /// CHECK of what add() did; throws Error if something isn't as it was. Without effect below 0.4.0 and with
-  /// disableCheck, as the specification says.
+  /// CHECK of what add() did; throws Error if something isn't as it was, or if the config's version (below 0.4.0) has
+  /// no CHECK. Without effect if the config says disableCheck.
   void check(const std::string& container_id, const std::string& network, const std::string& ifname = "eth0");
   /// DEL in reverse order. What is gone already, or was never there, is no error.
   void del(const std::string& container_id, const std::string& network, const std::string& ifname = "eth0");

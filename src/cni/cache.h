@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "knetsim/cni/runtime.h"
+
+namespace knetsim::cni {
+
+/// What ADD was asked and what it answered: all that CHECK and DEL need later, perhaps by another process.
+struct CacheEntry {
+  std::string flavour;  ///< "real" or "builtin": who has to undo it
+  Attachment attachment;
+  nlohmann::json config;
+  nlohmann::json result;
+};
+
+/// One file per attachment, <directory>/<network>+<container>+<ifname>: no network or container has a plus in its name.
+class Cache {
+ public:
+  explicit Cache(std::filesystem::path directory) : directory_(std::move(directory)) {}
+
+  void store(const std::string& network, const CacheEntry& entry) const;
+  std::optional<CacheEntry> load(const std::string& network, const std::string& container_id,
+                                 const std::string& ifname) const;
+  /// Absent is no error.
+  void remove(const std::string& network, const std::string& container_id, const std::string& ifname) const;
+
+ private:
+  std::filesystem::path path_of(const std::string& network, const std::string& container_id,
+                                const std::string& ifname) const;
+
+  std::filesystem::path directory_;
+};
+
+}  // namespace knetsim::cni

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "knetsim/cni/runtime.h"
+
+namespace knetsim::cni {
+
+enum class Verb { add, del, check, version };
+
+/// As CNI_COMMAND spells it.
+std::string to_string(Verb verb);
+
+/// Throws InputError unless the ids are such as the specification allows; they become parts of paths.
+void validate(const Attachment& attachment);
+
+/// Runs plugin `type` once (CNI 1.0.0, section 2) in the worker's namespace with `config` on its stdin, and returns
+/// what it printed, null if nothing. Throws Error in every other case than success.
+nlohmann::json invoke(const NetNs& worker, const RuntimeOptions& options, Verb verb, const Attachment& attachment,
+                      const std::string& type, const nlohmann::json& config);
+
+/// "C0w1: can't ADD container c1 (eth0) with the plugin bridge: …"
+Error make_error(const std::string& node, Verb verb, const Attachment& attachment, const std::string& who,
+                 const Failure& failure, const std::string& remedy = {});
+
+}  // namespace knetsim::cni

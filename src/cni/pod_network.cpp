@@ -1,0 +1,133 @@
+#include "knetsim/cni/pod_network.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bridge_config.h"
+#include "cache.h"
+#include "duplicate.h"
+#include "host_local.h"
+#include "invocation.h"
+#include "knetsim/sys/sysctl.h"
+
+namespace knetsim::cni {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kBuiltin = "builtin";
+
+std::filesystem::path allocations(const PodNetworkOptions& options) { return options.directory / "cni" / "networks"; }
+
+Cache cache_of(const PodNetworkOptions& options) { return Cache(options.directory / "cni" / "cache"); }
+
+BridgeConfig bridge_config(const PodNetworkOptions& options, const SubnetEnv& env) {
+  BridgeConfig config{.name = options.name,
+                      .cni_version = options.cni_version,
+                      .bridge = options.bridge,
+                      .mtu = env.mtu,
+                      .hairpin = options.hairpin,
+                      .subnets = {},
+                      .routes = {},
+                      .allocations = allocations(options)};
+  for (const auto& lease : env.subnets) {
+    config.subnets.push_back(lease.subnet);
+    config.routes.push_back(lease.network);
+  }
+  return config;
+}
+
+json flannel_config(const PodNetworkOptions& options) {
+  return {
+      {"type", "flannel"},
+      {"subnetFile", options.subnet_file.string()},
+      {"dataDir", (options.directory / "cni" / "flannel").string()},
+      {"ipam", {{"dataDir", allocations(options).string()}}},
+      {"delegate",
+       {{"bridge", options.bridge}, {"isDefaultGateway", true}, {"hairpinMode", options.hairpin}, {"ipMasq", false}}}};
+}
+
+// Leases are unique, so duplicate address detection (RFC 4862) would find nothing, yet keep an IPv6 gateway silent for
+// the first seconds. An interface's own setting counts when it is created: hence "default".
+void skip_duplicate_address_detection(const NetNs& worker, const SubnetEnv& env) {
+  const bool v6 = std::any_of(env.subnets.begin(), env.subnets.end(), [](const auto& s) { return is_v6(s.subnet); });
+  if (v6) worker.run([] { write_sysctl("net.ipv6.conf.default.accept_dad", "0"); });
+}
+
+}  // namespace
+
+PodNetwork::PodNetwork(const NetNs& worker, PodNetworkOptions options)
+    : worker_(duplicate(worker)),
+      options_(std::move(options)),
+      runtime_(worker, {.node = options_.node,
+                        .directory = options_.directory,
+                        .search_path = options_.plugins.search_path,
+                        .timeout = options_.timeout}),
+      builtin_(worker, options_.node) {}
+
+NetworkConfig PodNetwork::config() const {
+  NetworkConfig config{.name = options_.name, .cni_version = options_.cni_version, .plugins = {}};
+  if (options_.plugins.type == "flannel")
+    config.plugins.push_back(flannel_config(options_));
+  else
+    config.plugins.push_back(
+        to_plugin_config(bridge_config(options_, read_subnet_env(options_.subnet_file)), options_.plugins.type));
+  return config;
+}
+
+Result PodNetwork::attach(const Attachment& attachment) {
+  validate(attachment);
+  const auto env = read_subnet_env(options_.subnet_file);
+  skip_duplicate_address_detection(worker_, env);
+  if (options_.plugins.flavour == Flavour::real) return runtime_.add(attachment, config());
+
+  const auto cache = cache_of(options_);
+  if (cache.load(options_.name, attachment.container_id, attachment.ifname))
+    throw make_error(options_.node, Verb::add, attachment, "network " + options_.name,
+                     {.code = kGenericFailure, .message = "it is attached already"}, "delete it there first");
+  const auto config = bridge_config(options_, env);
+  auto result = builtin_.add(attachment, config);
+  try {
+    cache.store(options_.name, {.flavour = kBuiltin,
+                                .attachment = attachment,
+                                .config = to_plugin_config(config),
+                                .result = json::parse(to_json(result))});
+  } catch (const knetsim::Error&) {
+    builtin_.del(attachment, config);
+    throw;
+  }
+  return result;
+}
+
+void PodNetwork::check(const std::string& container_id, const std::string& ifname) {
+  const auto entry = cache_of(options_).load(options_.name, container_id, ifname);
+  if (entry && entry->flavour == kBuiltin)
+    builtin_.check(entry->attachment, parse_plugin_config(entry->config), parse_result(entry->result.dump()));
+  else
+    runtime_.check(container_id, options_.name, ifname);
+}
+
+void PodNetwork::detach(const std::string& container_id, const std::string& ifname) {
+  const auto cache = cache_of(options_);
+  const auto entry = cache.load(options_.name, container_id, ifname);
+  if (entry && entry->flavour == kBuiltin) {
+    builtin_.del(entry->attachment, parse_plugin_config(entry->config));
+    cache.remove(options_.name, container_id, ifname);
+  } else if (entry) {
+    runtime_.del(container_id, options_.name, ifname);
+  } else {
+    // The cache may have been lost; an address held by nobody must not be lost with it.
+    HostLocal(allocations(options_), options_.name).release(container_id, ifname);
+  }
+}
+
+Result PodNetwork::result(const std::string& container_id, const std::string& ifname) const {
+  const auto entry = cache_of(options_).load(options_.name, container_id, ifname);
+  if (!entry)
+    throw make_error(options_.node, Verb::check, {.container_id = container_id, .netns = {}, .ifname = ifname},
+                     "network " + options_.name, {.code = kUnknownContainer, .message = "it isn't attached there"});
+  return parse_result(entry->result.dump());
+}
+
+}  // namespace knetsim::cni
