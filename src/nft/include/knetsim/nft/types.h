@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,7 +9,7 @@
 namespace knetsim::nft {
 
 /// A table's family; the numbers are the kernel's NFPROTO_*.
-enum class Family : std::uint8_t { inet = 1, ip = 2, bridge = 7, ip6 = 10 };
+enum class Family : std::uint8_t { inet = 1, ip = 2, ip6 = 10 };
 
 /// The data types of nft(8) that this layer speaks; the numbers are those that `nft` itself stores in a set.
 enum class Type : std::uint32_t {
@@ -30,7 +31,7 @@ enum class Type : std::uint32_t {
 /// One type, or several for a concatenation.
 using Types = std::vector<Type>;
 
-/// "ip", "ip6", "inet", "bridge"
+/// "ip", "ip6", "inet"
 std::string_view to_string(Family family);
 /// "ipv4_addr"
 std::string_view to_string(Type type);
@@ -41,6 +42,8 @@ std::string to_string(const Types& types);
 std::size_t size_of(Type type);
 /// Bytes of a value in registers and set keys: a part of a concatenation fills whole 4-byte words.
 std::size_t size_of(const Types& types);
+/// The address type of ip or ip6.
+Type address_type(Family family);
 /// True for numbers in host byte order (integer, mark, ct state...); all else is in network order.
 bool in_host_order(Type type);
 

@@ -1,0 +1,161 @@
+#include "knetsim/nft/batch.h"
+
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <utility>
+
+#include "batch_state.h"
+#include "encode.h"
+#include "knetsim/sys/error.h"
+#include "netlink_handles.h"
+#include "session.h"
+#include "userdata.h"
+
+namespace knetsim::nft {
+
+namespace {
+
+const char* chain_type(ChainType type) {
+  switch (type) {
+    case ChainType::filter:
+      return "filter";
+    case ChainType::nat:
+      return "nat";
+    case ChainType::route:
+      return "route";
+  }
+  return "?";
+}
+
+}  // namespace
+
+Batch::Batch() : state_(std::make_unique<State>()) {}
+Batch::Batch(Batch&&) noexcept = default;
+Batch& Batch::operator=(Batch&&) noexcept = default;
+Batch::~Batch() = default;
+
+Batch& Batch::add(const Table& table) {
+  auto encoded = encode_table(table.id);
+  if (const Userdata comment = comment_userdata(table.comment); !comment.empty()) {
+    nftnl_table_set_data(encoded.get(), NFTNL_TABLE_USERDATA, comment.data(),
+                         static_cast<std::uint32_t>(comment.size()));
+  }
+  state_->append(NFT_MSG_NEWTABLE, table.id.family, NLM_F_CREATE, "add", describe(table.id),
+                 [&](nlmsghdr& message) { nftnl_table_nlmsg_build_payload(&message, encoded.get()); });
+  return *this;
+}
+
+Batch& Batch::replace(const Table& table) { return ensure_absent(table.id).add(table); }
+
+Batch& Batch::remove(const TableId& table) {
+  auto encoded = encode_table(table);
+  state_->append(NFT_MSG_DELTABLE, table.family, 0, "delete", describe(table),
+                 [&](nlmsghdr& message) { nftnl_table_nlmsg_build_payload(&message, encoded.get()); });
+  return *this;
+}
+
+// NFT_MSG_DESTROYTABLE does it in one, but since Linux 6.3 only.
+Batch& Batch::ensure_absent(const TableId& table) { return add(Table{.id = table}).remove(table); }
+
+Batch& Batch::add(const Chain& chain) {
+  auto encoded = encode_chain(chain.id);
+  if (chain.hook) {
+    nftnl_chain_set_str(encoded.get(), NFTNL_CHAIN_TYPE, chain_type(chain.hook->type));
+    nftnl_chain_set_u32(encoded.get(), NFTNL_CHAIN_HOOKNUM, static_cast<std::uint32_t>(chain.hook->point));
+    nftnl_chain_set_s32(encoded.get(), NFTNL_CHAIN_PRIO, chain.hook->priority);
+    nftnl_chain_set_u32(encoded.get(), NFTNL_CHAIN_POLICY, static_cast<std::uint32_t>(chain.hook->policy));
+  }
+  if (const Userdata comment = comment_userdata(chain.comment); !comment.empty()) {
+    nftnl_chain_set_data(encoded.get(), NFTNL_CHAIN_USERDATA, comment.data(),
+                         static_cast<std::uint32_t>(comment.size()));
+  }
+  state_->append(NFT_MSG_NEWCHAIN, chain.id.table.family, NLM_F_CREATE, "add", describe(chain.id),
+                 [&](nlmsghdr& message) { nftnl_chain_nlmsg_build_payload(&message, encoded.get()); });
+  return *this;
+}
+
+Batch& Batch::flush(const ChainId& chain) {
+  auto encoded = encode_rule(chain, 0);
+  state_->append(NFT_MSG_DELRULE, chain.table.family, 0, "flush", describe(chain),
+                 [&](nlmsghdr& message) { nftnl_rule_nlmsg_build_payload(&message, encoded.get()); });
+  return *this;
+}
+
+Batch& Batch::remove(const ChainId& chain) {
+  auto encoded = encode_chain(chain);
+  state_->append(NFT_MSG_DELCHAIN, chain.table.family, 0, "delete", describe(chain),
+                 [&](nlmsghdr& message) { nftnl_chain_nlmsg_build_payload(&message, encoded.get()); });
+  return *this;
+}
+
+Batch& Batch::add(const Rule& rule) {
+  state_->append_rule(rule, 0, NLM_F_CREATE | NLM_F_APPEND, "add");
+  return *this;
+}
+
+Batch& Batch::insert(const Rule& rule) {
+  state_->append_rule(rule, 0, NLM_F_CREATE, "insert");
+  return *this;
+}
+
+Batch& Batch::replace(std::uint64_t handle, const Rule& rule) {
+  state_->append_rule(rule, handle, NLM_F_REPLACE, "replace");
+  return *this;
+}
+
+Batch& Batch::remove(const RuleId& rule) {
+  // A deletion without a handle would flush the chain.
+  if (rule.handle == 0) throw InputError("nft: delete a rule in " + describe(rule.chain) + ": its handle is 0");
+  auto encoded = encode_rule(rule.chain, rule.handle);
+  state_->append(NFT_MSG_DELRULE, rule.chain.table.family, 0, "delete",
+                 fmt::format("the rule with handle {} of {}", rule.handle, describe(rule.chain)),
+                 [&](nlmsghdr& message) { nftnl_rule_nlmsg_build_payload(&message, encoded.get()); });
+  return *this;
+}
+
+Batch& Batch::add(const Set& set) {
+  state_->append_set(set);
+  return *this;
+}
+
+Batch& Batch::flush(const SetId& set) {
+  auto encoded = encode_set(set);
+  state_->append(NFT_MSG_DELSETELEM, set.table.family, 0, "flush", describe(set),
+                 [&](nlmsghdr& message) { nftnl_set_nlmsg_build_payload(&message, encoded.get()); });
+  return *this;
+}
+
+Batch& Batch::remove(const SetId& set) {
+  auto encoded = encode_set(set);
+  state_->append(NFT_MSG_DELSET, set.table.family, 0, "delete", describe(set),
+                 [&](nlmsghdr& message) { nftnl_set_nlmsg_build_payload(&message, encoded.get()); });
+  return *this;
+}
+
+Batch& Batch::add(const SetId& set, const std::vector<Element>& elements) {
+  state_->append_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, {}, elements);
+  return *this;
+}
+
+Batch& Batch::remove(const SetId& set, const std::vector<Element>& elements) {
+  state_->append_elements(NFT_MSG_DELSETELEM, 0, set, {}, elements);
+  return *this;
+}
+
+bool Batch::empty() const noexcept { return state_->empty(); }
+
+std::size_t Batch::size() const noexcept { return state_->size(); }
+
+void Batch::commit(const NetNs& netns) {
+  if (state_->empty()) return;
+  const std::unique_ptr<State> sent = std::exchange(state_, std::make_unique<State>());
+  Session session(netns);
+  const std::vector<Refusal> refusals = session.send(sent->finish());
+  if (!refusals.empty()) sent->raise(refusals);
+}
+
+}  // namespace knetsim::nft

@@ -1,0 +1,258 @@
+#include "batch_state.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "attributes.h"
+#include "encode.h"
+#include "knetsim/sys/error.h"
+#include "netlink_handles.h"
+#include "userdata.h"
+
+namespace knetsim::nft {
+
+namespace {
+
+constexpr std::size_t kMessageRoom = 128 * 1024;
+// A list of elements is one attribute, whose length has 16 bits; an element takes less than 600 bytes.
+constexpr std::size_t kElementsPerMessage = 100;
+// What nft gives a set that rules write to, lest the traffic fill the memory.
+constexpr std::uint32_t kDynamicSetSize = 65535;
+constexpr std::uint32_t kVerdictType = NFT_DATA_VERDICT;
+
+/// The number that `nft` makes of a concatenation's types: 6 bits for each.
+std::uint32_t type_number(const Types& types) {
+  std::uint32_t number = 0;
+  for (const Type type : types) number = number << 6 | static_cast<std::uint32_t>(type);
+  return number;
+}
+
+std::uint32_t flag(bool on, nft_set_flags bit) { return on ? static_cast<std::uint32_t>(bit) : 0; }
+
+void set_types(nftnl_set* encoded, const Types& key, const Types& value, bool verdicts) {
+  nftnl_set_set_u32(encoded, NFTNL_SET_KEY_TYPE, type_number(key));
+  nftnl_set_set_u32(encoded, NFTNL_SET_KEY_LEN, static_cast<std::uint32_t>(size_of(key)));
+  if (verdicts) {
+    nftnl_set_set_u32(encoded, NFTNL_SET_DATA_TYPE, kVerdictType);
+    nftnl_set_set_u32(encoded, NFTNL_SET_DATA_LEN, 0);
+  } else if (!value.empty()) {
+    nftnl_set_set_u32(encoded, NFTNL_SET_DATA_TYPE, type_number(value));
+    nftnl_set_set_u32(encoded, NFTNL_SET_DATA_LEN, static_cast<std::uint32_t>(size_of(value)));
+  }
+}
+
+void set_userdata_of(nftnl_set* encoded, const Userdata& userdata) {
+  nftnl_set_set_data(encoded, NFTNL_SET_USERDATA, userdata.data(), static_cast<std::uint32_t>(userdata.size()));
+}
+
+nftnl_set_elem* encode(const Element& element) {
+  auto encoded = ElementHandle::make();
+  nftnl_set_elem* raw = encoded.get();
+  nftnl_set_elem_set(raw, NFTNL_SET_ELEM_KEY, element.key.bytes().data(),
+                     static_cast<std::uint32_t>(element.key.bytes().size()));
+  if (element.value) {
+    nftnl_set_elem_set(raw, NFTNL_SET_ELEM_DATA, element.value->bytes().data(),
+                       static_cast<std::uint32_t>(element.value->bytes().size()));
+  }
+  if (element.verdict) {
+    nftnl_set_elem_set_u32(raw, NFTNL_SET_ELEM_VERDICT, static_cast<std::uint32_t>(element.verdict->kind));
+    if (!element.verdict->chain.empty()) {
+      require_name("chain", element.verdict->chain);
+      nftnl_set_elem_set_str(raw, NFTNL_SET_ELEM_CHAIN, element.verdict->chain.c_str());
+    }
+  }
+  if (element.timeout) {
+    nftnl_set_elem_set_u64(raw, NFTNL_SET_ELEM_TIMEOUT, static_cast<std::uint64_t>(element.timeout->count()));
+  }
+  if (const Userdata comment = comment_userdata(element.comment); !comment.empty()) {
+    nftnl_set_elem_set(raw, NFTNL_SET_ELEM_USERDATA, comment.data(), static_cast<std::uint32_t>(comment.size()));
+  }
+  return encoded.release();
+}
+
+std::string remedy_for(int error) {
+  switch (error) {
+    case EPERM:
+      return "changing the packet filter needs root, or CAP_NET_ADMIN over the namespace";
+    case ENOENT:
+      return "the table, chain, set or rule that it names must exist, or come earlier in the same change";
+    case EOPNOTSUPP:
+      return "the kernel lacks a part of nf_tables that this needs: load the module (nft_nat, nft_numgen, "
+             "nft_fib_ipv4, "
+             "nft_masq, nft_reject_ipv4...), or use another kernel";
+    case EBUSY:
+      return "a rule or map still refers to it: remove that first, or in the same change";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+void Batch::State::append_message(std::uint16_t type, std::uint8_t family, std::uint16_t flags, std::uint16_t resource,
+                                  const Fill& fill) {
+  scratch_.resize(kMessageRoom);
+  auto* header = mnl_nlmsg_put_header(scratch_.data());
+  header->nlmsg_type = type;
+  header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+  header->nlmsg_seq = static_cast<std::uint32_t>(steps_.size());
+  auto* extra = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
+  extra->nfgen_family = family;
+  extra->version = NFNETLINK_V0;
+  extra->res_id = htons(resource);
+  fill(*header);
+  buffer_.insert(buffer_.end(), scratch_.begin(), scratch_.begin() + MNL_ALIGN(header->nlmsg_len));
+}
+
+void Batch::State::append_mark(std::uint16_t type) {
+  append_message(type, AF_UNSPEC, 0, NFNL_SUBSYS_NFTABLES, [](nlmsghdr&) {});
+}
+
+void Batch::State::append(std::uint16_t type, Family family, std::uint16_t flags, std::string_view verb,
+                          std::string object, const Fill& fill) {
+  if (steps_.empty()) append_mark(NFNL_MSG_BATCH_BEGIN);
+  steps_.push_back(Step{.position = buffer_.size(), .verb = verb, .object = std::move(object), .key = {}});
+  append_message(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type), static_cast<std::uint8_t>(family), flags,
+                 0, fill);
+}
+
+void Batch::State::whole_or_not(const std::function<void()>& change) {
+  const std::size_t bytes = buffer_.size();
+  const std::size_t steps = steps_.size();
+  try {
+    change();
+  } catch (...) {
+    buffer_.resize(bytes);
+    steps_.resize(steps);
+    throw;
+  }
+}
+
+void Batch::State::append_rule(const Rule& rule, std::uint64_t handle, std::uint16_t flags, std::string_view verb) {
+  const TableId& table = rule.chain.table;
+  auto encoded = encode_rule(rule.chain, handle);
+  if (const Userdata comment = comment_userdata(rule.comment); !comment.empty()) {
+    nftnl_rule_set_data(encoded.get(), NFTNL_RULE_USERDATA, comment.data(), static_cast<std::uint32_t>(comment.size()));
+  }
+  std::string object = "a rule in " + describe(rule.chain);
+  if (!rule.comment.empty()) object += fmt::format(" (\"{}\")", rule.comment);
+  whole_or_not([&] {
+    RuleCompiler compiler(table.family, *encoded,
+                          [this, &table](const AnonymousSet& set) { return declare(table, set); });
+    for (const Statement& statement : rule.statements) compiler.add(statement);
+    append(NFT_MSG_NEWRULE, table.family, flags, verb, std::move(object),
+           [&](nlmsghdr& message) { nftnl_rule_nlmsg_build_payload(&message, encoded.get()); });
+  });
+}
+
+std::uint32_t Batch::State::declare(const TableId& table, const AnonymousSet& set) {
+  const std::uint32_t id = next_set_++;
+  auto encoded = encode_set(SetId{table, set.name()});
+  nftnl_set_set_u32(encoded.get(), NFTNL_SET_ID, id);
+  nftnl_set_set_u32(encoded.get(), NFTNL_SET_FLAGS,
+                    flag(true, NFT_SET_ANONYMOUS) | flag(true, NFT_SET_CONSTANT) | flag(set.is_map(), NFT_SET_MAP));
+  nftnl_set_set_u32(encoded.get(), NFTNL_SET_DESC_SIZE, static_cast<std::uint32_t>(set.elements.size()));
+  set_types(encoded.get(), set.key, set.value, set.verdicts);
+  set_userdata_of(encoded.get(), anonymous_set_userdata(set.key, set.value, set.is_map()));
+  append(NFT_MSG_NEWSET, table.family, NLM_F_CREATE, "add", "a rule's own set in " + describe(table),
+         [&](nlmsghdr& message) { nftnl_set_nlmsg_build_payload(&message, encoded.get()); });
+  append_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, SetId{table, set.name()}, id, set.elements);
+  return id;
+}
+
+void Batch::State::append_set(const Set& set) {
+  if (set.verdicts && set.value) throw InputError(describe(set.id) + ": holds verdicts or values, not both");
+  auto encoded = encode_set(set.id);
+  nftnl_set_set_u32(encoded.get(), NFTNL_SET_ID, next_set_++);
+  nftnl_set_set_u32(encoded.get(), NFTNL_SET_FLAGS,
+                    flag(set.verdicts || set.value, NFT_SET_MAP) | flag(set.dynamic, NFT_SET_EVAL) |
+                        flag(set.timeout.has_value(), NFT_SET_TIMEOUT));
+  if (set.timeout) {
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(*set.timeout).count();
+    nftnl_set_set_u64(encoded.get(), NFTNL_SET_TIMEOUT, static_cast<std::uint64_t>(milliseconds));
+  }
+  if (set.size || set.dynamic)
+    nftnl_set_set_u32(encoded.get(), NFTNL_SET_DESC_SIZE, set.size.value_or(kDynamicSetSize));
+  set_types(encoded.get(), set.key.types(), set.value ? set.value->types() : Types{}, set.verdicts);
+  set_userdata_of(encoded.get(), set_userdata(set));
+  append(NFT_MSG_NEWSET, set.id.table.family, NLM_F_CREATE, "add", describe(set.id),
+         [&](nlmsghdr& message) { nftnl_set_nlmsg_build_payload(&message, encoded.get()); });
+}
+
+void Batch::State::append_elements(std::uint16_t type, std::uint16_t flags, const SetId& set,
+                                   std::optional<std::uint32_t> id, const std::vector<Element>& elements) {
+  whole_or_not([&] {
+    for (std::size_t first = 0; first < elements.size(); first += kElementsPerMessage) {
+      const auto chunk = std::span(elements).subspan(first, std::min(kElementsPerMessage, elements.size() - first));
+      auto encoded = encode_set(set);
+      if (id) nftnl_set_set_u32(encoded.get(), NFTNL_SET_ID, *id);
+      for (const Element& element : chunk) nftnl_set_elem_add(encoded.get(), encode(element));
+      append(type, set.table.family, flags, type == NFT_MSG_DELSETELEM ? "delete" : "add",
+             "elements of " + describe(set),
+             [&](nlmsghdr& message) { nftnl_set_elems_nlmsg_build_payload(&message, encoded.get()); });
+      steps_.back().key = chunk.front().key.types();
+    }
+  });
+}
+
+std::span<const std::uint8_t> Batch::State::finish() {
+  // One acknowledgement is enough to know that the kernel has answered: the last message's.
+  reinterpret_cast<nlmsghdr*>(buffer_.data() + steps_.back().position)->nlmsg_flags |= NLM_F_ACK;
+  append_mark(NFNL_MSG_BATCH_END);
+  return buffer_;
+}
+
+const nlmsghdr& Batch::State::message(const Step& step) const {
+  return *reinterpret_cast<const nlmsghdr*>(buffer_.data() + step.position);
+}
+
+std::string Batch::State::element_at(const Step& step, std::uint32_t offset) const {
+  const std::uint8_t* start = buffer_.data() + step.position;
+  std::string found;
+  const auto look_for_key = [&](Attribute field) {
+    if (field.type() != NFTA_SET_ELEM_KEY) return;
+    for_each_attribute(field.payload(), [&](Attribute value) {
+      if (value.payload().size() == size_of(step.key)) found = Data::parse(step.key, value.payload()).to_string();
+    });
+  };
+  for_each_attribute(payload_of(message(step), sizeof(nfgenmsg)), [&](Attribute list) {
+    if (list.type() != NFTA_SET_ELEM_LIST_ELEMENTS) return;
+    for_each_attribute(list.payload(), [&](Attribute element) {
+      const auto position = static_cast<std::size_t>(reinterpret_cast<const std::uint8_t*>(element.raw()) - start);
+      if (offset >= position && offset < position + element.size()) for_each_attribute(element.payload(), look_for_key);
+    });
+  });
+  return found;
+}
+
+void Batch::State::raise(const std::vector<Refusal>& refusals) const {
+  const Refusal& first = refusals.front();
+  // A commit that is refused as a whole is reported on the mark of its begin, which no step has the number of.
+  std::string object = "the ruleset";
+  std::string_view verb = "change";
+  if (first.sequence > 0 && first.sequence <= steps_.size()) {
+    const Step& step = steps_[first.sequence - 1];
+    verb = step.verb;
+    object = step.object;
+    const std::string element = first.offset && !step.key.empty() ? element_at(step, *first.offset) : "";
+    if (!element.empty()) object += fmt::format(" ({})", element);
+  }
+  std::string answer = first.text;
+  if (refusals.size() > 1)
+    answer += fmt::format("{}and {} more refusals", answer.empty() ? "" : ", ", refusals.size() - 1);
+  throw Error(first.error, object,
+              {.where = "nft",
+               .tried = fmt::format("{} {}", verb, object),
+               .answer = answer,
+               .remedy = remedy_for(first.error)});
+}
+
+}  // namespace knetsim::nft

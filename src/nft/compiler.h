@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "knetsim/nft/objects.h"
+#include "statement_node.h"
+#include "value_node.h"
+
+struct nftnl_expr;
+struct nftnl_rule;
+
+namespace knetsim::nft {
+
+/// A set that is written in a rule and lives and dies with it.
+struct AnonymousSet {
+  Types key;
+  Types value;  ///< empty: a set, or a map of verdicts
+  bool verdicts = false;
+  std::vector<Element> elements;
+
+  bool is_map() const { return verdicts || !value.empty(); }
+  /// The kernel replaces %d.
+  const char* name() const { return is_map() ? "__map%d" : "__set%d"; }
+};
+
+/// Turns statements into the kernel's expressions, in the order and with the registers that `nft` itself would use, so
+/// that a listing reads as it was meant. See nftables' src/netlink_linearize.c.
+class RuleCompiler {
+ public:
+  /// Announces an anonymous set to the batch; returns the set's id in it.
+  using DeclareSet = std::function<std::uint32_t(const AnonymousSet&)>;
+
+  /// Appends to `rule`, which must outlive the compiler.
+  RuleCompiler(Family family, nftnl_rule& rule, DeclareSet declare);
+
+  void add(const Statement& statement);
+
+ private:
+  using Slot = std::uint32_t;  // a 4-byte word of the 64 bytes of registers
+
+  void add(const Compare& match);
+  void add(const ComparePrefix& match);
+  void add(const AnyBits& match);
+  void add(const Membership& match);
+  void add(const Count&);
+  void add(const Verdict& verdict);
+  void add(const VerdictMapping& mapping);
+  void add(const Nat& nat);
+  void add(const Masquerade& masquerade);
+  void add(const SetMark& set);
+  void add(RejectWith how);
+  void add(const Log& log);
+  void add(const Update& update);
+
+  /// Where the value is after the expressions added: in its own held register, or in the first ones.
+  Slot source(const Value& value);
+  void load(const Value& value, Slot to);
+  void load(const PayloadField& field, Slot to);
+  void load_turn(const Turn& turn, Slot to);
+  void load_lookup(const Value& key, const std::string& map, std::optional<std::uint32_t> id, Slot to);
+  void load_constant(const Data& data, Slot to);
+  /// Computes the held values in it that no statement before has used.
+  void hold(const Value& value);
+  /// Adds the tests of family and protocol without which the header fields in it would be other bytes.
+  void require(const Value& value);
+  void require_network(Family network);
+  void require_protocol(L4Proto protocol);
+  void learn(const Compare& match);
+  void compare(Slot slot, std::uint32_t op, const void* bytes, std::size_t size);
+  void mask(Slot from, Slot to, const std::vector<std::uint8_t>& keep, const std::vector<std::uint8_t>& toggle);
+  void check_room(const Types& types, Slot slot) const;
+
+  /// Allocated by libnftnl and owned by the rule.
+  nftnl_expr& append(const char* name);
+
+  nftnl_rule& rule_;
+  DeclareSet declare_;
+  Family family_;
+  std::optional<Family> network_;
+  std::optional<L4Proto> protocol_;
+  Slot top_ = 16;  // held values fill the registers from the top
+  std::map<const ValueNode*, Slot> held_;
+};
+
+}  // namespace knetsim::nft

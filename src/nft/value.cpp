@@ -1,0 +1,181 @@
+#include "knetsim/nft/value.h"
+
+#include <fmt/format.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include "knetsim/nft/objects.h"
+#include "knetsim/sys/error.h"
+#include "value_node.h"
+
+namespace knetsim::nft {
+
+namespace {
+
+// enum proto_desc_id of nftables' include/proto.h.
+constexpr std::uint32_t kIcmpHeader = 4;
+constexpr std::uint32_t kUdpHeader = 6;
+constexpr std::uint32_t kTcpHeader = 8;
+constexpr std::uint32_t kTransportHeader = 11;
+constexpr std::uint32_t kIpHeader = 12;
+constexpr std::uint32_t kIp6Header = 13;
+constexpr std::uint32_t kIcmpv6Header = 14;
+
+template <typename Kind>
+Value make(Types types, Kind kind) {
+  return Value(std::make_shared<const ValueNode>(ValueNode{std::move(types), std::move(kind)}));
+}
+
+Value network_field(Family family, Type type, std::uint32_t offset, std::uint32_t field) {
+  return make({type}, PayloadField{.base = NFT_PAYLOAD_NETWORK_HEADER,
+                                   .offset = offset,
+                                   .length = static_cast<std::uint32_t>(size_of(type)),
+                                   .header = family == Family::ip ? kIpHeader : kIp6Header,
+                                   .field = field,
+                                   .network = family,
+                                   .protocol = {}});
+}
+
+Value transport_field(std::optional<L4Proto> protocol, std::uint32_t header, Type type, std::uint32_t offset,
+                      std::uint32_t field) {
+  std::optional<Family> network;
+  if (protocol == L4Proto::icmp) network = Family::ip;
+  if (protocol == L4Proto::icmpv6) network = Family::ip6;
+  return make({type}, PayloadField{.base = NFT_PAYLOAD_TRANSPORT_HEADER,
+                                   .offset = offset,
+                                   .length = static_cast<std::uint32_t>(size_of(type)),
+                                   .header = header,
+                                   .field = field,
+                                   .network = network,
+                                   .protocol = protocol});
+}
+
+Value meta_key(Type type, std::uint32_t key) { return make({type}, MetaKey{key}); }
+
+Value turn(std::uint32_t type, std::uint32_t modulus, std::uint32_t offset) {
+  if (modulus == 0) throw InputError("numgen mod 0: at least 1");
+  return make({Type::integer}, Turn{type, modulus, offset});
+}
+
+Value bit_operation(const Value& value, std::uint32_t mask, std::uint32_t toggle) {
+  const Types types = value.types();
+  if (types.size() != 1 || size_of(types) != 4 || !in_host_order(types.front())) {
+    throw InputError(
+        fmt::format("nft: bit operations are for 4-byte numbers such as marks, not for {}", to_string(types)));
+  }
+  return make(types, BitOperation{value, mask, toggle});
+}
+
+}  // namespace
+
+Value::Value(std::shared_ptr<const ValueNode> node) : node_(std::move(node)) {}
+
+Types Value::types() const { return node_->types; }
+
+namespace ip {
+Value saddr() { return network_field(Family::ip, Type::ipv4_addr, 12, 11); }
+Value daddr() { return network_field(Family::ip, Type::ipv4_addr, 16, 12); }
+Value protocol() { return network_field(Family::ip, Type::inet_proto, 9, 9); }
+}  // namespace ip
+
+namespace ip6 {
+Value saddr() { return network_field(Family::ip6, Type::ipv6_addr, 8, 8); }
+Value daddr() { return network_field(Family::ip6, Type::ipv6_addr, 24, 9); }
+Value nexthdr() { return network_field(Family::ip6, Type::inet_proto, 6, 6); }
+}  // namespace ip6
+
+Value saddr_of(Family family) { return address_type(family) == Type::ipv6_addr ? ip6::saddr() : ip::saddr(); }
+Value daddr_of(Family family) { return address_type(family) == Type::ipv6_addr ? ip6::daddr() : ip::daddr(); }
+
+namespace tcp {
+Value sport() { return transport_field(L4Proto::tcp, kTcpHeader, Type::inet_service, 0, 1); }
+Value dport() { return transport_field(L4Proto::tcp, kTcpHeader, Type::inet_service, 2, 2); }
+Value flags() { return transport_field(L4Proto::tcp, kTcpHeader, Type::tcp_flag, 13, 7); }
+}  // namespace tcp
+
+namespace udp {
+Value sport() { return transport_field(L4Proto::udp, kUdpHeader, Type::inet_service, 0, 1); }
+Value dport() { return transport_field(L4Proto::udp, kUdpHeader, Type::inet_service, 2, 2); }
+}  // namespace udp
+
+namespace th {
+Value sport() { return transport_field({}, kTransportHeader, Type::inet_service, 0, 1); }
+Value dport() { return transport_field({}, kTransportHeader, Type::inet_service, 2, 2); }
+}  // namespace th
+
+namespace icmp {
+Value type() { return transport_field(L4Proto::icmp, kIcmpHeader, Type::icmp_type, 0, 1); }
+}  // namespace icmp
+
+namespace icmpv6 {
+Value type() { return transport_field(L4Proto::icmpv6, kIcmpv6Header, Type::icmpv6_type, 0, 1); }
+}  // namespace icmpv6
+
+namespace meta {
+Value l4proto() { return meta_key(Type::inet_proto, NFT_META_L4PROTO); }
+Value iifname() { return meta_key(Type::ifname, NFT_META_IIFNAME); }
+Value oifname() { return meta_key(Type::ifname, NFT_META_OIFNAME); }
+Value mark() { return meta_key(Type::mark, NFT_META_MARK); }
+}  // namespace meta
+
+namespace ct {
+Value state() { return make({Type::ct_state}, CtKey{NFT_CT_STATE, {}}); }
+Value status() { return make({Type::ct_status}, CtKey{NFT_CT_STATUS, {}}); }
+Value mark() { return make({Type::mark}, CtKey{NFT_CT_MARK, {}}); }
+Value original_daddr(Family family) {
+  return make({address_type(family)},
+              CtKey{family == Family::ip6 ? NFT_CT_DST_IP6 : NFT_CT_DST_IP, IP_CT_DIR_ORIGINAL});
+}
+}  // namespace ct
+
+namespace fib {
+Value daddr_type() { return make({Type::fib_addrtype}, FibAddressType{}); }
+}  // namespace fib
+
+namespace numgen {
+Value inc(std::uint32_t modulus, std::uint32_t offset) { return turn(NFT_NG_INCREMENTAL, modulus, offset); }
+Value random(std::uint32_t modulus, std::uint32_t offset) { return turn(NFT_NG_RANDOM, modulus, offset); }
+}  // namespace numgen
+
+Value concat(std::vector<Value> parts) {
+  Types types;
+  for (const Value& part : parts) {
+    if (part.types().size() != 1) throw InputError("nft: concatenations can't be nested");
+    types.push_back(part.types().front());
+  }
+  if (parts.empty() || types.size() > Data::Parts::static_capacity || size_of(types) > Data::Bytes::static_capacity) {
+    throw InputError(fmt::format("nft: a concatenation of {} parts doesn't fit: 1 to {} parts of {} bytes",
+                                 parts.size(), Data::Parts::static_capacity, Data::Bytes::static_capacity));
+  }
+  if (parts.size() == 1) return parts.front();
+  return make(std::move(types), Concatenation{std::move(parts)});
+}
+
+Value operator&(const Value& value, std::uint32_t mask) { return bit_operation(value, mask, 0); }
+Value operator|(const Value& value, std::uint32_t bits) { return bit_operation(value, ~bits, bits); }
+Value operator^(const Value& value, std::uint32_t bits) { return bit_operation(value, ~0U, bits); }
+
+Value lookup(const Value& key, const Set& map) {
+  if (!map.value) throw InputError(fmt::format("nft: @{} is no map of values", map.id.name));
+  if (key.types() != map.key.types()) {
+    throw InputError(fmt::format("nft: a key of type \"{}\" can't be looked up in map @{} of \"{}\"",
+                                 to_string(key.types()), map.id.name, to_string(map.key.types())));
+  }
+  return make(map.value->types(), NamedLookup{key, map.id});
+}
+
+Value lookup(const Value& key, std::vector<std::pair<Data, Data>> anonymous_map) {
+  if (anonymous_map.empty()) throw InputError("nft: an anonymous map needs at least one element");
+  const Types types = anonymous_map.front().second.types();
+  for (const auto& [from, to] : anonymous_map) {
+    if (from.types() != key.types() || to.types() != types) {
+      throw InputError(fmt::format("nft: element {} : {} doesn't fit a map of \"{}\" to \"{}\"", from.to_string(),
+                                   to.to_string(), to_string(key.types()), to_string(types)));
+    }
+  }
+  return make(types, AnonymousLookup{key, std::move(anonymous_map)});
+}
+
+Value hold(const Value& value) { return make(value.types(), Held{value}); }
+
+}  // namespace knetsim::nft

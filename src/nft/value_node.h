@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "knetsim/nft/data.h"
+#include "knetsim/nft/types.h"
+#include "knetsim/nft/value.h"
+
+namespace knetsim::nft {
+
+/// A header field. `header` and `field` are nft's own numbers (enum proto_desc_id and the field's place in its
+/// template, nftables include/proto.h): it stores them in a set's userdata for `typeof`.
+struct PayloadField {
+  std::uint32_t base;  ///< NFT_PAYLOAD_*
+  std::uint32_t offset;
+  std::uint32_t length;
+  std::uint32_t header;
+  std::uint32_t field;
+  std::optional<Family> network;    ///< only in packets of this family
+  std::optional<L4Proto> protocol;  ///< only in packets of this protocol
+};
+
+struct MetaKey {
+  std::uint32_t key;  ///< NFT_META_*
+};
+
+struct CtKey {
+  std::uint32_t key;                      ///< NFT_CT_*
+  std::optional<std::uint8_t> direction;  ///< IP_CT_DIR_*
+};
+
+struct FibAddressType {};
+
+struct Turn {
+  std::uint32_t type;  ///< NFT_NG_*
+  std::uint32_t modulus;
+  std::uint32_t offset;
+};
+
+struct Concatenation {
+  std::vector<Value> parts;
+};
+
+struct BitOperation {
+  Value operand;
+  std::uint32_t mask;
+  std::uint32_t toggle;  ///< (operand & mask) ^ toggle
+};
+
+struct NamedLookup {
+  Value key;
+  SetId map;
+};
+
+struct AnonymousLookup {
+  Value key;
+  std::vector<std::pair<Data, Data>> map;
+};
+
+struct Held {
+  Value value;
+};
+
+struct ValueNode {
+  Types types;
+  std::variant<PayloadField, MetaKey, CtKey, FibAddressType, Turn, Concatenation, BitOperation, NamedLookup,
+               AnonymousLookup, Held>
+      kind;
+};
+
+}  // namespace knetsim::nft
