@@ -5,6 +5,7 @@
 #include <net/if.h>
 
 #include "channel.h"
+#include "knetsim/netlink/error.h"
 #include "knetsim/netlink/link.h"
 
 namespace knetsim::netlink {
@@ -29,8 +30,8 @@ void put_common(Message& message, const Common& link) {
   if (link.mac) message.mac(IFLA_ADDRESS, *link.mac);
 }
 
-void put_end(Message& message, const VethEnd& end) {
-  put_common(message, {end.name, end.mtu, end.mac, end.up, end.index});
+void put_end(Message& message, const VethEnd& end, bool up) {
+  put_common(message, {end.name, end.mtu, end.mac, up, end.index});
   message.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(end.ns.fd().get()));
 }
 
@@ -51,27 +52,44 @@ int create(Socket& socket, Message message, const std::string& kind, const std::
   return index != 0 || channel.batching() ? index : get_link(socket, name).index;
 }
 
+/// What the request that creates a pair can't do for the inner end.
+void finish_peer(Socket& socket, const VethEnd& peer) {
+  Message message(RTM_SETLINK, 0);
+  ifinfomsg header{};
+  if (peer.up) header.ifi_flags = header.ifi_change = IFF_UP;
+  message.header(header).string(IFLA_IFNAME, peer.name);
+  if (peer.master != 0) message.u32(IFLA_MASTER, static_cast<std::uint32_t>(peer.master));
+  auto tried = "set up veth end " + peer.name;
+  if (peer.master != 0) tried = fmt::format("make veth end {} a port of link {}", peer.name, peer.master);
+  try {
+    socket.channel().change(std::move(message), std::move(tried));
+  } catch (const Error&) {
+    delete_link(socket, peer.name);
+    throw;
+  }
+}
+
 }  // namespace
 
 void create_veth(Socket& socket, const VethEnd& a, const VethEnd& b) {
-  // The kernel heeds the master of the outer end only.
-  const bool swap = a.master == 0 && b.master != 0;
+  // The kernel sets the master of the outer end only, and refuses to set the inner one up before they are joined.
+  const bool swap = b.master != 0 ? a.master == 0 : b.up && !a.up && a.master == 0;
   const VethEnd& outer = swap ? b : a;
   const VethEnd& peer = swap ? a : b;
   auto message = creation();
-  put_end(message, outer);
+  put_end(message, outer, outer.up);
   if (outer.master != 0) message.u32(IFLA_MASTER, static_cast<std::uint32_t>(outer.master));
-  put_kind(message, "veth", [&] { message.nest(VETH_INFO_PEER, [&] { put_end(message, peer); }); });
+  put_kind(message, "veth", [&] { message.nest(VETH_INFO_PEER, [&] { put_end(message, peer, false); }); });
   auto& channel = socket.channel();
   channel.change(std::move(message), fmt::format("create veth pair {} and {}", a.name, b.name));
-  if (peer.master == 0) return;
-
-  // A request of its own, in the peer's namespace; what is queued must be there before it.
+  if (peer.master == 0 && !peer.up) return;
   if (channel.batching()) channel.commit_batch();
-  Socket there(peer.ns);
-  Message port(RTM_SETLINK, 0);
-  port.header(ifinfomsg{}).string(IFLA_IFNAME, peer.name).u32(IFLA_MASTER, static_cast<std::uint32_t>(peer.master));
-  there.channel().change(std::move(port), fmt::format("make {} a port of bridge {}", peer.name, peer.master));
+  if (peer.socket) {
+    finish_peer(*peer.socket, peer);
+  } else {
+    Socket there(peer.ns);
+    finish_peer(there, peer);
+  }
 }
 
 void create_veth(const VethEnd& a, const VethEnd& b) {

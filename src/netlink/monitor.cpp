@@ -56,6 +56,11 @@ Monitor::Monitor(const NetNs& ns, Groups groups, int receive_buffer)
   // The first needs CAP_NET_ADMIN on the host and passes over rmem_max; the second does as well as it may.
   if (::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer) != 0)
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  // The kernel skips sockets without a port id when it notifies; binding gives one.
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
+  if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
+    throw SystemError("bind a netlink socket");
   if (groups & Groups::links) join(fd_, RTNLGRP_LINK);
   if (groups & Groups::addresses) {
     join(fd_, RTNLGRP_IPV4_IFADDR);

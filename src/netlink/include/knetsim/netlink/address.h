@@ -26,11 +26,11 @@ struct AddressSpec {
 struct InterfaceAddress {
   int interface = 0;
   Network address;
-  std::optional<Address> broadcast;
-  std::optional<Address> peer;  ///< of a point-to-point address
-  unsigned scope = 0;           ///< RT_SCOPE_*
-  unsigned flags = 0;           ///< IFA_F_*
-  std::string label;            ///< IPv4 only
+  std::optional<Address> broadcast = {};
+  std::optional<Address> peer = {};  ///< of a point-to-point address
+  unsigned scope = 0;                ///< RT_SCOPE_*
+  unsigned flags = 0;                ///< IFA_F_*
+  std::string label = {};            ///< IPv4 only
 
   bool tentative() const;  ///< duplicate address detection is still going on: it can't be bound yet
 };

@@ -14,10 +14,10 @@ namespace knetsim::netlink {
 /// What a VXLAN link (RFC 7348) was made with, as the kernel tells it.
 struct VxlanInfo {
   std::uint32_t vni = 0;
-  int parent = 0;                ///< index of the link below, 0: none
-  std::optional<Address> local;  ///< outer source address
-  std::optional<Address> group;  ///< multicast group or default remote
-  std::uint16_t port = 0;        ///< UDP destination port
+  int parent = 0;                     ///< index of the link below, 0: none
+  std::optional<Address> local = {};  ///< outer source address
+  std::optional<Address> group = {};  ///< multicast group or default remote
+  std::uint16_t port = 0;             ///< UDP destination port
   bool learning = false;
   bool l2miss = false;
   bool l3miss = false;
@@ -28,19 +28,19 @@ struct VxlanInfo {
 
 struct Link {
   int index = 0;
-  std::string name;
-  std::string kind;  ///< "veth", "bridge", "vxlan"; empty for physical links and lo
+  std::string name = {};
+  std::string kind = {};  ///< "veth", "bridge", "vxlan"; empty for physical links and lo
   Mac mac;
   unsigned mtu = 0;
   unsigned flags = 0;    ///< IFF_*, netdevice(7)
   bool up = false;       ///< IFF_UP: somebody wants it up
   bool running = false;  ///< IFF_RUNNING: it carries packets
   unsigned txqlen = 0;
-  int master = 0;                   ///< index of the bridge it is a port of, 0: none
-  int parent = 0;                   ///< IFLA_LINK: a veth's peer, a vxlan's underlay link; an index there
-  std::optional<int> parent_netns;  ///< set if `parent` counts in another namespace (that one's id here)
-  bool hairpin = false;             ///< as a bridge port: sends out where it received
-  std::optional<VxlanInfo> vxlan;
+  int master = 0;                        ///< index of the bridge it is a port of, 0: none
+  int parent = 0;                        ///< IFLA_LINK: a veth's peer, a vxlan's underlay link; an index there
+  std::optional<int> parent_netns = {};  ///< set if `parent` counts in another namespace (that one's id here)
+  bool hairpin = false;                  ///< as a bridge port: sends out where it received
+  std::optional<VxlanInfo> vxlan = {};
 };
 
 /// "7: flannel.100 vxlan up running mtu 1450 mac 0a:...", for messages.
@@ -56,22 +56,24 @@ Link get_link(Socket& socket, int index);
 /// One end of a veth(4) pair.
 struct VethEnd {
   const NetNs& ns;
-  std::string name;
+  std::string name = {};
   std::optional<unsigned> mtu = {};
   std::optional<Mac> mac = {};
   bool up = false;
-  int master = 0;  ///< index in `ns` of a bridge to become a port of
-  int index = 0;   ///< 0: the kernel chooses. Chosen for both ends or for none
+  int master = 0;            ///< index in `ns` of a bridge to become a port of
+  int index = 0;             ///< 0: the kernel chooses. Chosen for both ends or for none
+  Socket* socket = nullptr;  ///< one in `ns`, which saves opening another; null: that is done where it is needed
 };
 
-/// Creates both ends straight in their namespaces: one request does all of the above (a second one if both ends have
-/// a master).
+/// Creates both ends straight in their namespaces. One request does all of the above for one end, and all but `up` and
+/// `master` for the other, which gets a second request if it wants them. If that one is refused, the pair is deleted.
 void create_veth(const VethEnd& a, const VethEnd& b);
-/// The same through a socket in any namespace, which saves opening one and can be part of a Batch.
+/// The same through a socket in any namespace, which saves opening one and can be part of a Batch: then the second
+/// request commits it first, and goes into the Batch of VethEnd::socket if that has one.
 void create_veth(Socket& socket, const VethEnd& a, const VethEnd& b);
 
 struct BridgeSpec {
-  std::string name;
+  std::string name = {};
   std::optional<Mac> mac = {};
   std::optional<unsigned> mtu = {};
   bool up = false;
@@ -80,7 +82,7 @@ struct BridgeSpec {
 };
 
 struct VxlanSpec {
-  std::string name;
+  std::string name = {};
   std::uint32_t vni = 0;
   int parent = 0;  ///< index of the underlay link, 0: none
   std::optional<Address> local = {};

@@ -17,7 +17,7 @@ namespace knetsim::netlink {
 struct Neighbour {
   int interface = 0;
   Address address;
-  std::optional<Mac> mac;               ///< unset while it is being resolved or has failed
+  std::optional<Mac> mac = {};          ///< unset while it is being resolved or has failed
   std::uint16_t state = NUD_PERMANENT;  ///< NUD_*
   std::uint8_t flags = 0;               ///< NTF_*
 
@@ -39,8 +39,8 @@ std::vector<Neighbour> list_neighbours(Socket& socket, int family = 0, int inter
 struct FdbEntry {
   int interface = 0;
   Mac mac;
-  std::optional<Address> destination;  ///< vxlan: the remote VTEP's underlay address
-  int master = 0;                      ///< the bridge, for entries of a port
+  std::optional<Address> destination = {};  ///< vxlan: the remote VTEP's underlay address
+  int master = 0;                           ///< the bridge, for entries of a port
   std::uint16_t vlan = 0;
   std::uint16_t state = NUD_PERMANENT;
   std::uint8_t flags = 0;  ///< NTF_SELF, NTF_MASTER, ...

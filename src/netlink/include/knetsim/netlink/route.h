@@ -15,7 +15,7 @@ namespace knetsim::netlink {
 using knetsim::to_string;
 
 struct NextHop {
-  std::optional<Address> gateway;
+  std::optional<Address> gateway = {};
   int interface = 0;
   bool onlink = false;
   unsigned weight = 1;
