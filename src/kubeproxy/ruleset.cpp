@@ -1,0 +1,117 @@
+#include "ruleset.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <set>
+
+namespace knetsim::kubeproxy {
+
+namespace {
+
+/// As kube-proxy does it: a random source port spares two clients that chose the same one from a search.
+nft::Statement masquerade() { return nft::masquerade({.fully_random = true}); }
+
+void add_postrouting(nft::Batch& batch, nft::Family family, const ProxyOptions& options) {
+  const nft::ChainId chain{table_of(family), kPostrouting};
+  batch.add(nft::Chain{
+      .id = chain,
+      .hook = nft::Hook{
+          .type = nft::ChainType::nat, .point = nft::HookPoint::postrouting, .priority = nft::priority::kSrcNat}});
+  const nft::Statement translated = nft::any_of({nft::CtStatus::dnat});
+  const nft::Value pair = nft::concat({nft::saddr_of(family), nft::daddr_of(family)});
+  batch.add(nft::Rule{.chain = chain,
+                      .statements = {translated, nft::in(pair, hairpin_set(family)), masquerade()},
+                      .comment = "an endpoint that reached itself"});
+  const nft::Statement sent_to_vip = nft::in(nft::ct::original_daddr(family), vips_set(family));
+  for (const std::string& bridge : options.bridges) {
+    const nft::Data name = nft::Data::ifname(bridge);
+    batch.add(
+        nft::Rule{.chain = chain,
+                  .statements = {nft::meta::iifname() == name, nft::meta::oifname() == name, sent_to_vip, masquerade()},
+                  .comment = "back into the bridge it came from"});
+  }
+  std::vector<nft::Statement> from_elsewhere{sent_to_vip};
+  for (const Network& network : options.pod_networks) {
+    if (is_v6(network) == (family == nft::Family::ip6)) from_elsewhere.push_back(nft::saddr_of(family) != network);
+  }
+  if (from_elsewhere.size() == 1) return;
+  from_elsewhere.push_back(masquerade());
+  batch.add(nft::Rule{.chain = chain, .statements = from_elsewhere, .comment = "from outside the pod network"});
+}
+
+}  // namespace
+
+nft::TableId table_of(nft::Family family) { return {family, kTableName}; }
+
+nft::Family family_of(const Service& service) { return service.address.is_v4() ? nft::Family::ip : nft::Family::ip6; }
+
+std::string comment_of(const Service& service) {
+  return service.name.empty() ? "VIP " + service.address.to_string()
+                              : "VIP " + service.address.to_string() + ": " + service.name;
+}
+
+nft::Rule service_rule(const Service& service, const char* chain) {
+  const nft::Family family = family_of(service);
+  nft::Rule rule{.chain = {table_of(family), chain},
+                 .statements = {nft::daddr_of(family) == service.address, nft::counter()},
+                 .comment = comment_of(service)};
+  if (service.endpoints.size() == 1) {
+    rule.statements.push_back(nft::dnat(service.endpoints.front().address));
+    return rule;
+  }
+  std::vector<std::pair<nft::Data, nft::Data>> turns;
+  for (const Endpoint& endpoint : service.endpoints) {
+    turns.emplace_back(nft::Data::integer(static_cast<std::uint32_t>(turns.size())), endpoint.address);
+  }
+  const auto count = static_cast<std::uint32_t>(turns.size());
+  rule.statements.push_back(nft::dnat(nft::lookup(nft::numgen::inc(count), std::move(turns))));
+  return rule;
+}
+
+nft::Set vips_set(nft::Family family) { return {.id = {table_of(family), "vips"}, .key = {nft::address_type(family)}}; }
+
+nft::Set hairpin_set(nft::Family family) {
+  const nft::Type address = nft::address_type(family);
+  return {.id = {table_of(family), "hairpin"}, .key = {address, address}};
+}
+
+std::vector<nft::Element> vips_elements(const std::vector<Service>& services) {
+  std::vector<nft::Element> elements;
+  for (const Service& service : services) elements.push_back({.key = service.address});
+  return elements;
+}
+
+std::vector<nft::Element> hairpin_elements(const std::vector<Service>& services) {
+  std::set<Address> endpoints;
+  for (const Service& service : services) {
+    for (const Endpoint& endpoint : service.endpoints) endpoints.insert(endpoint.address);
+  }
+  std::vector<nft::Element> elements;
+  for (const Address& address : endpoints) elements.push_back({.key = nft::Data::concat({address, address})});
+  return elements;
+}
+
+void add_table(nft::Batch& batch, nft::Family family, const ProxyOptions& options,
+               const std::vector<Service>& services) {
+  const nft::TableId table = table_of(family);
+  batch.add(nft::Table{.id = table, .comment = "virtual addresses and who serves them"});
+  const nft::Set vips = vips_set(family);
+  const nft::Set hairpin = hairpin_set(family);
+  batch.add(vips).add(vips.id, vips_elements(services));
+  batch.add(hairpin).add(hairpin.id, hairpin_elements(services));
+  batch.add(nft::Chain{
+      .id = {table, kPrerouting},
+      .hook = nft::Hook{
+          .type = nft::ChainType::nat, .point = nft::HookPoint::prerouting, .priority = nft::priority::kDstNat}});
+  batch.add(nft::Chain{
+      .id = {table, kOutput},
+      .hook =
+          nft::Hook{.type = nft::ChainType::nat, .point = nft::HookPoint::output, .priority = nft::priority::kDstNat}});
+  for (const Service& service : services) {
+    batch.add(service_rule(service, kPrerouting)).add(service_rule(service, kOutput));
+  }
+  add_postrouting(batch, family, options);
+}
+
+}  // namespace knetsim::kubeproxy
