@@ -1,0 +1,234 @@
+#include "daemon.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <exception>
+
+#include "healthz.h"
+#include "knetsim/etcd/watcher.h"
+#include "knetsim/flannel/subnet_env.h"
+#include "knetsim/netlink/monitor.h"
+#include "knetsim/sys/error.h"
+#include "masquerade.h"
+
+namespace knetsim::flannel {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr int kFailure = 1;
+
+std::optional<Network> canonical(const std::optional<Network>& network) {
+  return network ? std::optional(knetsim::canonical(*network)) : std::nullopt;
+}
+
+std::optional<Network> first_host(const std::optional<Network>& subnet) {
+  if (!subnet) return std::nullopt;
+  return make_network(advance(address_of(*subnet), 1), prefix_length(*subnet));
+}
+
+}  // namespace
+
+Daemon::Daemon(DaemonOptions options)
+    : options_(std::move(options)),
+      client_(context_.get_executor(), {.endpoints = options_.etcd_endpoints}),
+      registry_(client_, options_.etcd_prefix),
+      socket_(netlink::Socket::here()) {}
+
+void Daemon::stop(int code) {
+  if (exit_code_) return;
+  exit_code_ = code;
+  context_.stop();
+}
+
+void Daemon::spawn(awaitable<void> coroutine) {
+  asio::co_spawn(context_, std::move(coroutine), [this](const std::exception_ptr& failure) {
+    if (!failure) return;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+      spdlog::error("{}", error.what());
+      stop(kFailure);
+    }
+  });
+}
+
+int Daemon::run() {
+  asio::signal_set signals(context_, SIGINT, SIGTERM);
+  spdlog::info("Installing signal handlers");
+  signals.async_wait([this](const boost::system::error_code& error, int) {
+    if (error) return;
+    spdlog::info("shutdownHandler sent cancel signal...");
+    spdlog::info("Exiting cleanly...");
+    stop(0);
+  });
+  if (options_.healthz_port != 0)
+    spawn(serve_healthz(listen_healthz(context_.get_executor(), options_.healthz_ip, options_.healthz_port)));
+  spawn(work());
+  context_.run();
+  return exit_code_.value_or(kFailure);
+}
+
+LeaseSubnets Daemon::previous_subnets() const {
+  try {
+    const auto env = read_subnet_env(options_.subnet_file);
+    return {canonical(env.subnet), canonical(env.ipv6_subnet)};
+  } catch (const SystemError& error) {
+    spdlog::debug("no earlier subnet: {}", error.what());
+  } catch (const InputError& error) {
+    spdlog::error("Couldn't fetch previous subnet from subnet file: {}", error.what());
+  }
+  return {};
+}
+
+void Daemon::make_data_plane() {
+  const auto interface = find_external_interface(socket_, options_, config_->v4.has_value(), config_->v6.has_value());
+  backend_ = std::make_unique<Backend>(socket_, *config_, interface);
+}
+
+void Daemon::write_subnet_file(const LeaseSubnets& own) const {
+  SubnetEnv env;
+  if (config_->v4) env.network = config_->v4->network;
+  env.subnet = first_host(own.v4);
+  if (config_->v6) env.ipv6_network = config_->v6->network;
+  env.ipv6_subnet = first_host(own.v6);
+  env.mtu = backend_->mtu();
+  env.ip_masq = options_.ip_masq;
+  write_subnet_env(options_.subnet_file, env);
+  spdlog::info("Wrote subnet file to {}", options_.subnet_file.string());
+}
+
+bool Daemon::is_remote(const RegisteredLease& lease) const {
+  return lease.lease.subnets != own_->subnets() && !own_->is_ours(lease.lease.attributes);
+}
+
+void Daemon::apply(const OwnLease::Acquired& acquired) {
+  std::vector<Lease> others;
+  for (const auto& item : acquired.leases) {
+    if (is_remote(item)) others.push_back(item.lease);
+  }
+  remote_->reset(others);
+}
+
+awaitable<void> Daemon::work() {
+  config_ = co_await registry_.await_config();
+  make_data_plane();
+  own_ = std::make_unique<OwnLease>(registry_, *config_, backend_->attributes(), previous_subnets(), options_);
+  remote_ = std::make_unique<RemoteLeases>(*backend_);
+  const auto acquired = co_await own_->acquire();
+
+  backend_->configure(own_->subnets());
+  apply(acquired);
+  backend_->forget_strangers();
+  if (options_.ip_masq) set_up_masquerade(NetNs::current(), *config_, own_->subnets(), options_.forward_rules);
+  write_subnet_file(own_->subnets());
+  spdlog::info("Running backend.");
+
+  spawn(follow_kernel());
+  spawn(keep_lease());
+  co_await follow_leases(acquired.revision);
+}
+
+void Daemon::lease_is_lost() {
+  spdlog::error("Lease has been revoked. Shutting down daemon.");
+  stop(0);
+}
+
+awaitable<void> Daemon::keep_lease() {
+  co_await own_->keep();
+  lease_is_lost();
+}
+
+void Daemon::handle(const etcd::Event& event) {
+  const auto subnets = registry_.parse_key(event.kv.key);
+  if (!subnets) return;
+  if (event.type == etcd::Event::Type::remove) {
+    if (*subnets == own_->subnets()) return lease_is_lost();
+    return remote_->remove(*subnets);
+  }
+  const auto lease = registry_.parse(event.kv);
+  if (!lease) return;
+  if (*subnets == own_->subnets()) {
+    if (!own_->accept(*lease)) lease_is_lost();
+  } else if (is_remote(*lease)) {
+    remote_->put(lease->lease);
+  } else {
+    // A lease of ours from before, or of a twin. Either way nobody else lives there.
+    remote_->remove(*subnets);
+  }
+}
+
+awaitable<etcd::Revision> Daemon::list_again() {
+  Backoff backoff(std::chrono::seconds(5));
+  for (;;) {
+    try {
+      auto listing = co_await client_.list(registry_.subnets_prefix());
+      OwnLease::Acquired now{registry_.parse(listing.kvs), listing.revision};
+      const auto own_key = registry_.key_of(own_->subnets());
+      const auto own =
+          std::find_if(listing.kvs.begin(), listing.kvs.end(), [&](const auto& kv) { return kv.key == own_key; });
+      if (own == listing.kvs.end()) {
+        lease_is_lost();
+      } else if (const auto lease = registry_.parse(*own); lease && !own_->accept(*lease)) {
+        lease_is_lost();
+      }
+      apply(now);
+      co_return listing.revision;
+    } catch (const etcd::Error& error) {
+      spdlog::error("failed to re-list subnets: {}", error.what());
+    }
+    co_await backoff.wait();
+  }
+}
+
+awaitable<void> Daemon::follow_leases(etcd::Revision revision) {
+  spdlog::info("watching for new subnet leases");
+  for (;;) {
+    etcd::WatchOptions watch;
+    watch.prefix = registry_.subnets_prefix();
+    watch.from = revision + 1;
+    watch.on_interruption = [](const std::string& reason, std::chrono::milliseconds delay) {
+      spdlog::warn("etcd watch channel closed ({}), reconnecting in {} ms...", reason, delay.count());
+    };
+    etcd::Watcher watcher(context_.get_executor(), client_.options(), watch);
+    try {
+      for (;;) {
+        const auto changes = co_await watcher.next();
+        for (const auto& event : changes.events) handle(event);
+      }
+    } catch (const etcd::Compacted&) {
+      spdlog::warn("Watch of subnet leases failed because etcd index outside history window; re-listing and resuming");
+    } catch (const etcd::Error& error) {
+      spdlog::warn("Watch of subnet leases failed; re-listing and resuming: {}", error.what());
+    }
+    revision = co_await list_again();
+  }
+}
+
+awaitable<void> Daemon::follow_kernel() {
+  using netlink::Groups;
+  netlink::Monitor monitor(NetNs::current(), Groups::links | Groups::addresses | Groups::routes);
+  asio::posix::stream_descriptor readable(context_, ::dup(monitor.fd().get()));
+  // What happened before the subscription.
+  std::vector<netlink::Event> events{{false, netlink::Resync{}}};
+  for (;;) {
+    try {
+      backend_->heed(events);
+    } catch (const Error& error) {
+      spdlog::error("can't put the data plane right: {}", error.what());
+    }
+    co_await readable.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    events = monitor.read();
+  }
+}
+
+}  // namespace knetsim::flannel

@@ -1,0 +1,103 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <regex>
+
+#include "knetsim/flannel/launcher.h"
+#include "knetsim/sys/error.h"
+
+namespace knetsim::flannel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kBuiltin = "knetsim-flanneld";
+constexpr const char* kHowToGetOne =
+    "Debian has no package of it; take a release from https://github.com/flannel-io/flannel/releases and set "
+    "KNETSIM_FLANNELD=/path/to/flanneld, or choose KNETSIM_FLANNEL=builtin";
+
+std::optional<std::string> variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? std::optional<std::string>(value) : std::nullopt;
+}
+
+bool is_program(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
+}
+
+Program find_builtin(const Environment& environment) {
+  std::vector<fs::path> places;
+  if (environment.bindir) places.emplace_back(*environment.bindir);
+  std::error_code error;
+  if (const auto own = fs::read_symlink("/proc/self/exe", error).parent_path(); !error) {
+    for (const auto* relative : {".", "../libexec/knetsim", "../bin", "../../bin"}) places.push_back(own / relative);
+  }
+  for (const auto& place : places) {
+    if (const auto path = (place / kBuiltin).lexically_normal(); is_program(path))
+      return {Flavour::builtin, path, {}, EtcdApi::v3};
+  }
+  if (const auto path = find_program(kBuiltin)) return {Flavour::builtin, *path, {}, EtcdApi::v3};
+  throw InputError(describe({.where = {},
+                             .tried = fmt::format("find {}", kBuiltin),
+                             .answer = "it is neither beside this program nor on PATH",
+                             .remedy = "build the target knetsim-flanneld, or set KNETSIM_BINDIR to its directory"}));
+}
+
+std::optional<fs::path> find_real(const Environment& environment) {
+  if (!environment.flanneld) return find_program("flanneld");
+  if (is_program(*environment.flanneld)) return fs::path(*environment.flanneld);
+  throw InputError(describe({.where = {},
+                             .tried = "use KNETSIM_FLANNELD=" + *environment.flanneld,
+                             .answer = "there is no executable file of that name",
+                             .remedy = kHowToGetOne}));
+}
+
+/// Asks a real daemon what it is, and refuses one that can't work here.
+Program examine(const fs::path& path) {
+  const auto answer = exec({.argv = {path.string(), "--version"}}, std::chrono::seconds(10));
+  const auto text = answer.err + answer.out;
+  std::smatch match;
+  if (!answer.ok() || !std::regex_search(text, match, std::regex(R"((\d+)\.(\d+)\.(\d+))")))
+    throw InputError(describe({.where = path.string(),
+                               .tried = "ask it for its version",
+                               .answer = fmt::format("{}: {}", answer.status.describe(), text),
+                               .remedy = kHowToGetOne}));
+  const std::array<int, 3> version{std::stoi(match[1]), std::stoi(match[2]), std::stoi(match[3])};
+  if (version == std::array{0, 20, 0})
+    throw InputError(describe({.where = path.string(),
+                               .tried = "use flanneld 0.20.0",
+                               .answer = "it can't speak plain http to etcd",
+                               .remedy = "use 0.20.1 or later, or 0.6 to 0.17"}));
+  require_program("iptables");
+  const auto line = text.substr(0, text.find_first_of("\r\n"));
+  return {Flavour::real, path, line, version < std::array{0, 20, 0} ? EtcdApi::v2 : EtcdApi::v3};
+}
+
+}  // namespace
+
+Environment Environment::current() {
+  return {variable("KNETSIM_FLANNEL"), variable("KNETSIM_FLANNELD"), variable("KNETSIM_BINDIR")};
+}
+
+std::string to_string(const Program& program) {
+  if (program.flavour == Flavour::builtin) return program.path.filename().string() + " (built-in)";
+  return program.path.string() + " " + program.version;
+}
+
+Program resolve(std::string_view requested, const Environment& environment) {
+  std::string wanted(requested);
+  if (wanted == "auto" && environment.flannel) wanted = *environment.flannel;
+  if (wanted == "builtin") return find_builtin(environment);
+  if (wanted != "auto" && wanted != "real")
+    throw InputError(fmt::format("\"{}\" isn't a flavour of flannel; choose auto, real or builtin", wanted));
+  if (const auto path = find_real(environment)) return examine(*path);
+  if (wanted == "auto") return find_builtin(environment);
+  throw InputError(describe(
+      {.where = {}, .tried = "use a real flanneld", .answer = "there is none on PATH", .remedy = kHowToGetOne}));
+}
+
+}  // namespace knetsim::flannel

@@ -1,0 +1,191 @@
+#include "knetsim/flannel/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "knetsim/sys/error.h"
+
+namespace knetsim::flannel {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kVxlan = R"("Backend": {"Type": "vxlan"})";
+
+std::string with_vxlan(const std::string& rest) { return "{" + rest + ", " + kVxlan + "}"; }
+
+std::string refusal(const std::string& json) {
+  try {
+    parse_config(json);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+struct BadConfig {
+  std::string description;
+  std::string json;
+  std::string error;
+};
+
+class RefusesConfig : public testing::TestWithParam<BadConfig> {};
+
+TEST_P(RefusesConfig, SayingWhatIsWrong) { EXPECT_THAT(refusal(GetParam().json), HasSubstr(GetParam().error)); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, RefusesConfig,
+    testing::ValuesIn(std::vector<BadConfig>{
+        {"NotJson", "{", "isn't JSON"},
+        {"NotAnObject", "[]", "isn't a JSON object"},
+        {"NoNetwork", "{}", "please define a correct Network parameter in the flannel config: there is none"},
+        {"EmptyNetwork", with_vxlan(R"("Network": "")"), "please define a correct Network"},
+        {"NonsenseNetwork", with_vxlan(R"("Network": "10.0.0.0")"), "\"10.0.0.0\" isn't a network: no prefix length"},
+        {"NetworkOfTheOtherFamily", with_vxlan(R"("Network": "fd00::/48")"), "of the other address family"},
+        {"NetworkOfEverything", with_vxlan(R"("Network": "0.0.0.0/0")"), "the whole address space"},
+        {"NetworkThatIsANumber", with_vxlan(R"("Network": 5)"), "Network must be a string, but is 5"},
+        {"SubnetLenThatIsAString", with_vxlan(R"("Network": "10.0.0.0/8", "SubnetLen": "24")"),
+         "SubnetLen must be a whole number from 0 to 32, but is \"24\""},
+        {"NegativeSubnetLen", with_vxlan(R"("Network": "10.0.0.0/8", "SubnetLen": -1)"), "but is -1"},
+        {"SubnetLen31", with_vxlan(R"("Network": "10.0.0.0/8", "SubnetLen": 31)"),
+         "SubnetLen must be less than /31, but SubnetLen is 31"},
+        {"FewerThanFourSubnets", with_vxlan(R"("Network": "10.0.0.0/8", "SubnetLen": 9)"),
+         "network must be able to accommodate at least four subnets"},
+        {"NetworkTooSmall", with_vxlan(R"("Network": "10.0.0.0/29")"),
+         "network is too small. Minimum useful network prefix is /28"},
+        {"SubnetMinOutside", with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMin": "10.6.0.0")"),
+         "SubnetMin is not in the range of the Network: 10.6.0.0 is outside 10.5.0.0/16"},
+        {"SubnetMaxOutside", with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMax": "10.4.0.0")"),
+         "SubnetMax is not in the range of the Network"},
+        {"SubnetMinOffBoundary", with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMin": "10.5.1.1")"),
+         "SubnetMin is not on a SubnetLen boundary: 10.5.1.1"},
+        {"SubnetMaxOffBoundary", with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMax": "10.5.9.128")"),
+         "SubnetMax is not on a SubnetLen boundary: 10.5.9.128"},
+        {"SubnetMinThatIsNoAddress", with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMin": "ten")"),
+         "SubnetMin: \"ten\" isn't an IP address"},
+        {"SubnetMinAboveMax",
+         with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMin": "10.5.9.0", "SubnetMax": "10.5.8.0")"),
+         "SubnetMin 10.5.9.0 is greater than SubnetMax 10.5.8.0"},
+        {"NeitherFamily", with_vxlan(R"("EnableIPv4": false)"), "EnableIPv4 and EnableIPv6 are both false"},
+        {"NoIPv6Network", with_vxlan(R"("EnableIPv4": false, "EnableIPv6": true)"),
+         "please define a correct IPv6Network parameter"},
+        {"IPv6SubnetLen127", with_vxlan(R"("EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd00::/48",
+                                           "IPv6SubnetLen": 127)"),
+         "SubnetLen must be less than /127"},
+        {"FewerThanFourIPv6Subnets", with_vxlan(R"("EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd00::/48",
+                                                   "IPv6SubnetLen": 49)"),
+         "network must be able to accommodate at least four subnets"},
+        {"IPv6NetworkTooSmall", with_vxlan(R"("EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd00::/125")"),
+         "is too small. Minimum useful network prefix is /124"},
+        {"IPv6SubnetMinOutside", with_vxlan(R"("EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd00::/48",
+                                               "IPv6SubnetMin": "fd01::")"),
+         "IPv6SubnetMin is not in the range of the IPv6Network"},
+        {"IPv6SubnetMaxOffBoundary", with_vxlan(R"("EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd00::/48",
+                                                   "IPv6SubnetMax": "fd00:0:0:1::1")"),
+         "IPv6SubnetMax is not on a SubnetLen boundary"},
+        {"NoBackend", R"({"Network": "10.0.0.0/8"})", "there is no Backend, and udp"},
+        {"BackendThatIsAString", R"({"Network": "10.0.0.0/8", "Backend": "vxlan"})", "Backend must be an object"},
+        {"BackendWithoutType", R"({"Network": "10.0.0.0/8", "Backend": {}})", "Backend.Type \"\" is unknown"},
+        {"BackendUdp", R"({"Network": "10.0.0.0/8", "Backend": {"Type": "udp"}})", "choose vxlan, host-gw or alloc"},
+        {"VniTooBig", R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlan", "VNI": 16777216}})",
+         "VNI must be a whole number from 0 to 16777215, but is 16777216"},
+        {"VniTooLongForALinkName", R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlan", "VNI": 10000000}})",
+         "flannel.10000000, which is longer than 15 characters"},
+        {"PortTooBig", R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlan", "Port": 65536}})", "Port must be"},
+        {"DirectRoutingThatIsAString",
+         R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlan", "DirectRouting": "yes"}})",
+         "DirectRouting must be true or false, but is \"yes\""},
+    }),
+    [](const auto& row) { return row.param.description; });
+
+struct Range {
+  std::string description;
+  std::string json;
+  unsigned length;
+  std::string min;
+  std::string max;
+};
+
+class DerivesRange : public testing::TestWithParam<Range> {};
+
+TEST_P(DerivesRange, AsFlannelDoes) {
+  const auto config = parse_config(GetParam().json);
+  const auto& range = config.v4 ? *config.v4 : *config.v6;
+  EXPECT_EQ(range.subnet_length, GetParam().length);
+  EXPECT_EQ(range.min.to_string(), GetParam().min);
+  EXPECT_EQ(range.max.to_string(), GetParam().max);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, DerivesRange,
+    testing::ValuesIn(std::vector<Range>{
+        {"DefaultLengthIs24", with_vxlan(R"("Network": "10.5.0.0/16")"), 24, "10.5.1.0", "10.5.255.0"},
+        {"UpTo22", with_vxlan(R"("Network": "10.5.0.0/22")"), 24, "10.5.1.0", "10.5.3.0"},
+        {"FourSubnetsOfASmallerOne", with_vxlan(R"("Network": "10.5.0.0/23")"), 25, "10.5.0.128", "10.5.1.128"},
+        {"SmallestNetwork", with_vxlan(R"("Network": "10.5.0.0/28")"), 30, "10.5.0.4", "10.5.0.12"},
+        {"HostBitsDontCount", with_vxlan(R"("Network": "10.5.6.7/16")"), 24, "10.5.1.0", "10.5.255.0"},
+        {"TheOriginalDemo",
+         with_vxlan(R"("Network": "11.0.0.0/8", "SubnetLen": 20, "SubnetMin": "11.10.0.0", "SubnetMax": "11.99.0.0")"),
+         20, "11.10.0.0", "11.99.0.0"},
+        {"UnspecifiedBoundsAreDefaults",
+         with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMin": "0.0.0.0", "SubnetMax": "0.0.0.0")"), 24, "10.5.1.0",
+         "10.5.255.0"},
+        {"LastNetworkOfAll", with_vxlan(R"("Network": "255.255.0.0/16")"), 24, "255.255.1.0", "255.255.255.0"},
+        {"IPv6DefaultLengthIs64",
+         with_vxlan(R"("EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd00:5::/48")"), 64,
+         "fd00:5:0:1::", "fd00:5:0:ffff::"},
+        {"FourSubnetsOfASmallerIPv6One",
+         with_vxlan(R"("EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd00:5::/112")"), 114, "fd00:5::4000",
+         "fd00:5::c000"},
+        {"LastIPv6NetworkOfAll",
+         with_vxlan(R"("EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "ffff:ffff:ffff::/48")"), 64,
+         "ffff:ffff:ffff:1::", "ffff:ffff:ffff:ffff::"},
+    }),
+    [](const auto& row) { return row.param.description; });
+
+TEST(Config, ReadsEveryFieldOfTheVxlanBackend) {
+  const auto backend = parse_config(R"({"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan", "VNI": 100, "Port": 4789,
+      "MTU": 9000, "GBP": true, "Learning": true, "DirectRouting": true}})")
+                           .backend;
+  EXPECT_EQ(backend.type, BackendType::vxlan);
+  EXPECT_EQ(backend.vni, 100U);
+  EXPECT_EQ(backend.port, 4789);
+  EXPECT_EQ(backend.mtu, 9000U);
+  EXPECT_TRUE(backend.gbp);
+  EXPECT_TRUE(backend.learning);
+  EXPECT_TRUE(backend.direct_routing);
+}
+
+TEST(Config, HasFlannelsDefaultsForTheVxlanBackend) {
+  const auto config = parse_config(with_vxlan(R"("Network": "10.5.0.0/16")"));
+  EXPECT_EQ(config.backend.vni, 1U);
+  EXPECT_EQ(config.backend.port, 0);
+  EXPECT_FALSE(config.backend.learning);
+  EXPECT_FALSE(config.backend.direct_routing);
+  EXPECT_FALSE(config.v6.has_value());
+}
+
+TEST(Config, EnablesBothFamilies) {
+  const auto config =
+      parse_config(with_vxlan(R"("Network": "10.5.0.0/16", "EnableIPv6": true, "IPv6Network": "fd00:5::/48")"));
+  EXPECT_TRUE(config.v4.has_value());
+  EXPECT_TRUE(config.v6.has_value());
+}
+
+TEST(Config, TakesKeysInAnyCaseAndIgnoresUnknownOnesLikeFlannel) {
+  const auto config = parse_config(R"({"network": "10.5.0.0/16", "subnetlen": 26, "Comment": "x", "backend":
+      {"type": "host-gw", "Colour": "red"}})");
+  EXPECT_EQ(config.v4->subnet_length, 26U);
+  EXPECT_EQ(config.backend.type, BackendType::host_gw);
+}
+
+TEST(Config, NamesVxlanLinksLikeFlannel) {
+  EXPECT_EQ(vxlan_link_name(100, false), "flannel.100");
+  EXPECT_EQ(vxlan_link_name(100, true), "flannel-v6.100");
+}
+
+}  // namespace
+}  // namespace knetsim::flannel

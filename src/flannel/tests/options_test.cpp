@@ -1,0 +1,145 @@
+#include "knetsim/flannel/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "knetsim/sys/error.h"
+
+namespace knetsim::flannel {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+DaemonOptions options(const std::vector<std::string>& arguments) { return parse_command_line(arguments).options; }
+
+TEST(Options, HaveFlanneldsDefaults) {
+  const auto defaults = options({});
+  EXPECT_EQ(defaults.etcd_prefix, "/coreos.com/network");
+  EXPECT_THAT(defaults.etcd_endpoints, ElementsAre("http://127.0.0.1:4001", "http://127.0.0.1:2379"));
+  EXPECT_EQ(defaults.subnet_file, "/run/flannel/subnet.env");
+  EXPECT_EQ(defaults.lease_renew_margin, std::chrono::minutes(60));
+  EXPECT_EQ(defaults.lease_ttl, std::chrono::hours(24));
+  EXPECT_EQ(defaults.healthz_port, 0);
+  EXPECT_FALSE(defaults.ip_masq);
+}
+
+TEST(Options, TakeOneDashOrTwoAndTheValueInEitherForm) {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {"-etcd-prefix=/a"}, {"--etcd-prefix=/a"}, {"-etcd-prefix", "/a"}, {"--etcd-prefix", "/a"}})
+    EXPECT_EQ(options(arguments).etcd_prefix, "/a");
+}
+
+TEST(Options, TakeABooleanFlagAloneOrWithAValueInTheSameArgument) {
+  EXPECT_TRUE(options({"-ip-masq"}).ip_masq);
+  EXPECT_TRUE(options({"--ip-masq=T"}).ip_masq);
+  EXPECT_FALSE(options({"-ip-masq=false"}).ip_masq);
+  EXPECT_TRUE(options({"-ip-masq", "-iface", "eth0"}).ip_masq);
+}
+
+TEST(Options, CollectInterfacesInTheirOrder) {
+  EXPECT_THAT(options({"-iface=eth7", "--iface", "10.0.0.3"}).interfaces, ElementsAre("eth7", "10.0.0.3"));
+}
+
+TEST(Options, SplitTheEndpointsAtCommas) {
+  EXPECT_THAT(options({"-etcd-endpoints=http://a:1,http://b:2"}).etcd_endpoints,
+              ElementsAre("http://a:1", "http://b:2"));
+}
+
+TEST(Options, DropATrailingSlashOfThePrefix) { EXPECT_EQ(options({"-etcd-prefix=/a/b/"}).etcd_prefix, "/a/b"); }
+
+TEST(Options, AskForHelpOrTheVersion) {
+  EXPECT_EQ(parse_command_line({"-version"}).request, Request::version);
+  for (const auto* flag : {"--help", "-help", "-h"}) EXPECT_EQ(parse_command_line({flag}).request, Request::help);
+  EXPECT_THAT(usage("flanneld"), testing::AllOf(HasSubstr("-subnet-lease-renew-margin"), HasSubstr("-iface")));
+}
+
+TEST(Options, ComeFromTheEnvironmentWhereTheFlagIsNotGiven) {
+  const std::vector<std::string> environment{"FLANNELD_ETCD_PREFIX=/env", "FLANNELD_IFACE=eth3", "HOME=/root"};
+  EXPECT_EQ(parse_command_line({}, environment).options.etcd_prefix, "/env");
+  EXPECT_EQ(parse_command_line({"-etcd-prefix=/flag"}, environment).options.etcd_prefix, "/flag");
+  EXPECT_THAT(parse_command_line({"-etcd-prefix=/flag"}, environment).options.interfaces, ElementsAre("eth3"));
+}
+
+TEST(Options, SurviveBeingWrittenAsArgumentsAndReadBack) {
+  DaemonOptions wanted;
+  wanted.etcd_endpoints = {"http://10.0.0.1:2379", "http://10.0.0.2:2379"};
+  wanted.etcd_prefix = "/x";
+  wanted.interfaces = {"eth0"};
+  wanted.public_ip = parse_address("10.0.0.3");
+  wanted.public_ipv6 = parse_address("fd00::3");
+  wanted.subnet_file = "/tmp/knetsim/w1/subnet.env";
+  wanted.ip_masq = true;
+  wanted.forward_rules = false;
+  wanted.lease_renew_margin = std::chrono::minutes(1);
+  wanted.lease_ttl = std::chrono::seconds(90);
+  wanted.healthz_ip = parse_address("127.0.0.1");
+  wanted.healthz_port = 8080;
+  wanted.verbosity = 2;
+  const auto read = options(to_arguments(wanted));
+  EXPECT_EQ(to_arguments(read), to_arguments(wanted));
+  EXPECT_EQ(read.etcd_endpoints, wanted.etcd_endpoints);
+  EXPECT_EQ(read.public_ipv6, wanted.public_ipv6);
+  EXPECT_EQ(read.lease_ttl, wanted.lease_ttl);
+  EXPECT_EQ(read.healthz_port, wanted.healthz_port);
+  EXPECT_FALSE(read.forward_rules);
+}
+
+TEST(Options, LeaveOutDefaultsThatOldDaemonsHaveNoFlagFor) {
+  DaemonOptions plain;
+  plain.interfaces = {"eth0"};
+  EXPECT_THAT(to_arguments(plain),
+              ElementsAre("-etcd-endpoints=http://127.0.0.1:4001,http://127.0.0.1:2379",
+                          "-etcd-prefix=/coreos.com/network", "-iface=eth0", "-subnet-file=/run/flannel/subnet.env"));
+}
+
+struct BadArguments {
+  std::string description;
+  std::vector<std::string> arguments;
+  std::string error;
+};
+
+class RefusesArguments : public testing::TestWithParam<BadArguments> {};
+
+TEST_P(RefusesArguments, NamingFlagValueAndRemedy) {
+  try {
+    parse_command_line(GetParam().arguments);
+    ADD_FAILURE() << "accepted";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr(GetParam().error));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, RefusesArguments,
+    testing::ValuesIn(std::vector<BadArguments>{
+        {"Unknown", {"-colour=red"}, "flag provided but not defined: -colour; --help lists"},
+        {"UnknownWithTwoDashes", {"--kube-subnet-mgr"}, "not defined: -kube-subnet-mgr"},
+        {"Positional", {"eth0"}, "unexpected argument \"eth0\""},
+        {"LoneDash", {"-"}, "unexpected argument \"-\""},
+        {"NoValue", {"-iface"}, "flag needs an argument: -iface; write -iface=<value>"},
+        {"EmptyValue", {"-iface="}, "invalid value \"\" for flag -iface: it must not be empty"},
+        {"MarginTooSmall",
+         {"-subnet-lease-renew-margin=0"},
+         "for flag -subnet-lease-renew-margin: give a whole number"},
+        {"MarginTooBig", {"-subnet-lease-renew-margin", "1440"}, "invalid value \"1440\""},
+        {"MarginNotANumber", {"-subnet-lease-renew-margin=soon"}, "from 1 to 1439"},
+        {"TtlBelowMargin",
+         {"-subnet-lease-ttl=60", "-subnet-lease-renew-margin=1"},
+         "it must be more than -subnet-lease-renew-margin"},
+        {"PortTooBig", {"-healthz-port=65536"}, "from 0 to 65535"},
+        {"BadHealthzIp", {"-healthz-ip=here"}, "\"here\" isn't an IP address"},
+        {"BadPublicIp", {"-public-ip=10.0.0"}, "for flag -public-ip"},
+        {"PublicIpOfTheOtherFamily", {"-public-ip=fd00::1"}, "give an IPv4 address"},
+        {"PublicIpv6OfTheOtherFamily", {"-public-ipv6=10.0.0.1"}, "give an IPv6 address"},
+        {"NoBoolean", {"-ip-masq=maybe"}, "invalid value \"maybe\" for flag -ip-masq: give true or false"},
+        {"RelativePrefix", {"-etcd-prefix=coreos.com"}, "it must begin with a slash"},
+        {"NoEndpoints", {"-etcd-endpoints=,"}, "give at least one endpoint"},
+    }),
+    [](const auto& row) { return row.param.description; });
+
+}  // namespace
+}  // namespace knetsim::flannel

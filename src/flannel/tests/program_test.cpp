@@ -1,0 +1,105 @@
+// Which daemon is launched.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "knetsim/flannel/launcher.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim::flannel {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+/// A program that answers --version like a flanneld of that version.
+std::string fake_flanneld(const std::string& version) {
+  const auto path = std::string(kStateDirectory) + "/flanneld-" + version;
+  write_file_atomically(path, "#!/bin/sh\necho v" + version + " >&2\n", 0755);
+  return path;
+}
+
+Environment environment(std::optional<std::string> flannel, std::optional<std::string> flanneld = {}) {
+  return {std::move(flannel), std::move(flanneld), {}};
+}
+
+std::string refusal(std::string_view requested, const Environment& variables) {
+  try {
+    resolve(requested, variables);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Program, BuiltinIsFoundBesideTheRunningProgram) {
+  const auto program = resolve("builtin", environment({}));
+  EXPECT_EQ(program.flavour, Flavour::builtin);
+  EXPECT_EQ(program.path.filename(), "knetsim-flanneld");
+  EXPECT_EQ(program.api, EtcdApi::v3);
+}
+
+TEST(Program, BuiltinIsFoundInBindirFirst) {
+  const auto path = std::string(kStateDirectory) + "/knetsim-flanneld";
+  write_file_atomically(path, "#!/bin/sh\n", 0755);
+  auto variables = environment({});
+  variables.bindir = kStateDirectory;
+  EXPECT_EQ(resolve("builtin", variables).path, path);
+}
+
+TEST(Program, PathInTheEnvironmentIsTheRealOneForAutoAndReal) {
+  const auto path = fake_flanneld("0.20.2");
+  for (const auto* requested : {"auto", "real"}) {
+    const auto program = resolve(requested, environment({}, path));
+    EXPECT_EQ(program.flavour, Flavour::real);
+    EXPECT_EQ(program.path, path);
+    EXPECT_EQ(program.version, "v0.20.2");
+  }
+}
+
+TEST(Program, EnvironmentDecidesForAutoOnly) {
+  const auto path = fake_flanneld("0.20.2");
+  EXPECT_EQ(resolve("auto", environment("builtin", path)).flavour, Flavour::builtin);
+  EXPECT_EQ(resolve("real", environment("builtin", path)).flavour, Flavour::real);
+  EXPECT_EQ(resolve("builtin", environment("real", path)).flavour, Flavour::builtin);
+}
+
+TEST(Program, VersionTellsTheStoreOfTheLeases) {
+  for (const auto* version : {"0.6.2", "0.17.0"})
+    EXPECT_EQ(resolve("real", environment({}, fake_flanneld(version))).api, EtcdApi::v2) << version;
+  for (const auto* version : {"0.20.1", "0.20.2", "0.25.7", "1.0.0"})
+    EXPECT_EQ(resolve("real", environment({}, fake_flanneld(version))).api, EtcdApi::v3) << version;
+}
+
+TEST(Program, Version0_20_0IsRefusedBecauseItCantUsePlainHttp) {
+  EXPECT_THAT(refusal("auto", environment({}, fake_flanneld("0.20.0"))),
+              AllOf(HasSubstr("plain http"), HasSubstr("0.20.1")));
+}
+
+TEST(Program, RealOneThatIsAbsentIsRefusedWithTheWayToGetIt) {
+  EXPECT_THAT(refusal("real", environment({}, "/nowhere/flanneld")),
+              AllOf(HasSubstr("/nowhere/flanneld"), HasSubstr("github.com/flannel-io/flannel/releases")));
+  if (!find_program("flanneld")) {
+    EXPECT_THAT(refusal("real", environment({})), HasSubstr("KNETSIM_FLANNEL=builtin"));
+    EXPECT_EQ(resolve("auto", environment({})).flavour, Flavour::builtin);
+  }
+}
+
+TEST(Program, RealOneThatCantSayItsVersionIsRefused) {
+  const auto path = std::string(kStateDirectory) + "/flanneld";
+  write_file_atomically(path, "#!/bin/sh\necho broken; exit 3\n", 0755);
+  EXPECT_THAT(refusal("real", environment({}, path)), AllOf(HasSubstr("broken"), HasSubstr("exit code 3")));
+}
+
+TEST(Program, UnknownFlavourIsRefused) {
+  EXPECT_THAT(refusal("fake", environment({})), HasSubstr("\"fake\" isn't a flavour"));
+  EXPECT_THAT(refusal("auto", environment("fake")), HasSubstr("choose auto, real or builtin"));
+}
+
+}  // namespace
+}  // namespace knetsim::flannel

@@ -1,0 +1,247 @@
+#include "vxlan_plane.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "knetsim/netlink/address.h"
+#include "knetsim/netlink/neighbour.h"
+#include "knetsim/netlink/route.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/sysctl.h"
+
+namespace knetsim::flannel {
+
+namespace {
+
+/// Why the link that is there can't serve, empty if it can.
+std::string incompatibility(const netlink::Link& link, const netlink::VxlanSpec& spec) {
+  if (link.kind != "vxlan" || !link.vxlan) return fmt::format("link type: {} vs vxlan", link.kind);
+  const auto& is = *link.vxlan;
+  const auto text = [](const std::optional<Address>& address) { return address ? address->to_string() : "none"; };
+  if (is.vni != spec.vni) return fmt::format("vni: {} vs {}", is.vni, spec.vni);
+  if (is.parent != spec.parent) return fmt::format("vtep (external) interface: {} vs {}", is.parent, spec.parent);
+  if (is.local != spec.local) return fmt::format("vtep (external) IP: {} vs {}", text(is.local), text(spec.local));
+  if (is.group != spec.group) return fmt::format("group address: {} vs {}", text(is.group), text(spec.group));
+  if (is.port != spec.port) return fmt::format("port: {} vs {}", is.port, spec.port);
+  if (is.l2miss || is.l3miss) return "it reports l2 or l3 misses";
+  if (is.gbp != spec.gbp) return fmt::format("gbp: {} vs {}", is.gbp, spec.gbp);
+  if (is.learning != spec.learning) return fmt::format("learning: {} vs {}", is.learning, spec.learning);
+  return {};
+}
+
+netlink::Route route_to(const Peer& peer, bool direct, int index) {
+  if (direct) return {.destination = peer.subnet, .gateway = peer.underlay};
+  return {.destination = peer.subnet, .gateway = address_of(peer.subnet), .interface = index, .onlink = true};
+}
+
+}  // namespace
+
+VxlanPlane::VxlanPlane(netlink::Socket& socket, VxlanPlaneSpec spec) : socket_(socket), spec_(std::move(spec)) {
+  adopt_or_create();
+}
+
+void VxlanPlane::adopt_or_create() {
+  const auto& name = spec_.link.name;
+  if (const auto link = netlink::find_link(socket_, name)) {
+    const auto reason = incompatibility(*link, spec_.link);
+    if (reason.empty()) {
+      index_ = link->index;
+      mac_ = spec_.link.mac.value_or(link->mac);
+      if (link->mac != mac_) netlink::set_mac(socket_, index_, mac_);
+      if (link->mtu != spec_.link.mtu) netlink::set_mtu(socket_, index_, *spec_.link.mtu);
+      spec_.link.mac = mac_;
+      return;
+    }
+    spdlog::warn("\"{}\" already exists with incompatible configuration: {}; recreating device", name, reason);
+    netlink::delete_link(socket_, link->index);
+  }
+  mac_ = spec_.link.mac ? *spec_.link.mac : netlink::random_mac();
+  // Kept for the day on which somebody deletes the link: the peers know this one.
+  spec_.link.mac = mac_;
+  index_ = netlink::create_vxlan(socket_, spec_.link);
+  try {
+    write_sysctl(fmt::format("net/ipv6/conf/{}/accept_ra", name), "0");
+  } catch (const SystemError& error) {
+    spdlog::debug("{} keeps listening to router advertisements: {}", name, error.what());
+  }
+}
+
+void VxlanPlane::configure(const Network& own_subnet) {
+  own_ = host_network(address_of(own_subnet));
+  ensure_address();
+  netlink::set_up(socket_, index_);
+}
+
+void VxlanPlane::ensure_address() {
+  for (const auto& present : netlink::list_addresses(socket_, index_, family(*own_))) {
+    if (present.address != *own_ && contains(spec_.cluster, address_of(present.address)))
+      netlink::delete_address(socket_, index_, present.address);
+  }
+  netlink::replace_address(socket_, index_, {.address = *own_});
+}
+
+bool VxlanPlane::one_hop_away(const Address& address) const {
+  if (!spec_.direct_routing) return false;
+  const auto route = netlink::lookup_route(socket_, address);
+  return route && !route->gateway && route->type == RTN_UNICAST;
+}
+
+void VxlanPlane::install(const Installed& entry) {
+  const auto& peer = entry.peer;
+  if (!entry.direct) {
+    // In this order: with the route in place first, the kernel would ask for the neighbour.
+    netlink::replace_neighbour(socket_, index_, address_of(peer.subnet), peer.vtep);
+    netlink::replace_fdb(socket_, index_, peer.vtep, peer.underlay);
+  }
+  netlink::replace_route(socket_, route_to(peer, entry.direct, index_));
+}
+
+void VxlanPlane::install_all(std::span<const Installed> entries) {
+  try {
+    netlink::Batch batch(socket_);
+    for (const auto& entry : entries) install(entry);
+    batch.commit();
+    return;
+  } catch (const Error& error) {
+    spdlog::debug("one of {} subnets can't be added: {}", entries.size(), error.what());
+  }
+  // Again one by one, to say which; those that went well before go well again.
+  for (const auto& entry : entries) {
+    try {
+      install(entry);
+    } catch (const Error& error) {
+      spdlog::error("failed to add {} of {}: {}", to_string(entry.peer.subnet), entry.peer.underlay.to_string(),
+                    error.what());
+    }
+  }
+}
+
+void VxlanPlane::uninstall_vtep(const Installed& entry) {
+  const auto shares_vtep = [&](const auto& other) {
+    return &other.second != &entry && !other.second.direct && other.second.peer.vtep == entry.peer.vtep;
+  };
+  netlink::delete_neighbour(socket_, index_, address_of(entry.peer.subnet));
+  if (std::none_of(peers_.begin(), peers_.end(), shares_vtep)) netlink::delete_fdb(socket_, index_, entry.peer.vtep);
+}
+
+void VxlanPlane::uninstall(const Installed& entry) {
+  spdlog::info("removing subnet: {} PublicIP: {} VtepMAC: {}", to_string(entry.peer.subnet),
+               entry.peer.underlay.to_string(), netlink::to_string(entry.peer.vtep));
+  try {
+    if (!entry.direct) uninstall_vtep(entry);
+    netlink::delete_route(socket_, route_to(entry.peer, entry.direct, index_));
+  } catch (const Error& error) {
+    spdlog::error("failed to remove {}: {}", to_string(entry.peer.subnet), error.what());
+  }
+}
+
+void VxlanPlane::set(std::span<const Peer> peers) {
+  std::vector<Installed> changed;
+  for (const auto& peer : peers) {
+    const Installed entry{peer, one_hop_away(peer.underlay)};
+    const auto base = address_of(peer.subnet);
+    if (const auto old = peers_.find(base); old != peers_.end()) {
+      if (old->second.peer.subnet != peer.subnet) {
+        uninstall(old->second);
+      } else if (!old->second.direct && (entry.direct || old->second.peer.vtep != peer.vtep)) {
+        uninstall_vtep(old->second);
+      }
+    }
+    spdlog::info("{} subnet: {} PublicIP: {} VtepMAC: {}", entry.direct ? "Adding direct route to" : "adding",
+                 to_string(peer.subnet), peer.underlay.to_string(), netlink::to_string(peer.vtep));
+    peers_.insert_or_assign(base, entry);
+    changed.push_back(entry);
+  }
+  if (!changed.empty() && !down_) install_all(changed);
+}
+
+void VxlanPlane::remove(const Network& subnet) {
+  const auto found = peers_.find(address_of(subnet));
+  if (found == peers_.end()) return;
+  uninstall(found->second);
+  peers_.erase(found);
+}
+
+void VxlanPlane::forget_strangers() {
+  const auto tunnelled = [this](const Address& base) {
+    const auto found = peers_.find(base);
+    return found != peers_.end() && !found->second.direct;
+  };
+  const int our_family = family(spec_.cluster);
+  for (const auto& route : netlink::list_routes(socket_, our_family)) {
+    if (route.interface == index_ && route.gateway && !tunnelled(address_of(route.destination)))
+      netlink::delete_route(socket_, route);
+  }
+  for (const auto& neighbour : netlink::list_neighbours(socket_, our_family, index_)) {
+    if (neighbour.permanent() && !tunnelled(neighbour.address) && contains(spec_.cluster, neighbour.address))
+      netlink::delete_neighbour(socket_, index_, neighbour.address);
+  }
+  for (const auto& entry : netlink::list_fdb(socket_, index_)) {
+    const auto known = [&](const auto& peer) { return !peer.second.direct && peer.second.peer.vtep == entry.mac; };
+    if (entry.destination && (entry.state & NUD_PERMANENT) != 0 && std::none_of(peers_.begin(), peers_.end(), known))
+      netlink::delete_fdb(socket_, index_, entry.mac, entry.destination);
+  }
+}
+
+void VxlanPlane::heed(const std::vector<netlink::Event>& events) {
+  bool look = false;
+  for (const auto& event : events) {
+    if (const auto* link = std::get_if<netlink::Link>(&event.object)) {
+      if (link->index != index_ && link->name != spec_.link.name) continue;
+      look = true;
+      // Each of these makes the kernel forget neighbours, also if it has been undone meanwhile.
+      if (event.removed || !link->up || link->mac != mac_ || link->index != index_) link_touched_ = true;
+    } else if (const auto* route = std::get_if<netlink::Route>(&event.object)) {
+      look |= event.removed && peers_.contains(address_of(route->destination));
+    } else if (const auto* address = std::get_if<netlink::InterfaceAddress>(&event.object)) {
+      look |= event.removed && address->interface == index_;
+    } else if (std::holds_alternative<netlink::Resync>(event.object)) {
+      look = link_touched_ = true;
+    }
+  }
+  if (look && own_) repair();
+}
+
+void VxlanPlane::repair() {
+  auto link = netlink::find_link(socket_, spec_.link.name);
+  const bool same = link && link->index == index_;
+  if (!same || link->mac != mac_) {
+    spdlog::warn("{} {}; putting it right, with its {} peers", spec_.link.name,
+                 same ? "has another MAC than the lease says" : "was deleted", peers_.size());
+    adopt_or_create();
+    if (!same) netlink::set_up(socket_, index_);
+    link_touched_ = true;
+    link = netlink::get_link(socket_, index_);
+  }
+  // Somebody wants it down. Everything comes back with it.
+  down_ = !link->up;
+  if (down_) return;
+  ensure_address();
+  if (std::exchange(link_touched_, false)) {
+    std::vector<Installed> all;
+    for (const auto& [base, entry] : peers_) all.push_back(entry);
+    install_all(all);
+  } else {
+    install_missing_routes();
+  }
+}
+
+void VxlanPlane::install_missing_routes() {
+  const auto routes = netlink::list_routes(socket_, family(spec_.cluster));
+  std::vector<Installed> missing;
+  for (const auto& [base, entry] : peers_) {
+    const auto leads_there = [&, &subnet = entry.peer.subnet](const auto& route) {
+      return route.destination == subnet;
+    };
+    if (std::none_of(routes.begin(), routes.end(), leads_there)) missing.push_back(entry);
+  }
+  if (missing.empty()) return;
+  spdlog::warn("{} routes are gone; adding them again", missing.size());
+  install_all(missing);
+}
+
+}  // namespace knetsim::flannel

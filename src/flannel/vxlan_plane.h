@@ -1,0 +1,61 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "data_plane.h"
+#include "knetsim/netlink/link.h"
+#include "knetsim/netlink/socket.h"
+
+namespace knetsim::flannel {
+
+struct VxlanPlaneSpec {
+  netlink::VxlanSpec link;      ///< without a MAC: random, or that of the link that is there
+  Network cluster;              ///< the whole flannel network
+  bool direct_routing = false;  ///< a plain route to peers that are one hop away
+};
+
+/// flannel's vxlan backend (pkg/backend/vxlan): one link, and for each peer a permanent neighbour, an FDB entry and an
+/// onlink route.
+class VxlanPlane : public DataPlane {
+ public:
+  /// Makes the link, or takes over a compatible one that is there. `socket` must outlive it.
+  VxlanPlane(netlink::Socket& socket, VxlanPlaneSpec spec);
+
+  const netlink::Mac& mac() const noexcept { return mac_; }
+  int index() const noexcept { return index_; }
+
+  void configure(const Network& own_subnet) override;
+  void set(std::span<const Peer> peers) override;
+  void remove(const Network& subnet) override;
+  void forget_strangers() override;
+  void heed(const std::vector<netlink::Event>& events) override;
+
+ private:
+  struct Installed {
+    Peer peer;
+    bool direct = false;
+  };
+
+  void adopt_or_create();
+  void ensure_address();
+  bool one_hop_away(const Address& address) const;
+  void install(const Installed& entry);
+  void install_all(std::span<const Installed> entries);
+  void uninstall_vtep(const Installed& entry);
+  void uninstall(const Installed& entry);
+  void install_missing_routes();
+  void repair();
+
+  netlink::Socket& socket_;
+  VxlanPlaneSpec spec_;
+  netlink::Mac mac_;
+  int index_ = 0;
+  std::optional<Network> own_;
+  std::map<Address, Installed> peers_;  ///< by the base address of their subnet
+  bool link_touched_ = false;           ///< since the last repair: gone, down, or with another MAC
+  bool down_ = false;
+};
+
+}  // namespace knetsim::flannel
