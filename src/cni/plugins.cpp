@@ -69,11 +69,14 @@ Plugins at_path(std::string_view wanted, std::vector<fs::path> directories) {
 std::string to_string(Flavour flavour) { return flavour == Flavour::real ? "real" : "builtin"; }
 
 std::optional<fs::path> own_plugin_directory() {
+  std::vector<fs::path> programs;
+  if (const char* bindir = std::getenv("KNETSIM_BINDIR"); bindir != nullptr && *bindir != '\0')
+    programs.emplace_back(bindir);
   std::error_code ignored;
-  const auto program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  for (const fs::path& candidate : {program / "cni", program / "../libexec/knetsim/cni",
-                                    fs::path(KNETSIM_INSTALLED_CNI_DIRECTORY), fs::path(KNETSIM_BUILT_CNI_DIRECTORY)})
-    if (find_plugin("flannel", {candidate})) return fs::weakly_canonical(candidate);
+  programs.push_back(fs::read_symlink("/proc/self/exe", ignored).parent_path());
+  for (const auto& program : programs)
+    for (const auto& candidate : {program / "cni", program / "../libexec/knetsim/cni"})  // as built, as installed
+      if (find_plugin("flannel", {candidate})) return fs::weakly_canonical(candidate);
   return std::nullopt;
 }
 
