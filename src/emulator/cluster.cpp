@@ -1,0 +1,256 @@
+#include "knetsim/emulator/cluster.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <future>
+
+#include "flannel_start.h"
+#include "knetsim/flannel/config.h"
+#include "knetsim/flannel/subnet_env.h"
+#include "knetsim/netlink/link.h"
+#include "knetsim/netlink/monitor.h"
+#include "knetsim/netlink/route.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim {
+
+namespace {
+
+std::vector<Network> pod_networks(const ClusterSpec& spec) {
+  std::vector<Network> networks;
+  if (spec.flannel) {
+    const auto config = flannel::parse_config(spec.flannel->config);
+    for (const auto& range : {config.v4, config.v6})
+      if (range) networks.push_back(range->network);
+  }
+  for (const auto& worker : spec.workers)
+    networks.insert(networks.end(), worker.pod_subnets.begin(), worker.pod_subnets.end());
+  return networks;
+}
+
+// KNETSIM_CNI decides where the topology leaves it open; a path in it stands for "real", so that a user's own plugin
+// comes under every test that asks for real ones.
+cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
+  auto wanted = spec.cni;
+  if (wanted == "mixed") wanted = worker == 0 ? "real" : "builtin";
+  const auto said = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
+    return value != nullptr ? value : "";
+  };
+  if (wanted == "auto") return cni::resolve_from_environment();
+  if (wanted == "real" && said("KNETSIM_CNI").find('/') != std::string::npos) wanted = said("KNETSIM_CNI");
+  return cni::resolve(wanted, said("CNI_PATH"));
+}
+
+// Work on workers side by side; all are waited for, also after one has failed.
+void for_each_worker(const std::vector<std::unique_ptr<Worker>>& workers, const std::function<void(Worker&)>& work) {
+  std::vector<std::future<void>> running;
+  for (const auto& worker : workers)
+    running.push_back(std::async(std::launch::async, [&work, &worker] { work(*worker); }));
+  std::exception_ptr first;
+  for (auto& one : running) {
+    try {
+      one.get();
+    } catch (...) {
+      if (!first) first = std::current_exception();
+    }
+  }
+  if (first) std::rethrow_exception(first);
+}
+
+}  // namespace
+
+Cluster::Cluster(const ClusterSpec& spec, unsigned index, Underlay& underlay) : spec_(spec), mtu_(underlay.spec().mtu) {
+  for (const auto& node : spec_.etcd) etcd_nodes_.push_back(underlay.plug(node, spec_.switch_name));
+  for (const auto& worker : spec_.workers)
+    workers_.push_back(std::make_unique<Worker>(
+        underlay.plug(worker, spec_.switch_name), fmt::format("k{}_", index), plugins_of(spec_, workers_.size()),
+        kubeproxy::ProxyOptions{.pod_networks = pod_networks(spec_), .bridges = {cni::PodNetworkOptions{}.bridge}}));
+}
+
+Cluster::~Cluster() = default;
+
+void Cluster::start(const BootObserver& observer) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto stands = [&](const std::string& part) {
+    if (!observer) return;
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    observer(name() + ": " + part, elapsed.count());
+  };
+  if (!etcd_nodes_.empty()) {
+    start_etcd();
+    stands("etcd");
+  }
+  write_static_subnets(mtu_);
+  if (spec_.flannel) {
+    start_flannel(spec_, *etcd_, workers_);
+    wait_for_mesh();
+    stands("flannel");
+  }
+  for_each_worker(workers_, [this](Worker& worker) {
+    for (const auto& container : spec_.containers)
+      if (container.worker == worker.name()) worker.create_container(container.name);
+  });
+  if (!spec_.containers.empty()) stands("containers");
+  route_services();
+  for (const auto& vip : spec_.vips) kp_vip_add(vip.address.to_string(), vip.containers);
+  if (!spec_.vips.empty()) stands("services");
+}
+
+void Cluster::start_etcd() {
+  std::vector<etcd::MemberSpec> members;
+  for (const auto& node : etcd_nodes_)
+    members.push_back({.name = node.name(),
+                       .netns = &node.netns(),
+                       .address = node.address(),
+                       .directory = node.directory() / "etcd",
+                       .log = node.directory() / "etcd.log"});
+  etcd_.emplace(etcd::Ensemble::start(std::move(members)));
+}
+
+void Cluster::write_static_subnets(unsigned mtu) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    flannel::SubnetEnv env;
+    env.mtu = mtu;
+    env.ip_masq = true;  // nothing here masquerades, and the plugins needn't either
+    for (const auto& subnet : spec_.workers[i].pod_subnets) {
+      const auto gateway = make_network(advance(address_of(subnet), 1), prefix_length(subnet));
+      (is_v6(subnet) ? env.ipv6_network : env.network) = subnet;
+      (is_v6(subnet) ? env.ipv6_subnet : env.subnet) = gateway;
+    }
+    if (env.subnet || env.ipv6_subnet) flannel::write_subnet_env(workers_[i]->subnet_file(), env);
+  }
+}
+
+void Cluster::wait_for_mesh(std::chrono::milliseconds budget) {
+  if (!spec_.flannel) return;
+  const auto config = flannel::parse_config(spec_.flannel->config);
+  if (config.backend.type == flannel::BackendType::alloc) return;
+  for (const auto& worker : workers_) {
+    const auto env = flannel::read_subnet_env(worker->subnet_file());
+    for (const auto& subnet : {env.subnet, env.ipv6_subnet})
+      for (const auto& other : workers_)
+        if (subnet && other != worker) netlink::wait_for_route(other->netns(), canonical(*subnet), {}, budget);
+  }
+}
+
+void Cluster::route_services() {
+  // A packet of the worker's own reaches the OUTPUT hook only if it has a route before it is translated.
+  for (const auto& worker : workers_) {
+    auto socket = worker->netlink();
+    const int interface = netlink::get_link(socket, Underlay::kInterface).index;
+    for (const auto& range : spec_.service_ranges)
+      netlink::replace_route(socket, {.destination = range, .interface = interface});
+  }
+}
+
+std::vector<Node*> Cluster::etcd_nodes() {
+  std::vector<Node*> result;
+  for (auto& node : etcd_nodes_) result.push_back(&node);
+  return result;
+}
+
+std::vector<Worker*> Cluster::workers() {
+  std::vector<Worker*> result;
+  for (const auto& worker : workers_) result.push_back(worker.get());
+  return result;
+}
+
+std::vector<Container*> Cluster::containers() {
+  std::vector<Container*> result;
+  for (const auto& worker : workers_)
+    for (auto* container : worker->containers()) result.push_back(container);
+  return result;
+}
+
+Worker& Cluster::worker(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& worker : workers_) {
+    if (worker->name() == name || worker->name() == spec_.name + name) return *worker;
+    names.push_back(worker->name());
+  }
+  throw InputError(
+      fmt::format("{} has no worker \"{}\"\n  remedy: one of {}", spec_.name, name, fmt::join(names, ", ")));
+}
+
+Worker& Cluster::worker_of(const std::string& container) {
+  std::vector<std::string> names;
+  for (const auto& worker : workers_)
+    for (const auto* one : worker->containers()) {
+      if (one->short_name() == container) return *worker;
+      names.push_back(one->short_name());
+    }
+  throw InputError(
+      fmt::format("{} has no container \"{}\"\n  remedy: one of {}", spec_.name, container, fmt::join(names, ", ")));
+}
+
+Container& Cluster::container(const std::string& name) { return worker_of(name).container(name); }
+
+etcd::Ensemble& Cluster::etcd() {
+  if (!etcd_) throw InputError(spec_.name + " has no etcd\n  remedy: add \"etcd\" to the cluster in the topology");
+  return *etcd_;
+}
+
+Container& Cluster::create_container(const std::string& worker, const std::string& name) {
+  for (const auto* container : containers())
+    if (container->short_name() == name)
+      throw InputError(fmt::format("{} has a container \"{}\" already ({})\n  remedy: choose another name", spec_.name,
+                                   name, container->name()));
+  return this->worker(worker).create_container(name);
+}
+
+void Cluster::delete_container(const std::string& name) { worker_of(name).delete_container(name); }
+
+void Cluster::kp_vip_add(const std::string& vip, const std::vector<std::string>& containers) {
+  kubeproxy::Service service{.address = parse_address(vip), .endpoints = {}, .name = spec_.name + "/" + vip};
+  for (const auto& name : containers) {
+    const auto& addresses = container(name).addresses();
+    const auto same_family = std::find_if(addresses.begin(), addresses.end(), [&](const Address& address) {
+      return address.is_v6() == service.address.is_v6();
+    });
+    if (same_family == addresses.end())
+      throw InputError(fmt::format(
+          "{} can't serve {}: it has no address of that family\n  remedy: name containers that do", name, vip));
+    service.endpoints.push_back({*same_family});
+  }
+  auto services = services_;
+  std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == service.address; });
+  if (services.size() < services_.size()) apply_services(services);  // a replaced VIP starts with its first container
+  services.push_back(std::move(service));
+  apply_services(std::move(services));
+}
+
+void Cluster::kp_vip_delete(const std::string& vip) {
+  auto services = services_;
+  const auto address = parse_address(vip);
+  if (std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == address; }) == 0)
+    throw InputError(fmt::format("{} has no VIP {}", spec_.name, vip));
+  apply_services(std::move(services));
+}
+
+void Cluster::apply_services(std::vector<kubeproxy::Service> services) {
+  kubeproxy::validate(services);
+  for (const auto& worker : workers_) worker->proxy().apply(services);
+  services_ = std::move(services);
+}
+
+std::vector<std::string> Cluster::ailments() {
+  std::vector<std::string> result;
+  if (etcd_)
+    for (auto& member : etcd_->members()) {
+      if (auto end = member.unexpected_end())
+        result.push_back(std::move(*end));
+      else if (const auto line = crash_report_in(member.process().log()))
+        result.push_back(fmt::format("etcd on {} reports a crash: {}", member.spec().name, *line));
+    }
+  for (const auto& worker : workers_)
+    if (worker->has_flanneld())
+      if (auto ailment = worker->flanneld().ailment()) result.push_back(std::move(*ailment));
+  return result;
+}
+
+}  // namespace knetsim

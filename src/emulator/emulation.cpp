@@ -1,0 +1,114 @@
+#include "knetsim/emulator/emulation.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <exception>
+#include <future>
+#include <mutex>
+
+#include "knetsim/etcd/ensemble.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim {
+
+namespace {
+
+void introduce_all(const Underlay& underlay, const std::vector<Node*>& nodes) {
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    for (std::size_t j = i + 1; j < nodes.size(); ++j) underlay.introduce(*nodes[i], *nodes[j]);
+}
+
+// All clusters are waited for, also after one has failed: what the others' threads use must outlive them.
+void start_side_by_side(const std::vector<std::unique_ptr<Cluster>>& clusters, const BootObserver& observer) {
+  std::mutex one_at_a_time;
+  const BootObserver guarded = [&](const std::string& part, double seconds) {
+    const std::scoped_lock lock(one_at_a_time);
+    if (observer) observer(part, seconds);
+  };
+  std::vector<std::future<void>> starts;
+  for (const auto& cluster : clusters)
+    starts.push_back(std::async(std::launch::async, [&cluster, &guarded] { cluster->start(guarded); }));
+  std::exception_ptr first;
+  for (auto& start : starts) {
+    try {
+      start.get();
+    } catch (...) {
+      if (!first) first = std::current_exception();
+    }
+  }
+  if (first) std::rethrow_exception(first);
+}
+
+}  // namespace
+
+Emulation Emulation::boot(Topology topology, const BootObserver& observer) {
+  topology.validate();
+  Emulation emulation(std::move(topology));
+  const auto& spec = emulation.topology_;
+  const bool any_etcd = std::any_of(spec.clusters.begin(), spec.clusters.end(),
+                                    [](const ClusterSpec& cluster) { return !cluster.etcd.empty(); });
+  if (any_etcd) etcd::install_etcdctl(kStateDirectory);
+
+  emulation.underlay_ = std::make_unique<Underlay>(spec.underlay);
+  for (unsigned index = 0; index < spec.clusters.size(); ++index)
+    emulation.clusters_.push_back(std::make_unique<Cluster>(spec.clusters[index], index, *emulation.underlay_));
+  if (spec.underlay.permanent_neighbours) introduce_all(*emulation.underlay_, emulation.nodes());
+  start_side_by_side(emulation.clusters_, observer);
+  return emulation;
+}
+
+std::vector<Cluster*> Emulation::clusters() {
+  std::vector<Cluster*> result;
+  for (const auto& cluster : clusters_) result.push_back(cluster.get());
+  return result;
+}
+
+std::vector<Node*> Emulation::nodes() {
+  std::vector<Node*> result;
+  for (const auto& cluster : clusters_) {
+    for (auto* node : cluster->etcd_nodes()) result.push_back(node);
+    for (auto* worker : cluster->workers()) result.push_back(worker);
+  }
+  for (const auto& cluster : clusters_)
+    for (auto* container : cluster->containers()) result.push_back(container);
+  return result;
+}
+
+Cluster& Emulation::cluster(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& cluster : clusters_) {
+    if (cluster->name() == name) return *cluster;
+    names.push_back(cluster->name());
+  }
+  throw InputError(fmt::format("there is no cluster \"{}\"\n  remedy: one of {}", name, fmt::join(names, ", ")));
+}
+
+Worker& Emulation::worker(const std::string& name) {
+  const auto& found = node(name);
+  for (const auto& cluster : clusters_)
+    for (auto* worker : cluster->workers())
+      if (worker == &found) return *worker;
+  throw InputError(fmt::format("\"{}\" isn't a worker", name));
+}
+
+Node& Emulation::node(const std::string& name) {
+  std::vector<std::string> names;
+  const auto first = clusters_.empty() ? std::string{} : clusters_.front()->name();
+  for (auto* node : nodes()) {
+    if (node->name() == name || node->name() == first + name) return *node;
+    names.push_back(node->name());
+  }
+  throw InputError(fmt::format("there is no node \"{}\"\n  remedy: one of {}", name, fmt::join(names, ", ")));
+}
+
+std::vector<std::string> Emulation::ailments() {
+  std::vector<std::string> result;
+  for (const auto& cluster : clusters_)
+    for (auto& ailment : cluster->ailments()) result.push_back(std::move(ailment));
+  return result;
+}
+
+}  // namespace knetsim

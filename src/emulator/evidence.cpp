@@ -1,0 +1,69 @@
+#include "knetsim/emulator/evidence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
+
+namespace knetsim {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct View {
+  const char* file;
+  std::vector<std::string> argv;
+};
+
+const std::array<View, 8>& views() {
+  static const std::array<View, 8> all{{
+      {"links.txt", {"ip", "-details", "-statistics", "link", "show"}},
+      {"addresses.txt", {"ip", "address", "show"}},
+      {"routes.txt", {"ip", "route", "show", "table", "all"}},
+      {"routes6.txt", {"ip", "-6", "route", "show", "table", "all"}},
+      {"neighbours.txt", {"ip", "neighbour", "show"}},
+      {"fdb.txt", {"bridge", "fdb", "show"}},
+      {"ruleset.txt", {"nft", "list", "ruleset"}},
+      {"connections.txt", {"cat", "/proc/net/nf_conntrack"}},
+  }};
+  return all;
+}
+
+std::string output_of(const Node& node, const std::vector<std::string>& argv) {
+  try {
+    const auto result = node.exec(argv, std::chrono::seconds(5));
+    if (result.ok()) return result.out;
+    return fmt::format("{}{}\n({})\n", result.out, result.err, result.status.describe());
+  } catch (const Error& error) {
+    return fmt::format("({})\n", error.what());
+  }
+}
+
+void save_logs(const fs::path& from, const fs::path& to) {
+  for (const auto& entry : fs::directory_iterator(from)) {
+    const auto kind = entry.path().extension();
+    if (entry.is_regular_file() && (kind == ".log" || kind == ".env" || kind == ".json"))
+      fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
+  }
+}
+
+}  // namespace
+
+void save_evidence(Emulation& emulation, const fs::path& directory) {
+  for (const auto* node : emulation.nodes()) {
+    auto name = node->name();
+    std::replace(name.begin(), name.end(), '/', '.');
+    const auto place = directory / name;
+    fs::create_directories(place);
+    for (const auto& view : views()) write_file_atomically(place / view.file, output_of(*node, view.argv));
+    if (node->name().find('/') == std::string::npos) save_logs(node->directory(), place);
+  }
+}
+
+}  // namespace knetsim

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "knetsim/emulator/node.h"
+#include "knetsim/emulator/topology.h"
+#include "knetsim/emulator/underlay.h"
+#include "knetsim/emulator/worker.h"
+#include "knetsim/etcd/ensemble.h"
+#include "knetsim/kubeproxy/service.h"
+
+namespace knetsim {
+
+/// Told of each part that stands: "C0: etcd" and the seconds since its cluster's start. Called from several threads,
+/// one at a time.
+using BootObserver = std::function<void(const std::string& part, double seconds)>;
+
+/// One Kubernetes cluster of an emulation. Stays where it is made.
+class Cluster {
+ public:
+  /// Plugs its nodes into the underlay; nothing runs yet. `index` numbers the cluster: its containers' namespaces are
+  /// pinned as k<index>_<name>.
+  Cluster(const ClusterSpec& spec, unsigned index, Underlay& underlay);
+  Cluster(Cluster&&) = delete;
+  ~Cluster();
+
+  /// Brings up etcd, flannel, containers and VIPs, and returns when all of it is ready for use.
+  void start(const BootObserver& observer);
+
+  const std::string& name() const noexcept { return spec_.name; }
+  const ClusterSpec& spec() const noexcept { return spec_; }
+  std::vector<Node*> etcd_nodes();
+  std::vector<Worker*> workers();
+  std::vector<Container*> containers();
+  /// These throw InputError naming what is there.
+  Worker& worker(const std::string& name);
+  Container& container(const std::string& name);
+  Worker& worker_of(const std::string& container);
+  /// Throws InputError if the cluster has none.
+  etcd::Ensemble& etcd();
+
+  Container& create_container(const std::string& worker, const std::string& name);
+  void delete_container(const std::string& name);
+
+  /// Makes every worker translate `vip` to these containers in turn; a VIP that is there already is replaced and starts
+  /// with its first container. A container that is deleted later keeps its turn, as in the original.
+  void kp_vip_add(const std::string& vip, const std::vector<std::string>& containers);
+  /// Throws InputError if the VIP isn't there.
+  void kp_vip_delete(const std::string& vip);
+  const std::vector<kubeproxy::Service>& services() const noexcept { return services_; }
+
+  /// Waits until every worker has a route to every other worker's pods.
+  void wait_for_mesh(std::chrono::milliseconds budget = std::chrono::seconds(20));
+
+  /// Each daemon that ended without having been told to, or that crashed; with the end of its log.
+  std::vector<std::string> ailments();
+
+ private:
+  void start_etcd();
+  void write_static_subnets(unsigned mtu);
+  void route_services();
+  void apply_services(std::vector<kubeproxy::Service> services);
+
+  ClusterSpec spec_;
+  unsigned mtu_;
+  std::vector<Node> etcd_nodes_;
+  // The daemons come after the nodes that they run on, so that they end first.
+  std::optional<etcd::Ensemble> etcd_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<kubeproxy::Service> services_;
+};
+
+}  // namespace knetsim

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "knetsim/cni/result.h"
+#include "knetsim/emulator/node.h"
+
+namespace knetsim {
+
+/// A pod: a network namespace on a worker. Everything but the network is the worker's: files, processes, directory.
+class Container : public Node {
+ public:
+  Container(Node node, std::string short_name, std::string id, cni::Result network)
+      : Node(std::move(node)), short_name_(std::move(short_name)), id_(std::move(id)), network_(std::move(network)) {
+    set_addresses(network_.addresses());
+  }
+
+  /// "c1", where name() is "C0w1/c1".
+  const std::string& short_name() const noexcept { return short_name_; }
+  /// CNI_CONTAINERID
+  const std::string& id() const noexcept { return id_; }
+  /// What CNI answered to ADD.
+  const cni::Result& network() const noexcept { return network_; }
+
+ private:
+  std::string short_name_;
+  std::string id_;
+  cni::Result network_;
+};
+
+}  // namespace knetsim

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "knetsim/sys/process.h"
+
+namespace knetsim {
+
+/// A daemon of the emulation: whoever ends it says so here, so that an end that nobody asked for can be told apart.
+class Daemon {
+ public:
+  /// A process together with whatever owns it.
+  using Handle = std::shared_ptr<Process>;
+
+  /// Takes over one that runs; `start` spawns its successor, for restart().
+  Daemon(std::string name, Handle running, std::function<Handle()> start);
+
+  const std::string& name() const noexcept { return name_; }
+  Process& process() noexcept { return *process_; }
+
+  /// SIGTERM and wait.
+  ExitStatus stop();
+  /// SIGKILL and wait.
+  void kill();
+  /// Starts it anew, ending it first if it still runs.
+  void restart();
+
+  /// What is wrong with it: ended without having been told to, or a panic or sanitizer report in its log. With the end
+  /// of the log. nullopt if nothing.
+  std::optional<std::string> ailment();
+
+ private:
+  std::string name_;
+  Handle process_;
+  std::function<Handle()> start_;
+  bool told_to_end_ = false;
+};
+
+/// The first line of a log that reports a crash: a Go panic, an abort, a sanitizer's finding. nullopt if there is none.
+std::optional<std::string> crash_report_in(const std::filesystem::path& log);
+
+}  // namespace knetsim

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "knetsim/emulator/cluster.h"
+#include "knetsim/emulator/topology.h"
+#include "knetsim/emulator/underlay.h"
+
+namespace knetsim {
+
+/// A whole network that stands: the underlay and the clusters on it. What a test talks to. Needs a sandbox around it.
+/// Everything in it ends with this handle. Move-only.
+class Emulation {
+ public:
+  /// Checks the topology, then brings everything up, clusters side by side, and returns when every part is ready for
+  /// use. Throws InputError before anything is started, Error if a part doesn't come up; nothing stays then.
+  static Emulation boot(Topology topology, const BootObserver& observer = {});
+
+  Emulation(Emulation&&) noexcept = default;
+
+  const Topology& topology() const noexcept { return topology_; }
+  Underlay& underlay() noexcept { return *underlay_; }
+  std::vector<Cluster*> clusters();
+  std::vector<Node*> nodes();  ///< etcd nodes and workers of all clusters, then containers
+
+  /// These throw InputError with the nearest names. A bare "w1" or "e1" is the first cluster's.
+  Cluster& cluster(const std::string& name);
+  Worker& worker(const std::string& name);
+  Node& node(const std::string& name);
+
+  /// As Cluster::ailments(), of all clusters.
+  std::vector<std::string> ailments();
+
+ private:
+  explicit Emulation(Topology topology) : topology_(std::move(topology)) {}
+
+  Topology topology_;
+  std::unique_ptr<Underlay> underlay_;
+  std::vector<std::unique_ptr<Cluster>> clusters_;
+};
+
+}  // namespace knetsim

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "knetsim/netlink/socket.h"
+#include "knetsim/sys/netns.h"
+#include "knetsim/sys/network.h"
+#include "knetsim/sys/process.h"
+
+namespace knetsim {
+
+/// A machine's worth of network: a network namespace with a name, addresses and a directory. No process of its own;
+/// it is gone with this handle. Move-only.
+class Node {
+ public:
+  /// A fresh namespace, pinned at /run/netns/<pin>. Programs run in `directory`, which is made if absent.
+  Node(std::string name, std::string pin, std::filesystem::path directory);
+  Node(Node&&) noexcept = default;
+  Node& operator=(Node&&) noexcept = delete;
+  ~Node();
+
+  const std::string& name() const noexcept { return name_; }
+  /// What `ip netns exec` calls it.
+  const std::string& pin() const noexcept { return pin_; }
+  const NetNs& netns() const noexcept { return netns_; }
+  /// Working directory and HOME of its programs: /tmp/knetsim/<node>.
+  const std::filesystem::path& directory() const noexcept { return directory_; }
+  const std::vector<Address>& addresses() const noexcept { return addresses_; }
+  /// The main one.
+  const Address& address() const { return addresses_.at(0); }
+  void set_addresses(std::vector<Address> addresses) { addresses_ = std::move(addresses); }
+
+  /// A program on this node, run to its end.
+  ExecResult exec(std::vector<std::string> argv, std::chrono::milliseconds timeout = kExecTimeout) const;
+  /// A program in the background, its output in <directory>/<log>. Ends with the handle.
+  Process spawn(std::vector<std::string> argv, const std::string& log = "background.log") const;
+  /// For another program's start: this node's namespace and directory.
+  Command command(std::vector<std::string> argv) const;
+  /// A fresh socket to look at and change its links, addresses, routes.
+  netlink::Socket netlink() const;
+
+ private:
+  std::string name_;
+  std::string pin_;
+  NetNs netns_;
+  std::filesystem::path directory_;
+  std::vector<Address> addresses_;
+};
+
+}  // namespace knetsim

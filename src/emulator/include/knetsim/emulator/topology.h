@@ -1,0 +1,84 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "knetsim/sys/network.h"
+
+namespace knetsim {
+
+/// A bridge of the underlay. `uplink` names the switch that it is plugged into; empty: none.
+struct SwitchSpec {
+  std::string name;
+  std::string uplink = {};
+};
+
+/// The network that all nodes of all clusters share.
+struct UnderlaySpec {
+  std::vector<Network> networks;  ///< of either family; nodes' addresses get its prefix length
+  unsigned mtu = 1500;
+  std::vector<SwitchSpec> switches;
+  /// Every node gets a permanent neighbour entry for every other one: for meshes that wouldn't fit into the kernel's
+  /// neighbour table, which holds 1,024 learned entries for all namespaces together.
+  bool permanent_neighbours = false;
+};
+
+/// An etcd node or a worker: a name of at most 15 characters and its underlay addresses, the first of them the main
+/// one.
+struct NodeSpec {
+  std::string name;
+  std::vector<Address> addresses;
+  std::string switch_name = {};  ///< empty: its cluster's
+  std::vector<Network>
+      pod_subnets{};  ///< workers of clusters without flannel: where its containers' addresses are from
+};
+
+struct ContainerSpec {
+  std::string name;
+  std::string worker;
+};
+
+/// A virtual address that is translated to containers in turn.
+struct VipSpec {
+  Address address;
+  std::vector<std::string> containers;
+};
+
+/// flannel on every worker of a cluster.
+struct FlannelSpec {
+  std::string flavour = "auto";  ///< auto (as KNETSIM_FLANNEL says, else what is found), builtin, real, mixed
+  std::string config;            ///< the network config as JSON text, as it will stand in etcd
+  std::string prefix = "/coreos.com/network";  ///< of its keys
+};
+
+struct ClusterSpec {
+  std::string name;
+  std::string switch_name;
+  std::vector<NodeSpec> etcd = {};
+  std::vector<NodeSpec> workers = {};
+  std::optional<FlannelSpec> flannel = {};
+  std::string cni = "auto";  ///< auto (as KNETSIM_CNI says, else what is found), builtin, real, mixed
+  std::vector<ContainerSpec> containers = {};
+  std::vector<Network> service_ranges = {};  ///< the workers have a route for each
+  std::vector<VipSpec> vips = {};
+};
+
+/// Everything that an emulation is made of. A plain value: read it from a file or fill it in code. docs/topology.md
+/// describes the JSON form.
+struct Topology {
+  UnderlaySpec underlay;
+  std::vector<ClusterSpec> clusters;
+
+  /// All three throw InputError naming file, JSON pointer, value and remedy.
+  static Topology from_file(const std::filesystem::path& path);
+  static Topology from_json(std::string_view text, const std::string& file);
+  /// Checks what no single value shows: doubled names, clashing addresses, references to what isn't there. `file` may
+  /// be empty for a topology made in code. Emulation::boot calls it.
+  void validate(const std::string& file = {}) const;
+};
+
+}  // namespace knetsim

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "knetsim/emulator/node.h"
+#include "knetsim/emulator/topology.h"
+#include "knetsim/netlink/mac.h"
+#include "knetsim/netlink/socket.h"
+#include "knetsim/sys/netns.h"
+
+namespace knetsim {
+
+/// The wires between nodes: bridges in a namespace of their own, with a port for each node. A bridge takes at most
+/// 1,024 ports, so a crowded switch grows leaf bridges behind it. Move-only, not thread-safe.
+class Underlay {
+ public:
+  static constexpr const char* kInterface = "eth0";  ///< each node's link to the underlay
+
+  /// Makes the switches and their uplinks.
+  explicit Underlay(const UnderlaySpec& spec);
+
+  /// A node plugged into `switch_name`, its eth0 up with its addresses.
+  Node plug(const NodeSpec& spec, const std::string& switch_name);
+
+  /// Takes the node's cable out (its switch port goes down), and puts it back.
+  void cut(const std::string& node);
+  void heal(const std::string& node);
+
+  /// Makes these two know each other for good, without a place in the neighbour table that fills up.
+  void introduce(const Node& a, const Node& b) const;
+
+  /// Where the switches are: every frame of the underlay can be seen here.
+  const NetNs& netns() const noexcept { return netns_; }
+  const UnderlaySpec& spec() const noexcept { return spec_; }
+  /// Of the bridges, leaves included.
+  std::vector<std::string> bridges() const;
+
+ private:
+  struct Switch {
+    int bridge = 0;  ///< the one that has room
+    int ports = 0;   ///< taken on that
+    int leaves = 0;
+  };
+
+  int take_port(const std::string& switch_name);
+  void connect(int lower, int upper);
+  std::vector<Network> networks_of(const NodeSpec& spec) const;
+
+  UnderlaySpec spec_;
+  NetNs netns_;
+  netlink::Socket socket_;
+  std::map<std::string, Switch> switches_;
+};
+
+}  // namespace knetsim

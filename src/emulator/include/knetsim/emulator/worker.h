@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "knetsim/cni/pod_network.h"
+#include "knetsim/emulator/container.h"
+#include "knetsim/emulator/daemon.h"
+#include "knetsim/emulator/node.h"
+#include "knetsim/kubeproxy/proxy.h"
+
+namespace knetsim {
+
+/// A Kubernetes node: containers, a proxy, and perhaps a flannel daemon, which its cluster starts. Stays where it is
+/// made; different workers may be used by different threads.
+class Worker : public Node {
+ public:
+  /// `prefix` goes before the pinned names of its containers: "k0_".
+  Worker(Node node, std::string prefix, const cni::Plugins& plugins, const kubeproxy::ProxyOptions& proxy);
+  Worker(Worker&&) = delete;
+  ~Worker();
+
+  /// Adds a container to the network (CNI ADD). Throws if the name is taken, and leaves nothing behind on failure.
+  Container& create_container(const std::string& name);
+  /// Removes it from the network (CNI DEL) and ends it. Throws InputError if there is none.
+  void delete_container(const std::string& name);
+  /// Throws InputError naming the containers that are there.
+  Container& container(const std::string& name);
+  std::vector<Container*> containers();
+  /// Runs a program in one of its containers, as the original's prompt does.
+  ExecResult exec_container(const std::string& name, std::vector<std::string> argv,
+                            std::chrono::milliseconds timeout = kExecTimeout);
+
+  /// FLANNEL_SUBNET and kin: where the lease of this worker is written.
+  std::filesystem::path subnet_file() const { return directory() / "subnet.env"; }
+  cni::PodNetwork& pods() noexcept { return pods_; }
+  kubeproxy::Proxy& proxy() noexcept { return proxy_; }
+
+  void set_flanneld(Daemon daemon) { flanneld_.emplace(std::move(daemon)); }
+  /// Throws InputError if this cluster has no flannel.
+  Daemon& flanneld();
+  bool has_flanneld() const noexcept { return flanneld_.has_value(); }
+
+ private:
+  std::string prefix_;
+  cni::PodNetwork pods_;
+  kubeproxy::Proxy proxy_;
+  std::map<std::string, std::unique_ptr<Container>> containers_;
+  std::optional<Daemon> flanneld_;
+};
+
+}  // namespace knetsim

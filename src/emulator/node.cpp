@@ -1,0 +1,47 @@
+#include "knetsim/emulator/node.h"
+
+#include "knetsim/sys/sysctl.h"
+
+namespace knetsim {
+
+namespace {
+
+// What a Linux router is, whatever the host's own defaults are.
+void prepare_stack() {
+  write_sysctl("net.ipv4.ip_forward", "1");
+  write_sysctl("net.ipv6.conf.all.forwarding", "1");
+  for (const char* scope : {"all", "default"}) {
+    const auto base = std::string("net.ipv4.conf.") + scope;
+    write_sysctl(base + ".rp_filter", "0");
+    write_sysctl(base + ".send_redirects", "0");
+  }
+}
+
+}  // namespace
+
+Node::Node(std::string name, std::string pin, std::filesystem::path directory)
+    : name_(std::move(name)), pin_(std::move(pin)), netns_(NetNs::create()), directory_(std::move(directory)) {
+  std::filesystem::create_directories(directory_);
+  netns_.run(prepare_stack);
+  netns_.pin(pin_);
+}
+
+Node::~Node() {
+  if (!pin_.empty()) NetNs::unpin(pin_);
+}
+
+Command Node::command(std::vector<std::string> argv) const {
+  return {.argv = std::move(argv), .netns = &netns_, .directory = directory_};
+}
+
+ExecResult Node::exec(std::vector<std::string> argv, std::chrono::milliseconds timeout) const {
+  return knetsim::exec(command(std::move(argv)), timeout);
+}
+
+Process Node::spawn(std::vector<std::string> argv, const std::string& log) const {
+  return Process::spawn(command(std::move(argv)), directory_ / log);
+}
+
+netlink::Socket Node::netlink() const { return netlink::Socket(netns_, name_); }
+
+}  // namespace knetsim

@@ -1,0 +1,100 @@
+// Topology from JSON: the shape of each value. What only the whole shows is checked in topology_validate.cpp.
+#include "json_reader.h"
+#include "knetsim/emulator/topology.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
+
+namespace knetsim {
+
+namespace {
+
+std::vector<Network> networks(const JsonReader& reader) {
+  std::vector<Network> result;
+  for (const auto& element : reader.one_or_more()) {
+    const auto network = element.parsed<Network>(parse_network);
+    if (canonical(network) != network)
+      element.complain("has bits set after its prefix", "write " + to_string(canonical(network)));
+    result.push_back(network);
+  }
+  return result;
+}
+
+NodeSpec node(const JsonReader& reader, bool worker) {
+  if (worker)
+    reader.expect_keys({"name", "address", "switch", "podSubnet"});
+  else
+    reader.expect_keys({"name", "address", "switch"});
+  NodeSpec spec{.name = reader.at("name").string(), .addresses = {}};
+  for (const auto& address : reader.at("address").one_or_more())
+    spec.addresses.push_back(address.parsed<Address>(parse_address));
+  if (reader.has("switch")) spec.switch_name = reader.at("switch").string();
+  if (reader.has("podSubnet")) spec.pod_subnets = networks(reader.at("podSubnet"));
+  return spec;
+}
+
+FlannelSpec flannel(const JsonReader& reader) {
+  reader.expect_keys({"flavour", "prefix", "config"});
+  FlannelSpec spec;
+  spec.config = reader.at("config").dump();
+  if (reader.has("flavour")) spec.flavour = reader.at("flavour").choice({"auto", "builtin", "real", "mixed"});
+  if (reader.has("prefix")) spec.prefix = reader.at("prefix").string();
+  return spec;
+}
+
+void services(const JsonReader& reader, ClusterSpec& cluster) {
+  reader.expect_keys({"range", "vips"});
+  cluster.service_ranges = networks(reader.at("range"));
+  if (!reader.has("vips")) return;
+  for (const auto& element : reader.at("vips").array()) {
+    element.expect_keys({"address", "containers"});
+    VipSpec vip{.address = element.at("address").parsed<Address>(parse_address), .containers = {}};
+    for (const auto& container : element.at("containers").array()) vip.containers.push_back(container.string());
+    cluster.vips.push_back(std::move(vip));
+  }
+}
+
+ClusterSpec cluster(const JsonReader& reader) {
+  reader.expect_keys({"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services"});
+  ClusterSpec spec{.name = reader.at("name").string(), .switch_name = reader.at("switch").string()};
+  if (reader.has("etcd"))
+    for (const auto& element : reader.at("etcd").array()) spec.etcd.push_back(node(element, false));
+  for (const auto& element : reader.at("workers").array()) spec.workers.push_back(node(element, true));
+  if (reader.has("flannel")) spec.flannel = flannel(reader.at("flannel"));
+  if (reader.has("cni")) spec.cni = reader.at("cni").choice({"auto", "builtin", "real", "mixed"});
+  if (reader.has("containers"))
+    for (const auto& element : reader.at("containers").array()) {
+      element.expect_keys({"name", "worker"});
+      spec.containers.push_back({.name = element.at("name").string(), .worker = element.at("worker").string()});
+    }
+  if (reader.has("services")) services(reader.at("services"), spec);
+  return spec;
+}
+
+UnderlaySpec underlay(const JsonReader& reader) {
+  reader.expect_keys({"network", "mtu", "switches", "permanentNeighbours"});
+  UnderlaySpec spec{.networks = networks(reader.at("network")), .switches = {}};
+  if (reader.has("mtu")) spec.mtu = reader.at("mtu").number(1280, 65535);
+  if (reader.has("permanentNeighbours")) spec.permanent_neighbours = reader.at("permanentNeighbours").boolean();
+  for (const auto& element : reader.at("switches").array()) {
+    element.expect_keys({"name", "uplink"});
+    spec.switches.push_back({.name = element.at("name").string(),
+                             .uplink = element.has("uplink") ? element.at("uplink").string() : std::string{}});
+  }
+  return spec;
+}
+
+}  // namespace
+
+Topology Topology::from_json(std::string_view text, const std::string& file) {
+  const auto document = parse_strict_json(text, file);
+  const JsonReader reader(document, file);
+  reader.expect_keys({"underlay", "clusters"});
+  Topology topology{.underlay = knetsim::underlay(reader.at("underlay")), .clusters = {}};
+  for (const auto& element : reader.at("clusters").array()) topology.clusters.push_back(cluster(element));
+  topology.validate(file);
+  return topology;
+}
+
+Topology Topology::from_file(const std::filesystem::path& path) { return from_json(read_file(path), path.string()); }
+
+}  // namespace knetsim

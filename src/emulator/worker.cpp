@@ -1,0 +1,69 @@
+#include "knetsim/emulator/worker.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "knetsim/sys/error.h"
+
+namespace knetsim {
+
+Worker::Worker(Node node, std::string prefix, const cni::Plugins& plugins, const kubeproxy::ProxyOptions& proxy)
+    : Node(std::move(node)),
+      prefix_(std::move(prefix)),
+      pods_(netns(), {.node = name(), .directory = directory(), .subnet_file = subnet_file(), .plugins = plugins}),
+      proxy_(netns(), proxy) {}
+
+Worker::~Worker() = default;
+
+Container& Worker::create_container(const std::string& name) {
+  if (containers_.contains(name))
+    throw InputError(describe({.where = this->name(),
+                               .tried = "create container " + name,
+                               .answer = "there is one already",
+                               .remedy = "delete it first, or choose another name"}));
+  const auto id = prefix_ + name;
+  Node node(this->name() + "/" + name, id, directory());
+  auto network = pods_.attach({.container_id = id, .netns = "/run/netns/" + id});
+  auto& slot = containers_[name];
+  slot = std::make_unique<Container>(std::move(node), name, id, std::move(network));
+  return *slot;
+}
+
+void Worker::delete_container(const std::string& name) {
+  pods_.detach(container(name).id());
+  containers_.erase(name);
+}
+
+Container& Worker::container(const std::string& name) {
+  const auto found = containers_.find(name);
+  if (found != containers_.end()) return *found->second;
+  std::vector<std::string> names;
+  for (const auto& [there, container] : containers_) names.push_back(there);
+  throw InputError(
+      describe({.where = this->name(),
+                .tried = "find container " + name,
+                .answer = "there is none of that name",
+                .remedy = names.empty() ? "create it" : fmt::format("one of {}", fmt::join(names, ", "))}));
+}
+
+std::vector<Container*> Worker::containers() {
+  std::vector<Container*> result;
+  for (const auto& [name, container] : containers_) result.push_back(container.get());
+  return result;
+}
+
+ExecResult Worker::exec_container(const std::string& name, std::vector<std::string> argv,
+                                  std::chrono::milliseconds timeout) {
+  return container(name).exec(std::move(argv), timeout);
+}
+
+Daemon& Worker::flanneld() {
+  if (!flanneld_)
+    throw InputError(describe({.where = name(),
+                               .tried = "find its flannel daemon",
+                               .answer = "its cluster has none",
+                               .remedy = "add \"flannel\" to the cluster in the topology"}));
+  return *flanneld_;
+}
+
+}  // namespace knetsim

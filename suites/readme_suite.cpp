@@ -1,0 +1,215 @@
+// The README's checks: each statement of it, proven on the demo topology as written there.
+//
+// Topology: fixtures/topologies/demo.json, two clusters on one underlay, each with two etcd nodes and three workers.
+// `knetsim check` runs this program; the ids and words below are what it shows.
+
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+
+#include <regex>
+
+#include "knetsim/fixtures/emulation_test.h"
+#include "knetsim/fixtures/events.h"
+#include "knetsim/fixtures/matchers.h"
+#include "knetsim/fixtures/stack.h"
+#include "knetsim/fixtures/topologies.h"
+#include "knetsim/flannel/subnet_env.h"
+#include "knetsim/sys/capture.h"
+
+namespace knetsim::fixtures {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::Not;
+using testing::SizeIs;
+
+const std::string kVip = "100.64.10.1";
+
+class Readme : public EmulationTest {
+ protected:
+  void SetUp() override { boot(topology("demo.json")); }
+
+  /// The original's words: C0w1.exec_container("c1", "ping <ip> -c 1").
+  ExecResult ping_from_c1(const std::string& target, const std::string& patience = "5") {
+    return worker("C0w1").exec_container("c1", {"ping", target, "-c", "1", "-W", patience});
+  }
+};
+
+KNETSIM_CHECK(Readme, workers_are_hosts_that_reach_each_other, "workers",
+              "Workers and etcd nodes are hosts with a network stack of their own, and reach each other") {
+  std::set<ino_t> stacks{NetNs::current().inode()};
+  std::vector<Node*> hosts;
+  for (auto* one : emulation().clusters()) {
+    for (auto* host : one->etcd_nodes()) hosts.push_back(host);
+    for (auto* host : one->workers()) hosts.push_back(host);
+  }
+  ASSERT_THAT(hosts, SizeIs(10));
+  for (const auto* host : hosts) {
+    EXPECT_TRUE(stacks.insert(host->netns().inode()).second) << host->name() << " shares its stack";
+    EXPECT_THAT(*host, HasLink("eth0", AllOf(IsUp(), IsRunning())));
+    EXPECT_THAT(*host, HasAddress("eth0", make_network(host->address(), 8)));
+  }
+  for (const auto* from : hosts) {
+    const Step step(from->name(), "every other host", "ping");
+    for (const auto* to : hosts) EXPECT_THAT(*from, CanPing(*to));
+  }
+}
+
+KNETSIM_CHECK(Readme, containers_differ_from_their_worker_in_the_network_alone, "pods",
+              "Containers are network namespaces inside workers, created and deleted at run time") {
+  auto& w2 = worker("C0w2");
+  {
+    const Step step("C0w2", "C0w2/c5", "create a container");
+    w2.create_container("c5");
+  }
+  const auto& c5 = w2.container("c5");
+  EXPECT_NE(c5.netns().inode(), w2.netns().inode());
+  for (const std::string kind : {"mnt", "pid", "uts", "ipc", "user"}) {
+    const std::vector<std::string> ask{"readlink", "/proc/self/ns/" + kind};
+    EXPECT_EQ(w2.exec_container("c5", ask).out, w2.exec(ask).out) << kind;
+  }
+  EXPECT_EQ(w2.exec_container("c5", {"pwd"}).out, w2.exec({"pwd"}).out);
+  {
+    const Step step("C0w2/c5", "C0w1/c1", "ping");
+    EXPECT_THAT(c5, CanPing(worker("C0w1").container("c1")));
+  }
+  const auto link_on_the_worker = c5.network().host_interface();
+  ASSERT_THAT(w2, HasLink(link_on_the_worker));
+  {
+    const Step step("C0w2", "C0w2/c5", "delete the container");
+    w2.delete_container("c5");
+  }
+  EXPECT_THAT(w2, HasNoLink(link_on_the_worker));
+  EXPECT_THROW(w2.container("c5"), InputError);
+}
+
+KNETSIM_CHECK(Readme, etcd_is_healthy, "etcd", "etcdctl cluster-health finds every member of etcd healthy") {
+  for (const std::string name : {"C0", "C1"}) {
+    const Step step(name + "e1", "etcd of " + name, "/tmp/knetsim/etcdctl cluster-health");
+    const auto& first = node(name + "e1");
+    const auto health = first.exec({"/tmp/knetsim/etcdctl", "cluster-health"});
+    EXPECT_THAT(health, Succeeds());
+    for (const auto* host : cluster(name).etcd_nodes())
+      EXPECT_THAT(health.out, testing::ContainsRegex("member [0-9a-f]+ is healthy: got healthy result from http://" +
+                                                     host->address().to_string() + ":2379\n"));
+    EXPECT_THAT(health.out, EndsWith("cluster is healthy\n"));
+
+    std::string endpoints;
+    for (const auto& endpoint : cluster(name).etcd().endpoints())
+      endpoints += (endpoints.empty() ? "" : ",") + endpoint;
+    const auto v3 =
+        first.exec({"env", "ETCDCTL_API=3", "/tmp/knetsim/etcdctl", "--endpoints", endpoints, "endpoint", "health"});
+    EXPECT_THAT(v3, Succeeds());
+    EXPECT_THAT(v3.out + v3.err, testing::ContainsRegex("is healthy: successfully committed proposal"));
+  }
+}
+
+KNETSIM_CHECK(Readme, flannel_runs_on_every_worker, "flannel",
+              "Every worker has flannel's tunnel interface, with the address of its lease") {
+  for (auto* one : emulation().clusters()) {
+    auto etcd = one->etcd().client();
+    const auto leases = etcd.list("/coreos.com/network/subnets/");
+    EXPECT_THAT(leases.kvs, SizeIs(3));
+    for (auto* w : one->workers()) {
+      const Step step(w->name(), "flannel.100", "ifconfig");
+      const auto env = flannel::read_subnet_env(w->subnet_file());
+      const auto base = address_of(canonical(env.subnet.value()));
+      EXPECT_EQ(env.mtu, 1450U);
+      EXPECT_THAT(*w, HasLink("flannel.100", AllOf(IsUp(), IsRunning(), HasMtu(1450), HasTxqueuelen(0))));
+      EXPECT_THAT(*w, HasAddress("flannel.100", host_network(base)));
+      const auto ifconfig = w->exec({"ifconfig", "flannel.100"});
+      EXPECT_THAT(ifconfig.out, HasSubstr("flannel.100: flags=4163<UP,BROADCAST,RUNNING,MULTICAST>  mtu 1450"));
+      EXPECT_THAT(ifconfig.out, HasSubstr("inet " + base.to_string() + " "));
+      EXPECT_THAT(ifconfig.out, HasSubstr("txqueuelen 0"));
+      const auto key =
+          "/coreos.com/network/subnets/" + base.to_string() + "-" + std::to_string(prefix_length(env.subnet.value()));
+      EXPECT_THAT(leases.kvs, Contains(testing::Field(&etcd::KeyValue::key, key)));
+    }
+  }
+}
+
+KNETSIM_CHECK(Readme, containers_reach_each_other, "pod-to-pod",
+              "Containers reach each other on the same worker and, through flannel's tunnel, on another one") {
+  const auto& c1 = worker("C0w1").container("c1");
+  const auto& c2 = worker("C0w2").container("c2");
+  const auto& c3 = worker("C0w3").container("c3");
+  const auto& c4 = worker("C0w3").container("c4");
+  {
+    const Step step("C0w3/c3", "C0w3/c4", "ping on the same worker");
+    EXPECT_THAT(c3, CanPing(c4));
+  }
+  Capture wire(worker("C0w1").netns(), "eth0");
+  {
+    const Step step("C0w1/c1", "C0w2/c2", "ping " + c2.address().to_string() + " -c 5");
+    EXPECT_THAT(worker("C0w1").exec_container("c1", {"ping", c2.address().to_string(), "-c", "5", "-i", "0.01"}),
+                AllOf(Succeeds(), Prints(HasSubstr("5 packets transmitted, 5 received, 0% packet loss"))));
+  }
+  const Step step("C0w1", "C0w2", "the packet on the wire is VXLAN, VNI 100, to port 8472");
+  const auto outer = wire.wait_for([&](const Packet& packet) {
+    const auto vxlan = parse_vxlan(packet.bytes());
+    return vxlan && vxlan->inner_destination == c2.address();
+  });
+  const auto vxlan = parse_vxlan(outer.bytes());
+  EXPECT_EQ(vxlan->vni, 100U);
+  EXPECT_EQ(vxlan->port, 8472);
+  EXPECT_EQ(vxlan->source, worker("C0w1").address());
+  EXPECT_EQ(vxlan->destination, worker("C0w2").address());
+  EXPECT_EQ(vxlan->inner_source, c1.address()) << "the receiver must see the container, not its worker";
+}
+
+KNETSIM_CHECK(Readme, a_virtual_address_reaches_containers, "vip",
+              "A VIP reaches the containers behind it, and its rule counts the flows") {
+  const auto ruleset = [this] { return worker("C0w1").exec({"nft", "list", "ruleset"}).out; };
+  const auto counted = [&] {
+    std::smatch match;
+    const auto text = ruleset();
+    const std::regex rule("ip daddr 100\\.64\\.10\\.1[^\n]*counter packets ([0-9]+) bytes");
+    return std::regex_search(text, match, rule) ? std::stol(match[1]) : -1L;
+  };
+  EXPECT_EQ(counted(), 0) << ruleset();
+  const Step step("C0w1/c1", kVip, "ping");
+  EXPECT_THAT(ping_from_c1(kVip), Succeeds());
+  EXPECT_EQ(counted(), 1) << ruleset();
+}
+
+KNETSIM_CHECK(Readme, flows_to_a_virtual_address_take_turns, "balancing",
+              "New flows take turns; when one of two containers is deleted, every other ping fails") {
+  const auto requests = [this](const std::string& w, const std::string& c) {
+    return echo_requests_received(worker(w).container(c));
+  };
+  for (int turn = 1; turn <= 3; ++turn) {
+    const Step step("C0w1/c1", kVip, "two pings, one to each of c2 and c3");
+    const auto c2 = requests("C0w2", "c2");
+    const auto c3 = requests("C0w3", "c3");
+    EXPECT_THAT(ping_from_c1(kVip), Succeeds());
+    EXPECT_EQ(requests("C0w2", "c2") - c2, 1) << "the first of each pair goes to c2";
+    EXPECT_EQ(requests("C0w3", "c3") - c3, 0);
+    EXPECT_THAT(ping_from_c1(kVip), Succeeds());
+    EXPECT_EQ(requests("C0w2", "c2") - c2, 1);
+    EXPECT_EQ(requests("C0w3", "c3") - c3, 1) << "the second one goes to c3";
+  }
+  worker("C0w3").delete_container("c3");
+  const Step step("C0w1/c1", kVip, "pings after c3 is deleted: every other one fails");
+  std::vector<bool> answered;
+  for (int i = 0; i < 6; ++i) answered.push_back(ping_from_c1(kVip, "1").ok());
+  EXPECT_THAT(answered, ElementsAre(true, false, true, false, true, false));
+}
+
+KNETSIM_CHECK(Readme, a_worker_itself_reaches_a_virtual_address, "vip-worker",
+              "A VIP serves the worker's own packets too") {
+  const Step step("C0w1", kVip, "two pings, one to each of c2 and c3");
+  const auto c2 = echo_requests_received(worker("C0w2").container("c2"));
+  const auto c3 = echo_requests_received(worker("C0w3").container("c3"));
+  EXPECT_THAT(worker("C0w1").exec({"ping", "-c", "1", "-W", "5", kVip}), Succeeds());
+  EXPECT_THAT(worker("C0w1").exec({"ping", "-c", "1", "-W", "5", kVip}), Succeeds());
+  EXPECT_EQ(echo_requests_received(worker("C0w2").container("c2")) - c2, 1);
+  EXPECT_EQ(echo_requests_received(worker("C0w3").container("c3")) - c3, 1);
+}
+
+}  // namespace
+}  // namespace knetsim::fixtures
