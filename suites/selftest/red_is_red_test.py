@@ -11,7 +11,7 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
-PROGRAMS = pathlib.Path(os.environ["KNETSIM_PROGRAMS"])
+PROGRAMS = pathlib.Path(os.environ["KNETSIM_BUILD"]) / "bin"
 CTEST = os.environ["KNETSIM_CTEST"]
 
 LISTING = """\

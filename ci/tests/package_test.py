@@ -1,0 +1,53 @@
+"""cmake --install and find_package(knetsim), as a stranger's project uses them."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ["KNETSIM_BUILD"])
+
+
+class Package(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="package.")
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        # Installed in one place and moved to another: nothing may remember the first.
+        self.prefix = self.directory / "moved"
+        self.run_program("cmake", "--install", BUILD, "--prefix", self.directory / "installed")
+        (self.directory / "installed").rename(self.prefix)
+
+    def run_program(self, *command, expect=0, **environment):
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("KNETSIM_")}
+        ran = subprocess.run([str(word) for word in command], cwd=self.directory, env={**inherited, **environment},
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=500, check=False)
+        text = ran.stdout + ran.stderr
+        self.assertEqual(ran.returncode, expect, text)
+        return text
+
+    def test_a_stranger_s_project_builds_on_it_and_tests_its_own_daemon(self):
+        shutil.copytree(SOURCE / "docs/sample-suite", self.directory / "sample")
+        self.run_program("cmake", "-S", "sample", "-B", "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        self.run_program("cmake", "--build", "build")
+        self.run_program("ctest", "--test-dir", "build", "--no-tests=error", "--output-on-failure",
+                         "--output-junit", "junit.xml")
+        results = ElementTree.parse(self.directory / "build/junit.xml").getroot()
+        self.assertEqual({case.get("status") for case in results.iter("testcase")}, {"run"})
+        self.assertGreaterEqual(int(results.get("tests")), 5)
+        # By hand, without ctest and its environment, the program finds knetsim's own parts as well.
+        self.run_program("build/suite-whoami", "--gtest_filter=Whoami.answers_over_udp")
+
+    def test_the_installed_check_proves_the_network(self):
+        text = self.run_program(self.prefix / "bin/knetsim", "check", "--only", "pod-to-pod")
+        self.assertIn("✓", text)
+
+    def test_the_package_names_no_path_of_the_tree_it_was_built_in(self):
+        for file in self.prefix.rglob("*.cmake"):
+            text = file.read_text()
+            for tree in (SOURCE, BUILD):
+                self.assertNotIn(f"{tree}/", text, file)
