@@ -10,6 +10,7 @@
 #include "channel.h"
 #include "decode.h"
 #include "knetsim/netlink/error.h"
+#include "link_attributes.h"
 
 namespace knetsim::netlink {
 
@@ -115,6 +116,20 @@ void set_txqlen(Socket& socket, int index, unsigned length) {
   auto message = change_of(index);
   message.u32(IFLA_TXQLEN, length);
   socket.channel().change(std::move(message), fmt::format("set the queue length of link {} to {}", index, length));
+}
+
+void put_link_local(Message& message, bool on) {
+  message.nest(IFLA_AF_SPEC, [&] {
+    message.nest(AF_INET6,
+                 [&] { message.u8(IFLA_INET6_ADDR_GEN_MODE, on ? IN6_ADDR_GEN_MODE_EUI64 : IN6_ADDR_GEN_MODE_NONE); });
+  });
+}
+
+void set_link_local(Socket& socket, int index, bool on) {
+  auto message = change_of(index);
+  put_link_local(message, on);
+  socket.channel().change(std::move(message),
+                          fmt::format("switch the link-local address of link {} {}", index, on ? "on" : "off"));
 }
 
 void rename(Socket& socket, int index, const std::string& name) {

@@ -7,6 +7,7 @@
 #include "channel.h"
 #include "knetsim/netlink/error.h"
 #include "knetsim/netlink/link.h"
+#include "link_attributes.h"
 
 namespace knetsim::netlink {
 
@@ -52,19 +53,43 @@ int create(Socket& socket, Message message, const std::string& kind, const std::
   return index != 0 || channel.batching() ? index : get_link(socket, name).index;
 }
 
-/// What the request that creates a pair can't do for the inner end.
-void finish_peer(Socket& socket, const VethEnd& peer) {
+bool comes_up_when_created(const VethEnd& end) {
+  // Its addresses are made when it comes up: whoever wants none must say so before.
+  return end.up && end.link_local;
+}
+
+/// What the request that created the pair couldn't do for `end`.
+void put_rest(Socket& socket, const VethEnd& end, bool up, int master) {
+  auto& channel = socket.channel();
+  if (!end.link_local) {
+    Message message(RTM_SETLINK, 0);
+    message.header(ifinfomsg{}).string(IFLA_IFNAME, end.name);
+    put_link_local(message, false);
+    channel.change(std::move(message), "switch off the link-local address of veth end " + end.name);
+  }
+  if (!up && master == 0) return;
   Message message(RTM_SETLINK, 0);
   ifinfomsg header{};
-  if (peer.up) header.ifi_flags = header.ifi_change = IFF_UP;
-  message.header(header).string(IFLA_IFNAME, peer.name);
-  if (peer.master != 0) message.u32(IFLA_MASTER, static_cast<std::uint32_t>(peer.master));
-  auto tried = "set up veth end " + peer.name;
-  if (peer.master != 0) tried = fmt::format("make veth end {} a port of link {}", peer.name, peer.master);
+  if (up) header.ifi_flags = header.ifi_change = IFF_UP;
+  message.header(header).string(IFLA_IFNAME, end.name);
+  if (master != 0) message.u32(IFLA_MASTER, static_cast<std::uint32_t>(master));
+  auto tried = "set up veth end " + end.name;
+  if (master != 0) tried = fmt::format("make veth end {} a port of link {}", end.name, master);
+  channel.change(std::move(message), std::move(tried));
+}
+
+void finish(const VethEnd& end, bool up, int master) {
+  if (end.link_local && !up && master == 0) return;
+  if (end.socket && end.socket->channel().batching()) return put_rest(*end.socket, end, up, master);
+  std::optional<Socket> opened;
+  if (!end.socket) opened.emplace(end.ns);
+  Socket& there = end.socket ? *end.socket : *opened;
   try {
-    socket.channel().change(std::move(message), std::move(tried));
+    Batch batch(there);
+    put_rest(there, end, up, master);
+    batch.commit();
   } catch (const Error&) {
-    delete_link(socket, peer.name);
+    delete_link(there, end.name);
     throw;
   }
 }
@@ -77,19 +102,15 @@ void create_veth(Socket& socket, const VethEnd& a, const VethEnd& b) {
   const VethEnd& outer = swap ? b : a;
   const VethEnd& peer = swap ? a : b;
   auto message = creation();
-  put_end(message, outer, outer.up);
+  put_end(message, outer, comes_up_when_created(outer));
   if (outer.master != 0) message.u32(IFLA_MASTER, static_cast<std::uint32_t>(outer.master));
   put_kind(message, "veth", [&] { message.nest(VETH_INFO_PEER, [&] { put_end(message, peer, false); }); });
   auto& channel = socket.channel();
   channel.change(std::move(message), fmt::format("create veth pair {} and {}", a.name, b.name));
-  if (peer.master == 0 && !peer.up) return;
-  if (channel.batching()) channel.commit_batch();
-  if (peer.socket) {
-    finish_peer(*peer.socket, peer);
-  } else {
-    Socket there(peer.ns);
-    finish_peer(there, peer);
-  }
+  const bool more = !outer.link_local || !peer.link_local || peer.up || peer.master != 0;
+  if (more && channel.batching()) channel.commit_batch();
+  finish(outer, outer.up && !comes_up_when_created(outer), 0);
+  finish(peer, peer.up, peer.master);
 }
 
 void create_veth(const VethEnd& a, const VethEnd& b) {

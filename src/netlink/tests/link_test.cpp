@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 
+#include "knetsim/netlink/address.h"
 #include "knetsim/netlink/error.h"
 #include "knetsim/sys/process.h"
 #include "pair.h"
@@ -176,6 +177,42 @@ TEST(Veth, EitherEndOrBothComeUpWhicheverIsNamedFirst) {
       EXPECT_EQ(get_link(at_b, "eth0").running, up_a && up_b);
       delete_link(at_a, "eth0");
     }
+}
+
+bool has_link_local(const NetNs& ns, const std::string& name) {
+  Socket socket(ns);
+  const int index = get_link(socket, name).index;
+  for (const auto& address : list_addresses(socket, index, AF_INET6))
+    if (address_of(address.address).to_v6().is_link_local()) return true;
+  return false;
+}
+
+TEST(Veth, AnEndWithoutLinkLocalAddressGetsNone) {
+  const NetNs a = NetNs::create();
+  const NetNs b = NetNs::create();
+  for (const bool at_a : {false, true})
+    for (const bool at_b : {false, true}) {
+      create_veth({.ns = a, .name = "eth0", .up = true, .link_local = at_a},
+                  {.ns = b, .name = "eth0", .up = true, .link_local = at_b});
+      EXPECT_EQ(has_link_local(a, "eth0"), at_a);
+      EXPECT_EQ(has_link_local(b, "eth0"), at_b);
+      Socket socket(a);
+      EXPECT_TRUE(get_link(socket, "eth0").running);
+      delete_link(socket, "eth0");
+    }
+}
+
+TEST(LinkChange, TheLinkLocalAddressComesAndGoesWithItsSwitch) {
+  Pair pair;
+  EXPECT_TRUE(has_link_local(pair.left, "eth0"));
+  set_down(pair.at_left, pair.left_end);
+  set_link_local(pair.at_left, pair.left_end, false);
+  set_up(pair.at_left, pair.left_end);
+  EXPECT_FALSE(has_link_local(pair.left, "eth0"));
+  set_down(pair.at_left, pair.left_end);
+  set_link_local(pair.at_left, pair.left_end, true);
+  set_up(pair.at_left, pair.left_end);
+  EXPECT_TRUE(has_link_local(pair.left, "eth0"));
 }
 
 TEST(Bridge, HasTheAddressTheMtuAndTheStateThatWereAsked) {

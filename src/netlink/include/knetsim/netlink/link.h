@@ -60,16 +60,18 @@ struct VethEnd {
   std::optional<unsigned> mtu = {};
   std::optional<Mac> mac = {};
   bool up = false;
+  bool link_local = true;    ///< as set_link_local; false costs a request
   int master = 0;            ///< index in `ns` of a bridge to become a port of
   int index = 0;             ///< 0: the kernel chooses. Chosen for both ends or for none
   Socket* socket = nullptr;  ///< one in `ns`, which saves opening another; null: that is done where it is needed
 };
 
 /// Creates both ends straight in their namespaces. One request does all of the above for one end, and all but `up` and
-/// `master` for the other, which gets a second request if it wants them. If that one is refused, the pair is deleted.
+/// `master` for the other, which gets a second one in its namespace if it wants them (and each gets one if it wants no
+/// link-local address). If that is refused, the pair is deleted.
 void create_veth(const VethEnd& a, const VethEnd& b);
-/// The same through a socket in any namespace, which saves opening one and can be part of a Batch: then the second
-/// request commits it first, and goes into the Batch of VethEnd::socket if that has one.
+/// The same through a socket in any namespace, which saves opening one and can be part of a Batch: then further
+/// requests commit that first, and go into the Batch of VethEnd::socket if that has one.
 void create_veth(Socket& socket, const VethEnd& a, const VethEnd& b);
 
 struct BridgeSpec {
@@ -109,6 +111,10 @@ void set_mtu(Socket& socket, int index, unsigned mtu);
 void set_mac(Socket& socket, int index, const Mac& mac);
 void set_txqlen(Socket& socket, int index, unsigned length);
 void set_promiscuous(Socket& socket, int index, bool on);
+/// Off: from the next time it comes up, it gives itself no fe80:: address (addr_gen_mode none). Among the ports of a
+/// large switch that spares every port the floods of all others' address detection, which cost the square of their
+/// number.
+void set_link_local(Socket& socket, int index, bool on);
 void rename(Socket& socket, int index, const std::string& name);
 /// Only for a bridge port: lets it send out frames that it received.
 void set_hairpin(Socket& socket, int index, bool on);
