@@ -1,0 +1,119 @@
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "knetsim/cli/doctor.h"
+#include "knetsim/netlink/link.h"
+#include "knetsim/nft/batch.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/netns.h"
+#include "knetsim/sys/sysctl.h"
+
+namespace knetsim::cli {
+
+namespace {
+
+constexpr const char* kPrivileges = "run it as root (sudo), or in a container started with docker run --privileged";
+
+struct NamespaceKind {
+  const char* name;
+  int flag;
+};
+
+constexpr std::array<NamespaceKind, 5> kKinds{{{"mount namespaces", CLONE_NEWNS},
+                                               {"pid namespaces", CLONE_NEWPID},
+                                               {"network namespaces", CLONE_NEWNET},
+                                               {"ipc namespaces", CLONE_NEWIPC},
+                                               {"uts namespaces", CLONE_NEWUTS}}};
+
+void make_namespace(int flags) {
+  if (::unshare(flags) != 0) throw SystemError("create one");
+}
+
+void make_veth() {
+  const auto here = NetNs::current();
+  const auto there = NetNs::create();
+  netlink::create_veth({.ns = here, .name = "knetsim0", .up = true}, {.ns = there, .name = "knetsim0", .up = true});
+}
+
+void make_bridge() {
+  auto socket = netlink::Socket::here();
+  netlink::create_bridge(socket, {.name = "knetsim0", .up = true});
+}
+
+void make_vxlan() {
+  auto socket = netlink::Socket::here();
+  netlink::create_vxlan(socket, {.name = "knetsim0", .vni = 100, .local = parse_address("127.0.0.1"), .up = true});
+}
+
+// The README's VIP: each new flow to the next of two addresses.
+void make_vip_rule() {
+  const nft::TableId table{nft::Family::ip, "knetsim"};
+  const nft::ChainId chain{table, "prerouting"};
+  const auto turn = nft::lookup(nft::numgen::inc(2), {{nft::Data::integer(0), parse_address("10.0.0.1")},
+                                                      {nft::Data::integer(1), parse_address("10.0.0.2")}});
+  nft::Batch batch;
+  batch.add(nft::Table{table});
+  batch.add(nft::Chain{chain, nft::Hook{nft::ChainType::nat, nft::HookPoint::prerouting, nft::priority::kDstNat}});
+  batch.add(nft::Rule{chain, {nft::ip::daddr() == parse_address("100.64.10.1"), nft::counter(), nft::dnat(turn)}});
+  batch.commit(NetNs::current());
+}
+
+void open_socket(int family, int type) {
+  const Fd socket(::socket(family, type | SOCK_CLOEXEC, 0));
+  if (!socket) throw SystemError("open a socket");
+}
+
+void forward() { write_sysctl("net.ipv4.ip_forward", "1"); }
+
+struct Feature {
+  const char* name;
+  void (*probe)();
+  const char* remedy;
+};
+
+constexpr std::array<Feature, 7> kFeatures{
+    {{"veth", make_veth, "modprobe veth (as root, on the host)"},
+     {"bridge", make_bridge, "modprobe bridge (as root, on the host)"},
+     {"vxlan", make_vxlan, "modprobe vxlan (as root, on the host)"},
+     {"nftables nat and numgen", make_vip_rule, "modprobe -a nft_chain_nat nft_numgen nft_nat (as root, on the host)"},
+     {"IPv4 forwarding", forward, "see that /proc/sys may be written: docker run --privileged"},
+     {"IPv6", [] { open_socket(AF_INET6, SOCK_DGRAM); }, "boot without ipv6.disable=1"},
+     {"packet capture", [] { open_socket(AF_PACKET, SOCK_RAW); }, "modprobe af_packet (as root, on the host)"}}};
+
+Finding finding_of(std::string name, const std::optional<std::string>& refusal, Finding::State otherwise,
+                   std::string remedy) {
+  // The sandbox's own message brings its remedy along.
+  if (refusal && refusal->find("remedy:") != std::string::npos) remedy.clear();
+  return {"kernel", std::move(name), refusal ? otherwise : Finding::State::good, refusal.value_or("works"),
+          refusal ? std::move(remedy) : ""};
+}
+
+}  // namespace
+
+std::vector<Finding> examine_kernel() {
+  using State = Finding::State;
+  const bool root = ::geteuid() == 0;
+  std::vector<Finding> findings;
+  findings.push_back(finding_of("user namespaces", try_in_child(false, [] { make_namespace(CLONE_NEWUSER); }),
+                                root ? State::optional : State::bad,
+                                root ? "only running without root needs them" : kPrivileges));
+  for (const auto& [name, flag] : kKinds)
+    findings.push_back(
+        finding_of(name, try_in_child(false, [flags = flag | (root ? 0 : CLONE_NEWUSER)] { make_namespace(flags); }),
+                   State::bad, kPrivileges));
+  const auto refusal = try_in_child(true, [] {});
+  findings.push_back(finding_of(kSandboxFinding, refusal, State::bad, kPrivileges));
+  for (const auto& feature : kFeatures)
+    if (refusal)
+      findings.push_back({"kernel", feature.name, State::bad, "not tried: no sandbox to try it in", ""});
+    else
+      findings.push_back(finding_of(feature.name, try_in_child(true, feature.probe), State::bad, feature.remedy));
+  return findings;
+}
+
+}  // namespace knetsim::cli

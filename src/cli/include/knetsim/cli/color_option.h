@@ -1,0 +1,14 @@
+#pragma once
+
+#include "knetsim/cli/terminal.h"
+
+namespace CLI {
+class App;
+}
+
+namespace knetsim::cli {
+
+/// --color auto|always|never
+void add_color_option(CLI::App& app, ColorMode& mode);
+
+}  // namespace knetsim::cli

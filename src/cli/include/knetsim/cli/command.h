@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "knetsim/cli/terminal.h"
+
+namespace CLI {
+class App;
+}
+
+namespace knetsim::cli {
+
+inline constexpr int kExitGood = 0;
+inline constexpr int kExitBad = 1;
+inline constexpr int kExitCouldNotRun = 2;
+inline constexpr int kExitSignal = 128;  ///< plus the number of the signal that interrupted it
+
+/// One subcommand: its options, added to the command line parser, and what it does once they are parsed.
+struct Command {
+  CLI::App* options = nullptr;
+  std::function<int(Terminal&)> run;
+};
+
+/// A new subcommand is one file with such a function, and its line in the table in app.cpp.
+using CommandMaker = Command (*)(CLI::App& root);
+
+Command make_check(CLI::App& root);
+Command make_doctor(CLI::App& root);
+Command make_completion(CLI::App& root);
+
+/// The program: parses, dispatches, tells errors on `terminal.err`, and returns the exit code.
+int run(const std::vector<std::string>& arguments, Terminal& terminal);
+
+}  // namespace knetsim::cli

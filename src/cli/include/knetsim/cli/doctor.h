@@ -1,0 +1,56 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "knetsim/cli/terminal.h"
+
+namespace knetsim::cli {
+
+/// One line of `knetsim doctor`.
+struct Finding {
+  enum class State {
+    good,
+    bad,       ///< the checks can't run, or not all of them
+    optional,  ///< absent, and something else does its work
+  };
+  std::string group;  ///< "kernel", "programs", "privileges"
+  std::string name;
+  State state = State::good;
+  std::string detail;  ///< a version, or what the system answered
+  std::string remedy;  ///< for the reader to do; empty if it is good
+};
+
+/// The name of the finding that says whether a sandbox as a whole can be entered.
+inline constexpr const char* kSandboxFinding = "sandbox";
+
+/// Tries each kernel feature for real, in sandboxes that are thrown away. Call with a single thread.
+std::vector<Finding> examine_kernel();
+
+/// Looks for each program that a run starts, and asks it for its version.
+std::vector<Finding> examine_programs();
+
+/// What the privileges and the kernel's settings say about who may make namespaces.
+struct Host {
+  uid_t user = 0;
+  bool may_make_namespaces = false;             ///< as tried
+  std::filesystem::path sysctls = "/proc/sys";  ///< tests give another
+  std::filesystem::path status = "/proc/self/status";
+};
+std::vector<Finding> examine_privileges(const Host& host);
+
+bool healthy(const std::vector<Finding>& findings);
+void print_findings(const std::vector<Finding>& findings, const Terminal& terminal, const Style& style);
+/// docs/results-schema.md, "knetsim.doctor/1".
+std::string to_json(const std::vector<Finding>& findings);
+
+/// Runs `probe` in a child process, inside a new sandbox if asked for: nullopt if it returned, else what it threw or
+/// what the sandbox said. Call with a single thread.
+std::optional<std::string> try_in_child(bool sandboxed, const std::function<void()>& probe);
+
+}  // namespace knetsim::cli

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace knetsim::cli {
+
+/// A part of an emulation that exists as a real program and built in. The environment chooses: KNETSIM_FLANNEL=real.
+struct Flavoured {
+  const char* option;       ///< "--flannel"
+  const char* variable;     ///< "KNETSIM_FLANNEL"
+  const char* description;  ///< for --help
+};
+
+inline constexpr std::array<Flavoured, 2> kFlavoured{
+    {{"--flannel", "KNETSIM_FLANNEL", "flanneld: auto, builtin or real"},
+     {"--cni", "KNETSIM_CNI", "CNI plugins: auto, builtin, real, or the path of a plugin of yours"}}};
+
+/// Where CNI plugins are looked for: CNI_PATH, then /opt/cni/bin, then /usr/lib/cni.
+std::vector<std::filesystem::path> cni_directories();
+std::optional<std::filesystem::path> find_cni_plugin(const std::string& name);
+/// KNETSIM_FLANNELD, else flanneld on PATH.
+std::optional<std::filesystem::path> find_flanneld();
+/// KNETSIM_SKROUTERD, else skrouterd on PATH.
+std::optional<std::filesystem::path> find_skrouterd();
+
+/// Throws InputError, with the remedy, for a value that `part` doesn't know, and for a real program that isn't there.
+void require_flavour(const Flavoured& part, const std::string& value);
+
+}  // namespace knetsim::cli

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <csignal>
+#include <optional>
+
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/fd.h"
+
+namespace knetsim::cli {
+
+/// A signal asked for an end where there is no result to show yet.
+class Interrupted : public Error {
+ public:
+  explicit Interrupted(int signal);
+  int signal() const noexcept { return signal_; }
+
+ private:
+  int signal_;
+};
+
+/// SIGINT, SIGTERM and SIGHUP as something to poll (signalfd(2)), for as long as this object lives. Those who are
+/// children must get the old mask back: restore_in_child.
+class Interrupts {
+ public:
+  Interrupts();
+  ~Interrupts();
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+
+  FdView fd() const noexcept { return fd_; }
+  /// The next signal that came in; nullopt if none did.
+  std::optional<int> take() const;
+  /// Async-signal-safe.
+  void restore_in_child() const noexcept { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+  Fd fd_;
+};
+
+}  // namespace knetsim::cli

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace knetsim::cli {
+
+/// Columns that UTF-8 text takes on a terminal, one a code point: what we print holds no wide characters.
+std::size_t width(std::string_view text);
+/// At most `columns` wide, with an ellipsis where something was cut; 0 means no limit.
+std::string shorten(std::string_view text, std::size_t columns);
+std::string pad_right(std::string_view text, std::size_t columns);
+std::string pad_left(std::string_view text, std::size_t columns);
+/// Every line of it behind `prefix`.
+std::string indent(std::string_view text, std::string_view prefix);
+/// The start of something that wasn't understood, fit for one line of a message: control characters as \x1b.
+std::string excerpt(std::string_view text);
+/// "0.04 s", "12.3 s"
+std::string seconds_text(double seconds);
+/// "1 check", "2 checks"
+std::string count_of(std::size_t count, std::string_view noun);
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+std::vector<std::string> split_lines(std::string_view text);
+
+/// The candidate that somebody who typed `word` probably meant (Damerau-Levenshtein distance); empty if none is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace knetsim::cli

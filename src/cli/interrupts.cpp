@@ -1,0 +1,33 @@
+#include "knetsim/cli/interrupts.h"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
+
+#include "knetsim/sys/error.h"
+
+namespace knetsim::cli {
+
+Interrupted::Interrupted(int signal)
+    : Error(std::string("interrupted by SIG") + ::sigabbrev_np(signal)), signal_(signal) {}
+
+Interrupts::Interrupts() {
+  sigset_t caught;
+  sigemptyset(&caught);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&caught, number);
+  fd_ = Fd(::signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd_) throw SystemError("watch for signals");
+  ::sigprocmask(SIG_BLOCK, &caught, &before_);
+}
+
+Interrupts::~Interrupts() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+std::optional<int> Interrupts::take() const {
+  signalfd_siginfo info{};
+  if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return std::nullopt;
+  return static_cast<int>(info.ssi_signo);
+}
+
+}  // namespace knetsim::cli

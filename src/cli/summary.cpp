@@ -1,0 +1,107 @@
+#include "knetsim/cli/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <ostream>
+
+#include "knetsim/cli/text.h"
+
+namespace knetsim::cli {
+
+namespace {
+
+std::string_view mark_of(Verdict verdict) {
+  return verdict == Verdict::passed ? kGood : verdict == Verdict::failed ? kBad : kNeither;
+}
+
+std::string paint(const Style& style, Verdict verdict, std::string_view text) {
+  switch (verdict) {
+    case Verdict::passed:
+      return style.green(text);
+    case Verdict::failed:
+      return style.red(text);
+    case Verdict::skipped:
+      return style.yellow(text);
+  }
+  std::abort();
+}
+
+void print_table(const RunResult& run, const Terminal& terminal, const Style& style) {
+  if (run.checks.empty()) return;
+  std::size_t label = width("check");
+  for (const auto& check : run.checks) label = std::max(label, width(check.id));
+  const auto row = [&](std::string_view number, std::string_view id, std::string_view verdict, std::string_view actions,
+                       std::string_view seconds) {
+    return std::array<std::string, 3>{fmt::format("{}  {}  ", pad_left(number, 3), pad_right(id, label)),
+                                      pad_right(verdict, 9),
+                                      fmt::format("  {}  {}  ", pad_left(actions, 7), pad_left(seconds, 8))};
+  };
+  const auto title = row("#", "check", "verdict", "actions", "seconds");
+  terminal.out << '\n' << style.bold(title[0] + title[1] + title[2] + "the README says") << '\n';
+  for (std::size_t i = 0; i < run.checks.size(); ++i) {
+    const auto& check = run.checks[i];
+    const auto verdict = check.verdict();
+    const auto cells = row(std::to_string(i + 1), check.id, fmt::format("{} {}", mark_of(verdict), to_string(verdict)),
+                           std::to_string(check.actions()), fmt::format("{:.2f}", check.seconds()));
+    const auto used = width(cells[0] + cells[1] + cells[2]);
+    const auto room = terminal.columns > used + 8 ? terminal.columns - used : 0;
+    terminal.out << cells[0] << paint(style, verdict, cells[1]) << cells[2] << shorten(check.title, room) << '\n';
+  }
+}
+
+void print_reasons(const TestResult& test, const Terminal& terminal) {
+  for (const auto& reason : test.reasons) {
+    if (!reason.file.empty()) terminal.out << fmt::format("    {}:{}:\n", reason.file, reason.line);
+    terminal.out << indent(reason.text, reason.file.empty() ? "    " : "      ");
+  }
+  if (!test.evidence.empty()) terminal.out << fmt::format("    evidence: {}\n", test.evidence);
+}
+
+void print_failures(const RunResult& run, const Terminal& terminal, const Style& style) {
+  std::vector<std::string> again;
+  for (const auto& check : run.checks) {
+    const auto verdict = check.verdict();
+    if (verdict == Verdict::passed) continue;
+    again.push_back(check.id);
+    terminal.out << '\n'
+                 << paint(style, verdict, fmt::format("{} {}: {}", mark_of(verdict), check.id, check.title)) << '\n';
+    for (const auto& test : check.tests) {
+      if (test.verdict == Verdict::passed) continue;
+      terminal.out << fmt::format("  {} {} ({})\n", test.test, to_string(test.verdict), test.program);
+      print_reasons(test, terminal);
+    }
+  }
+  for (const auto& problem : run.problems) {
+    terminal.out << '\n' << style.red(fmt::format("{} {} itself", kBad, problem.program)) << '\n';
+    terminal.out << indent(problem.text, "    ");
+  }
+  if (!again.empty()) terminal.out << fmt::format("\nagain, these alone: knetsim check --only {}\n", join(again, ","));
+}
+
+std::string total(const RunResult& run) {
+  const auto all = run.checks.size() + run.not_run.size();
+  auto text = fmt::format("{} of {} passed", run.count(Verdict::passed), count_of(all, "check"));
+  if (const auto failed = run.count(Verdict::failed)) text += fmt::format(", {} failed", failed);
+  if (const auto skipped = run.count(Verdict::skipped)) text += fmt::format(", {} skipped: not proven", skipped);
+  if (!run.problems.empty()) text += fmt::format(", {} of the suites", count_of(run.problems.size(), "problem"));
+  if (!run.not_run.empty()) text += fmt::format(", not run: {}", join(run.not_run, " "));
+  return fmt::format("{}; {}", text, seconds_text(run.seconds));
+}
+
+}  // namespace
+
+void print_summary(const RunResult& run, const Terminal& terminal, const Style& style) {
+  print_table(run, terminal, style);
+  print_failures(run, terminal, style);
+  terminal.out << '\n';
+  if (run.ending == Ending::interrupted)
+    terminal.out << style.red(fmt::format("{} interrupted by SIG{}", kBad, ::sigabbrev_np(run.signal))) << '\n';
+  const auto line = fmt::format("{} {}", run.green() ? kGood : kBad, total(run));
+  terminal.out << (run.green() ? style.green(line) : style.red(line)) << std::endl;
+}
+
+}  // namespace knetsim::cli

@@ -1,0 +1,290 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+
+#include "fakes.h"
+#include "knetsim/sys/eventually.h"
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/process.h"
+
+namespace knetsim::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kListing = R"({"event":"run started","schema":"knetsim.events/1","program":"liar","tests":2})"
+                                 "\n"
+                                 R"({"event":"test listed","test":"L.a","check":"a","title":"First"})"
+                                 "\n"
+                                 R"({"event":"test listed","test":"L.b","check":"b","title":"Second"})"
+                                 "\n";
+
+std::string run_started(int tests) {
+  return fmt::format(
+      "{{\"event\":\"run started\",\"schema\":\"knetsim.events/1\",\"program\":\"liar\",\"tests\":{}}}\n", tests);
+}
+
+std::string passed(const std::string& test) {
+  return fmt::format(
+      "{{\"event\":\"test started\",\"test\":\"{0}\"}}\n"
+      "{{\"event\":\"test ended\",\"test\":\"{0}\",\"verdict\":\"passed\",\"seconds\":0,\"reasons\":[]}}\n",
+      test);
+}
+
+std::string run_ended(int count) {
+  return fmt::format("{{\"event\":\"run ended\",\"passed\":{},\"failed\":0,\"skipped\":0,\"seconds\":0}}\n", count);
+}
+
+Ran check_liar(const std::string& events, int exit = 0, const std::string& listing = kListing) {
+  return knetsim({"check", "--suite", kFakeLiar.string()}, {{"FAKE_LISTING", scratch("listing", listing).string()},
+                                                            {"FAKE_EVENTS", scratch("events", events).string()},
+                                                            {"FAKE_OUTPUT", "some words of its own"},
+                                                            {"FAKE_EXIT", std::to_string(exit)}});
+}
+
+TEST(Check, is_green_when_every_test_passes) {
+  const auto ran = check_fake("pass");
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("[1/3] ✓ first"));
+  EXPECT_THAT(ran.out, HasSubstr("✓ C1w1/c1 -> C0w3/c4: wget 10.0.0.8:1028"));
+  EXPECT_THAT(ran.out, HasSubstr("✓ 3 of 3 checks passed"));
+  EXPECT_EQ(ran.err, "");
+}
+
+TEST(Check, fails_with_a_failing_test_and_tells_file_reason_and_evidence) {
+  const auto ran = check_fake("fail");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("[2/3] ✗ middle"));
+  EXPECT_THAT(ran.out, HasSubstr("✗ C0w1/c1 -> C0w2/c2: ping 11.13.0.2"));
+  EXPECT_THAT(ran.out, HasSubstr("fake_suite.cpp:"));
+  EXPECT_THAT(ran.out, HasSubstr("c2 never answered \xEF\xBF\xBD"));
+  EXPECT_THAT(ran.out, HasSubstr("evidence: /out/evidence"));
+  EXPECT_THAT(ran.out, HasSubstr("✗ 2 of 3 checks passed, 1 failed"));
+}
+
+TEST(Check, fails_with_a_test_that_throws) {
+  const auto ran = check_fake("throw");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("out of addresses"));
+  EXPECT_THAT(ran.out, HasSubstr("✗ C0w1/c1 -> C0w2/c2"));
+}
+
+TEST(Check, is_not_green_with_a_skipped_test) {
+  const auto ran = check_fake("skip");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("no router here"));
+  EXPECT_THAT(ran.out, HasSubstr("2 of 3 checks passed, 1 skipped: not proven"));
+}
+
+TEST(Check, blames_a_crash_on_its_test_and_runs_the_rest) {
+  const auto ran = check_fake("crash");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("[2/3] ✗ middle"));
+  EXPECT_THAT(ran.out, HasSubstr("SIGABRT"));
+  EXPECT_THAT(ran.out, HasSubstr("in the midst of C0w1/c1 -> C0w2/c2: ping 11.13.0.2"));
+  EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
+}
+
+TEST(Check, is_not_fooled_by_a_program_that_ends_with_code_0_in_the_midst_of_a_test) {
+  const auto ran = check_fake("exit");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("in the midst of it (exit code 0)"));
+  EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
+}
+
+TEST(Check, kills_a_test_that_hangs_keeps_what_it_said_and_runs_the_rest) {
+  const auto ran = check_fake("hang", {"--timeout", "3"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("seen before the hang"));
+  EXPECT_THAT(ran.out, HasSubstr("killed: nothing ended within 3"));
+  EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
+}
+
+TEST(Check, is_not_green_when_a_suite_fails_after_its_tests_passed) {
+  const auto ran = check_fake("leak");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("0 of its tests failed, yet it ended with exit code 1"));
+}
+
+TEST(Check, could_not_run_where_the_sandbox_refuses) {
+  const auto json = scratch("refused.json");
+  const auto ran = check_fake("refuse", {"--json", json.string()});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.out, HasSubstr("can't enter the sandbox: no"));
+  EXPECT_THAT(ran.out, HasSubstr("remedy: sudo"));
+  EXPECT_EQ(nlohmann::json::parse(read_file(json))["verdict"], "could not run");
+}
+
+TEST(Check, runs_only_what_is_asked_for) {
+  const auto ran = check_fake("fail", {"--only", "last,first"});
+  EXPECT_EQ(ran.code, 0) << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("[1/2] ✓ first"));
+  EXPECT_THAT(ran.out, HasSubstr("[2/2] ✓ last"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("middle")));
+}
+
+TEST(Check, refuses_an_unknown_id_and_runs_nothing) {
+  const auto ran = check_fake("pass", {"--only", "frist"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(ran.err, HasSubstr("did you mean \"first\"?"));
+  EXPECT_THAT(ran.err, HasSubstr("the checks are first middle last"));
+}
+
+TEST(Check, lists_its_checks_without_running_them) {
+  const auto ran = check_fake("crash", {"--list"});
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_EQ(ran.out,
+            "first   The first of three\n"
+            "middle  The one that misbehaves\n"
+            "last    The last of three\n");
+}
+
+TEST(Check, is_not_misled_by_settings_of_googletest_in_the_environment) {
+  const Environment environment(
+      Variables{{"GTEST_FILTER", "Fake.comes_first"}, {"GTEST_TOTAL_SHARDS", "3"}, {"GTEST_SHARD_INDEX", "0"}});
+  const auto ran = check_fake("fail");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("2 of 3 checks passed, 1 failed"));
+}
+
+TEST(Check, writes_its_results_as_json) {
+  const auto path = scratch("results.json");
+  EXPECT_EQ(check_fake("fail", {"--json", path.string()}).code, 1);
+  const auto json = nlohmann::json::parse(read_file(path));
+  EXPECT_EQ(json["schema"], "knetsim.results/1");
+  EXPECT_EQ(json["verdict"], "failed");
+  EXPECT_EQ(json["checks"].size(), 3U);
+  EXPECT_EQ(json["checks"][1]["id"], "middle");
+  EXPECT_EQ(json["checks"][1]["tests"][0]["evidence"], "/out/evidence");
+}
+
+TEST(Check, shows_the_verdict_and_then_exits_2_when_the_json_can_not_be_written) {
+  const auto ran = check_fake("pass", {"--json", "/nowhere/at/all.json"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.out, HasSubstr("✓ 3 of 3 checks passed"));
+  EXPECT_THAT(ran.err, HasSubstr("/nowhere/at/all.json"));
+}
+
+TEST(Check, refuses_a_real_part_that_is_not_there_instead_of_skipping) {
+  const Environment environment(Variables{{"KNETSIM_FLANNELD", "/nowhere/flanneld"}});
+  const auto ran = check_fake("pass", {"--flannel", "real"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("/nowhere/flanneld"));
+  EXPECT_THAT(ran.err, HasSubstr("remedy:"));
+  EXPECT_EQ(check_fake("pass", {"--flannel", "reel"}).code, 2);
+  EXPECT_EQ(check_fake("pass", {"--cni", "/nowhere/plugin"}).code, 2);
+}
+
+TEST(Check, says_what_is_missing_when_the_suite_is) {
+  const auto ran = knetsim({"check", "--suite", "suite-of-nobody"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("suite-of-nobody"));
+  EXPECT_THAT(ran.err, HasSubstr("remedy: build it"));
+}
+
+TEST(Check, can_not_run_a_program_that_lists_nothing) {
+  const auto ran = knetsim({"check", "--suite", "/bin/true"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("it reported nothing"));
+  EXPECT_EQ(check_liar("", 0, run_started(0)).code, 2);
+  EXPECT_THAT(check_liar("", 0, run_started(5)).err, HasSubstr("announced 5 tests and listed 0"));
+}
+
+TEST(Check, can_not_run_a_suite_of_another_version) {
+  const auto ran =
+      check_liar("", 0, "{\"event\":\"run started\",\"schema\":\"knetsim.events/9\",\"program\":\"x\",\"tests\":1}\n");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("knetsim.events/9"));
+}
+
+TEST(Check, believes_the_honest_words_of_a_stranger) {
+  const auto ran = check_liar(run_started(2) + passed("L.a") + passed("L.b") + run_ended(2));
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+}
+
+TEST(Check, is_red_when_a_suite_says_nothing) {
+  const auto ran = check_liar("");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("without reporting anything"));
+  EXPECT_THAT(ran.out, HasSubstr("some words of its own"));
+  EXPECT_THAT(ran.out, HasSubstr("0 of 2 checks passed, 2 failed"));
+}
+
+TEST(Check, is_red_when_a_suite_runs_fewer_tests_than_it_announced) {
+  const auto ran = check_liar(run_started(2) + passed("L.a") + run_ended(1));
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("✓ a"));
+  EXPECT_THAT(ran.out, HasSubstr("never ran"));
+  EXPECT_THAT(ran.out, HasSubstr("1 of 2 checks passed, 1 failed"));
+}
+
+TEST(Check, is_red_when_garbage_comes_between_good_lines) {
+  const auto ran = check_liar(run_started(2) + passed("L.a") + "%%%\n" + passed("L.b") + run_ended(2));
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("isn't an event"));
+}
+
+TEST(Check, is_red_when_the_last_line_is_cut_off) {
+  const auto ran = check_liar(run_started(2) + passed("L.a") + passed("L.b") + "{\"event\":\"run en");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("cut off"));
+}
+
+TEST(Check, is_red_when_all_passed_and_the_program_failed) {
+  EXPECT_EQ(check_liar(run_started(2) + passed("L.a") + passed("L.b") + run_ended(2), 1).code, 1);
+}
+
+TEST(Check, says_that_a_file_that_is_no_program_can_not_be_run) {
+  const auto path = scratch("no-program", "neither ELF nor script");
+  std::filesystem::permissions(path, std::filesystem::perms::all);
+  const auto ran = knetsim({"check", "--suite", path.string()});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("Exec format error"));
+}
+
+/// The program itself, checking a suite that hangs; both are up when this is constructed.
+struct Hanging {
+  std::filesystem::path pid_file = std::filesystem::path(kStateDirectory) / "suite.pid";
+  Process program = Process::spawn({.argv = {kProgram.string(), "check", "--suite", kFakeSuite.string()},
+                                    .environment = {{"FAKE", "hang"}, {"FAKE_PID_FILE", pid_file.string()}}},
+                                   std::filesystem::path(kStateDirectory) / "log");
+  pid_t suite = 0;
+
+  Hanging() {
+    wait_for_file(pid_file, kDefaultBudget);
+    suite = std::stoi(read_file(pid_file));
+  }
+  std::optional<std::string> suite_lives() const {
+    return ::kill(suite, 0) == 0 ? std::optional<std::string>("the end of the suite") : std::nullopt;
+  }
+};
+
+TEST(Interrupt, is_handed_on_and_told) {
+  Hanging hanging;
+  hanging.program.signal(SIGINT);
+  const auto status = hanging.program.wait(kDefaultBudget);
+  EXPECT_EQ(status.code(), 130) << hanging.program.log_tail();
+  EXPECT_THAT(hanging.program.log_tail(), HasSubstr("interrupted by SIGINT"));
+  EXPECT_THAT(hanging.program.log_tail(), HasSubstr("not run: middle last"));
+  eventually([&] { return hanging.suite_lives(); });
+}
+
+TEST(Interrupt, by_sigterm_ends_with_143) {
+  Hanging hanging;
+  hanging.program.signal(SIGTERM);
+  EXPECT_EQ(hanging.program.wait(kDefaultBudget).code(), 143) << hanging.program.log_tail();
+}
+
+TEST(Kill, of_the_program_takes_the_suite_along) {
+  Hanging hanging;
+  ASSERT_EQ(::kill(hanging.program.pid(), SIGKILL), 0);
+  EXPECT_NO_THROW(eventually([&] { return hanging.suite_lives(); }));
+}
+
+}  // namespace
+}  // namespace knetsim::cli

@@ -1,0 +1,140 @@
+#include "knetsim/cli/doctor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "fakes.h"
+#include "knetsim/sys/file.h"
+
+namespace knetsim::cli {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::Field;
+using testing::HasSubstr;
+using testing::Not;
+using State = Finding::State;
+
+auto Found(const char* name, State state, const char* detail) {
+  return Contains(AllOf(Field("name", &Finding::name, name), Field("state", &Finding::state, state),
+                        Field("detail", &Finding::detail, HasSubstr(detail))));
+}
+
+TEST(DoctorOfKernel, finds_by_trying_what_this_machine_has) {
+  const auto findings = examine_kernel();
+  for (const auto* name : {"network namespaces", "sandbox", "veth", "bridge", "vxlan", "nftables nat and numgen"})
+    EXPECT_THAT(findings, Found(name, State::good, "works"));
+}
+
+TEST(Probe, returns_nothing_when_it_works_and_else_what_went_wrong) {
+  EXPECT_EQ(try_in_child(false, [] {}), std::nullopt);
+  EXPECT_EQ(try_in_child(false, [] { throw std::runtime_error("no such link type"); }), "no such link type");
+  EXPECT_EQ(try_in_child(false, [] { ::_exit(3); }), "exit code 3");
+  EXPECT_THAT(try_in_child(false, [] { std::abort(); }).value_or(""), HasSubstr("SIGABRT"));
+}
+
+TEST(Probe, leaves_no_trace_in_the_network_it_was_called_in) {
+  const auto before = read_file("/proc/net/dev");
+  examine_kernel();
+  const auto names = [](const std::string& text) { return std::count(text.begin(), text.end(), ':'); };
+  EXPECT_EQ(names(read_file("/proc/net/dev")), names(before));
+}
+
+TEST(DoctorOfPrograms, tells_their_versions) {
+  const auto directory = std::filesystem::path(kStateDirectory);
+  const auto script = scratch("etcd", "#!/bin/sh\necho etcd Version: 9.8.7\n");
+  std::filesystem::permissions(script, std::filesystem::perms::all);
+  const Environment environment(Variables{{"PATH", directory.string()}});
+  EXPECT_THAT(examine_programs(), Found("etcd", State::good, "9.8.7  (/tmp/knetsim/etcd)"));
+}
+
+TEST(DoctorOfPrograms, names_the_package_of_each_that_is_missing) {
+  const Environment environment(Variables{{"PATH", "/nonexistent"}, {"CNI_PATH", ""}});
+  const auto findings = examine_programs();
+  EXPECT_THAT(findings, Contains(AllOf(Field(&Finding::name, "etcd"), Field(&Finding::state, State::bad),
+                                       Field(&Finding::remedy, "apt-get install etcd-server"))));
+  EXPECT_THAT(findings, Contains(AllOf(Field(&Finding::name, "ping"), Field(&Finding::state, State::bad),
+                                       Field(&Finding::remedy, "apt-get install iputils-ping"))));
+  EXPECT_THAT(findings, Found("flanneld", State::optional, "knetsim-flanneld does its work"));
+}
+
+TEST(DoctorOfPrograms, does_not_call_a_broken_one_good) {
+  const auto script = scratch("etcd", "#!/bin/sh\necho 3.4.1\necho libc is too old >&2\nexit 1\n");
+  std::filesystem::permissions(script, std::filesystem::perms::all);
+  const Environment environment(Variables{{"PATH", std::string(kStateDirectory)}});
+  EXPECT_THAT(examine_programs(), Found("etcd", State::bad, "libc is too old"));
+}
+
+Host host_with(uid_t user, bool works, const std::string& capabilities = "000001ffffffffff") {
+  namespace fs = std::filesystem;
+  const fs::path root = fs::path(kStateDirectory) / "sys";
+  fs::create_directories(root / "kernel");
+  fs::create_directories(root / "user");
+  std::ofstream(root / "kernel/apparmor_restrict_unprivileged_userns") << "1\n";
+  std::ofstream(root / "user/max_user_namespaces") << "0\n";
+  return {user, works, root, scratch("status", "Name:\tx\nCapEff:\t" + capabilities + "\n")};
+}
+
+TEST(DoctorOfPrivileges, tells_an_ordinary_user_which_setting_forbids_and_how_to_change_it) {
+  const auto findings = examine_privileges(host_with(1000, false));
+  EXPECT_THAT(findings, Found("user", State::good, "uid 1000"));
+  EXPECT_THAT(
+      findings,
+      Contains(AllOf(Field(&Finding::name, "kernel.apparmor_restrict_unprivileged_userns"),
+                     Field(&Finding::state, State::bad),
+                     Field(&Finding::remedy, HasSubstr("sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")))));
+  EXPECT_THAT(findings, Found("user.max_user_namespaces", State::bad, "= 0"));
+  EXPECT_THAT(findings, Not(Contains(Field(&Finding::name, "kernel.unprivileged_userns_clone"))));
+}
+
+TEST(DoctorOfPrivileges, does_not_mind_a_setting_that_the_kernel_did_not_apply) {
+  EXPECT_TRUE(healthy(examine_privileges(host_with(1000, true))));
+  EXPECT_TRUE(healthy(examine_privileges(host_with(0, true))));
+}
+
+TEST(DoctorOfPrivileges, tells_a_root_without_capabilities_from_a_real_one) {
+  EXPECT_THAT(examine_privileges(host_with(0, true)), Found("user", State::good, "root"));
+  const auto findings = examine_privileges(host_with(0, false, "00000000a80425fb"));
+  EXPECT_THAT(findings, Found("user", State::bad, "CAP_SYS_ADMIN CAP_NET_ADMIN"));
+}
+
+TEST(DoctorReport, is_aligned_and_ends_with_the_verdict) {
+  std::ostringstream out;
+  const std::vector<Finding> findings{{"kernel", "veth", State::good, "works", ""},
+                                      {"programs", "etcd", State::bad, "not found", "apt-get install etcd-server"},
+                                      {"programs", "flanneld", State::optional, "not found", ""}};
+  print_findings(findings, {out, out}, Style(false));
+  EXPECT_EQ(out.str(),
+            "kernel\n"
+            "  ✓ veth      works\n"
+            "\n"
+            "programs\n"
+            "  ✗ etcd      not found\n"
+            "              remedy: apt-get install etcd-server\n"
+            "  – flanneld  not found\n"
+            "\n"
+            "✗ missing: 1 thing\n");
+  EXPECT_FALSE(healthy(findings));
+}
+
+TEST(Doctor, exits_1_and_writes_json_when_something_is_missing) {
+  const auto path = scratch("doctor.json");
+  const auto ran = knetsim({"doctor", "--json", path.string()}, {{"PATH", "/nonexistent"}});
+  EXPECT_EQ(ran.code, 1) << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("apt-get install etcd-server"));
+  const auto json = nlohmann::json::parse(read_file(path));
+  EXPECT_EQ(json["schema"], "knetsim.doctor/1");
+  EXPECT_EQ(json["healthy"], false);
+}
+
+TEST(Doctor, exits_2_when_its_json_can_not_be_written) {
+  EXPECT_EQ(knetsim({"doctor", "--json", "/nowhere/at/all.json"}).code, 2);
+}
+
+}  // namespace
+}  // namespace knetsim::cli

@@ -1,0 +1,213 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "fakes.h"
+#include "knetsim/cli/progress.h"
+#include "knetsim/cli/summary.h"
+#include "knetsim/cli/text.h"
+
+namespace knetsim::cli {
+namespace {
+
+using testing::Each;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+TestResult passed(const std::string& test, std::vector<StepEnded> steps, double seconds = 0.25) {
+  return {"suite-readme", test, Verdict::passed, seconds, {}, std::move(steps), ""};
+}
+
+TestResult failed(const std::string& test) {
+  return {"suite-readme",
+          test,
+          Verdict::failed,
+          12.5,
+          {{"suites/readme_suite.cpp", 42, "Value of: c1\nExpected: can ping c2"}, {"", 0, "killed by SIGSEGV"}},
+          {{"C0w1/c1", "C0w2/c2", "ping 11.13.0.2", 10, false}},
+          "/out/readme/vip/evidence"};
+}
+
+std::vector<PlannedCheck> plan() {
+  return {{"pods", "Simulate pods inside workers", {{"suite-readme", "Readme.pods"}}},
+          {"pod-to-pod",
+           "Achieve pod-pod connectivity",
+           {{"suite-readme", "Readme.far"}, {"suite-readme", "Readme.near"}}}};
+}
+
+RunResult run_of(std::vector<CheckResult> checks) {
+  RunResult run;
+  run.checks = std::move(checks);
+  run.seconds = 1.5;
+  return run;
+}
+
+std::string summary(const RunResult& run, std::size_t columns = 0, bool color = false) {
+  std::ostringstream out;
+  print_summary(run, {out, out, false, columns}, Style(color));
+  return out.str();
+}
+
+std::string progress(const std::vector<TestResult>& results, std::size_t columns = 0, bool color = false,
+                     bool verbose = false) {
+  std::ostringstream out;
+  Progress shown({out, out, false, columns}, Style(color), verbose, plan());
+  for (const auto& result : results) {
+    shown.test_started(result.test);
+    shown.tick();
+    shown.test_ended(result);
+  }
+  return out.str();
+}
+
+TEST(Progress, shows_a_line_for_each_check_and_its_actions_in_a_file) {
+  EXPECT_EQ(
+      progress({passed("Readme.pods", {{"C0w1", "", "ip link", 0.001, true}}),
+                passed("Readme.far", {{"C0w1/c1", "C0w2/c2", "ping 11.13.0.2", 0.031, true}}), failed("Readme.near")}),
+      "[1/2] ✓ pods         0.25 s  Simulate pods inside workers\n"
+      "        ✓ C0w1: ip link  0.00 s\n"
+      "[2/2] ✗ pod-to-pod   12.8 s  Achieve pod-pod connectivity\n"
+      "        ✓ C0w1/c1 -> C0w2/c2: ping 11.13.0.2  0.03 s\n"
+      "        ✗ C0w1/c1 -> C0w2/c2: ping 11.13.0.2  10.0 s\n"
+      "        Value of: c1\n");
+}
+
+TEST(Progress, waits_with_a_check_for_its_last_test) { EXPECT_EQ(progress({passed("Readme.far", {})}), ""); }
+
+TEST(Progress, shows_the_first_actions_and_every_failed_one_unless_it_is_verbose) {
+  std::vector<StepEnded> steps(10, {"a", "b", "ping", 0, true});
+  steps.push_back({"a", "c", "lost", 0, false});
+  const auto brief = progress({passed("Readme.pods", steps)});
+  EXPECT_THAT(brief, HasSubstr("… and 6 actions more"));
+  EXPECT_THAT(brief, HasSubstr("✗ a -> c: lost"));
+  EXPECT_THAT(progress({passed("Readme.pods", steps)}, 0, false, true), Not(HasSubstr("more")));
+}
+
+TEST(Progress, fits_a_narrow_terminal) {
+  const std::string long_words(200, 'w');
+  const auto text = progress({passed("Readme.pods", {{"C0w1/c1", "C0w2/c2", long_words, 0.031, true}})}, 50);
+  for (const auto& line : split_lines(text)) EXPECT_LE(width(line), 50U) << line;
+  EXPECT_THAT(text, HasSubstr("…"));
+}
+
+TEST(Progress, colours_only_when_told) {
+  EXPECT_THAT(progress({failed("Readme.pods")}, 0, true), HasSubstr("\x1b[31m✗\x1b[0m"));
+  EXPECT_THAT(progress({failed("Readme.pods")}, 0, false), Not(HasSubstr("\x1b")));
+}
+
+TEST(Progress, says_on_a_terminal_what_is_going_on_and_takes_it_away) {
+  std::ostringstream out;
+  Progress shown({out, out, true, 60}, Style(false), false, plan());
+  shown.test_started("Readme.pods");
+  shown.step_started({"C0w1/c1", "C0w2/c2", "ping 11.13.0.2"});
+  shown.tick();
+  EXPECT_THAT(out.str(), HasSubstr("[1/2] pods  0.0 s  C0w1/c1 -> C0w2/c2: ping 11.13.0.2"));
+  shown.test_ended(passed("Readme.pods", {}));
+  EXPECT_THAT(out.str(), HasSubstr("\r\x1b[2K[1/2] ✓ pods"));
+}
+
+TEST(Summary, of_a_green_run_is_a_table_and_one_line) {
+  const auto text =
+      summary(run_of({{"pods", "Simulate pods inside workers", {passed("Readme.pods", {{"a", "b", "c", 0, true}})}},
+                      {"vip", "Reach the VIP", {passed("Readme.vip", {}, 11)}}}));
+  EXPECT_EQ(text,
+            "\n"
+            "  #  check  verdict    actions   seconds  the README says\n"
+            "  1  pods   ✓ passed         1      0.25  Simulate pods inside workers\n"
+            "  2  vip    ✓ passed         0     11.00  Reach the VIP\n"
+            "\n"
+            "✓ 2 of 2 checks passed; 1.50 s\n");
+}
+
+TEST(Summary, repeats_only_the_failures_with_reason_and_evidence) {
+  const auto text = summary(run_of(
+      {{"pods", "Simulate pods", {passed("Readme.pods", {})}}, {"vip", "Reach the VIP", {failed("Readme.vip")}}}));
+  EXPECT_EQ(text,
+            "\n"
+            "  #  check  verdict    actions   seconds  the README says\n"
+            "  1  pods   ✓ passed         0      0.25  Simulate pods\n"
+            "  2  vip    ✗ failed         1     12.50  Reach the VIP\n"
+            "\n"
+            "✗ vip: Reach the VIP\n"
+            "  Readme.vip failed (suite-readme)\n"
+            "    suites/readme_suite.cpp:42:\n"
+            "      Value of: c1\n"
+            "      Expected: can ping c2\n"
+            "    killed by SIGSEGV\n"
+            "    evidence: /out/readme/vip/evidence\n"
+            "\n"
+            "again, these alone: knetsim check --only vip\n"
+            "\n"
+            "✗ 1 of 2 checks passed, 1 failed; 1.50 s\n");
+}
+
+TEST(Summary, calls_a_skipped_check_not_proven) {
+  auto test = passed("Readme.vip", {});
+  test.verdict = Verdict::skipped;
+  test.reasons.push_back({"", 0, "no router here"});
+  const auto text = summary(run_of({{"vip", "Reach the VIP", {test}}}));
+  EXPECT_THAT(text, HasSubstr("– skipped"));
+  EXPECT_THAT(text, HasSubstr("no router here"));
+  EXPECT_THAT(text, HasSubstr("✗ 0 of 1 check passed, 1 skipped: not proven"));
+}
+
+TEST(Summary, is_red_when_only_the_suite_itself_misbehaved) {
+  auto run = run_of({{"pods", "Simulate pods", {passed("Readme.pods", {})}}});
+  run.problems.push_back({"suite-readme", "its totals don't agree"});
+  EXPECT_FALSE(run.green());
+  EXPECT_THAT(summary(run), HasSubstr("✗ suite-readme itself\n    its totals don't agree\n"));
+  EXPECT_THAT(summary(run), HasSubstr("✗ 1 of 1 check passed, 1 problem of the suites"));
+}
+
+TEST(Summary, says_what_an_interrupt_left_undone) {
+  auto run = run_of({});
+  run.ending = Ending::interrupted;
+  run.signal = SIGINT;
+  run.not_run = {"pods", "vip"};
+  EXPECT_THAT(summary(run), HasSubstr("interrupted by SIGINT"));
+  EXPECT_THAT(summary(run), HasSubstr("0 of 2 checks passed, not run: pods vip"));
+}
+
+TEST(Summary, of_no_check_at_all_is_not_green) { EXPECT_FALSE(run_of({}).green()); }
+
+TEST(Summary, keeps_its_table_within_a_narrow_terminal) {
+  const auto text = summary(run_of({{"pods", std::string(200, 'w'), {passed("Readme.pods", {})}}}), 70);
+  for (const auto& line : split_lines(text)) EXPECT_LE(width(line), 70U) << line;
+}
+
+TEST(Style, follows_no_color_and_the_option) {
+  std::ostringstream out;
+  const Terminal terminal{out, out, true, 80};
+  const Terminal file{out, out, false, 0};
+  {
+    const Environment environment(Variables{{"NO_COLOR", ""}});
+    EXPECT_NE(Style::choose(ColorMode::automatic, terminal).red("x"), "x");
+  }
+  const Environment environment(Variables{{"NO_COLOR", "1"}});
+  EXPECT_EQ(Style::choose(ColorMode::automatic, terminal).red("x"), "x");
+  EXPECT_NE(Style::choose(ColorMode::always, file).red("x"), "x");
+  EXPECT_EQ(Style::choose(ColorMode::never, terminal).red("x"), "x");
+}
+
+TEST(Json, holds_every_fact_of_a_run) {
+  auto run = run_of({{"vip", "Reach the VIP", {failed("Readme.vip")}}});
+  run.not_run = {"cli"};
+  run.problems.push_back({"suite-readme", "bytes \xff"});
+  const auto json = nlohmann::json::parse(to_json(run));
+  EXPECT_EQ(json["schema"], "knetsim.results/1");
+  EXPECT_EQ(json["verdict"], "failed");
+  EXPECT_THAT(json["started"].get<std::string>(), StartsWith("1970-01-01T00:00:00"));
+  EXPECT_EQ(json["totals"], (nlohmann::json{{"passed", 0}, {"failed", 1}, {"skipped", 0}, {"not_run", 1}}));
+  const auto& test = json["checks"][0]["tests"][0];
+  EXPECT_EQ(test["verdict"], "failed");
+  EXPECT_EQ(test["reasons"][0]["line"], 42);
+  EXPECT_EQ(test["steps"][0]["to"], "C0w2/c2");
+  EXPECT_EQ(test["evidence"], "/out/readme/vip/evidence");
+  EXPECT_EQ(json["problems"][0]["program"], "suite-readme");
+}
+
+}  // namespace
+}  // namespace knetsim::cli

@@ -1,0 +1,55 @@
+#include "knetsim/cli/text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace knetsim::cli {
+namespace {
+
+TEST(Text, is_as_wide_as_its_code_points) {
+  EXPECT_EQ(width("plain"), 5U);
+  EXPECT_EQ(width("✓ … –"), 5U);
+  EXPECT_EQ(pad_right("✓", 3), "✓  ");
+  EXPECT_EQ(pad_left("✗", 3), "  ✗");
+  EXPECT_EQ(pad_left("longer", 3), "longer");
+}
+
+TEST(Text, is_shortened_between_code_points) {
+  EXPECT_EQ(shorten("✓✓✓✓", 3), "✓✓…");
+  EXPECT_EQ(shorten("✓✓✓", 3), "✓✓✓");
+  EXPECT_EQ(shorten("anything", 0), "anything");
+  EXPECT_EQ(shorten("ab", 1), "…");
+}
+
+TEST(Text, of_a_stranger_is_quoted_without_its_control_characters) {
+  EXPECT_EQ(excerpt("a\tb\x7f"), R"("a\x09b\x7f")");
+}
+
+TEST(Text, counts_with_the_right_plural) {
+  EXPECT_EQ(count_of(1, "check"), "1 check");
+  EXPECT_EQ(count_of(0, "check"), "0 checks");
+}
+
+TEST(Text, tells_seconds_with_two_digits_up_to_ten) {
+  EXPECT_EQ(seconds_text(0.614), "0.61 s");
+  EXPECT_EQ(seconds_text(9.996), "10.0 s");
+  EXPECT_EQ(seconds_text(120), "120.0 s");
+}
+
+TEST(Text, is_indented_line_by_line) { EXPECT_EQ(indent("a\n\nb", "  "), "  a\n\n  b\n"); }
+
+TEST(Nearest, finds_what_was_meant) {
+  const std::vector<std::string> commands{"check", "doctor", "completion"};
+  EXPECT_EQ(nearest("chekc", commands), "check");
+  EXPECT_EQ(nearest("dokter", commands), "doctor");
+  EXPECT_EQ(nearest("complete", commands), "completion");
+  EXPECT_EQ(nearest("vpi", {"vip", "pods"}), "vip");
+}
+
+TEST(Nearest, says_nothing_rather_than_something_far_off) {
+  EXPECT_EQ(nearest("restart", {"check", "doctor"}), "");
+  EXPECT_EQ(nearest("", {"check"}), "");
+}
+
+}  // namespace
+}  // namespace knetsim::cli

@@ -1,0 +1,7 @@
+#include "knetsim/cli/version.h"
+
+namespace knetsim::cli {
+
+std::string_view version() { return KNETSIM_VERSION; }
+
+}  // namespace knetsim::cli
