@@ -14,13 +14,13 @@ namespace ip = boost::asio::ip;
 Address parse_address(std::string_view text) {
   boost::system::error_code error;
   auto address = ip::make_address(text, error);
-  if (error) throw InputError(fmt::format("\"{}\" isn't an IP address; write it like 10.0.0.1 or fd00::1", text));
+  if (error) throw InputError(fmt::format("\"{}\" isn't an IP address\n  remedy: write it like 10.0.0.1 or fd00::1", text));
   return address;
 }
 
 Network parse_network(std::string_view text) {
   const auto refuse = [&](std::string_view why) -> InputError {
-    return InputError(fmt::format("\"{}\" isn't a network: {}; write it like 10.0.0.0/8 or fd00::/64", text, why));
+    return InputError(fmt::format("\"{}\" isn't a network: {}\n  remedy: write it like 10.0.0.0/8 or fd00::/64", text, why));
   };
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) throw refuse("no prefix length");
