@@ -17,7 +17,7 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr std::size_t kLogLines = 8;
-constexpr milliseconds kFirstPrompt{150};
+constexpr milliseconds kFirstPatience{250};
 
 void check(const std::vector<MemberSpec>& specs) {
   const auto refuse = [](const std::string& reason) { throw InputError("etcd cluster: " + reason); };
@@ -63,13 +63,14 @@ class Pace {
   throw knetsim::Error(describe(diagnosis));
 }
 
-/// Waits until `ailment` finds nothing wrong with any member, calling `meanwhile` between the rounds.
-template <typename Ailment, typename Meanwhile>
-void wait_for_all(std::vector<Member>& members, steady_clock::time_point begin, milliseconds budget, Ailment ailment,
-                  Meanwhile meanwhile) {
+/// Waits until `ailment` finds nothing wrong with any member; called `before` each round.
+template <typename Before, typename Ailment>
+void wait_for_all(std::vector<Member>& members, steady_clock::time_point begin, milliseconds budget, Before before,
+                  Ailment ailment) {
   Pace pace(members);
   std::size_t well = 0;
   while (true) {
+    before();
     std::optional<std::string> wrong;
     while (well < members.size() && !(wrong = ailment(members[well]))) ++well;
     if (!wrong) return;
@@ -78,27 +79,29 @@ void wait_for_all(std::vector<Member>& members, steady_clock::time_point begin, 
       if (!member.process().running()) report(member, *member.ailment(), spent);
     }
     if (spent >= budget) report(members[well], *wrong, spent);
-    meanwhile();
     pace.wait();
   }
 }
 
-/// Makes a cluster without a leader elect one now: its first member stands for election as soon as all can vote, and,
+/// Makes a cluster without a leader elect one now: its first member stands for election as soon as all can vote and,
 /// should that come to nothing, the others in their turn.
-class ElectionPrompter {
+class Election {
  public:
-  explicit ElectionPrompter(std::vector<Member>& members) : members_(members) {}
-  void operator()() {
+  explicit Election(std::vector<Member>& members) : members_(members) {}
+
+  void prompt() {
     if (steady_clock::now() < due_) return;
+    if (turn_ > 0) patience_ *= 2;
     members_[turn_++ % members_.size()].prompt_election();
-    due_ = steady_clock::now() + delay_;
-    delay_ *= 2;
+    due_ = steady_clock::now() + patience_;
   }
+  /// How long to wait for what needs a leader before the next one stands.
+  milliseconds patience() const { return patience_; }
 
  private:
   std::vector<Member>& members_;
   std::size_t turn_ = 0;
-  milliseconds delay_ = kFirstPrompt;
+  milliseconds patience_ = kFirstPatience;
   steady_clock::time_point due_ = steady_clock::time_point::min();
 };
 
@@ -113,13 +116,14 @@ Ensemble Ensemble::start(std::vector<MemberSpec> specs, const Options& options) 
   std::vector<Member> members;
   members.push_back(Member::start(specs.front(), specs, options.timing));
   if (specs.size() > 1) {
-    wait_for_all(members, begin, options.budget, serves_peers, nothing);
+    wait_for_all(members, begin, options.budget, nothing, serves_peers);
     for (std::size_t i = 1; i < specs.size(); ++i) members.push_back(Member::start(specs[i], specs, options.timing));
   }
-  wait_for_all(members, begin, options.budget, serves_peers, nothing);
+  wait_for_all(members, begin, options.budget, nothing, serves_peers);
+  Election election(members);
   wait_for_all(
-      members, begin, options.budget, [](Member& member) { return member.ailment(); },
-      [&, prompt = ElectionPrompter(members)]() mutable { prompt(); });
+      members, begin, options.budget, [&] { election.prompt(); },
+      [&](Member& member) { return member.ailment(election.patience()); });
   return Ensemble(std::move(members));
 }
 
@@ -138,7 +142,7 @@ SyncClient Ensemble::client() const {
 
 void Ensemble::wait_until_healthy(milliseconds budget) {
   wait_for_all(
-      members_, steady_clock::now(), budget, [](Member& member) { return member.ailment(); }, [] {});
+      members_, steady_clock::now(), budget, [] {}, [](Member& member) { return member.ailment(); });
 }
 
 }  // namespace knetsim::etcd

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "data_directory.h"
 #include "member_probe.h"
 
 namespace knetsim::etcd {
@@ -60,8 +61,7 @@ Member::~Member() = default;
 
 Member Member::start(const MemberSpec& spec, const std::vector<MemberSpec>& cluster, const Timing& timing) {
   Command command = make_command(spec, cluster, timing);
-  std::filesystem::create_directories(spec.directory);
-  std::filesystem::permissions(spec.directory, std::filesystem::perms::owner_all);
+  prepare_data_directory(spec.directory);
   Process process = Process::spawn(command, spec.log);
   return Member(spec, std::move(command), std::move(process));
 }
@@ -75,9 +75,9 @@ std::optional<std::string> Member::end() {
          process_.log_tail(kLogLines);
 }
 
-std::optional<std::string> Member::ailment() {
+std::optional<std::string> Member::ailment(std::chrono::milliseconds patience) {
   if (auto ended = end()) return ended;
-  auto ailment = probe_->client_ailment();
+  auto ailment = probe_->client_ailment(patience);
   if (!ailment) return std::nullopt;
   // It may have ended while it was asked: that says more.
   if (auto ended = end()) return ended;

@@ -18,19 +18,18 @@ namespace {
 constexpr unsigned kOk = 200;
 constexpr unsigned kNoContent = 204;
 
-// One probe mustn't hold up those of the other members for long; a member that is slow is asked again.
 constexpr std::chrono::milliseconds kConnectTimeout{500};
-constexpr std::chrono::milliseconds kRequestTimeout{2'000};
+constexpr std::chrono::milliseconds kPeerPatience{2'000};
 
 std::string url(const Address& address, std::uint16_t port) {
   return Endpoint{address.to_string(), std::to_string(port)}.url();
 }
 
-ClientOptions options_for(const std::string& endpoint) {
+ClientOptions options_for(const std::string& endpoint, std::chrono::milliseconds patience) {
   ClientOptions options;
   options.endpoints.push_back(endpoint);
   options.connect_timeout = kConnectTimeout;
-  options.request_timeout = kRequestTimeout;
+  options.request_timeout = patience;
   return options;
 }
 
@@ -72,13 +71,16 @@ std::string peer_url(const MemberSpec& spec) { return url(spec.address, kPeerPor
 MemberProbe::MemberProbe(const MemberSpec& spec)
     : netns_(spec.netns),
       own_peer_url_(peer_url(spec)),
-      client_(context_.get_executor(), options_for(client_url(spec))),
-      peer_(context_.get_executor(), options_for(own_peer_url_)) {}
+      peer_(context_.get_executor(), options_for(own_peer_url_, kPeerPatience)),
+      client_url_(client_url(spec)) {}
 
-std::optional<std::string> MemberProbe::client_ailment() {
+std::optional<std::string> MemberProbe::client_ailment(std::chrono::milliseconds patience) {
+  if (!client_ || client_->options().request_timeout != patience) {
+    client_.emplace(context_.get_executor(), options_for(client_url_, patience));
+  }
   try {
-    if (auto ailment = block_on(context_, netns_, client_.health())) return ailment;
-    block_on(context_, netns_, client_.get("health"));
+    if (auto ailment = block_on(context_, netns_, client_->health())) return ailment;
+    block_on(context_, netns_, client_->get("health"));
     return std::nullopt;
   } catch (const knetsim::Error& error) {
     return error.what();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -16,7 +17,7 @@ class MemberProbe {
   explicit MemberProbe(const MemberSpec& spec);
 
   /// /health, and a linearizable read. nullopt: fine.
-  std::optional<std::string> client_ailment();
+  std::optional<std::string> client_ailment(std::chrono::milliseconds patience);
   /// nullopt: the peer port serves.
   std::optional<std::string> peer_ailment();
 
@@ -31,8 +32,9 @@ class MemberProbe {
   const NetNs* netns_;
   std::string own_peer_url_;
   boost::asio::io_context context_{1};
-  Client client_;
   Transport peer_;
+  std::string client_url_;
+  std::optional<Client> client_;  // with the patience of the last question
 };
 
 std::string client_url(const MemberSpec& spec);

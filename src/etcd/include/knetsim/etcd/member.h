@@ -50,7 +50,8 @@ class Member {
   std::string endpoint() const;
   /// What keeps it from being healthy: it has ended (with its last log lines), it doesn't answer, its own /health
   /// complains, or it can't do a linearizable read; nullopt if it is healthy. Asked from inside its namespace.
-  std::optional<std::string> ailment();
+  /// `patience` is given to each of the two questions.
+  std::optional<std::string> ailment(std::chrono::milliseconds patience = std::chrono::milliseconds{2'000});
   /// How it ended, with its last log lines, if it did so without having been told to.
   std::optional<std::string> unexpected_end();
   /// What keeps its peer port from answering; nullopt if it does.
