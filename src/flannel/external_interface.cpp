@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <initializer_list>
 
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
@@ -19,10 +18,10 @@ namespace {
 
 /// The first of `preferred` that is on the link, else the link's first global address, else its first of any scope.
 std::optional<Address> choose_address(const std::vector<netlink::InterfaceAddress>& addresses, bool v6,
-                                      std::initializer_list<std::optional<Address>> preferred) {
+                                      const std::vector<Address>& preferred) {
   for (const auto& wanted : preferred) {
     const auto is_it = [&](const auto& entry) { return address_of(entry.address) == wanted; };
-    if (std::any_of(addresses.begin(), addresses.end(), is_it)) return wanted;
+    if (wanted.is_v6() == v6 && std::any_of(addresses.begin(), addresses.end(), is_it)) return wanted;
   }
   std::optional<Address> first;
   std::optional<Address> global;
@@ -71,9 +70,9 @@ netlink::Link choose_link(netlink::Socket& socket, const std::vector<std::string
 
 /// Fills in one family's address on the link and its public one.
 void choose_family(const std::vector<netlink::InterfaceAddress>& addresses, bool v6,
-                   const std::optional<Address>& wanted, const std::optional<Address>& public_ip,
+                   const std::vector<Address>& preferred, const std::optional<Address>& public_ip,
                    ExternalInterface& interface) {
-  const auto address = choose_address(addresses, v6, {public_ip, wanted});
+  const auto address = choose_address(addresses, v6, preferred);
   const auto* name = v6 ? "IPv6" : "IPv4";
   if (!address)
     throw Error(describe({.where = interface.name,
@@ -94,22 +93,23 @@ ExternalInterface find_external_interface(netlink::Socket& socket, const DaemonO
   if (wanted.empty() && options.public_ipv6 && v6) wanted.push_back(options.public_ipv6->to_string());
   const auto link = wanted.empty() ? link_of_default_route(socket, v4) : choose_link(socket, wanted);
 
-  // -iface=<address> also says which of the link's addresses is meant.
-  const auto named = [&](bool six) -> std::optional<Address> {
-    for (const auto& text : wanted) {
-      boost::system::error_code error;
-      const auto address = boost::asio::ip::make_address(text, error);
-      if (!error && address.is_v6() == six) return address;
-    }
-    return std::nullopt;
-  };
+  // The public address, or the one that -iface names, if they are on the link.
+  std::vector<Address> preferred;
+  for (const auto& public_ip : {options.public_ip, options.public_ipv6}) {
+    if (public_ip) preferred.push_back(*public_ip);
+  }
+  for (const auto& text : wanted) {
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(text, error);
+    if (!error) preferred.push_back(address);
+  }
   ExternalInterface interface;
   interface.index = link.index;
   interface.name = link.name;
   interface.mtu = link.mtu;
   const auto addresses = netlink::list_addresses(socket, link.index);
-  if (v4) choose_family(addresses, false, named(false), options.public_ip, interface);
-  if (v6) choose_family(addresses, true, named(true), options.public_ipv6, interface);
+  if (v4) choose_family(addresses, false, preferred, options.public_ip, interface);
+  if (v6) choose_family(addresses, true, preferred, options.public_ipv6, interface);
   return interface;
 }
 

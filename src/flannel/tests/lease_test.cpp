@@ -32,7 +32,7 @@ TEST(LeaseKey, BeginsWithZeroesWhereThereIsNoIPv4) {
 
 TEST(LeaseKey, IsReadBack) {
   for (const auto& lease : {subnets("10.5.52.0/24", ""), subnets("10.12.13.0/24", "fd00:12:13::/56"),
-                            subnets("", "fd00:12:13::/56"), subnets("11.16.0.0/20", "fd00::1:0:0:0/64")})
+                            subnets("", "fd00:12:13::/56"), subnets("11.16.0.0/20", "fd00:0:0:1::/64")})
     EXPECT_EQ(parse_key_name(key_name(lease)), lease) << key_name(lease);
 }
 
