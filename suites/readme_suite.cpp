@@ -13,8 +13,8 @@
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/stack.h"
 #include "knetsim/fixtures/topologies.h"
+#include "knetsim/fixtures/wire.h"
 #include "knetsim/flannel/subnet_env.h"
-#include "knetsim/sys/capture.h"
 
 namespace knetsim::fixtures {
 namespace {
@@ -150,16 +150,12 @@ KNETSIM_CHECK(Readme, containers_reach_each_other, "pod-to-pod",
                 AllOf(Succeeds(), Prints(HasSubstr("5 packets transmitted, 5 received, 0% packet loss"))));
   }
   const Step step("C0w1", "C0w2", "the packet on the wire is VXLAN, VNI 100, to port 8472");
-  const auto outer = wire.wait_for([&](const Packet& packet) {
-    const auto vxlan = parse_vxlan(packet.bytes());
-    return vxlan && vxlan->inner_destination == c2.address();
-  });
-  const auto vxlan = parse_vxlan(outer.bytes());
-  EXPECT_EQ(vxlan->vni, 100U);
-  EXPECT_EQ(vxlan->port, 8472);
-  EXPECT_EQ(vxlan->source, worker("C0w1").address());
-  EXPECT_EQ(vxlan->destination, worker("C0w2").address());
-  EXPECT_EQ(vxlan->inner_source, c1.address()) << "the receiver must see the container, not its worker";
+  const auto packet = wait_for_tunnelled(wire, c2.address());
+  EXPECT_EQ(packet.vni, 100U);
+  EXPECT_EQ(packet.port, 8472);
+  EXPECT_EQ(packet.outer_source, worker("C0w1").address());
+  EXPECT_EQ(packet.outer_destination, worker("C0w2").address());
+  EXPECT_EQ(packet.inner_source, c1.address()) << "the receiver must see the container, not its worker";
 }
 
 KNETSIM_CHECK(Readme, a_virtual_address_reaches_containers, "vip",

@@ -22,6 +22,8 @@ class Daemon {
   const std::string& name() const noexcept { return name_; }
   Process& process() noexcept { return *process_; }
 
+  /// Its end, from now on, is no ailment: a test is about to bring it about in some other way.
+  void expect_end() noexcept { told_to_end_ = true; }
   /// SIGTERM and wait.
   ExitStatus stop();
   /// SIGKILL and wait.
