@@ -188,8 +188,8 @@ class Addition {
       for (const auto& present : netlink::list_addresses(outside_, bridge_.index, family(gateway))) {
         if (present.address == gateway) return;
         if (!is_v6(gateway) || overlaps(present.address, gateway))
-          throw knetsim::Error(
-              fmt::format("\"{}\" already has an IP address different from {}", config_.bridge, knetsim::to_string(gateway)));
+          throw knetsim::Error(fmt::format("\"{}\" already has an IP address different from {}", config_.bridge,
+                                           knetsim::to_string(gateway)));
       }
     }
     netlink::replace_address(outside_, bridge_.index, interface_address(gateway));

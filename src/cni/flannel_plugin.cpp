@@ -166,6 +166,8 @@ int run_flannel_plugin(const PluginCall& call) {
     return plugin.run();
   } catch (const Refusal& refusal) {
     failure = refusal.failure;
+  } catch (const json::exception& error) {
+    failure = {.code = kUndecodable, .message = error.what()};
   } catch (const InputError& error) {
     failure = {.code = kInvalidConfig, .message = error.what()};
   } catch (const std::exception& error) {

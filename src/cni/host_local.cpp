@@ -44,7 +44,7 @@ Address all_ones(const Network& network) {
 // IPv4's last address is the broadcast one; IPv6 has none.
 Range range_of(const Network& subnet) {
   if (prefix_length(subnet) > (is_v6(subnet) ? 126U : 30U))
-    throw Error(fmt::format("Network {} too small to allocate from", to_string(subnet)));
+    throw knetsim::Error(fmt::format("Network {} too small to allocate from", to_string(subnet)));
   auto last = all_ones(subnet);
   if (last.is_v4()) last = boost::asio::ip::address_v4(last.to_v4().to_uint() - 1);
   return {.first = advance(address_of(canonical(subnet)), 1), .last = last};
@@ -109,8 +109,8 @@ Address HostLocal::next_free(const std::string& owner, std::size_t range, const 
     if (candidate != gateway && take(candidate, owner)) return candidate;
     candidate = successor(candidate);
   } while (candidate != start);
-  throw Error(fmt::format("failed to allocate for range {}: no IP addresses available in range set: {}-{}", range,
-                          first.to_string(), last.to_string()));
+  throw knetsim::Error(fmt::format("failed to allocate for range {}: no IP addresses available in range set: {}-{}",
+                                   range, first.to_string(), last.to_string()));
 }
 
 std::vector<Address> HostLocal::reserve(const std::string& container_id, const std::string& ifname,
@@ -118,7 +118,7 @@ std::vector<Address> HostLocal::reserve(const std::string& container_id, const s
   const auto held_by_all = lock();
   const auto owner = owner_of(container_id, ifname);
   if (const auto owned = owned_by(owner); !owned.empty())
-    throw Error(
+    throw knetsim::Error(
         fmt::format("failed to allocate for range 0: {} has been allocated to {}, duplicate allocation is not "
                     "allowed",
                     owned.front().to_string(), container_id));

@@ -81,14 +81,15 @@ std::optional<fs::path> own_plugin_directory() {
 }
 
 Plugins resolve(std::string_view wanted, std::string_view cni_path) {
-  if (wanted == "builtin") return {};
   auto directories = search_path(cni_path);
+  // The built-in one runs none, but must find them to undo what a real flavour has done on the same worker.
+  if (wanted == "builtin") return with_own({.flavour = Flavour::builtin, .search_path = std::move(directories)});
   if (wanted.find('/') != std::string_view::npos) return at_path(wanted, std::move(directories));
   const bool automatic = wanted.empty() || wanted == "auto";
   if (!automatic && wanted != "real")
     throw not_found(wanted, "no such flavour", "use auto, real, builtin, or the path of a plugin or directory");
   if (const auto missing = missing_from(directories); !missing.empty()) {
-    if (automatic) return {};
+    if (automatic) return with_own({.flavour = Flavour::builtin, .search_path = std::move(directories)});
     std::string searched;
     for (const auto& directory : directories) searched += (searched.empty() ? "" : ", ") + directory.string();
     throw not_found(wanted, fmt::format("there is no plugin {} in {}", missing, searched), kRemedy);

@@ -101,6 +101,7 @@ Result PodNetwork::attach(const Attachment& attachment) {
 }
 
 void PodNetwork::check(const std::string& container_id, const std::string& ifname) {
+  validate({.container_id = container_id, .netns = {}, .ifname = ifname});
   const auto entry = cache_of(options_).load(options_.name, container_id, ifname);
   if (entry && entry->flavour == kBuiltin)
     builtin_.check(entry->attachment, parse_plugin_config(entry->config), parse_result(entry->result.dump()));
@@ -109,6 +110,7 @@ void PodNetwork::check(const std::string& container_id, const std::string& ifnam
 }
 
 void PodNetwork::detach(const std::string& container_id, const std::string& ifname) {
+  validate({.container_id = container_id, .netns = {}, .ifname = ifname});
   const auto cache = cache_of(options_);
   const auto entry = cache.load(options_.name, container_id, ifname);
   if (entry && entry->flavour == kBuiltin) {

@@ -96,6 +96,7 @@ Result Runtime::add(const Attachment& attachment, const NetworkConfig& config) {
 }
 
 void Runtime::check(const std::string& container_id, const std::string& network, const std::string& ifname) {
+  validate({.container_id = container_id, .netns = {}, .ifname = ifname});
   const auto entry = cache_of(options_).load(network, container_id, ifname);
   if (!entry)
     throw make_error(options_.node, Verb::check, {.container_id = container_id, .netns = {}, .ifname = ifname},
@@ -112,6 +113,7 @@ void Runtime::check(const std::string& container_id, const std::string& network,
 }
 
 void Runtime::del(const std::string& container_id, const std::string& network, const std::string& ifname) {
+  validate({.container_id = container_id, .netns = {}, .ifname = ifname});
   const auto cache = cache_of(options_);
   const auto entry = cache.load(network, container_id, ifname);
   if (!entry) return;

@@ -15,7 +15,7 @@ std::string to_string(Flavour flavour);
 /// Who connects a worker's containers.
 struct Plugins {
   Flavour flavour = Flavour::builtin;
-  std::vector<std::filesystem::path> search_path = {};  ///< real: CNI_PATH
+  std::vector<std::filesystem::path> search_path = {};  ///< CNI_PATH
   std::string type = "flannel";                         ///< real: the plugin that the config list names
 };
 
