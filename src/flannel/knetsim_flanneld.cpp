@@ -47,8 +47,9 @@ int run(const knetsim::flannel::CommandLine& line, const std::vector<std::string
   std::signal(SIGPIPE, SIG_IGN);
   start_log(line.options.verbosity);
   spdlog::info("CLI flags config: {}", fmt::join(arguments, " "));
-  // Never destroyed: the process ends while it is still at work, and coroutines aren't unwound.
-  auto* daemon = new knetsim::flannel::Daemon(line.options);
+  // Never destroyed: the process ends while it is still at work, and coroutines aren't unwound. Static, so that leak
+  // checkers see that it is still held.
+  static auto* const daemon = new knetsim::flannel::Daemon(line.options);
   return daemon->run();
 }
 

@@ -75,6 +75,7 @@ Launched Launched::start(const Program& program, LaunchSpec spec) {
   const auto& subnet_file = spec.options.subnet_file;
   std::filesystem::create_directories(subnet_file.parent_path());
 
+  if (program.flavour == Flavour::real) spec.options.lease_ttl = DaemonOptions{}.lease_ttl;
   Command command{.argv = {program.path.string()}, .netns = spec.netns, .directory = spec.directory};
   for (auto& argument : to_arguments(spec.options)) command.argv.push_back(std::move(argument));
   note_in_log(spec.log, fmt::format("# {}: {}\n", to_string(program), fmt::join(command.argv, " ")));

@@ -50,6 +50,7 @@ void VxlanPlane::adopt_or_create() {
     const auto reason = incompatibility(*link, spec_.link);
     if (reason.empty()) {
       index_ = link->index;
+      adopted_ = true;
       mac_ = spec_.link.mac.value_or(link->mac);
       if (link->mac != mac_) netlink::set_mac(socket_, index_, mac_);
       if (link->mtu != spec_.link.mtu) netlink::set_mtu(socket_, index_, *spec_.link.mtu);
@@ -167,6 +168,7 @@ void VxlanPlane::remove(const Network& subnet) {
 }
 
 void VxlanPlane::forget_strangers() {
+  if (!adopted_) return;
   const auto tunnelled = [this](const Address& base) {
     const auto found = peers_.find(base);
     return found != peers_.end() && !found->second.direct;

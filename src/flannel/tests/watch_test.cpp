@@ -1,6 +1,6 @@
 // Daemons and an etcd that isn't always well.
 
-#include <fmt/format.h>
+#include <csignal>
 
 #include "flannel_test.h"
 #include "knetsim/netlink/monitor.h"
@@ -11,7 +11,17 @@ namespace {
 
 using testing::HasSubstr;
 
-class Watch : public FlannelTest {};
+class Watch : public FlannelTest {
+ protected:
+  /// Stops the first worker's daemon while it has lost its watch: until SIGCONT it hears nothing of what happens in
+  /// etcd, not even through a socket's buffer.
+  void freeze_without_etcd() {
+    stop_etcd();
+    await_log(0, "etcd watch channel closed");
+    worker(0).daemon->process().signal(SIGSTOP);
+    restart_etcd();
+  }
+};
 
 TEST_F(Watch, GarbageIsLoggedAndIgnored) {
   stand_up(2, kVxlan);
@@ -68,16 +78,12 @@ TEST_F(Watch, ListsAgainAfterACompaction) {
     await_ready(i);
   }
   await_peer(0, 1);
-  // Frozen, the daemon misses the following; when it wakes, the history that it needs is gone.
-  auto& sleeper = worker(0).daemon->process();
-  sleeper.signal(SIGSTOP);
+  freeze_without_etcd();
   start(2);
   await_ready(2);
   etcd().remove(key_of(1));
-  stop_etcd();
-  restart_etcd();
   etcd().compact(etcd().put("/elsewhere", "x"));
-  sleeper.signal(SIGCONT);
+  worker(0).daemon->process().signal(SIGCONT);
   await_log(0, "etcd index outside history window");
   await_peer(0, 2);
   eventually([&]() -> std::optional<std::string> {
@@ -92,14 +98,13 @@ TEST_F(Watch, ListsAgainAfterACompaction) {
 TEST_F(Watch, LossOfTheLeaseIsSeenAlsoAfterACompaction) {
   stand_up(1, kVxlan);
   start_all();
-  auto& sleeper = worker(0).daemon->process();
-  sleeper.signal(SIGSTOP);
+  freeze_without_etcd();
   etcd().remove(key_of(0));
-  stop_etcd();
-  restart_etcd();
   etcd().compact(etcd().put("/elsewhere", "x"));
-  sleeper.signal(SIGCONT);
-  EXPECT_EQ(sleeper.wait(std::chrono::seconds(20)).code(), 0);
+  auto& process = worker(0).daemon->process();
+  process.signal(SIGCONT);
+  EXPECT_EQ(process.wait(std::chrono::seconds(20)).code(), 0);
+  EXPECT_THAT(log_of(0), HasSubstr("etcd index outside history window"));
   EXPECT_THAT(log_of(0), HasSubstr("Lease has been revoked. Shutting down daemon."));
 }
 
