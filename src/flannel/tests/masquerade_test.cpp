@@ -97,11 +97,19 @@ TEST_F(Masquerade, KeepsThePodsAddressInsideTheNetworkAndHidesItOutside) {
   await_ready(1);
   await_full_mesh();
   add_pods();
+  const auto pod = address_of(*worker(0).env.subnet).to_string();
+  const auto nft = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "nft");
+    return exec({.argv = arguments, .netns = &worker(1).netns});
+  };
+  ASSERT_TRUE(
+      nft({"add table ip t; add chain ip t c { type filter hook input priority 0; }; add rule ip t c ip saddr " + pod +
+           " counter"})
+          .ok());
   EXPECT_TRUE(ping(0, 1).ok());
-  // w2 knows no way back to the pod's own address once its flannel route is gone; only a masqueraded ping returns.
-  const auto outside =
-      exec({.argv = {"ping", "-n", "-c1", "-W5", "-I", address_of(*worker(0).env.subnet).to_string(), "10.0.0.1"},
-            .netns = &worker(0).netns});
+  EXPECT_THAT(nft({"list", "table", "ip", "t"}).out, testing::HasSubstr("counter packets 1 "));
+  // The etcd node knows no way back to pods: it can only answer the node itself.
+  const auto outside = exec({.argv = {"ping", "-n", "-c1", "-W5", "-I", pod, "10.0.0.1"}, .netns = &worker(0).netns});
   EXPECT_TRUE(outside.ok()) << outside.out;
 }
 
