@@ -32,7 +32,7 @@ class Whoami : public knetsim::fixtures::EmulationTest {
   }
 
   void TearDown() override {
-    EXPECT_TRUE(daemon_->running()) << daemon_->log_tail();
+    if (daemon_) EXPECT_TRUE(daemon_->running()) << daemon_->log_tail();
     EmulationTest::TearDown();
   }
 
