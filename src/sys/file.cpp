@@ -36,7 +36,7 @@ std::string read_file(const fs::path& path) {
 
 void write_file_atomically(const fs::path& path, std::string_view content, unsigned mode) {
   // O_EXCL: a link that somebody planted under the temporary name is refused, not followed.
-  const auto temporary = fmt::format("{}.{}.tmp", path.string(), ::getpid());
+  const auto temporary = fmt::format("{}.{}.tmp", path.string(), ::gettid());
   ::unlink(temporary.c_str());
   Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (!file) throw SystemError("create", temporary);
@@ -59,7 +59,7 @@ void wait_for_file(const fs::path& path, std::chrono::milliseconds budget) {
   const auto deadline = std::chrono::steady_clock::now() + budget;
   const Fd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!watch) throw SystemError("create an inotify instance");
-  if (::inotify_add_watch(watch.get(), path.parent_path().c_str(), IN_MODIFY | IN_MOVED_TO) < 0)
+  if (::inotify_add_watch(watch.get(), path.parent_path().c_str(), IN_CREATE | IN_MODIFY | IN_MOVED_TO) < 0)
     throw SystemError("watch the directory", path.parent_path().string());
   for (;;) {
     // Asked only after the watch stands, so that an appearance between the two can't be missed.

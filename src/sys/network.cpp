@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <charconv>
+#include <optional>
 
 #include "knetsim/sys/error.h"
 
@@ -11,28 +12,36 @@ namespace knetsim {
 
 namespace ip = boost::asio::ip;
 
-Address parse_address(std::string_view text) {
+namespace {
+// Asio reads up to the first NUL and would take "10.0.0.1\0junk" for an address.
+std::optional<Address> read_address(std::string_view text) {
   boost::system::error_code error;
-  auto address = ip::make_address(text, error);
-  if (error) throw InputError(fmt::format("\"{}\" isn't an IP address\n  remedy: write it like 10.0.0.1 or fd00::1", text));
+  const auto address = ip::make_address(text, error);
+  if (error || text.find('\0') != std::string_view::npos) return std::nullopt;
   return address;
+}
+}  // namespace
+
+Address parse_address(std::string_view text) {
+  if (const auto address = read_address(text)) return *address;
+  throw InputError(fmt::format("\"{}\" isn't an IP address; write it like 10.0.0.1 or fd00::1", text));
 }
 
 Network parse_network(std::string_view text) {
   const auto refuse = [&](std::string_view why) -> InputError {
-    return InputError(fmt::format("\"{}\" isn't a network: {}\n  remedy: write it like 10.0.0.0/8 or fd00::/64", text, why));
+    return InputError(
+        fmt::format("\"{}\" isn't a network: {}\n  remedy: write it like 10.0.0.0/8 or fd00::/64", text, why));
   };
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) throw refuse("no prefix length");
-  boost::system::error_code error;
-  const auto address = ip::make_address(text.substr(0, slash), error);
-  if (error) throw refuse("no IP address before the slash");
+  const auto address = read_address(text.substr(0, slash));
+  if (!address) throw refuse("no IP address before the slash");
   const auto digits = text.substr(slash + 1);
   unsigned length = 0;
   const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
   if (code != std::errc{} || end != digits.data() + digits.size()) throw refuse("the prefix length isn't a number");
-  if (length > (address.is_v6() ? 128U : 32U)) throw refuse("the prefix is longer than the address");
-  return make_network(address, length);
+  if (length > (address->is_v6() ? 128U : 32U)) throw refuse("the prefix is longer than the address");
+  return make_network(*address, length);
 }
 
 Network make_network(const Address& address, unsigned prefix_length) {

@@ -1,0 +1,183 @@
+// Files: whole ones read, replaced atomically, waited for by event.
+#include "knetsim/sys/file.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/eventually.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const fs::path kDirectory = kStateDirectory;
+const fs::path kFile = kDirectory / "subnet.env";
+
+std::vector<std::string> names_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(directory)) names.push_back(entry.path().filename());
+  return names;
+}
+
+TEST(ReadFile, ReturnsEveryByte) {
+  std::string content(200'000, 'x');
+  content[70'000] = '\0';
+  std::ofstream(kFile) << content;
+  EXPECT_EQ(read_file(kFile), content);
+}
+
+TEST(ReadFile, ReadsFilesOfProcWhoseSizeIsUnknown) { EXPECT_THAT(read_file("/proc/self/status"), HasSubstr("Pid:")); }
+
+TEST(ReadFile, NamesTheFileThatIsNotThere) {
+  try {
+    read_file(kDirectory / "absent");
+    FAIL() << "an absent file was read";
+  } catch (const SystemError& error) {
+    EXPECT_EQ(error.error(), ENOENT);
+    EXPECT_THAT(error.what(), HasSubstr("/tmp/knetsim/absent"));
+  }
+}
+
+TEST(ReadFile, RefusesADirectory) { EXPECT_THROW(read_file(kDirectory), SystemError); }
+
+TEST(WriteFile, LeavesTheNewContentAndNothingElse) {
+  write_file_atomically(kFile, "old");
+  write_file_atomically(kFile, "new");
+  EXPECT_EQ(read_file(kFile), "new");
+  EXPECT_THAT(names_in(kDirectory), ElementsAre("subnet.env"));
+}
+
+TEST(WriteFile, SetsTheModeWhateverTheUmask) {
+  const auto umask_before = ::umask(077);
+  write_file_atomically(kFile, "x", 0755);
+  ::umask(umask_before);
+  struct stat status {};
+  ASSERT_EQ(::stat(kFile.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0755U);
+}
+
+TEST(WriteFile, ReplacesALinkAndLeavesWhatItPointsTo) {
+  std::ofstream(kDirectory / "target") << "untouched";
+  fs::create_symlink(kDirectory / "target", kFile);
+  write_file_atomically(kFile, "new");
+  EXPECT_FALSE(fs::is_symlink(kFile));
+  EXPECT_EQ(read_file(kDirectory / "target"), "untouched");
+}
+
+TEST(WriteFile, DoesNotFollowALinkPlantedUnderItsTemporaryName) {
+  std::ofstream(kDirectory / "target") << "untouched";
+  for (const auto& name : {std::to_string(::getpid()), std::to_string(::gettid())})
+    if (const auto planted = kFile.string() + "." + name + ".tmp"; !fs::is_symlink(planted))
+      fs::create_symlink(kDirectory / "target", planted);
+  write_file_atomically(kFile, "new");
+  EXPECT_EQ(read_file(kFile), "new");
+  EXPECT_EQ(read_file(kDirectory / "target"), "untouched");
+}
+
+TEST(WriteFile, LeavesNothingBehindWhenItFails) {
+  fs::create_directories(kFile / "full");
+  EXPECT_THROW(write_file_atomically(kFile, "x"), SystemError);
+  EXPECT_THAT(names_in(kDirectory), ElementsAre("subnet.env"));
+}
+
+TEST(WriteFile, NeverShowsHalfAFileToReaders) {
+  const std::string a(100'000, 'a');
+  const std::string b(100'000, 'b');
+  write_file_atomically(kFile, a);
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (int i = 0; i < 200; ++i) write_file_atomically(kFile, i % 2 == 0 ? b : a);
+    done = true;
+  });
+  int torn = 0;
+  while (!done) {
+    const auto seen = read_file(kFile);
+    if (seen != a && seen != b) ++torn;
+  }
+  writer.join();
+  EXPECT_EQ(torn, 0);
+}
+
+TEST(WriteFile, MayBeCalledForOneFileBySeveralThreads) {
+  std::atomic<int> failures = 0;
+  {
+    std::vector<std::jthread> writers;
+    for (const char letter : {'a', 'b', 'c', 'd'})
+      writers.emplace_back([&failures, letter] {
+        for (int i = 0; i < 200; ++i) try {
+            write_file_atomically(kFile, std::string(1000, letter));
+          } catch (const SystemError&) {
+            ++failures;
+          }
+      });
+  }
+  EXPECT_EQ(failures, 0);
+  EXPECT_THAT(names_in(kDirectory), ElementsAre("subnet.env"));
+}
+
+TEST(WaitForFile, ReturnsAtOnceWhenItIsThere) {
+  std::ofstream(kFile) << "x";
+  wait_for_file(kFile, milliseconds(0));
+}
+
+// Each way in which a file may come: the wait must end by the event, long before its budget.
+struct Appearance {
+  const char* name;
+  void (*appear)();
+};
+class FileThatAppears : public testing::TestWithParam<Appearance> {};
+
+TEST_P(FileThatAppears, EndsTheWait) {
+  const auto start = std::chrono::steady_clock::now();
+  std::thread other(GetParam().appear);
+  wait_for_file(kFile, milliseconds(20'000));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(15'000));
+  other.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, FileThatAppears,
+                         testing::Values(Appearance{"Atomically", [] { write_file_atomically(kFile, "x"); }},
+                                         Appearance{"ByBeingWritten", [] { std::ofstream(kFile) << "x"; }},
+                                         Appearance{"ByALink",
+                                                    [] {
+                                                      std::ofstream(kDirectory / "other") << "x";
+                                                      fs::create_hard_link(kDirectory / "other", kFile);
+                                                    }}),
+                         [](const auto& instance) { return instance.param.name; });
+
+TEST(WaitForFile, SaysThatTheFileIsMissing) {
+  try {
+    wait_for_file(kFile, milliseconds(10));
+    FAIL() << "an absent file was found";
+  } catch (const StillMissing& error) {
+    EXPECT_EQ(error.missing(), "/tmp/knetsim/subnet.env doesn't exist");
+  }
+}
+
+TEST(WaitForFile, DoesNotTakeAnEmptyFile) {
+  std::ofstream(kFile).flush();
+  try {
+    wait_for_file(kFile, milliseconds(10));
+    FAIL() << "an empty file was taken";
+  } catch (const StillMissing& error) {
+    EXPECT_EQ(error.missing(), "/tmp/knetsim/subnet.env is empty");
+  }
+}
+
+TEST(WaitForFile, NamesADirectoryThatDoesNotExist) {
+  EXPECT_THROW(wait_for_file("/tmp/knetsim/absent/file", milliseconds(10)), SystemError);
+}
+
+}  // namespace
+}  // namespace knetsim

@@ -1,0 +1,83 @@
+// Programs are found where a shell would find them, and in the sbin directories.
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/process.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class ProgramLookup : public testing::Test {
+ protected:
+  ~ProgramLookup() override { ::setenv("PATH", path_.c_str(), 1); }
+
+  static fs::path make(const std::string& path, mode_t mode = 0755) {
+    const auto file = fs::path(kStateDirectory) / path;
+    fs::create_directories(file.parent_path());
+    std::ofstream(file) << "#!/bin/sh\n";
+    ::chmod(file.c_str(), mode);
+    return file;
+  }
+  static void set_path(const std::string& path) { ::setenv("PATH", path.c_str(), 1); }
+
+ private:
+  std::string path_ = std::getenv("PATH");
+};
+
+TEST_F(ProgramLookup, TakesTheFirstOnThePath) {
+  make("b/tool");
+  const auto first = make("a/tool");
+  set_path("/tmp/knetsim/a:/tmp/knetsim/b");
+  EXPECT_EQ(find_program("tool"), first);
+}
+
+TEST_F(ProgramLookup, PassesOverWhatCannotBeExecuted) {
+  make("a/tool", 0644);
+  fs::create_directories("/tmp/knetsim/b/tool");
+  const auto good = make("c/tool");
+  set_path("/tmp/knetsim/a:/tmp/knetsim/b:/tmp/knetsim/c");
+  EXPECT_EQ(find_program("tool"), good);
+}
+
+TEST_F(ProgramLookup, LooksIntoTheSbinDirectoriesLast) {
+  set_path("/tmp/knetsim");
+  EXPECT_EQ(find_program("nft"), "/usr/sbin/nft");
+}
+
+TEST_F(ProgramLookup, DoesNotTakeTheWorkingDirectoryForAnEmptyEntry) {
+  make("tool");
+  const auto before = fs::current_path();
+  fs::current_path(kStateDirectory);
+  set_path(":/usr/bin:");
+  EXPECT_EQ(find_program("tool"), std::nullopt);
+  fs::current_path(before);
+}
+
+TEST_F(ProgramLookup, TakesANameWithASlashAsAPath) {
+  const auto tool = make("tool");
+  EXPECT_EQ(find_program(tool), tool);
+  EXPECT_EQ(find_program("/tmp/knetsim/absent"), std::nullopt);
+}
+
+TEST_F(ProgramLookup, NamesTheDebianPackageOfAMissingProgram) {
+  set_path("/tmp/knetsim");
+  ASSERT_EQ(find_program("etcd"), std::nullopt) << "etcd moved to /usr/sbin: choose another program";
+  try {
+    require_program("etcd");
+    FAIL() << "a missing program was found";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("etcd"));
+    EXPECT_THAT(error.what(), HasSubstr("remedy: apt-get install etcd-server"));
+  }
+}
+
+}  // namespace
+}  // namespace knetsim
