@@ -62,6 +62,17 @@ SuiteOptions suite_options(const Options& options) {
   return result;
 }
 
+/// The command that runs the same suites in the same flavours.
+std::string command_for(const Options& options) {
+  std::string command = "knetsim check";
+  if (options.suites != Options().suites)
+    for (const auto& suite : options.suites) command += " --suite " + suite;
+  for (std::size_t i = 0; i < kFlavoured.size(); ++i)
+    if (!options.flavours.at(i).empty())
+      command += fmt::format(" {} {}", kFlavoured.at(i).option, options.flavours.at(i));
+  return command;
+}
+
 /// The plan's tests, program by program, in the order in which the programs were named.
 std::vector<std::pair<fs::path, std::vector<std::string>>> by_program(const std::vector<Listing>& listings,
                                                                       const std::vector<PlannedCheck>& plan) {
@@ -80,6 +91,7 @@ RunResult run_plan(const Options& options, const std::vector<Listing>& listings,
                    const Interrupts& interrupts, Terminal& terminal, const Style& style) {
   RunResult run;
   run.started = std::chrono::system_clock::now();
+  run.command = command_for(options);
   const auto start = std::chrono::steady_clock::now();
   Progress progress(terminal, style, options.verbose, plan);
   for (const auto& [program, tests] : by_program(listings, plan)) {

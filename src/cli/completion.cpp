@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace {
 // What may follow an option or a command, where it isn't a file. The ids are asked for when they are needed.
 const std::map<std::string, std::string, std::less<>> kWords{{"--only", "$(knetsim check --list-ids 2>/dev/null)"},
                                                              {"--color", "auto always never"},
+                                                             {"--timeout", "60 120 300"},
                                                              {"--flannel", "auto builtin real"},
                                                              {"--cni", "auto builtin real"},
                                                              {"completion", "bash zsh fish"}};
@@ -44,9 +46,11 @@ std::string bash(const CLI::App& root) {
       "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
       "  COMPREPLY=()\n"
       "  case $previous in\n";
+  std::set<std::string> done;
   for (const auto* command : root.get_subcommands({}))
     for (const auto* option : named_options(*command)) {
       const auto name = long_name(*option);
+      if (!done.insert(name).second) continue;
       if (const auto words = kWords.find(name); words != kWords.end())
         script +=
             fmt::format("    {}) COMPREPLY=($(compgen -W \"{}\" -- \"$current\")); return;;\n", name, words->second);

@@ -101,6 +101,7 @@ Event parse_event(std::string_view line) {
     return StepEnded{members.text("from"), members.text("to"), members.text("what"), members.seconds("seconds"),
                      members.boolean("ok")};
   if (kind == "failure") return FailureSeen{reason(members)};
+  if (kind == "evidence saved") return EvidenceSaved{members.text("path")};
   if (kind == "test ended") return test_ended(members, line);
   if (kind == "run ended") return RunEnded{members.count("passed"), members.count("failed"), members.count("skipped")};
   return UnknownEvent{};

@@ -13,6 +13,8 @@ namespace knetsim::cli {
 namespace {
 
 constexpr std::size_t kFewActions = 4;
+constexpr std::size_t kFewLines = 4;
+constexpr std::chrono::milliseconds kFrame{80};
 constexpr std::array<std::string_view, 10> kSpinner{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
 constexpr std::string_view kEraseLine = "\r\x1b[2K";
 
@@ -20,7 +22,11 @@ std::string action(const std::string& from, const std::string& to, const std::st
   return to.empty() ? fmt::format("{}: {}", from, what) : fmt::format("{} -> {}: {}", from, to, what);
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string all_reasons(const TestResult& test) {
+  std::string text;
+  for (const auto& reason : test.reasons) text += reason.text + "\n";
+  return text;
+}
 
 }  // namespace
 
@@ -61,8 +67,10 @@ void Progress::output(std::string_view bytes) {
 }
 
 void Progress::tick() {
-  if (!terminal_.interactive || running_.empty()) return;
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - since_;
+  const auto now = std::chrono::steady_clock::now();
+  if (!terminal_.interactive || running_.empty() || now < drawn_ + kFrame) return;
+  drawn_ = now;
+  const std::chrono::duration<double> elapsed = now - since_;
   const auto line = fmt::format("{} [{}/{}] {}  {:.1f} s  {}", kSpinner.at(frame_++ % kSpinner.size()), shown_ + 1,
                                 entries_.size(), running_, elapsed.count(), doing_);
   terminal_.out << kEraseLine << shorten(line, terminal_.columns > 1 ? terminal_.columns - 1 : 0) << std::flush;
@@ -100,12 +108,21 @@ void Progress::show(const CheckResult& check) {
   if (hidden > 0)
     terminal_.out << style_.dim(fmt::format("        … and {} more (--verbose shows all)", count_of(hidden, "action")))
                   << '\n';
-  for (const auto& test : check.tests)
-    if (test.verdict != Verdict::passed && !test.reasons.empty())
-      terminal_.out << "        "
-                    << shorten(first_line(test.reasons.front().text),
-                               terminal_.columns > 16 ? terminal_.columns - 8 : 0)
-                    << '\n';
+  for (const auto& test : check.tests) show_outcome(test);
+}
+
+void Progress::show_outcome(const TestResult& test) {
+  const auto room = terminal_.columns > 16 ? terminal_.columns - 8 : 0;
+  if (test.verdict == Verdict::passed) {
+    if (!test.evidence.empty()) terminal_.out << style_.dim("        evidence: " + test.evidence) << '\n';
+    return;
+  }
+  auto lines = split_lines(all_reasons(test));
+  if (lines.size() > kFewLines) {
+    lines.resize(kFewLines);
+    lines.emplace_back("…");
+  }
+  for (const auto& line : lines) terminal_.out << "        " << shorten(line, room) << '\n';
 }
 
 void Progress::show_step(const StepEnded& step) {

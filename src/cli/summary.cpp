@@ -79,7 +79,8 @@ void print_failures(const RunResult& run, const Terminal& terminal, const Style&
     terminal.out << '\n' << style.red(fmt::format("{} {} itself", kBad, problem.program)) << '\n';
     terminal.out << indent(problem.text, "    ");
   }
-  if (!again.empty()) terminal.out << fmt::format("\nagain, these alone: knetsim check --only {}\n", join(again, ","));
+  if (!again.empty())
+    terminal.out << fmt::format("\nagain, these alone: {} --only {}\n", run.command, join(again, ","));
 }
 
 std::string total(const RunResult& run) {

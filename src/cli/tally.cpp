@@ -12,6 +12,7 @@ namespace knetsim::cli {
 namespace {
 
 constexpr int kAllSkipped = 77;
+constexpr int kHung = 124;  // fixtures/watchdog.cpp
 // A suite that writes nonsense writes a lot of it.
 constexpr std::size_t kMostProblems = 10;
 
@@ -80,6 +81,10 @@ void Tally::on(const FailureSeen& event) {
   problem(fmt::format("outside any test: {}:{}: {}", event.reason.file, event.reason.line, event.reason.text));
 }
 
+void Tally::on(const EvidenceSaved& event) {
+  if (current_) current_->evidence = event.path;
+}
+
 void Tally::on(const TestEnded& event) {
   if (!current_ || current_->test != event.test)
     return problem(fmt::format("{} ended without having started", event.test));
@@ -88,7 +93,7 @@ void Tally::on(const TestEnded& event) {
   const bool failed_before = !result.reasons.empty();
   result.verdict = event.verdict;
   result.seconds = event.seconds;
-  result.evidence = event.evidence;
+  if (!event.evidence.empty()) result.evidence = event.evidence;
   if (!event.reasons.empty()) result.reasons = event.reasons;
   const bool failed_step = std::any_of(result.steps.begin(), result.steps.end(), [](const auto& s) { return !s.ok; });
   if (event.verdict != Verdict::failed && (failed_before || failed_step)) {
@@ -129,8 +134,10 @@ void Tally::on_end(ExitStatus status, const std::optional<std::string>& why, std
 void Tally::judge_exit(ExitStatus status, std::string_view output) {
   if (current_) {
     died_ = true;
-    return fail_current(
-        with_output(fmt::format("the program ended in the midst of it ({})", status.describe()), output));
+    const auto how = status.code() == kHung
+                         ? std::string("it hung, and its own watchdog ended it")
+                         : fmt::format("the program ended in the midst of it ({})", status.describe());
+    return fail_current(with_output(how, output));
   }
   const auto quiet_end = with_output(status.describe(), output);
   if (!run_started_) return problem("it ended without reporting anything: " + quiet_end);

@@ -100,8 +100,27 @@ TEST(Check, kills_a_test_that_hangs_keeps_what_it_said_and_runs_the_rest) {
   const auto ran = check_fake("hang", {"--timeout", "3"});
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("seen before the hang"));
+  EXPECT_THAT(ran.out, HasSubstr("evidence: /out/of/the/hang"));
   EXPECT_THAT(ran.out, HasSubstr("killed: nothing ended within 3"));
   EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
+}
+
+TEST(Check, tells_a_hang_that_the_suite_itself_noticed) {
+  const auto ran = check_fake("watchdog");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("it hung, and its own watchdog ended it"));
+  EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
+}
+
+TEST(Check, asks_for_the_evidence_of_tests_that_pass_and_tells_where_it_is) {
+  EXPECT_THAT(check_fake("pass", {"--keep-evidence"}).out, HasSubstr("evidence: /out/kept"));
+  EXPECT_THAT(check_fake("pass").out, Not(HasSubstr("evidence")));
+}
+
+TEST(Check, hands_the_chosen_flavours_to_the_suite_and_repeats_them) {
+  const auto ran = check_fake("fail", {"--flannel", "builtin"});
+  EXPECT_THAT(ran.out, HasSubstr("knetsim check --suite " + kFakeSuite.string() + " --flannel builtin --only middle"));
+  EXPECT_THAT(ran.out, HasSubstr("flannel is builtin"));
 }
 
 TEST(Check, is_not_green_when_a_suite_fails_after_its_tests_passed) {

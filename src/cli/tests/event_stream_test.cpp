@@ -33,7 +33,7 @@ TEST(EventStream, tells_a_run_from_its_start_to_its_end) {
   const auto path = scratch("events");
   EXPECT_EQ(run_fake("5>" + path.string(), "fail").status.code(), 1);
   const auto events = events_in(path);
-  ASSERT_EQ(events.size(), 17U);
+  ASSERT_EQ(events.size(), 18U);
   EXPECT_EQ(events[0]["event"], "run started");
   EXPECT_EQ(events[0]["schema"], "knetsim.events/1");
   EXPECT_EQ(events[0]["program"], "fake-suite");
@@ -44,15 +44,16 @@ TEST(EventStream, tells_a_run_from_its_start_to_its_end) {
   EXPECT_EQ(events[2]["event"], "step started");
   EXPECT_EQ(events[3]["event"], "step ended");
   EXPECT_EQ(events[3]["ok"], true);
-  EXPECT_EQ(events[7]["event"], "failure");
-  EXPECT_EQ(events[8]["event"], "step ended");
-  EXPECT_EQ(events[8]["ok"], false);
-  EXPECT_EQ(events[9]["verdict"], "failed");
-  EXPECT_EQ(events[9]["evidence"], "/out/evidence");
-  EXPECT_EQ(events[9]["reasons"].size(), 1U);
-  EXPECT_EQ(events[16]["event"], "run ended");
-  EXPECT_EQ(events[16]["passed"], 2);
-  EXPECT_EQ(events[16]["failed"], 1);
+  EXPECT_EQ(events[7]["event"], "evidence saved");
+  EXPECT_EQ(events[8]["event"], "failure");
+  EXPECT_EQ(events[9]["event"], "step ended");
+  EXPECT_EQ(events[9]["ok"], false);
+  EXPECT_EQ(events[10]["verdict"], "failed");
+  EXPECT_EQ(events[10]["evidence"], "/out/evidence");
+  EXPECT_EQ(events[10]["reasons"].size(), 1U);
+  EXPECT_EQ(events[17]["event"], "run ended");
+  EXPECT_EQ(events[17]["passed"], 2);
+  EXPECT_EQ(events[17]["failed"], 1);
 }
 
 TEST(EventStream, lists_tests_without_running_them) {

@@ -19,6 +19,11 @@ std::string mode() {
   return set != nullptr ? set : "pass";
 }
 
+std::string flannel() {
+  const char* set = std::getenv("KNETSIM_FLANNEL");
+  return set != nullptr ? set : "auto";
+}
+
 class Fake : public testing::Test {};
 
 KNETSIM_CHECK(Fake, comes_first, "first", "The first of three") { const Step step("C0w1", "C0w2", "ping 10.0.0.4"); }
@@ -27,15 +32,18 @@ KNETSIM_CHECK(Fake, behaves_as_told, "middle", "The one that misbehaves") {
   const Step step("C0w1/c1", "C0w2/c2", "ping 11.13.0.2");
   if (const char* path = std::getenv("FAKE_PID_FILE")) std::ofstream(path) << ::getpid();
   if (mode() == "fail") {
-    RecordProperty("evidence", "/out/evidence");
-    EXPECT_EQ(1, 2) << "c2 never answered \xff";
+    knetsim::fixtures::report_evidence("/out/evidence");
+    EXPECT_EQ(1, 2) << "c2 never answered \xff, flannel is " << flannel();
   }
   if (mode() == "throw") throw std::runtime_error("out of addresses");
   if (mode() == "skip") GTEST_SKIP() << "no router here";
   if (mode() == "crash") std::abort();
   if (mode() == "exit") std::_Exit(0);
+  if (mode() == "watchdog") std::_Exit(124);
+  if (knetsim::fixtures::keep_all_evidence()) knetsim::fixtures::report_evidence("/out/kept");
   if (mode() == "hang") {
     ADD_FAILURE() << "seen before the hang";
+    knetsim::fixtures::report_evidence("/out/of/the/hang");
     for (;;) ::pause();
   }
 }

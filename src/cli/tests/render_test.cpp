@@ -72,7 +72,9 @@ TEST(Progress, shows_a_line_for_each_check_and_its_actions_in_a_file) {
       "[2/2] ✗ pod-to-pod   12.8 s  Achieve pod-pod connectivity\n"
       "        ✓ C0w1/c1 -> C0w2/c2: ping 11.13.0.2  0.03 s\n"
       "        ✗ C0w1/c1 -> C0w2/c2: ping 11.13.0.2  10.0 s\n"
-      "        Value of: c1\n");
+      "        Value of: c1\n"
+      "        Expected: can ping c2\n"
+      "        killed by SIGSEGV\n");
 }
 
 TEST(Progress, waits_with_a_check_for_its_last_test) { EXPECT_EQ(progress({passed("Readme.far", {})}), ""); }

@@ -52,6 +52,9 @@ struct StepEnded {
 struct FailureSeen {
   Reason reason;
 };
+struct EvidenceSaved {
+  std::string path;
+};
 struct TestEnded {
   std::string test;
   Verdict verdict = Verdict::failed;
@@ -67,8 +70,8 @@ struct RunEnded {
 /// A kind of event that this version doesn't know: later minor versions may add some.
 struct UnknownEvent {};
 
-using Event = std::variant<RunStarted, TestListed, TestStarted, StepStarted, StepEnded, FailureSeen, TestEnded,
-                           RunEnded, UnknownEvent>;
+using Event = std::variant<RunStarted, TestListed, TestStarted, StepStarted, StepEnded, FailureSeen, EvidenceSaved,
+                           TestEnded, RunEnded, UnknownEvent>;
 
 /// A line that isn't an event. what() says why and quotes the line's beginning.
 class ProtocolError : public Error {

@@ -41,6 +41,7 @@ class Progress : public Listener {
 
   void show(const CheckResult& check);
   void show_step(const StepEnded& step);
+  void show_outcome(const TestResult& test);
 
   Terminal terminal_;
   Style style_;
@@ -52,6 +53,7 @@ class Progress : public Listener {
   std::string running_;  // id of the check
   std::string doing_;
   std::chrono::steady_clock::time_point since_;
+  std::chrono::steady_clock::time_point drawn_;
   std::size_t frame_ = 0;
   bool live_ = false;
 };

@@ -48,6 +48,7 @@ struct RunResult {
   int signal = 0;  ///< the one that interrupted it
   double seconds = 0;
   std::chrono::system_clock::time_point started;
+  std::string command = "knetsim check";  ///< what to type, with --only, to run some of it again
 
   std::size_t count(Verdict verdict) const;
   /// All checks ran and passed, and no suite misbehaved.

@@ -59,6 +59,7 @@ class Tally {
   void on(const StepStarted& event);
   void on(const StepEnded& event);
   void on(const FailureSeen& event);
+  void on(const EvidenceSaved& event);
   void on(const TestEnded& event);
   void on(const RunEnded& event);
   void on(const UnknownEvent& event);
