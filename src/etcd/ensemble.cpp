@@ -51,15 +51,32 @@ class Pace {
   int rounds_ = 0;
 };
 
-[[noreturn]] void report(Member& member, const std::string& ailment, milliseconds spent) {
+std::string title(const Member& member) {
+  return fmt::format("etcd member {} ({})", member.spec().name, member.spec().address.to_string());
+}
+
+[[noreturn]] void report_end(Member& member) {
   Diagnosis diagnosis;
-  diagnosis.where = fmt::format("etcd member {} ({})", member.spec().name, member.spec().address.to_string());
+  diagnosis.where = title(member);
   diagnosis.tried = "become healthy";
-  diagnosis.answer = ailment;
-  if (member.process().running()) {
-    diagnosis.answer += fmt::format("\n  after {} ms; the end of {}:\n{}", spent.count(), member.spec().log.string(),
-                                    member.process().log_tail(kLogLines));
+  diagnosis.answer = member.ailment().value_or("it ended");
+  throw knetsim::Error(describe(diagnosis));
+}
+
+/// Says of each member that isn't well why, with the end of its log.
+[[noreturn]] void report_delay(std::vector<Member>& members, milliseconds spent) {
+  std::string reasons;
+  for (Member& member : members) {
+    std::optional<std::string> reason = member.peer_ailment();
+    if (!reason && (reason = member.ailment())) *reason += " (its peer port answers: it finds no leader)";
+    if (!reason) continue;
+    reasons += fmt::format("\n  {}: {}; the end of {}:\n{}", title(member), *reason, member.spec().log.string(),
+                           member.process().log_tail(kLogLines));
   }
+  Diagnosis diagnosis;
+  diagnosis.where = "etcd";
+  diagnosis.tried = fmt::format("get healthy within {} ms", spent.count());
+  diagnosis.answer = reasons.empty() ? "it did so only now" : reasons;
   throw knetsim::Error(describe(diagnosis));
 }
 
@@ -76,9 +93,9 @@ void wait_for_all(std::vector<Member>& members, steady_clock::time_point begin, 
     if (!wrong) return;
     const auto spent = std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin);
     for (Member& member : members) {
-      if (!member.process().running()) report(member, *member.ailment(), spent);
+      if (!member.process().running()) report_end(member);
     }
-    if (spent >= budget) report(members[well], *wrong, spent);
+    if (spent >= budget) report_delay(members, spent);
     pace.wait();
   }
 }

@@ -1,0 +1,125 @@
+// Base64, endpoints and the JSON forms, without a server.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "../base64.h"
+#include "../endpoint.h"
+#include "../wire.h"
+#include "knetsim/etcd/client.h"
+#include "knetsim/sys/error.h"
+
+namespace knetsim::etcd {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+TEST(Base64, EncodesTheVectorsOfRfc4648) {
+  EXPECT_EQ(base64_encode(""), "");
+  EXPECT_EQ(base64_encode("f"), "Zg==");
+  EXPECT_EQ(base64_encode("fo"), "Zm8=");
+  EXPECT_EQ(base64_encode("foo"), "Zm9v");
+  EXPECT_EQ(base64_encode("foob"), "Zm9vYg==");
+  EXPECT_EQ(base64_encode("fooba"), "Zm9vYmE=");
+  EXPECT_EQ(base64_encode("foobar"), "Zm9vYmFy");
+}
+
+TEST(Base64, GivesEveryByteBack) {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  for (std::size_t length = 0; length <= bytes.size(); ++length) {
+    const std::string part = bytes.substr(bytes.size() - length);
+    EXPECT_EQ(base64_decode(base64_encode(part)), part);
+  }
+}
+
+TEST(Base64, RefusesWhatIsntBase64) {
+  for (const char* text : {"A", "AB", "ABC", "====", "A===", "Zg=g", "Zm9v!AAA", "Zm 9", "Zg==Zg==", "Z\xff\xff="}) {
+    EXPECT_EQ(base64_decode(text), std::nullopt) << text;
+  }
+}
+
+TEST(Endpoints, AreUrlsWithAnOptionalPort) {
+  EXPECT_EQ(parse_endpoint("http://10.0.0.1:2379").url(), "http://10.0.0.1:2379");
+  EXPECT_EQ(parse_endpoint("http://10.0.0.1:4001/").url(), "http://10.0.0.1:4001");
+  EXPECT_EQ(parse_endpoint("http://etcd.example").url(), "http://etcd.example:2379");
+  EXPECT_EQ(parse_endpoint("127.0.0.1:2379").url(), "http://127.0.0.1:2379");
+  EXPECT_EQ(parse_endpoint("http://[fd00::1]:2379").host, "fd00::1");
+  EXPECT_EQ(parse_endpoint("http://[fd00::1]").url(), "http://[fd00::1]:2379");
+}
+
+TEST(Endpoints, ThatCantBeUsedAreNamedWithTheReason) {
+  for (const char* text :
+       {"", "http://", "http://:2379", "https://10.0.0.1:2379", "ftp://10.0.0.1", "http://a:0", "http://a:65536",
+        "http://a:b", "http://a:", "http://[fd00::1", "http://[::1]x", "http://a/path", "http://a b"}) {
+    EXPECT_THAT([text] { parse_endpoint(text); },
+                ThrowsMessage<InputError>(HasSubstr("etcd endpoint \"" + std::string(text) + "\": ")))
+        << text;
+  }
+}
+
+TEST(Endpoints, ComeAsAListSeparatedByCommas) {
+  EXPECT_THAT(parse_endpoints("http://10.0.0.1:2379,http://10.0.0.2"),
+              ElementsAre("http://10.0.0.1:2379", "http://10.0.0.2:2379"));
+  EXPECT_THROW(parse_endpoints("http://10.0.0.1,"), InputError);
+  EXPECT_THROW(parse_endpoints(""), InputError);
+}
+
+TEST(Wire, ReadsIntegersAsStringsAndAsNumbersAndAbsentAsZero) {
+  const json object = {{"text", "9223372036854775807"}, {"number", 5}, {"negative", "-1"}};
+  EXPECT_EQ(wire::int64_at(object, "text"), INT64_MAX);
+  EXPECT_EQ(wire::int64_at(object, "number"), 5);
+  EXPECT_EQ(wire::int64_at(object, "negative"), -1);
+  EXPECT_EQ(wire::int64_at(object, "absent"), 0);
+  EXPECT_EQ(wire::uint64_at({{"id", "18446744073709551615"}}, "id"), UINT64_MAX);
+}
+
+TEST(Wire, RefusesValuesOfAnotherForm) {
+  const json object = {{"a", "12x"}, {"b", true}, {"c", "9223372036854775808"}, {"d", "!"}, {"e", 1.5}, {"f", ""}};
+  for (const char* field : {"a", "b", "c", "d", "e", "f"}) {
+    EXPECT_THROW(wire::int64_at(object, field), wire::Malformed) << field;
+  }
+  EXPECT_THROW(wire::bytes_at(object, "d"), wire::Malformed);
+  EXPECT_THROW(wire::string_at(object, "b"), wire::Malformed);
+  EXPECT_THROW(wire::bool_at(object, "a"), wire::Malformed);
+  EXPECT_THROW(wire::array_at(object, "a"), wire::Malformed);
+  EXPECT_THROW(wire::object_at(object, "a"), wire::Malformed);
+  EXPECT_THROW(wire::parse("[1]"), wire::Malformed);
+  EXPECT_THROW(wire::parse("{"), wire::Malformed);
+}
+
+TEST(Wire, APrefixIsTheRangeUpToTheNextKeyThatLacksIt) {
+  const auto end_of = [](const std::string& prefix) { return wire::bytes_at(wire::prefix_range(prefix), "range_end"); };
+  EXPECT_EQ(end_of("/a/"), "/a0");
+  EXPECT_EQ(end_of("a\xff"), "b");
+  EXPECT_EQ(end_of("\xff\xff"), std::string(1, '\0'));
+  EXPECT_EQ(end_of(""), std::string(1, '\0'));
+  EXPECT_EQ(wire::bytes_at(wire::prefix_range(""), "key"), std::string(1, '\0'));
+}
+
+TEST(Wire, ReadsBothFormsOfARefusal) {
+  const auto unary = wire::refusal(json{{"error", "etcdserver: no leader"}, {"code", 14}});
+  ASSERT_TRUE(unary);
+  EXPECT_EQ(unary->code, 14);
+  EXPECT_EQ(unary->message, "etcdserver: no leader");
+  const auto streamed = wire::refusal(json{{"error", {{"grpc_code", 5}, {"message", "gone"}}}});
+  ASSERT_TRUE(streamed);
+  EXPECT_EQ(streamed->code, 5);
+  EXPECT_EQ(streamed->message, "gone");
+  EXPECT_FALSE(wire::refusal(json::object()));
+}
+
+TEST(Wire, ComparesAreRefusedWhenTheOperandHasTheWrongType) {
+  Txn txn;
+  txn.compares.push_back({"k", Compare::Target::version, Compare::Relation::equal, std::string("1")});
+  EXPECT_THROW(wire::txn_request(txn), InputError);
+  txn.compares = {{"k", Compare::Target::value, Compare::Relation::equal, std::int64_t{1}}};
+  EXPECT_THROW(wire::txn_request(txn), InputError);
+}
+
+}  // namespace
+}  // namespace knetsim::etcd
