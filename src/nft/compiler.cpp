@@ -40,8 +40,8 @@ nftnl_expr& RuleCompiler::append(const char* name) {
 }
 
 void RuleCompiler::add(const Compare& match) {
-  const Slot slot = source(match.value);
-  compare(slot, match.op, match.data.bytes().data(), match.data.bytes().size());
+  load(match.value);
+  compare(match.op, match.data.bytes().data(), match.data.bytes().size());
   learn(match);
 }
 
@@ -56,24 +56,24 @@ void RuleCompiler::add(const ComparePrefix& match) {
     PayloadField leading = *field;
     leading.length = static_cast<std::uint32_t>(length / 8);
     load(leading, 0);
-    return compare(0, op, address.bytes().data(), leading.length);
+    return compare(op, address.bytes().data(), leading.length);
   }
-  const Slot slot = source(match.value);
+  load(match.value);
   std::vector<std::uint8_t> keep(address.bytes().size());
   for (std::size_t bit = 0; bit < length; ++bit) keep[bit / 8] |= static_cast<std::uint8_t>(0x80U >> (bit % 8));
-  mask(slot, 0, keep, std::vector<std::uint8_t>(keep.size()));
-  compare(0, op, address.bytes().data(), address.bytes().size());
+  mask(0, keep, std::vector<std::uint8_t>(keep.size()));
+  compare(op, address.bytes().data(), address.bytes().size());
 }
 
 void RuleCompiler::add(const AnyBits& match) {
-  const Slot slot = source(match.value);
-  mask(slot, 0, host_bytes(match.bits), host_bytes(0));
+  load(match.value);
+  mask(0, host_bytes(match.bits), host_bytes(0));
   const std::uint32_t none = 0;
-  compare(0, NFT_CMP_NEQ, &none, sizeof none);
+  compare(NFT_CMP_NEQ, &none, sizeof none);
 }
 
 void RuleCompiler::add(const Membership& match) {
-  const Slot slot = source(match.key);
+  load(match.key);
   nftnl_expr* lookup = nullptr;
   if (const auto* named = std::get_if<SetId>(&match.set)) {
     lookup = &append("lookup");
@@ -86,7 +86,7 @@ void RuleCompiler::add(const Membership& match) {
     nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, set.name());
     nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, id);
   }
-  nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, register_of(slot));
+  nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, register_of(0));
   if (match.negated) nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 }
 
@@ -100,7 +100,7 @@ void RuleCompiler::add(const Verdict& verdict) {
 }
 
 void RuleCompiler::add(const VerdictMapping& mapping) {
-  const Slot slot = source(mapping.key);
+  load(mapping.key);
   std::string name;
   std::optional<std::uint32_t> id;
   if (const auto* named = std::get_if<SetId>(&mapping.map)) {
@@ -114,7 +114,7 @@ void RuleCompiler::add(const VerdictMapping& mapping) {
     id = declare_(map);
   }
   nftnl_expr& lookup = append("lookup");
-  nftnl_expr_set_u32(&lookup, NFTNL_EXPR_LOOKUP_SREG, register_of(slot));
+  nftnl_expr_set_u32(&lookup, NFTNL_EXPR_LOOKUP_SREG, register_of(0));
   nftnl_expr_set_u32(&lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
   nftnl_expr_set_str(&lookup, NFTNL_EXPR_LOOKUP_SET, name.c_str());
   if (id) nftnl_expr_set_u32(&lookup, NFTNL_EXPR_LOOKUP_SET_ID, *id);
@@ -125,18 +125,17 @@ void RuleCompiler::add(const Nat& nat) {
   const Type address = types.front();
   const bool has_port = types.size() == 2;
   std::uint32_t flags = nat.flags;
-  Slot slot = 0;
   if (nat.target.constant()) {
-    load_constant(*nat.target.constant(), slot);
+    load_constant(*nat.target.constant());
     if (has_port) flags |= NF_NAT_RANGE_PROTO_SPECIFIED;
   } else {
-    slot = source(*nat.target.value());
+    load(*nat.target.value());
   }
   nftnl_expr& expression = append("nat");
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_TYPE, nat.type);
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_FAMILY, nfproto(address));
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_REG_ADDR_MIN, register_of(slot));
-  if (has_port) nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_REG_PROTO_MIN, register_of(slot + words({address})));
+  nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_REG_ADDR_MIN, register_of(0));
+  if (has_port) nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_REG_PROTO_MIN, register_of(words({address})));
   if (flags != 0) nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_FLAGS, flags);
 }
 
@@ -146,20 +145,19 @@ void RuleCompiler::add(const Masquerade& masquerade) {
 }
 
 void RuleCompiler::add(const SetMark& set) {
-  Slot slot = 0;
   if (const auto* constant = std::get_if<std::uint32_t>(&set.value)) {
-    load_constant(Data::mark(*constant), slot);
+    load_constant(Data::mark(*constant));
   } else {
-    slot = source(std::get<Value>(set.value));
+    load(std::get<Value>(set.value));
   }
   if (set.mark == MarkOf::packet) {
     nftnl_expr& expression = append("meta");
     nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_KEY, NFT_META_MARK);
-    nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_SREG, register_of(slot));
+    nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_SREG, register_of(0));
   } else {
     nftnl_expr& expression = append("ct");
     nftnl_expr_set_u32(&expression, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
-    nftnl_expr_set_u32(&expression, NFTNL_EXPR_CT_SREG, register_of(slot));
+    nftnl_expr_set_u32(&expression, NFTNL_EXPR_CT_SREG, register_of(0));
   }
 }
 
@@ -185,20 +183,13 @@ void RuleCompiler::add(const Log& log) {
 }
 
 void RuleCompiler::add(const Update& update) {
-  // All that uses the first registers in passing comes before the key is put there.
-  if (update.value) {
-    hold(*update.value);
-    require(*update.value);
-  }
-  const Slot key = source(update.key);
-  Slot value = 0;
-  if (update.value) {
-    const auto kept = held_.find(&update.value->node());
-    value = kept != held_.end() ? kept->second : words(update.key.types());
-    if (kept == held_.end()) load(*update.value, value);
-  }
+  // The tests use the first registers in passing: they come before the key is put there.
+  if (update.value) require(*update.value);
+  load(update.key);
+  const Slot value = words(update.key.types());
+  if (update.value) load(*update.value, value);
   nftnl_expr& expression = append("dynset");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_DYNSET_SREG_KEY, register_of(key));
+  nftnl_expr_set_u32(&expression, NFTNL_EXPR_DYNSET_SREG_KEY, register_of(0));
   if (update.value) nftnl_expr_set_u32(&expression, NFTNL_EXPR_DYNSET_SREG_DATA, register_of(value));
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
   if (update.timeout) {

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -59,23 +58,20 @@ class RuleCompiler {
   void add(const Log& log);
   void add(const Update& update);
 
-  /// Where the value is after the expressions added: in its own held register, or in the first ones.
-  Slot source(const Value& value);
+  /// Computes the value, with the tests that it needs, into the first registers.
+  void load(const Value& value);
   void load(const Value& value, Slot to);
   void load(const PayloadField& field, Slot to);
   void load_turn(const Turn& turn, Slot to);
   void load_lookup(const Value& key, const std::string& map, std::optional<std::uint32_t> id, Slot to);
-  void load_constant(const Data& data, Slot to);
-  /// Computes the held values in it that no statement before has used.
-  void hold(const Value& value);
+  void load_constant(const Data& data);
   /// Adds the tests of family and protocol without which the header fields in it would be other bytes.
   void require(const Value& value);
   void require_network(Family network);
   void require_protocol(L4Proto protocol);
   void learn(const Compare& match);
-  void compare(Slot slot, std::uint32_t op, const void* bytes, std::size_t size);
-  void mask(Slot from, Slot to, const std::vector<std::uint8_t>& keep, const std::vector<std::uint8_t>& toggle);
-  void check_room(const Types& types, Slot slot) const;
+  void compare(std::uint32_t op, const void* bytes, std::size_t size);
+  void mask(Slot slot, const std::vector<std::uint8_t>& keep, const std::vector<std::uint8_t>& toggle);
 
   /// Allocated by libnftnl and owned by the rule.
   nftnl_expr& append(const char* name);
@@ -85,8 +81,6 @@ class RuleCompiler {
   Family family_;
   std::optional<Family> network_;
   std::optional<L4Proto> protocol_;
-  Slot top_ = 16;  // held values fill the registers from the top
-  std::map<const ValueNode*, Slot> held_;
 };
 
 }  // namespace knetsim::nft

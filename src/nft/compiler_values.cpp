@@ -16,7 +16,6 @@ struct OperandsOf {
   std::vector<Value> operator()(const BitOperation& kind) const { return {kind.operand}; }
   std::vector<Value> operator()(const NamedLookup& kind) const { return {kind.key}; }
   std::vector<Value> operator()(const AnonymousLookup& kind) const { return {kind.key}; }
-  std::vector<Value> operator()(const Held& kind) const { return {kind.value}; }
   std::vector<Value> operator()(const auto& /*computed from nothing*/) const { return {}; }
 };
 
@@ -25,36 +24,16 @@ std::vector<Value> operands(const Value& value) { return std::visit(OperandsOf{}
 
 }  // namespace
 
-RuleCompiler::Slot RuleCompiler::source(const Value& value) {
-  hold(value);
-  if (const auto kept = held_.find(&value.node()); kept != held_.end()) return kept->second;
+void RuleCompiler::load(const Value& value) {
   require(value);
   load(value, 0);
-  return 0;
-}
-
-void RuleCompiler::hold(const Value& value) {
-  for (const Value& operand : operands(value)) hold(operand);
-  const auto* held = std::get_if<Held>(&value.node().kind);
-  if (held == nullptr || held_.contains(&value.node())) return;
-  require(held->value);
-  const std::uint32_t size = words(value.types());
-  if (size > top_) check_room(value.types(), top_);
-  top_ -= size;
-  held_.emplace(&value.node(), top_);
-  load(held->value, top_);
-}
-
-void RuleCompiler::check_room(const Types& types, Slot slot) const {
-  const Slot end = slot >= top_ ? kRegisterWords : top_;
-  if (slot + words(types) > end) {
-    throw InputError(fmt::format("nft: a rule needs more than the kernel's {} bytes of registers for \"{}\"",
-                                 kRegisterWords * 4, to_string(types)));
-  }
 }
 
 void RuleCompiler::load(const Value& value, Slot to) {
-  check_room(value.types(), to);
+  if (to + words(value.types()) > kRegisterWords) {
+    throw InputError(fmt::format("nft: a statement needs more than the kernel's {} bytes of registers for \"{}\"",
+                                 kRegisterWords * 4, to_string(value.types())));
+  }
   struct Visitor {
     RuleCompiler& self;
     const Value& value;
@@ -88,19 +67,13 @@ void RuleCompiler::load(const Value& value, Slot to) {
     }
     void operator()(const BitOperation& operation) const {
       self.load(operation.operand, to);
-      self.mask(to, to, host_bytes(operation.mask), host_bytes(operation.toggle));
+      self.mask(to, host_bytes(operation.mask), host_bytes(operation.toggle));
     }
     void operator()(const NamedLookup& lookup) const { self.load_lookup(lookup.key, lookup.map.name, {}, to); }
     void operator()(const AnonymousLookup& lookup) const {
       AnonymousSet map{.key = lookup.key.types(), .value = value.types(), .elements = {}};
       for (const auto& [from, into] : lookup.map) map.elements.push_back(Element{.key = from, .value = into});
       self.load_lookup(lookup.key, map.name(), self.declare_(map), to);
-    }
-    void operator()(const Held&) const {
-      // The kernel has no copy from register to register: keep all bits, toggle none.
-      const std::size_t size = words(value.types()) * 4;
-      self.mask(self.held_.at(&value.node()), to, std::vector<std::uint8_t>(size, 0xff),
-                std::vector<std::uint8_t>(size));
     }
   };
   std::visit(Visitor{*this, value, to}, value.node().kind);
@@ -123,22 +96,16 @@ void RuleCompiler::load_turn(const Turn& turn, Slot to) {
 }
 
 void RuleCompiler::load_lookup(const Value& key, const std::string& map, std::optional<std::uint32_t> id, Slot to) {
-  // A key may be longer than the value: for a held value it is put together at the bottom instead of in its place.
-  const Slot scratch = to >= top_ ? 0 : to;
-  Slot from = scratch;
-  if (const auto kept = held_.find(&key.node()); kept != held_.end()) {
-    from = kept->second;
-  } else {
-    load(key, scratch);
-  }
+  load(key, to);
   nftnl_expr& expression = append("lookup");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_LOOKUP_SREG, register_of(from));
+  nftnl_expr_set_u32(&expression, NFTNL_EXPR_LOOKUP_SREG, register_of(to));
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_LOOKUP_DREG, register_of(to));
   nftnl_expr_set_str(&expression, NFTNL_EXPR_LOOKUP_SET, map.c_str());
   if (id) nftnl_expr_set_u32(&expression, NFTNL_EXPR_LOOKUP_SET_ID, *id);
 }
 
-void RuleCompiler::load_constant(const Data& data, Slot to) {
+void RuleCompiler::load_constant(const Data& data) {
+  Slot to = 0;
   std::size_t offset = 0;
   for (const Type type : data.parts()) {
     nftnl_expr& immediate = append("immediate");
@@ -150,19 +117,18 @@ void RuleCompiler::load_constant(const Data& data, Slot to) {
   }
 }
 
-void RuleCompiler::compare(Slot slot, std::uint32_t op, const void* bytes, std::size_t size) {
+void RuleCompiler::compare(std::uint32_t op, const void* bytes, std::size_t size) {
   nftnl_expr& expression = append("cmp");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_CMP_SREG, register_of(slot));
+  nftnl_expr_set_u32(&expression, NFTNL_EXPR_CMP_SREG, register_of(0));
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_CMP_OP, op);
   nftnl_expr_set_data(&expression, NFTNL_EXPR_CMP_DATA, bytes, static_cast<std::uint32_t>(size));
 }
 
-void RuleCompiler::mask(Slot from, Slot to, const std::vector<std::uint8_t>& keep,
-                        const std::vector<std::uint8_t>& toggle) {
+void RuleCompiler::mask(Slot slot, const std::vector<std::uint8_t>& keep, const std::vector<std::uint8_t>& toggle) {
   nftnl_expr& expression = append("bitwise");
   const auto size = static_cast<std::uint32_t>(keep.size());
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_BITWISE_SREG, register_of(from));
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_BITWISE_DREG, register_of(to));
+  nftnl_expr_set_u32(&expression, NFTNL_EXPR_BITWISE_SREG, register_of(slot));
+  nftnl_expr_set_u32(&expression, NFTNL_EXPR_BITWISE_DREG, register_of(slot));
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_BITWISE_LEN, size);
   nftnl_expr_set_data(&expression, NFTNL_EXPR_BITWISE_MASK, keep.data(), size);
@@ -170,7 +136,6 @@ void RuleCompiler::mask(Slot from, Slot to, const std::vector<std::uint8_t>& kee
 }
 
 void RuleCompiler::require(const Value& value) {
-  if (held_.contains(&value.node())) return;
   if (const auto* field = std::get_if<PayloadField>(&value.node().kind)) {
     if (field->network) require_network(*field->network);
     if (field->protocol) require_protocol(*field->protocol);
@@ -188,7 +153,7 @@ void RuleCompiler::require_network(Family network) {
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_KEY, NFT_META_NFPROTO);
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_DREG, register_of(0));
   const auto wanted = static_cast<std::uint8_t>(network);
-  compare(0, NFT_CMP_EQ, &wanted, sizeof wanted);
+  compare(NFT_CMP_EQ, &wanted, sizeof wanted);
   network_ = network;
 }
 
@@ -202,7 +167,7 @@ void RuleCompiler::require_protocol(L4Proto protocol) {
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_KEY, NFT_META_L4PROTO);
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_DREG, register_of(0));
   const auto wanted = static_cast<std::uint8_t>(protocol);
-  compare(0, NFT_CMP_EQ, &wanted, sizeof wanted);
+  compare(NFT_CMP_EQ, &wanted, sizeof wanted);
   protocol_ = protocol;
 }
 

@@ -9,6 +9,7 @@
 #include "knetsim/nft/objects.h"
 #include "knetsim/sys/error.h"
 #include "statement_node.h"
+#include "value_node.h"
 
 namespace knetsim::nft {
 
@@ -48,12 +49,14 @@ Statement compare_prefix(const Value& value, bool negated, const Network& networ
 }
 
 Statement membership(const Value& key, bool negated, const Set& set) {
+  require_key(key);
   if (set.value || set.verdicts) throw InputError(fmt::format("nft: @{} is a map, not a set", set.id.name));
   require_same(key.types(), set.key.types(), "@" + set.id.name);
   return make(Membership{key, negated, set.id});
 }
 
 Statement membership(const Value& key, bool negated, std::vector<Data> set) {
+  require_key(key);
   if (set.empty()) throw InputError("nft: an anonymous set needs at least one element");
   for (const Data& data : set) require_same(key.types(), data.types(), data.to_string());
   return make(Membership{key, negated, std::move(set)});
@@ -86,6 +89,8 @@ Statement update_with(const Set& set, const Value& key, std::optional<Value> val
     throw InputError(fmt::format("nft: update @{}: {} a value", set.id.name, set.value ? "needs" : "can't have"));
   }
   if (value) require_same(value->types(), set.value->types(), "@" + set.id.name);
+  require_key(key);
+  if (value) require_key(*value);
   if (!set.dynamic) throw InputError(fmt::format("nft: update @{}: the set must be dynamic", set.id.name));
   return make(Update{set.id, key, std::move(value), timeout});
 }
@@ -136,12 +141,14 @@ Statement goto_(std::string chain) {
 }
 
 Statement vmap(const Value& key, const Set& map) {
+  require_key(key);
   if (!map.verdicts) throw InputError(fmt::format("nft: @{} is no verdict map", map.id.name));
   require_same(key.types(), map.key.types(), "@" + map.id.name);
   return make(VerdictMapping{key, map.id});
 }
 
 Statement vmap(const Value& key, std::vector<std::pair<Data, Verdict>> map) {
+  require_key(key);
   if (map.empty()) throw InputError("nft: an anonymous verdict map needs at least one element");
   for (const auto& [data, verdict] : map) require_same(key.types(), data.types(), data.to_string());
   return make(VerdictMapping{key, std::move(map)});

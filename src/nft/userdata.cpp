@@ -17,9 +17,9 @@ namespace {
 enum class ByteOrder : std::uint32_t { invalid = 0, host = 1, big = 2 };
 constexpr std::uint32_t kPayloadExpression = 7;
 constexpr std::uint32_t kMetaExpression = 9;
-constexpr std::uint32_t kCtExpression = 11;
+constexpr std::uint32_t kCtExpression = 12;
 constexpr std::uint32_t kConcatExpression = 13;
-constexpr std::uint32_t kNumgenExpression = 26;
+constexpr std::uint32_t kNumgenExpression = 23;
 
 constexpr std::size_t kUserdataMaximum = 256;  // NFT_USERDATA_MAXLEN
 constexpr std::uint8_t kCommentAttribute = 0;

@@ -68,6 +68,15 @@ Value bit_operation(const Value& value, std::uint32_t mask, std::uint32_t toggle
 
 }  // namespace
 
+void require_key(const Value& value) {
+  const auto& kind = value.node().kind;
+  if (const auto* operation = std::get_if<BitOperation>(&kind)) return require_key(operation->operand);
+  if (std::holds_alternative<NamedLookup>(kind) || std::holds_alternative<AnonymousLookup>(kind)) {
+    throw InputError(
+        "nft: what is looked up can't itself come from a map, nft couldn't list it: set a mark from it first");
+  }
+}
+
 Value::Value(std::shared_ptr<const ValueNode> node) : node_(std::move(node)) {}
 
 Types Value::types() const { return node_->types; }
@@ -140,6 +149,7 @@ Value random(std::uint32_t modulus, std::uint32_t offset) { return turn(NFT_NG_R
 Value concat(std::vector<Value> parts) {
   Types types;
   for (const Value& part : parts) {
+    require_key(part);
     if (part.types().size() != 1) throw InputError("nft: concatenations can't be nested");
     types.push_back(part.types().front());
   }
@@ -156,6 +166,7 @@ Value operator|(const Value& value, std::uint32_t bits) { return bit_operation(v
 Value operator^(const Value& value, std::uint32_t bits) { return bit_operation(value, ~0U, bits); }
 
 Value lookup(const Value& key, const Set& map) {
+  require_key(key);
   if (!map.value) throw InputError(fmt::format("nft: @{} is no map of values", map.id.name));
   if (key.types() != map.key.types()) {
     throw InputError(fmt::format("nft: a key of type \"{}\" can't be looked up in map @{} of \"{}\"",
@@ -165,6 +176,7 @@ Value lookup(const Value& key, const Set& map) {
 }
 
 Value lookup(const Value& key, std::vector<std::pair<Data, Data>> anonymous_map) {
+  require_key(key);
   if (anonymous_map.empty()) throw InputError("nft: an anonymous map needs at least one element");
   const Types types = anonymous_map.front().second.types();
   for (const auto& [from, to] : anonymous_map) {
@@ -176,6 +188,12 @@ Value lookup(const Value& key, std::vector<std::pair<Data, Data>> anonymous_map)
   return make(types, AnonymousLookup{key, std::move(anonymous_map)});
 }
 
-Value hold(const Value& value) { return make(value.types(), Held{value}); }
+Value as(const Value& value, Type type) {
+  const Types types = value.types();
+  if (types.size() != 1 || size_of(types) != size_of(type) || in_host_order(types.front()) != in_host_order(type)) {
+    throw InputError(fmt::format("nft: \"{}\" can't be taken for {}", to_string(types), to_string(type)));
+  }
+  return Value(std::make_shared<const ValueNode>(ValueNode{{type}, value.node().kind}));
+}
 
 }  // namespace knetsim::nft

@@ -61,15 +61,15 @@ struct AnonymousLookup {
   std::vector<std::pair<Data, Data>> map;
 };
 
-struct Held {
-  Value value;
-};
-
 struct ValueNode {
   Types types;
   std::variant<PayloadField, MetaKey, CtKey, FibAddressType, Turn, Concatenation, BitOperation, NamedLookup,
-               AnonymousLookup, Held>
+               AnonymousLookup>
       kind;
 };
+
+/// Throws InputError if the value comes from a map: nft 1.0.6 gives it no length, and aborts when it lists a rule that
+/// looks it up or stores it (netlink_parse_concat_expr).
+void require_key(const Value& value);
 
 }  // namespace knetsim::nft

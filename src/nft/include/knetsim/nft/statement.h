@@ -95,8 +95,9 @@ Statement reject();
 Statement reject_with_tcp_reset();
 Statement log(std::string prefix);
 
-/// `update @set { key timeout t }`, `update @map { key : value timeout t }`: adds the element or renews its timeout.
-/// The set must have been made with dynamic = true.
+/// `update @set { key timeout t }`, `update @map { key : value timeout t }`: adds the element; one that is there keeps
+/// its value and has its timeout renewed. The set must have been made with dynamic = true. The value can't come from a
+/// map: `nft list` (1.0.6) aborts on such a rule.
 Statement update(const Set& set, const Value& key, std::optional<std::chrono::seconds> timeout = {});
 Statement update(const Set& map, const Value& key, const Value& value,
                  std::optional<std::chrono::seconds> timeout = {});

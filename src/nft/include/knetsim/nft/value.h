@@ -93,6 +93,9 @@ Value inc(std::uint32_t modulus, std::uint32_t offset = 0);
 Value random(std::uint32_t modulus, std::uint32_t offset = 0);
 }  // namespace numgen
 
+// What is looked up in a set or map (the keys of concat, lookup, in, vmap, update) can't itself come from a map: the
+// kernel could do it, but `nft list` (1.0.6) aborts on such a rule. Put it into a mark first. All throw InputError.
+
 Value concat(std::vector<Value> parts);
 
 /// Bit operations on 4-byte numbers (marks): `meta mark and 0xff`.
@@ -106,8 +109,7 @@ Value lookup(const Value& key, const Set& map);
 /// The same with a map written in the rule: `key map { a : b, ... }`.
 Value lookup(const Value& key, std::vector<std::pair<Data, Data>> anonymous_map);
 
-/// The same value at every use of the result in one rule: computed where it is used first, then kept in its register.
-/// `nft`'s own grammar can't say this.
-Value hold(const Value& value);
+/// The same bits taken for another type of the same size and byte order: a turn as a mark, a mark as an index.
+Value as(const Value& value, Type type);
 
 }  // namespace knetsim::nft
