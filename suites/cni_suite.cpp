@@ -146,10 +146,17 @@ TEST_P(Cni, ContainersAreCreatedAlsoWhereVipRulesStand) {
   EXPECT_THAT(cluster("C0").create_container("w1", "later"), CanPing(w2().container("c2")));
 }
 
-TEST_P(Cni, CheckFindsAContainerAsItWasMadeAndComplainsAfterDamage) {
-  EXPECT_NO_THROW(w1().pods().check("k0_c1"));
-  ASSERT_THAT(w1().container("c1").exec({"ip", "address", "flush", "dev", "eth0"}), Succeeds());
-  EXPECT_THROW(w1().pods().check("k0_c1"), Error);
+/// CHECK. Debian's bridge 1.1.1 can't find a route without gateway that it has itself added, so it is asked of ours
+/// only.
+class BuiltinCni : public EmulationTest {
+ protected:
+  void SetUp() override { boot(with_cni(topology("pair.json"), Flavour::builtin)); }
+};
+
+TEST_F(BuiltinCni, CheckFindsAContainerAsItWasMadeAndComplainsAfterDamage) {
+  EXPECT_NO_THROW(worker("w1").pods().check("k0_c1"));
+  ASSERT_THAT(worker("w1").container("c1").exec({"ip", "address", "flush", "dev", "eth0"}), Succeeds());
+  EXPECT_THROW(worker("w1").pods().check("k0_c1"), Error);
 }
 
 /// A worker whose pods' addresses come from the topology, without etcd and flannel.

@@ -219,7 +219,7 @@ void Cluster::kp_vip_add(const std::string& vip, const std::vector<std::string>&
   }
   auto services = services_;
   std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == service.address; });
-  if (services.size() < services_.size()) apply_services(services);  // a replaced VIP starts with its first container
+  service.revision = ++revision_;
   services.push_back(std::move(service));
   apply_services(std::move(services));
 }

@@ -73,6 +73,7 @@ class Cluster {
   std::optional<etcd::Ensemble> etcd_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<kubeproxy::Service> services_;
+  unsigned revision_ = 0;  // of the service added last: one that is added again starts anew
 };
 
 }  // namespace knetsim

@@ -21,6 +21,8 @@ struct Service {
   std::vector<Endpoint> endpoints;
   /// Shown as the rule's comment, so that a listing says whose rule it is; may be empty.
   std::string name = {};
+  /// Another number than before, with all else the same, still makes it a changed service: its turns start anew.
+  unsigned revision = 0;
   bool operator==(const Service&) const = default;
 };
 

@@ -1,0 +1,220 @@
+// "Pinging containers from workers shuts down Flannel": the original's known issue, and why it isn't one here.
+//
+// The ping is innocent. In the original each node is one shell on a terminal with job control off, and daemons started
+// there with `nohup ... &` stay in the terminal's foreground process group: the Ctrl-C that ends an endless ping
+// interrupts them too, and flannel, etcd and routers shut down in good order when they are interrupted.
+//
+// Two halves. The guard: here, workers may ping for ever and be stopped with Ctrl-C, and every daemon lives on. The
+// reproduction: a daemon started the original's way ends by Ctrl-C, and one with a session of its own doesn't.
+//
+// Topology: pair.json.
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "knetsim/fixtures/emulation_test.h"
+#include "knetsim/fixtures/events.h"
+#include "knetsim/fixtures/flavour.h"
+#include "knetsim/fixtures/matchers.h"
+#include "knetsim/fixtures/topologies.h"
+#include "knetsim/flannel/launcher.h"
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/pty.h"
+
+namespace knetsim::fixtures {
+namespace {
+
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+/// Field 7 of /proc/<pid>/stat: the controlling terminal, 0 if there is none (proc(5)).
+std::string terminal_of(pid_t pid) {
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
+  std::string state, parent, group, session, terminal;
+  fields >> state >> parent >> group >> session >> terminal;
+  return terminal;
+}
+
+/// A shell on a terminal with job control off, as Mininet's nodes have.
+class MininetShell {
+ public:
+  explicit MininetShell(const Node& node)
+      : shell_(PtyProcess::spawn(node.command({"bash", "--norc", "--noprofile", "--noediting", "-i"}))) {
+    // What is typed is echoed: the sum tells the prompt from its definition.
+    shell_.write("set +m; PS1='prompt-$((1+1))> '\n");
+    shell_.expect("prompt-2> ");
+  }
+
+  /// Starts `command` in the background; its pid.
+  pid_t start(const std::string& command) {
+    shell_.write(command + " & echo pid:$!:\n");
+    const auto output = shell_.expect(std::regex("pid:[0-9]+:"));
+    shell_.expect("prompt-2> ");
+    return static_cast<pid_t>(std::stol(output.substr(output.rfind("pid:") + 4)));
+  }
+
+  /// Returns when the prompt is back.
+  void press_ctrl_c() {
+    shell_.write("\x03");
+    shell_.expect("prompt-2> ");
+  }
+
+ private:
+  PtyProcess shell_;
+};
+
+void wait_until_gone(pid_t pid) {
+  eventually([&]() -> std::optional<std::string> {
+    return ::kill(pid, 0) == 0 ? std::optional("the end of process " + std::to_string(pid)) : std::nullopt;
+  });
+}
+
+class KnownIssueFixture : public EmulationTest {
+ protected:
+  Worker& w1() { return worker("w1"); }
+  Container& c2() { return worker("w2").container("c2"); }
+
+  std::vector<Process*> daemons() {
+    std::vector<Process*> all;
+    for (auto& member : cluster("C0").etcd().members()) all.push_back(&member.process());
+    for (auto* one : cluster("C0").workers()) all.push_back(&one->flanneld().process());
+    return all;
+  }
+
+  /// Nothing has ended, and flannel still does its work: a new container is reached from the other worker.
+  void expect_all_is_well() {
+    EXPECT_THAT(emulation().ailments(), IsEmpty());
+    for (auto* daemon : daemons()) EXPECT_TRUE(daemon->running()) << daemon->name();
+    const auto& late = w1().create_container("late");
+    EXPECT_THAT(c2(), CanPing(late));
+    EXPECT_THAT(late, CanPing(c2()));
+  }
+};
+
+class KnownIssue : public KnownIssueFixture {
+ protected:
+  void SetUp() override { boot(topology("pair.json")); }
+};
+
+KNETSIM_CHECK(KnownIssue, an_endless_ping_from_a_worker_ended_by_ctrl_c_harms_nobody, "known-issue",
+              "Pinging containers from a worker, ended with Ctrl-C, leaves flannel and etcd running") {
+  {
+    const Step step("w1", "w2/c2", "ping without end on a terminal, then Ctrl-C");
+    auto ping = PtyProcess::spawn(w1().command({"ping", c2().address().to_string()}));
+    ping.expect("64 bytes from " + c2().address().to_string());
+    ping.write("\x03");
+    ping.expect("packets transmitted");
+    EXPECT_EQ(ping.wait().code(), 0);
+  }
+  const Step step("w2/c2", "w1/late", "a new container, created afterwards, is reached");
+  expect_all_is_well();
+}
+
+TEST_F(KnownIssue, AnEndlessPingEndedBySigintWithoutATerminalHarmsNobody) {
+  auto ping = w1().spawn({"ping", c2().address().to_string()}, "ping.log");
+  wait_for_file(w1().directory() / "ping.log", std::chrono::seconds(10));
+  ping.signal(SIGINT);
+  EXPECT_EQ(ping.wait(std::chrono::seconds(10)).code(), 0);
+  expect_all_is_well();
+}
+
+TEST_F(KnownIssue, CtrlCWithNothingRunningHarmsNobody) {
+  MininetShell shell(w1());
+  shell.press_ctrl_c();
+  expect_all_is_well();
+}
+
+TEST_F(KnownIssue, PingsToWhatIsThereAndToWhatIsNotHarmNobody) {
+  const std::string count = "200";
+  EXPECT_THAT(w1().exec({"ping", "-c", count, "-i", "0.002", c2().address().to_string()}), Succeeds());
+  EXPECT_THAT(w1().exec({"ping", "-c", "2", "-i", "0.002", w1().container("c1").address().to_string()}), Succeeds());
+  for (const std::string nobody : {"11.98.0.99", "11.200.0.1"})
+    EXPECT_THAT(w1().exec({"ping", "-c", "3", "-i", "0.002", "-W", "1", nobody}), Not(Succeeds()));
+  expect_all_is_well();
+}
+
+TEST_F(KnownIssue, EveryDaemonHasASessionOfItsOwnAndNoTerminal) {
+  for (auto* daemon : daemons()) {
+    EXPECT_EQ(::getsid(daemon->pid()), daemon->pid()) << daemon->name();
+    EXPECT_EQ(terminal_of(daemon->pid()), "0") << daemon->name();
+  }
+}
+
+/// "'a' 'b c'": words as bash takes them. The reproduction needs a shell; nothing else here does.
+std::string quoted(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += "'" + word + "' ";
+  return text;
+}
+
+class KnownIssueReproduction : public KnownIssueFixture, public testing::WithParamInterface<Flavour> {
+ protected:
+  void SetUp() override {
+    if (const auto absent = why_no_flannel(GetParam())) GTEST_SKIP() << *absent;
+    boot(with_flannel(topology("pair.json"), GetParam()));
+    w1().flanneld().stop();
+    std::filesystem::remove(w1().subnet_file());
+  }
+
+  std::string flanneld() {
+    flannel::DaemonOptions options;
+    options.etcd_endpoints = cluster("C0").etcd().endpoints();
+    options.interfaces = {"eth0"};
+    options.subnet_file = w1().subnet_file();
+    auto words = flannel::to_arguments(options);
+    words.insert(words.begin(), flannel::resolve(to_string(GetParam())).path.string());
+    return quoted(words) + " >" + log_.string() + " 2>&1";
+  }
+
+  void wait_until_it_works() { wait_for_file(w1().subnet_file(), std::chrono::seconds(20)); }
+
+  const std::filesystem::path log_ = "/tmp/knetsim/by-hand.log";
+};
+
+INSTANTIATE_TEST_SUITE_P(Flavours, KnownIssueReproduction, testing::Values(Flavour::builtin, Flavour::real),
+                         flavour_name);
+
+TEST_P(KnownIssueReproduction, FlanneldInTheTerminalsProcessGroupEndsByCtrlC) {
+  MininetShell shell(w1());
+  const auto pid = shell.start("nohup " + flanneld());
+  wait_until_it_works();
+  ASSERT_EQ(::kill(pid, 0), 0);
+  shell.press_ctrl_c();
+  wait_until_gone(pid);
+  EXPECT_THAT(read_file(log_), ContainsRegex("Exiting\\.\\.\\.|shutdownHandler sent cancel signal"));
+}
+
+TEST_P(KnownIssueReproduction, FlanneldWithASessionOfItsOwnLivesOn) {
+  MininetShell shell(w1());
+  const auto pid = shell.start("setsid nohup " + flanneld());
+  wait_until_it_works();
+  shell.press_ctrl_c();
+  EXPECT_EQ(::kill(pid, 0), 0);
+  EXPECT_EQ(::getsid(pid), pid);
+  EXPECT_THAT(c2(), CanPing(w1().create_container("late")));
+}
+
+TEST_F(KnownIssue, EtcdInTheTerminalsProcessGroupEndsByCtrlC) {
+  MininetShell shell(w1());
+  const std::string client = "http://127.0.0.1:12379";
+  const std::string peer = "http://127.0.0.1:12380";
+  const auto pid = shell.start("nohup etcd --data-dir /tmp/knetsim/by-hand --listen-client-urls " + client +
+                               " --advertise-client-urls " + client + " --listen-peer-urls " + peer +
+                               " --initial-advertise-peer-urls " + peer + " --initial-cluster default=" + peer +
+                               " >/tmp/knetsim/by-hand.log 2>&1");
+  eventually([&]() -> std::optional<std::string> {
+    const auto health = w1().exec({"wget", "-q", "-O", "-", client + "/health"});
+    return health.ok() ? std::nullopt : std::optional("etcd's answer: " + health.err);
+  });
+  shell.press_ctrl_c();
+  wait_until_gone(pid);
+  EXPECT_THAT(read_file("/tmp/knetsim/by-hand.log"), HasSubstr("received interrupt signal"));
+}
+
+}  // namespace
+}  // namespace knetsim::fixtures
