@@ -1,5 +1,10 @@
 // IPv6, alone and beside IPv4.
 
+#include <fmt/format.h>
+
+#include <set>
+#include <string>
+
 #include "flannel_test.h"
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/monitor.h"
@@ -80,8 +85,23 @@ TEST_F(DualStack, SubnetsOfBothFamiliesAreLeasedOnce) {
   }
 }
 
-TEST_F(DualStack, LaterOfTwoOverlappingLeasesYields) {
-  // Another daemon holds half of every key that there is.
+TEST_F(DualStack, LaterOnesYieldWhenAllClaimTheSameSubnetUnderDifferentKeys) {
+  stand_up(8, R"({"Network": "10.5.0.0/16", "EnableIPv6": true, "IPv6Network": "fd11::/48",
+      "Backend": {"Type": "alloc"}})");
+  for (std::size_t i = 0; i < size(); ++i) {
+    // What a subnet.env says is claimed again if it is free: here, all see it free at first.
+    write_subnet_env(
+        options(i).subnet_file,
+        parse_subnet_env(fmt::format("FLANNEL_SUBNET=10.5.7.1/24\nFLANNEL_IPV6_SUBNET=fd11:0:0:{}::1/64\n", i + 1)));
+  }
+  start_all();
+  std::set<std::string> v4;
+  for (std::size_t i = 0; i < size(); ++i) v4.insert(to_string(worker(i).subnet()));
+  EXPECT_THAT(v4, SizeIs(8));
+  EXPECT_THAT(leases(), SizeIs(8));
+}
+
+TEST_F(DualStack, HalfOfAKeyThatAnotherNodeHoldsIsNotTaken) {
   stand_up(1, R"({"Network": "10.5.0.0/16", "SubnetMin": "10.5.1.0", "SubnetMax": "10.5.2.0", "EnableIPv6": true,
       "IPv6Network": "fd11::/48", "IPv6SubnetMin": "fd11:0:0:1::", "IPv6SubnetMax": "fd11:0:0:2::",
       "Backend": {"Type": "alloc"}})");
