@@ -1,14 +1,20 @@
-# knetsim_suite(PROGRAM SOURCES <file>... [DEPENDS <target>...] LABELS <label>... [TIMEOUT <seconds>])
+# knetsim_suite(PROGRAM [NO_SANDBOX] SOURCES <file>... [DEPENDS <target>...] LABELS <label>... [TIMEOUT <seconds>])
 #
 # A GoogleTest program whose main enters the sandbox, registered test by test with CTest. The list is taken from the
 # program when ctest starts (DiscoverTests.cmake says why gtest_discover_tests isn't used).
+# NO_SANDBOX: GoogleTest's own main, for tests that look at the sandbox from outside. They must never skip.
 function(knetsim_suite program)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;DEPENDS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_SANDBOX" "TIMEOUT" "SOURCES;DEPENDS;LABELS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
   add_executable(${program} ${arg_SOURCES})
-  target_link_libraries(${program} PRIVATE ${arg_DEPENDS} knetsim_test_main knetsim_settings)
+  if(arg_NO_SANDBOX)
+    set(main GTest::gmock_main)
+  else()
+    set(main knetsim_test_main)
+  endif()
+  target_link_libraries(${program} PRIVATE ${arg_DEPENDS} ${main} knetsim_settings)
   if(program MATCHES "^suite-")
     set_property(GLOBAL APPEND PROPERTY KNETSIM_SUITES ${program})
   endif()

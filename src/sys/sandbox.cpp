@@ -32,13 +32,15 @@ namespace {
 
 constexpr int kNamespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
-// The tmpfs on /tmp/knetsim would hide them.
+// The sandbox's own mounts would hide them.
 void refuse_paths_that_vanish() {
   const auto check = [](const char* what, const fs::path& path) {
-    const auto below = fs::weakly_canonical(path).lexically_relative(kStateDirectory);
-    if (!below.empty() && *below.begin() != "..")
-      throw InputError(fmt::format("{} ({}) lies below {}, which the sandbox covers\n  remedy: move it elsewhere", what,
-                                   path.string(), kStateDirectory));
+    for (const char* covered : {kStateDirectory, "/run"}) {
+      const auto below = fs::weakly_canonical(path).lexically_relative(covered);
+      if (!below.empty() && *below.begin() != "..")
+        throw InputError(fmt::format("{} ({}) lies below {}, which the sandbox covers\n  remedy: move it elsewhere",
+                                     what, path.string(), covered));
+    }
   };
   check("the program", fs::read_symlink("/proc/self/exe"));
   check("the working directory", fs::current_path());
@@ -68,7 +70,7 @@ std::string remedy_for_refused_namespaces() {
   if (sysctl_or_empty("kernel/apparmor_restrict_unprivileged_userns") == "1")
     return "sysctl kernel.apparmor_restrict_unprivileged_userns=0";
   if (sysctl_or_empty("user/max_user_namespaces") == "0") return "sysctl user.max_user_namespaces=10000";
-  return "run it as root (sudo), or in a container started with docker run --privileged";
+  return sandbox::kPrivilegesRemedy;
 }
 
 void write_map(const char* path, const std::string& content) {
@@ -93,11 +95,13 @@ void make_capabilities_ambient() {
 void unshare_with_user_namespace(int namespaces) {
   const auto uid = ::geteuid();
   const auto gid = ::getegid();
-  if (::unshare(namespaces | CLONE_NEWUSER) != 0)
-    throw SystemError(errno, {.where = {},
+  if (::unshare(namespaces | CLONE_NEWUSER) != 0) {
+    const int error = errno;  // looking for the remedy changes it
+    throw SystemError(error, {.where = {},
                               .tried = "create a user namespace (running as uid " + std::to_string(uid) + ")",
                               .answer = {},
                               .remedy = remedy_for_refused_namespaces()});
+  }
   write_map("/proc/self/setgroups", "deny");
   write_map("/proc/self/uid_map", fmt::format("{0} {0} 1", uid));
   write_map("/proc/self/gid_map", fmt::format("{0} {0} 1", gid));

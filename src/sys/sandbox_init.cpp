@@ -34,6 +34,8 @@ void forward_next_signal(pid_t target) {
 void block_forwarded_signals() {
   const auto set = forwarded();
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  // A caller may have left it ignored: then nobody would be told of the end of a child.
+  ::signal(SIGCHLD, SIG_DFL);
 }
 
 void unblock_forwarded_signals() {
@@ -42,12 +44,14 @@ void unblock_forwarded_signals() {
 }
 
 void wait_outside(pid_t init, const Fd& report) {
-  int ignored = 0;
-  while (::waitpid(init, &ignored, WNOHANG) == 0) forward_next_signal(init);
+  int end_of_init = 0;
+  while (::waitpid(init, &end_of_init, WNOHANG) == 0) forward_next_signal(init);
 
   int status = 0;
   if (::read(report.get(), &status, sizeof status) != sizeof status) {
-    std::fprintf(stderr, "knetsim: the sandbox's init ended without telling how the program ended\n");
+    // One that exits has said why it couldn't go on.
+    if (!WIFEXITED(end_of_init))
+      std::fprintf(stderr, "knetsim: the sandbox's init ended without telling how the program ended\n");
     ::_exit(2);
   }
   if (WIFEXITED(status)) ::_exit(WEXITSTATUS(status));

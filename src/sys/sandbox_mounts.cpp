@@ -18,7 +18,11 @@ namespace {
 constexpr unsigned long kPlain = MS_NOSUID | MS_NODEV;
 
 void mount_one(const char* type, const std::string& target, unsigned long flags, const char* options = nullptr) {
-  if (::mount(type, target.c_str(), type, flags, options) != 0) throw SystemError("mount " + std::string(type), target);
+  if (::mount(type, target.c_str(), type, flags, options) == 0) return;
+  throw SystemError(errno, {.where = target,
+                            .tried = "mount " + std::string(type),
+                            .answer = {},
+                            .remedy = errno == EPERM ? kPrivilegesRemedy : ""});
 }
 
 // Opened without following a link, and then mounted on through the descriptor: nobody can swap it in between.

@@ -2,6 +2,10 @@
 
 namespace knetsim::sandbox {
 
+/// What helps wherever the kernel refuses, for lack of privileges, to make the sandbox.
+inline constexpr const char* kPrivilegesRemedy =
+    "run it as root (sudo), or in a container started with docker run --privileged";
+
 /// Makes the empty mount point /tmp/knetsim on the host. Throws SystemError if it is there and no directory: a
 /// symlink is never followed.
 void make_state_mount_point();
