@@ -1,0 +1,33 @@
+"""What the documentation refers to is there."""
+
+import pathlib
+import re
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+DOCUMENTS = [SOURCE / "README.md", *sorted((SOURCE / "docs").rglob("*.md"))]
+CODE = [file for folder in ("src", "fixtures", "suites", "ci") for file in sorted((SOURCE / folder).rglob("*"))
+        if file.suffix in (".h", ".cpp", ".cmake", ".in", ".txt", ".py") or file.parent == SOURCE / "ci"]
+
+
+class Docs(unittest.TestCase):
+    def test_every_relative_link_leads_somewhere(self):
+        for document in DOCUMENTS:
+            for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+                if "://" not in target:
+                    self.assertTrue((document.parent / target).exists(), f"{document}: {target}")
+
+    def test_every_document_that_the_code_names_is_there(self):
+        for file in CODE:
+            if not file.is_file() or file == pathlib.Path(__file__):
+                continue
+            for target in re.findall(r"\bdocs/[A-Za-z0-9_/-]+(?:\.[a-z]+)?", file.read_text()):
+                self.assertTrue((SOURCE / target).exists(), f"{file}: {target}")
+
+    def test_the_readme_s_commands_and_labels_exist(self):
+        text = (SOURCE / "README.md").read_text()
+        for script in re.findall(r"\bci/[a-z]+\b(?!/)", text):
+            self.assertTrue((SOURCE / script).exists(), script)
+        checks = set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE))
+        proven = set(re.findall(r'KNETSIM_CHECK\(\w+, \w+, "([a-z-]+)"', (SOURCE / "suites/readme_suite.cpp").read_text()))
+        self.assertEqual(checks, proven, "the README's table and the checks of the suite differ")
