@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
@@ -129,34 +130,72 @@ Address Lab::client_address(bool v6) { return numbered(1, 0, 2, v6); }
 Address Lab::router_address(bool v6) { return numbered(1, 0, 1, v6); }
 Address Lab::router_address_at(int server, bool v6) { return numbered(2, server, 1, v6); }
 
-Lab::Lab(int servers) : router_(NetNs::create()), client_(NetNs::create()) {
+Address Lab::bridged_address(int index, bool v6) { return numbered(2, 0, 2 + index, v6); }
+
+Lab::Lab() : router_(NetNs::create()), client_(NetNs::create()) {
   router_.run([] {
     write_sysctl("net.ipv4.ip_forward", "1");
     write_sysctl("net.ipv6.conf.all.forwarding", "1");
   });
   connect_networks(router_, "client", client_, 1, 0);
-  for (int i = 0; i < servers; ++i) {
-    servers_.push_back(NetNs::create());
-    connect_networks(router_, fmt::format("server{}", i), servers_.back(), 2, i);
-    Listeners listeners;
-    for (const bool v6 : {false, true}) {
-      Fd& icmp = listeners.icmp.at(v6);
-      icmp = open_socket(servers_.back(), v6, SOCK_RAW, v6 ? int{IPPROTO_ICMPV6} : int{IPPROTO_ICMP});
-      Fd& udp = listeners.udp.at(v6);
-      udp = open_socket(servers_.back(), v6, SOCK_DGRAM, 0);
-      bind_any(udp, v6, kPort);
-      Fd& tcp = listeners.tcp.at(v6);
-      tcp = open_socket(servers_.back(), v6, SOCK_STREAM, 0);
-      bind_any(tcp, v6, kPort);
-      if (::listen(tcp.get(), 16) != 0) throw SystemError("listen");
-    }
-    listeners_.push_back(std::move(listeners));
-  }
   // The router can send to virtual addresses from its own OUTPUT hook only if it has a route for them.
   netlink::Socket at_router(router_);
   const int lo = netlink::get_link(at_router, "lo").index;
   netlink::add_route(at_router, Route{.destination = parse_network("100.64.0.0/10"), .interface = lo});
   netlink::add_route(at_router, Route{.destination = parse_network("fd64::/16"), .interface = lo});
+}
+
+Lab::Lab(int servers) : Lab() {
+  for (int i = 0; i < servers; ++i) {
+    servers_.push_back(NetNs::create());
+    connect_networks(router_, fmt::format("server{}", i), servers_.back(), 2, i);
+    listen_at(servers_.back());
+  }
+}
+
+Lab Lab::bridged(int servers) {
+  Lab lab;
+  netlink::Socket at_router(lab.router_);
+  const int bridge = netlink::create_bridge(at_router, {.name = "cni0", .up = true});
+  netlink::add_address(at_router, bridge, {.address = parse_network("10.2.0.1/24")});
+  netlink::add_address(at_router, bridge, {.address = parse_network("fd02:0::1/64")});
+  for (int i = 0; i < servers; ++i) {
+    lab.servers_.push_back(NetNs::create());
+    const NetNs& server = lab.servers_.back();
+    netlink::create_veth({.ns = lab.router_, .name = fmt::format("port{}", i), .up = true, .master = bridge},
+                         {.ns = server, .name = "eth0", .up = true});
+    netlink::Socket at_server(server);
+    const int eth0 = netlink::get_link(at_server, "eth0").index;
+    for (const bool v6 : {false, true}) {
+      netlink::add_address(at_server, eth0, {.address = make_network(bridged_address(i, v6), v6 ? 64 : 24)});
+      netlink::add_route(at_server, Route{.destination = parse_network(v6 ? "::/0" : "0.0.0.0/0"),
+                                          .gateway = router_address_at(0, v6)});
+    }
+    lab.listen_at(server);
+  }
+  // Where br_netfilter is loaded it would hide that answers don't come through the router.
+  lab.router_.run([] {
+    if (!std::filesystem::exists("/proc/sys/net/bridge")) return;
+    write_sysctl("net.bridge.bridge-nf-call-iptables", "0");
+    write_sysctl("net.bridge.bridge-nf-call-ip6tables", "0");
+  });
+  return lab;
+}
+
+void Lab::listen_at(const NetNs& server) {
+  Listeners listeners;
+  for (const bool v6 : {false, true}) {
+    Fd& icmp = listeners.icmp.at(v6);
+    icmp = open_socket(server, v6, SOCK_RAW, v6 ? int{IPPROTO_ICMPV6} : int{IPPROTO_ICMP});
+    Fd& udp = listeners.udp.at(v6);
+    udp = open_socket(server, v6, SOCK_DGRAM, 0);
+    bind_any(udp, v6, kPort);
+    Fd& tcp = listeners.tcp.at(v6);
+    tcp = open_socket(server, v6, SOCK_STREAM, 0);
+    bind_any(tcp, v6, kPort);
+    if (::listen(tcp.get(), 16) != 0) throw SystemError("listen");
+  }
+  listeners_.push_back(std::move(listeners));
 }
 
 std::optional<Hit> Lab::flow(const NetNs& from, Protocol protocol, const Address& target, std::uint16_t port) {

@@ -28,15 +28,18 @@ struct Hit {
 class Lab {
  public:
   explicit Lab(int servers);
+  /// The same with all servers on one bridge of the router's, "cni0", which doesn't show their flows to netfilter.
+  static Lab bridged(int servers);
 
   const NetNs& router() const { return router_; }
   const NetNs& client() const { return client_; }
   const NetNs& server(int index) const { return servers_.at(static_cast<std::size_t>(index)); }
   static Address server_address(int index, bool v6 = false);
+  static Address bridged_address(int index, bool v6 = false);
   static Address client_address(bool v6 = false);
   /// The router's own, on the client's side.
   static Address router_address(bool v6 = false);
-  /// The router's own, on that server's side.
+  /// The router's own, on that server's side; of a bridged lab: index 0.
   static Address router_address_at(int server, bool v6 = false);
 
   /// Opens a new flow from inside `from` to `target` (`port` where the protocol has one), answered by whichever server
@@ -47,6 +50,9 @@ class Lab {
   static constexpr std::uint16_t kPort = 8080;
 
  private:
+  Lab();
+  void listen_at(const NetNs& server);
+
   struct Listeners {
     std::array<Fd, 2> icmp;  // IPv4, IPv6
     std::array<Fd, 2> udp;
@@ -68,7 +74,7 @@ class Lab {
 std::string listing(const NetNs& netns);
 /// What `nft -f` of this text, typed into an empty namespace, lists.
 std::string listing_of(const std::string& typed);
-/// `nft --numeric-priority ...`: runs nft with these arguments inside and returns its output; throws if it fails.
+/// Runs nft with these arguments inside and returns its output; throws if it fails.
 std::string nft(const NetNs& netns, const std::vector<std::string>& arguments, const std::string& input = {});
 
 }  // namespace knetsim::lab

@@ -1,0 +1,246 @@
+// A virtual address serves every protocol, by exact turns, from both hooks, for as long as it is applied.
+#include "knetsim/kubeproxy/proxy.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cerrno>
+
+#include "../../nft/tests/lab.h"
+#include "knetsim/nft/batch.h"
+
+namespace knetsim::kubeproxy {
+namespace {
+
+using lab::Hit;
+using lab::Lab;
+using lab::listing;
+using lab::Protocol;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::array kProtocols{Protocol::icmp, Protocol::udp, Protocol::tcp};
+
+struct ProxyTest : testing::TestWithParam<bool> {
+  bool v6 = GetParam();
+  Lab lab{3};
+  Proxy proxy{lab.router()};
+  Address vip = address(1);
+
+  Address address(int index) const {
+    return parse_address(v6 ? fmt::format("fd64::{}", index) : fmt::format("100.64.10.{}", index));
+  }
+  Service service(const Address& virtual_address, const std::vector<int>& servers) const {
+    Service made{.address = virtual_address, .endpoints = {}};
+    for (const int server : servers) made.endpoints.push_back({Lab::server_address(server, v6)});
+    return made;
+  }
+  std::vector<int> flows(const NetNs& from, Protocol protocol, const Address& target, int count) {
+    std::vector<int> servers;
+    for (int i = 0; i < count; ++i) {
+      const std::optional<Hit> hit = lab.flow(from, protocol, target);
+      servers.push_back(hit ? hit->server : -1);
+    }
+    return servers;
+  }
+  std::string table() const { return v6 ? "table ip6 kube-proxy" : "table ip kube-proxy"; }
+  std::size_t tables() const { return nft::list_tables(lab.router()).size(); }
+};
+
+TEST_P(ProxyTest, EveryProtocolTakesExactTurns) {
+  for (const Protocol protocol : kProtocols) {
+    Proxy fresh(lab.router());
+    fresh.apply({service(vip, {1, 2})});
+    EXPECT_THAT(flows(lab.client(), protocol, vip, 5), ElementsAre(1, 2, 1, 2, 1));
+  }
+}
+
+TEST_P(ProxyTest, TurnsCountFlowsOfAllProtocolsTogether) {
+  proxy.apply({service(vip, {0, 1, 2})});
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 2), ElementsAre(0, 1));
+  EXPECT_THAT(flows(lab.client(), Protocol::udp, vip, 2), ElementsAre(2, 0));
+  EXPECT_THAT(flows(lab.client(), Protocol::tcp, vip, 2), ElementsAre(1, 2));
+}
+
+TEST_P(ProxyTest, TheNodeItselfIsServedWithTurnsOfItsOwn) {
+  proxy.apply({service(vip, {0, 1})});
+  for (const Protocol protocol : kProtocols) {
+    EXPECT_THAT(flows(lab.router(), protocol, vip, 2), ElementsAre(0, 1));
+  }
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 1), ElementsAre(0));
+  EXPECT_THAT(flows(lab.router(), Protocol::icmp, vip, 1), ElementsAre(0));
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 1), ElementsAre(1));
+}
+
+TEST_P(ProxyTest, EachVipHasTurnsOfItsOwn) {
+  proxy.apply({service(vip, {0, 1}), service(address(2), {0, 1})});
+  EXPECT_THAT(flows(lab.client(), Protocol::udp, vip, 1), ElementsAre(0));
+  EXPECT_THAT(flows(lab.client(), Protocol::udp, address(2), 2), ElementsAre(0, 1));
+  EXPECT_THAT(flows(lab.client(), Protocol::udp, vip, 1), ElementsAre(1));
+}
+
+TEST_P(ProxyTest, CountersRiseByOneForEachFlowOfTheirHook) {
+  proxy.apply({service(vip, {0, 1})});
+  EXPECT_EQ(proxy.counters(vip).prerouting, nft::Counter{});
+  flows(lab.client(), Protocol::udp, vip, 3);
+  flows(lab.router(), Protocol::icmp, vip, 2);
+  const VipCounters counters = proxy.counters(vip);
+  EXPECT_EQ(counters.prerouting.packets, 3U);
+  EXPECT_GT(counters.prerouting.bytes, 0U);
+  EXPECT_EQ(counters.output.packets, 2U);
+  EXPECT_THAT(listing(lab.router()),
+              HasSubstr(fmt::format("daddr {} counter packets 3 bytes {} dnat to numgen inc mod 2", vip.to_string(),
+                                    counters.prerouting.bytes)));
+}
+
+TEST_P(ProxyTest, AReplacedVipStartsAnewAndTheOthersGoOn) {
+  proxy.apply({service(vip, {0, 1, 2}), service(address(2), {0, 1})});
+  flows(lab.client(), Protocol::icmp, vip, 2);
+  flows(lab.client(), Protocol::icmp, address(2), 1);
+  proxy.apply({service(vip, {2, 1}), service(address(2), {0, 1})});
+  EXPECT_EQ(proxy.counters(vip).prerouting.packets, 0U);
+  EXPECT_EQ(proxy.counters(address(2)).prerouting.packets, 1U);
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 3), ElementsAre(2, 1, 2));
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, address(2), 1), ElementsAre(1));
+}
+
+TEST_P(ProxyTest, TheSameServicesAgainChangeNothing) {
+  proxy.apply({service(vip, {0, 1})});
+  flows(lab.client(), Protocol::icmp, vip, 1);
+  const std::string before = listing(lab.router());
+  proxy.apply({service(vip, {0, 1})});
+  EXPECT_EQ(listing(lab.router()), before);
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 1), ElementsAre(1));
+}
+
+TEST_P(ProxyTest, ARemovedVipLeavesNoRuleAndNoElement) {
+  const std::string empty = [&] {
+    Proxy first(lab.router());
+    first.apply({service(vip, {0})});
+    first.apply({});
+    return listing(lab.router());
+  }();
+  EXPECT_THAT(empty, Not(HasSubstr(vip.to_string())));
+  EXPECT_THAT(empty, Not(HasSubstr(Lab::server_address(0, v6).to_string())));
+  proxy.apply({service(vip, {0, 1}), service(address(2), {1, 2})});
+  proxy.apply({service(address(2), {1, 2})});
+  EXPECT_THAT(listing(lab.router()), Not(HasSubstr(vip.to_string() + " ")));
+  EXPECT_THAT(flows(lab.client(), Protocol::tcp, address(2), 2), ElementsAre(1, 2));
+  proxy.apply({});
+  EXPECT_EQ(listing(lab.router()), empty);
+
+  // What isn't translated reaches the FORWARD hook with its virtual address.
+  const nft::Family family = v6 ? nft::Family::ip6 : nft::Family::ip;
+  const nft::ChainId forward{nft::TableId{family, "untranslated"}, "forward"};
+  nft::Batch batch;
+  batch.add(nft::Table{.id = forward.table});
+  batch.add(nft::Chain{.id = forward, .hook = nft::Hook{.point = nft::HookPoint::forward}});
+  batch.add(nft::Rule{.chain = forward, .statements = {nft::daddr_of(family) == address(2), nft::reject()}});
+  batch.commit(lab.router());
+  EXPECT_EQ(lab.flow(lab.client(), Protocol::udp, address(2)), std::nullopt);
+}
+
+TEST_P(ProxyTest, AnEndpointThatReachesItselfIsMasqueraded) {
+  proxy.apply({service(vip, {0, 1})});
+  for (const Protocol protocol : kProtocols) {
+    EXPECT_EQ(lab.flow(lab.server(0), protocol, vip), (Hit{0, Lab::router_address_at(0, v6)}));
+    EXPECT_EQ(lab.flow(lab.server(0), protocol, vip), (Hit{1, Lab::server_address(0, v6)}));
+  }
+}
+
+TEST_P(ProxyTest, TheClientsAddressIsKeptUnlessItIsOutsideThePodNetwork) {
+  proxy.apply({service(vip, {1})});
+  EXPECT_EQ(lab.flow(lab.client(), Protocol::tcp, vip), (Hit{1, Lab::client_address(v6)}));
+
+  const Network pods = parse_network(v6 ? "fd02::/16" : "10.2.0.0/16");
+  Proxy of_pods(lab.router(), {.pod_networks = {pods}});
+  of_pods.apply({service(vip, {1})});
+  EXPECT_EQ(lab.flow(lab.client(), Protocol::tcp, vip), (Hit{1, Lab::router_address_at(1, v6)}));
+  EXPECT_EQ(lab.flow(lab.server(0), Protocol::tcp, vip), (Hit{1, Lab::server_address(0, v6)}));
+  EXPECT_EQ(lab.flow(lab.client(), Protocol::tcp, Lab::server_address(1, v6)), (Hit{1, Lab::client_address(v6)}))
+      << "only what was sent to a VIP is masqueraded";
+  EXPECT_EQ(lab.flow(lab.router(), Protocol::tcp, vip), (Hit{1, Lab::router_address_at(1, v6)}));
+}
+
+TEST_P(ProxyTest, FlowsBackIntoABridgeAreMasqueradedOnRequest) {
+  Lab on_bridge = Lab::bridged(2);
+  Proxy bridged(on_bridge.router(), {.bridges = {"cni0"}});
+  Service served{.address = vip, .endpoints = {}};
+  served.endpoints.push_back({Lab::bridged_address(1, v6)});
+  bridged.apply({served});
+  const Hit through_the_router{1, Lab::router_address_at(0, v6)};
+  for (const Protocol protocol : kProtocols) {
+    EXPECT_EQ(on_bridge.flow(on_bridge.server(0), protocol, vip), through_the_router);
+  }
+  EXPECT_EQ(on_bridge.flow(on_bridge.client(), Protocol::udp, vip), (Hit{1, Lab::client_address(v6)}));
+  EXPECT_EQ(on_bridge.flow(on_bridge.server(0), Protocol::udp, Lab::bridged_address(1, v6)),
+            (Hit{1, Lab::bridged_address(0, v6)}))
+      << "flows past the VIP stay as they are";
+}
+
+TEST_P(ProxyTest, ASecondProxyTakesOverWhatAnEarlierOneLeft) {
+  {
+    Proxy earlier(lab.router());
+    earlier.apply({service(vip, {0}), service(address(2), {0})});
+  }
+  proxy.apply({service(vip, {1, 2})});
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 2), ElementsAre(1, 2));
+  EXPECT_THAT(listing(lab.router()), Not(HasSubstr(address(2).to_string() + " ")));
+}
+
+TEST_P(ProxyTest, AChangeThatTheKernelRefusesLeadsToOneFullWrite) {
+  proxy.apply({service(vip, {0, 1}), service(address(2), {0})});
+  lab::nft(lab.router(), {"flush", "ruleset"});
+  proxy.apply({service(vip, {1, 2}), service(address(2), {0})});
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 2), ElementsAre(1, 2));
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, address(2), 1), ElementsAre(0));
+
+  // Somebody took one rule away.
+  const nft::TableId held{v6 ? nft::Family::ip6 : nft::Family::ip, kTableName};
+  nft::Batch batch;
+  const nft::ChainId output{held, "output"};
+  batch.remove(nft::list_rules(lab.router(), output).at(0).id);
+  batch.commit(lab.router());
+  proxy.apply({service(vip, {2})});
+  EXPECT_THAT(flows(lab.router(), Protocol::icmp, vip, 1), ElementsAre(2));
+}
+
+TEST_P(ProxyTest, InvalidServicesChangeNothing) {
+  proxy.apply({service(vip, {0, 1})});
+  const std::string before = listing(lab.router());
+  EXPECT_THROW(proxy.apply({service(address(2), {0}), service(vip, {})}), InputError);
+  EXPECT_EQ(listing(lab.router()), before);
+  EXPECT_EQ(proxy.services(), std::vector{service(vip, {0, 1})});
+}
+
+TEST_P(ProxyTest, ClearRemovesTheTablesAndMayBeCalledTwice) {
+  proxy.clear();
+  EXPECT_EQ(tables(), 0U);
+  proxy.apply({service(vip, {0})});
+  EXPECT_EQ(tables(), 1U);
+  EXPECT_THAT(listing(lab.router()), HasSubstr(table()));
+  proxy.clear();
+  proxy.clear();
+  EXPECT_EQ(tables(), 0U);
+  proxy.apply({service(vip, {1})});
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 1), ElementsAre(1));
+}
+
+TEST_P(ProxyTest, CountersOfAnAddressThatIsntServedAreAnError) {
+  try {
+    (void)proxy.counters(vip);
+    FAIL() << "no error";
+  } catch (const nft::Error& error) {
+    EXPECT_EQ(error.error(), ENOENT);
+    EXPECT_THAT(error.what(), HasSubstr(vip.to_string()));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, ProxyTest, testing::Values(false, true),
+                         [](const auto& parameter) { return parameter.param ? "ip6" : "ip"; });
+
+}  // namespace
+}  // namespace knetsim::kubeproxy

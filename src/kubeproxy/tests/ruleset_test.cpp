@@ -1,0 +1,171 @@
+// What the proxy writes reads well, and gets in nobody's way.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "../../nft/tests/lab.h"
+#include "knetsim/kubeproxy/proxy.h"
+#include "knetsim/sys/process.h"
+
+namespace knetsim::kubeproxy {
+namespace {
+
+using lab::listing;
+using lab::listing_of;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+Service service(const char* vip, const std::vector<const char*>& endpoints, const char* name = "") {
+  Service made{.address = parse_address(vip), .endpoints = {}, .name = name};
+  for (const char* endpoint : endpoints) made.endpoints.push_back({parse_address(endpoint)});
+  return made;
+}
+
+TEST(ProxyRuleset, ReadsAsAPersonWouldHaveTypedIt) {
+  const NetNs netns = NetNs::create();
+  Proxy proxy(netns, {.pod_networks = {parse_network("11.0.0.0/8"), parse_network("fd11::/16")}});
+  proxy.apply({service("100.64.10.1", {"11.20.0.2"}, "web"), service("fd64::1", {"fd11::2"})});
+  const std::string typed = R"(table ip kube-proxy {
+	comment "virtual addresses and who serves them"
+	set vips {
+		type ipv4_addr
+		elements = { 100.64.10.1 }
+	}
+
+	set hairpin {
+		type ipv4_addr . ipv4_addr
+		elements = { 11.20.0.2 . 11.20.0.2 }
+	}
+
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		ip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to 11.20.0.2 comment "VIP 100.64.10.1: web"
+	}
+
+	chain output {
+		type nat hook output priority -100; policy accept;
+		ip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to 11.20.0.2 comment "VIP 100.64.10.1: web"
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random comment "an endpoint that reached itself"
+		ct original ip daddr @vips ip saddr != 11.0.0.0/8 masquerade fully-random comment "from outside the pod network"
+	}
+}
+table ip6 kube-proxy {
+	comment "virtual addresses and who serves them"
+	set vips {
+		type ipv6_addr
+		elements = { fd64::1 }
+	}
+
+	set hairpin {
+		type ipv6_addr . ipv6_addr
+		elements = { fd11::2 . fd11::2 }
+	}
+
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		ip6 daddr fd64::1 counter packets 0 bytes 0 dnat to fd11::2 comment "VIP fd64::1"
+	}
+
+	chain output {
+		type nat hook output priority -100; policy accept;
+		ip6 daddr fd64::1 counter packets 0 bytes 0 dnat to fd11::2 comment "VIP fd64::1"
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ct status dnat ip6 saddr . ip6 daddr @hairpin masquerade fully-random comment "an endpoint that reached itself"
+		ct original ip6 daddr @vips ip6 saddr != fd11::/16 masquerade fully-random comment "from outside the pod network"
+	}
+}
+)";
+  EXPECT_EQ(listing(netns), typed);
+  EXPECT_EQ(listing_of(typed), typed);
+}
+
+TEST(ProxyRuleset, TheTurnsAreWrittenInTheRule) {
+  const NetNs netns = NetNs::create();
+  Proxy proxy(netns);
+  proxy.apply({service("100.64.10.1", {"11.20.0.2", "11.30.0.2"})});
+  EXPECT_THAT(listing(netns),
+              HasSubstr("\t\tip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to numgen inc mod 2 map "
+                        "{ 0 : 11.20.0.2, 1 : 11.30.0.2 } comment \"VIP 100.64.10.1\"\n"));
+}
+
+TEST(ProxyRuleset, IptablesWorksBesideIt) {
+  const NetNs netns = NetNs::create();
+  Proxy proxy(netns);
+  proxy.apply({service("100.64.10.1", {"11.20.0.2", "11.30.0.2"}), service("fd64::1", {"fd11::2", "fd11::3"})});
+  const auto run = [&](const char* program, const char* network) {
+    const std::vector<std::string> argv{program, "-t", "nat", "-A", "POSTROUTING", "-s", network, "-j", "MASQUERADE"};
+    const ExecResult result = exec({.argv = argv, .netns = &netns});
+    EXPECT_TRUE(result.ok()) << result.err;
+  };
+  run("iptables", "11.0.0.0/8");
+  run("ip6tables", "fd11::/16");
+  proxy.apply({service("100.64.10.1", {"11.30.0.2"})});
+  const ExecResult saved = exec({.argv = {"iptables-save"}, .netns = &netns});
+  EXPECT_TRUE(saved.ok()) << saved.err;
+  EXPECT_THAT(saved.out, HasSubstr("-A POSTROUTING -s 11.0.0.0/8 -j MASQUERADE"));
+  EXPECT_THAT(saved.out + saved.err, Not(HasSubstr("incompatible")));
+}
+
+TEST(ProxyRuleset, AThousandVipsAreWrittenAndChangedQuickly) {
+  const NetNs netns = NetNs::create();
+  Proxy proxy(netns);
+  std::vector<Service> services;
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    services.push_back(
+        {.address = advance(parse_address("100.64.0.1"), i),
+         .endpoints = {{advance(parse_address("11.0.0.1"), 2 * i)}, {advance(parse_address("11.0.0.2"), 2 * i)}}});
+  }
+  const auto timed = [](const auto& action) {
+    const auto start = std::chrono::steady_clock::now();
+    action();
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  };
+  const double written = timed([&] { proxy.apply(services); });
+  services[500].endpoints.pop_back();
+  const double changed = timed([&] { proxy.apply(services); });
+  testing::Test::RecordProperty("milliseconds-written", static_cast<int>(written));
+  testing::Test::RecordProperty("milliseconds-changed", static_cast<int>(changed));
+  const nft::TableId table{nft::Family::ip, kTableName};
+  const nft::ChainId output{table, "output"};
+  EXPECT_EQ(nft::list_rules(netns, output).size(), 1000U);
+  EXPECT_EQ(proxy.counters(services[500].address).output.packets, 0U);
+}
+
+TEST(ServiceValidation, EachErrorNamesTheValueAndTheRemedy) {
+  const auto error_of = [](const std::vector<Service>& services) -> std::string {
+    try {
+      validate(services);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(error_of({}), "accepted");
+  EXPECT_EQ(error_of({service("100.64.10.1", {"11.20.0.2"}), service("fd64::1", {"fd11::2"})}), "accepted");
+  EXPECT_EQ(error_of({service("100.64.10.1", {})}),
+            "VIP 100.64.10.1: has no endpoint\n  remedy: name at least one container, or remove the VIP");
+  EXPECT_THAT(error_of({service("100.64.10.1", {"11.20.0.2", "fd11::2"})}),
+              AllOf(HasSubstr("endpoint fd11::2 is of the other address family"), HasSubstr("remedy: ")));
+  EXPECT_THAT(error_of({service("100.64.10.1", {"11.20.0.2"}), service("100.64.10.1", {"11.20.0.3"})}),
+              AllOf(HasSubstr("VIP 100.64.10.1: is there twice"), HasSubstr("remedy: ")));
+  EXPECT_THAT(error_of({service("100.64.10.1", {"100.64.10.1"})}), HasSubstr("is its own endpoint"));
+  EXPECT_THAT(error_of({service("0.0.0.0", {"11.20.0.2"})}), HasSubstr("VIP 0.0.0.0: no address"));
+  EXPECT_THAT(error_of({service("127.0.0.1", {"11.20.0.2"})}), HasSubstr("VIP 127.0.0.1: no address"));
+  EXPECT_THAT(error_of({service("ff02::1", {"fd11::2"})}), HasSubstr("VIP ff02::1: no address"));
+  EXPECT_THAT(error_of({service("100.64.10.1", {"224.0.0.1"})}), HasSubstr("endpoint 224.0.0.1 can't receive"));
+  EXPECT_THAT(error_of({service("100.64.10.1", {"11.20.0.2"}, "a \"name\"")}), HasSubstr("quote"));
+  EXPECT_THAT(error_of({service("100.64.10.1", {"11.20.0.2"}, std::string(101, 'x').c_str())}), HasSubstr("101 bytes"));
+}
+
+}  // namespace
+}  // namespace knetsim::kubeproxy
