@@ -153,13 +153,19 @@ class Addition {
     netlink::set_up(inside_, inner_.index);
     for (const auto& route : result_.routes) {
       const auto gateway = route.gateway ? route.gateway : gateway_for(route.destination);
-      if (!gateway) continue;
+      // A lone worker's subnet may be the whole network: the kernel has that route from the address already.
+      if (!gateway || is_connected(route.destination)) continue;
       netlink::add_route(inside_, {.destination = route.destination,
                                    .gateway = gateway,
                                    .interface = inner_.index,
                                    .scope = RT_SCOPE_UNIVERSE});
     }
     batch.commit();
+  }
+
+  bool is_connected(const Network& destination) const {
+    return std::any_of(result_.ips.begin(), result_.ips.end(),
+                       [&](const auto& ip) { return canonical(ip.address) == canonical(destination); });
   }
 
   std::optional<Address> gateway_for(const Network& destination) const {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <future>
+#include <map>
+#include <set>
 
 #include "flannel_start.h"
 #include "knetsim/flannel/config.h"
@@ -130,11 +132,21 @@ void Cluster::wait_for_mesh(std::chrono::milliseconds budget) {
   if (!spec_.flannel) return;
   const auto config = flannel::parse_config(spec_.flannel->config);
   if (config.backend.type == flannel::BackendType::alloc) return;
+  std::map<const Worker*, std::vector<Network>> subnets;
   for (const auto& worker : workers_) {
     const auto env = flannel::read_subnet_env(worker->subnet_file());
     for (const auto& subnet : {env.subnet, env.ipv6_subnet})
-      for (const auto& other : workers_)
-        if (subnet && other != worker) netlink::wait_for_route(other->netns(), canonical(*subnet), {}, budget);
+      if (subnet) subnets[worker.get()].push_back(canonical(*subnet));
+  }
+  for (const auto& worker : workers_) {
+    // One look finds nearly all of them; a socket is opened to wait for those that are still missing.
+    auto socket = worker->netlink();
+    std::set<std::string> there;
+    for (const auto& route : netlink::list_routes(socket)) there.insert(to_string(route.destination));
+    for (const auto& [owner, wanted] : subnets)
+      for (const auto& subnet : wanted)
+        if (owner != worker.get() && !there.contains(to_string(subnet)))
+          netlink::wait_for_route(worker->netns(), subnet, {}, budget);
   }
 }
 

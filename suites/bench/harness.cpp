@@ -1,0 +1,138 @@
+#include "harness.h"
+
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+
+#include "knetsim/netlink/link.h"
+#include "knetsim/netlink/monitor.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/fd.h"
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/netns.h"
+#include "knetsim/sys/process.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim::bench {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+double seconds_since(steady_clock::time_point start) {
+  return std::chrono::duration<double>(steady_clock::now() - start).count();
+}
+
+/// A namespace whose end can be seen: its veth's peer, here, goes with it.
+class Canary {
+ public:
+  Canary() : home_(NetNs::current()), ns_(NetNs::create()) {
+    netlink::create_veth({.ns = home_, .name = "canary"}, {.ns = *ns_, .name = "canary"});
+  }
+  void wait_until_dissolved() {
+    ns_.reset();
+    netlink::wait_for_link_gone(home_, "canary", std::chrono::seconds(60));
+  }
+
+ private:
+  NetNs home_;
+  std::optional<NetNs> ns_;
+};
+
+struct Running {
+  pid_t pid;
+  Fd hold;   ///< the child lives until this is closed
+  Fd ready;  ///< a line comes when everything stands
+};
+
+Running start(const std::string& scenario) {
+  auto hold = Pipe::create();
+  auto ready = Pipe::create();
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, hold.read.get(), STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, ready.write.get(), STDOUT_FILENO);
+  std::string program = "/proc/self/exe";
+  std::string option = "--scenario";
+  std::string value = scenario;
+  std::array<char*, 4> argv{program.data(), option.data(), value.data(), nullptr};
+  pid_t pid = 0;
+  const int error = ::posix_spawn(&pid, program.c_str(), &actions, nullptr, argv.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) throw SystemError(error, {.where = program, .tried = "start it", .answer = {}, .remedy = {}});
+  return {pid, std::move(hold.write), std::move(ready.read)};
+}
+
+std::string read_line(const Fd& fd) {
+  std::string line;
+  for (char c = 0; ::read(fd.get(), &c, 1) == 1 && c != '\n';) line += c;
+  return line;
+}
+
+}  // namespace
+
+double Series::median() const {
+  auto sorted = values_;
+  std::sort(sorted.begin(), sorted.end());
+  const auto middle = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted.at(middle) : (sorted.at(middle - 1) + sorted.at(middle)) / 2;
+}
+
+double Series::min() const { return *std::min_element(values_.begin(), values_.end()); }
+double Series::max() const { return *std::max_element(values_.begin(), values_.end()); }
+
+nlohmann::json to_json(const Series& series) {
+  return {{"median", series.median()}, {"min", series.min()}, {"max", series.max()}, {"runs", series.size()}};
+}
+
+Life time_scenario(const std::string& scenario) {
+  Canary canary;
+  const auto begin = steady_clock::now();
+  auto child = start(scenario);
+  const auto line = read_line(child.ready);
+  const auto up = seconds_since(begin);
+
+  const auto told = steady_clock::now();
+  child.hold.reset();
+  int status = 0;
+  ::waitpid(child.pid, &status, 0);
+  const auto exit = seconds_since(told);
+  if (line.empty() || !ExitStatus(status).success())
+    throw Error(fmt::format("scenario {} failed: {}", scenario, ExitStatus(status).describe()));
+
+  const auto ended = steady_clock::now();
+  canary.wait_until_dissolved();
+  return {.up = up, .exit = exit, .drain = seconds_since(ended), .report = nlohmann::json::parse(line)};
+}
+
+int live(Hold& hold) {
+  Sandbox::enter();
+  const auto line = hold.build().dump() + "\n";
+  if (::write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size())) return 2;
+  char ignored = 0;
+  while (::read(STDIN_FILENO, &ignored, 1) > 0) {
+  }
+  return 0;
+}
+
+int write_json(const std::string& file, const nlohmann::json& document) {
+  if (file.empty()) return 0;
+  try {
+    write_file_atomically(file, document.dump(2) + "\n");
+    return 0;
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 2;
+  }
+}
+
+std::string milliseconds_text(double seconds) { return fmt::format("{:.2f} ms", seconds * 1000); }
+
+}  // namespace knetsim::bench

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace knetsim::bench {
+
+/// The figures of several runs of one thing.
+class Series {
+ public:
+  void add(double value) { values_.push_back(value); }
+  double median() const;
+  double min() const;
+  double max() const;
+  std::size_t size() const noexcept { return values_.size(); }
+
+ private:
+  std::vector<double> values_;
+};
+
+nlohmann::json to_json(const Series& series);
+
+/// What this very program, started as a fresh process that enters a sandbox of its own, took, in seconds.
+struct Life {
+  double up;              ///< from the start of the process until it says that everything stands
+  double exit;            ///< from being told to end until the process has ended
+  double drain;           ///< from then on, until the kernel has dissolved its last namespace
+  nlohmann::json report;  ///< what the scenario itself had to say
+};
+
+/// Runs `/proc/self/exe --scenario <scenario>`. Call inside a sandbox: how the kernel drains is seen by a namespace of
+/// the caller's that is dissolved after those of the child (the kernel takes them in their order). Throws Error if the
+/// child fails.
+Life time_scenario(const std::string& scenario);
+
+/// The child's side: enters the sandbox, calls `scenario`, says on stdout that everything stands (with what `scenario`
+/// returned) and waits until its stdin ends. What `scenario` has built must live in `hold`.
+class Hold {
+ public:
+  virtual ~Hold() = default;
+  virtual nlohmann::json build() = 0;
+};
+int live(Hold& hold);
+
+/// Writes `document` to `file`, unless that is empty. Exit code: 0, or 2 if it can't be written.
+int write_json(const std::string& file, const nlohmann::json& document);
+
+/// "12.34 ms"
+std::string milliseconds_text(double seconds);
+
+}  // namespace knetsim::bench
