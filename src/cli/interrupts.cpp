@@ -10,13 +10,24 @@
 
 namespace knetsim::cli {
 
+namespace {
+
+// nohup(1) and a script's "&" mean it: a blocked signal would reach us although it is ignored.
+bool is_ignored(int number) {
+  struct sigaction action {};
+  return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+}  // namespace
+
 Interrupted::Interrupted(int signal)
     : Error(std::string("interrupted by SIG") + ::sigabbrev_np(signal)), signal_(signal) {}
 
 Interrupts::Interrupts() {
   sigset_t caught;
   sigemptyset(&caught);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&caught, number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP})
+    if (!is_ignored(number)) sigaddset(&caught, number);
   fd_ = Fd(::signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd_) throw SystemError("watch for signals");
   ::sigprocmask(SIG_BLOCK, &caught, &before_);

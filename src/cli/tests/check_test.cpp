@@ -269,12 +269,14 @@ TEST(Check, says_that_a_file_that_is_no_program_can_not_be_run) {
 /// The program itself, checking a suite that hangs; both are up when this is constructed.
 struct Hanging {
   std::filesystem::path pid_file = std::filesystem::path(kStateDirectory) / "suite.pid";
-  Process program = Process::spawn({.argv = {kProgram.string(), "check", "--suite", kFakeSuite.string()},
-                                    .environment = {{"FAKE", "hang"}, {"FAKE_PID_FILE", pid_file.string()}}},
-                                   std::filesystem::path(kStateDirectory) / "log");
+  Process program;
   pid_t suite = 0;
 
-  Hanging() {
+  explicit Hanging(const std::string& before = {})
+      : program(Process::spawn({.argv = {"bash", "-c", before + "exec \"$0\" check --suite \"$1\"", kProgram.string(),
+                                         kFakeSuite.string()},
+                                .environment = {{"FAKE", "hang"}, {"FAKE_PID_FILE", pid_file.string()}}},
+                               std::filesystem::path(kStateDirectory) / "log")) {
     wait_for_file(pid_file, kDefaultBudget);
     suite = std::stoi(read_file(pid_file));
   }
@@ -297,6 +299,14 @@ TEST(Interrupt, by_sigterm_ends_with_143) {
   Hanging hanging;
   hanging.program.signal(SIGTERM);
   EXPECT_EQ(hanging.program.wait(kDefaultBudget).code(), 143) << hanging.program.log_tail();
+}
+
+TEST(Interrupt, by_a_signal_that_nohup_made_ignored_is_none) {
+  Hanging hanging("trap '' HUP; ");
+  hanging.program.signal(SIGHUP);
+  hanging.program.signal(SIGTERM);
+  EXPECT_EQ(hanging.program.wait(kDefaultBudget).code(), 143) << hanging.program.log_tail();
+  EXPECT_THAT(hanging.program.log_tail(), HasSubstr("interrupted by SIGTERM"));
 }
 
 TEST(Kill, of_the_program_takes_the_suite_along) {

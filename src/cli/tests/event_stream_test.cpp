@@ -15,6 +15,7 @@ namespace knetsim::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 /// The fake suite in a shell that opens descriptor 5 as told.
 ExecResult run_fake(const std::string& redirection, const std::string& mode, const std::string& fd = "5",
@@ -80,6 +81,14 @@ TEST(EventStream, warns_about_a_descriptor_that_is_not_open_and_goes_on) {
     EXPECT_EQ(ran.status.code(), 0) << fd;
     EXPECT_THAT(ran.err, HasSubstr("isn't an open descriptor")) << fd;
   }
+}
+
+TEST(EventStream, is_not_inherited_by_what_a_test_starts) {
+  const auto ran = run_fake("9>/dev/null", "daemon", "9");
+  EXPECT_EQ(ran.status.code(), 0);
+  EXPECT_THAT(ran.out, HasSubstr("\n2\n"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("\n9\n")));
+  EXPECT_THAT(ran.out, HasSubstr("variable unset"));
 }
 
 TEST(EventStream, leaves_the_id_of_the_check_in_the_xml) {

@@ -18,8 +18,8 @@ class Interrupted : public Error {
   int signal_;
 };
 
-/// SIGINT, SIGTERM and SIGHUP as something to poll (signalfd(2)), for as long as this object lives. Those who are
-/// children must get the old mask back: restore_in_child.
+/// SIGINT, SIGTERM and SIGHUP as something to poll (signalfd(2)), for as long as this object lives, except those
+/// that were ignored when it was made (nohup(1)). Children must get the old mask back: restore_in_child.
 class Interrupts {
  public:
   Interrupts();
