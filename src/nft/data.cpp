@@ -119,7 +119,8 @@ Data Data::concat(std::span<const Data> parts) {
     const std::size_t end = joined.bytes_.size() + padded(part.bytes_.size());
     if (part.parts_.size() != 1 || end > Bytes::static_capacity || joined.parts_.size() == Parts::static_capacity) {
       throw InputError(fmt::format("nft: a concatenation of {} parts doesn't fit: at most {} simple parts of {} bytes",
-                                   parts.size(), Parts::static_capacity, Bytes::static_capacity));
+                                   parts.size(), std::size_t{Parts::static_capacity},
+                                   std::size_t{Bytes::static_capacity}));
     }
     joined.parts_.push_back(part.parts_.front());
     joined.bytes_.insert(joined.bytes_.end(), part.bytes_.begin(), part.bytes_.end());

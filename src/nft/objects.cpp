@@ -11,7 +11,8 @@ TypeSpec::TypeSpec(std::initializer_list<Type> types) : types_(types) {
   if (types_.empty() || types_.size() > Data::Parts::static_capacity ||
       size_of(types_) > Data::Bytes::static_capacity) {
     throw InputError(fmt::format("nft: a set's key or value has 1 to {} parts of {} bytes, not \"{}\"",
-                                 Data::Parts::static_capacity, Data::Bytes::static_capacity, to_string(types_)));
+                                 std::size_t{Data::Parts::static_capacity}, std::size_t{Data::Bytes::static_capacity},
+                                 to_string(types_)));
   }
 }
 

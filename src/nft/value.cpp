@@ -155,7 +155,8 @@ Value concat(std::vector<Value> parts) {
   }
   if (parts.empty() || types.size() > Data::Parts::static_capacity || size_of(types) > Data::Bytes::static_capacity) {
     throw InputError(fmt::format("nft: a concatenation of {} parts doesn't fit: 1 to {} parts of {} bytes",
-                                 parts.size(), Data::Parts::static_capacity, Data::Bytes::static_capacity));
+                                 parts.size(), std::size_t{Data::Parts::static_capacity},
+                                 std::size_t{Data::Bytes::static_capacity}));
   }
   if (parts.size() == 1) return parts.front();
   return make(std::move(types), Concatenation{std::move(parts)});

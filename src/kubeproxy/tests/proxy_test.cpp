@@ -132,13 +132,13 @@ TEST_P(ProxyTest, ARemovedVipLeavesNoRuleAndNoElement) {
   proxy.apply({});
   EXPECT_EQ(listing(lab.router()), empty);
 
-  // What isn't translated reaches the FORWARD hook with its virtual address.
+  // What isn't translated still has its virtual address after the proxy's chain.
   const nft::Family family = v6 ? nft::Family::ip6 : nft::Family::ip;
-  const nft::ChainId forward{nft::TableId{family, "untranslated"}, "forward"};
+  const nft::ChainId later{nft::TableId{family, "untranslated"}, "later"};
   nft::Batch batch;
-  batch.add(nft::Table{.id = forward.table});
-  batch.add(nft::Chain{.id = forward, .hook = nft::Hook{.point = nft::HookPoint::forward}});
-  batch.add(nft::Rule{.chain = forward, .statements = {nft::daddr_of(family) == address(2), nft::reject()}});
+  batch.add(nft::Table{.id = later.table});
+  batch.add(nft::Chain{.id = later, .hook = nft::Hook{.point = nft::HookPoint::prerouting}});
+  batch.add(nft::Rule{.chain = later, .statements = {nft::daddr_of(family) == address(2), nft::reject()}});
   batch.commit(lab.router());
   EXPECT_EQ(lab.flow(lab.client(), Protocol::udp, address(2)), std::nullopt);
 }

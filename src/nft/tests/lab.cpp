@@ -103,6 +103,14 @@ void connect_to(const Fd& fd, const Address& target, std::uint16_t port) {
   if (::connect(fd.get(), to.raw(), to.size) != 0 && errno != EINPROGRESS) throw SystemError("connect");
 }
 
+/// A namespace whose links can be used at once: without duplicate address detection of the link-local addresses, which
+/// the router needs before it can ask for a neighbour.
+NetNs create_host() {
+  NetNs host = NetNs::create();
+  host.run([] { write_sysctl("net.ipv6.conf.default.accept_dad", "0"); });
+  return host;
+}
+
 void connect_networks(const NetNs& router, const std::string& name, const NetNs& host, int a, int b) {
   netlink::create_veth({.ns = router, .name = name, .up = true}, {.ns = host, .name = "eth0", .up = true});
   netlink::Socket at_router(router);
@@ -132,7 +140,7 @@ Address Lab::router_address_at(int server, bool v6) { return numbered(2, server,
 
 Address Lab::bridged_address(int index, bool v6) { return numbered(2, 0, 2 + index, v6); }
 
-Lab::Lab() : router_(NetNs::create()), client_(NetNs::create()) {
+Lab::Lab() : router_(create_host()), client_(create_host()) {
   router_.run([] {
     write_sysctl("net.ipv4.ip_forward", "1");
     write_sysctl("net.ipv6.conf.all.forwarding", "1");
@@ -147,7 +155,7 @@ Lab::Lab() : router_(NetNs::create()), client_(NetNs::create()) {
 
 Lab::Lab(int servers) : Lab() {
   for (int i = 0; i < servers; ++i) {
-    servers_.push_back(NetNs::create());
+    servers_.push_back(create_host());
     connect_networks(router_, fmt::format("server{}", i), servers_.back(), 2, i);
     listen_at(servers_.back());
   }
@@ -160,7 +168,7 @@ Lab Lab::bridged(int servers) {
   netlink::add_address(at_router, bridge, {.address = parse_network("10.2.0.1/24")});
   netlink::add_address(at_router, bridge, {.address = parse_network("fd02:0::1/64")});
   for (int i = 0; i < servers; ++i) {
-    lab.servers_.push_back(NetNs::create());
+    lab.servers_.push_back(create_host());
     const NetNs& server = lab.servers_.back();
     netlink::create_veth({.ns = lab.router_, .name = fmt::format("port{}", i), .up = true, .master = bridge},
                          {.ns = server, .name = "eth0", .up = true});
