@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "attributes.h"
-#include "knetsim/sys/error.h"
+#include "knetsim/nft/error.h"
 
 namespace knetsim::nft {
 
@@ -67,14 +67,14 @@ std::vector<Refusal> Session::send(std::span<const std::uint8_t> messages) {
   make_room(messages.size());
   if (::send(socket_.get(), messages.data(), messages.size(), 0) < 0) {
     const int error = errno;
-    throw SystemError(
-        error, {.where = {},
-                .tried = fmt::format("send a ruleset change of {} bytes to the kernel", messages.size()),
-                .answer = errno_text(error),
-                .remedy = error == EMSGSIZE
-                              ? "without root in the initial user namespace, sysctl net.core.wmem_max of the host "
-                                "limits one change to twice its value: raise it, or split the change"
-                              : ""});
+    throw Error(error, "the ruleset",
+                {.where = "nft",
+                 .tried = fmt::format("send a change of {} bytes to the kernel", messages.size()),
+                 .answer = {},
+                 .remedy = error == EMSGSIZE
+                               ? "without root in the initial user namespace, a change can't be larger than twice the "
+                                 "host's sysctl net.core.wmem_max: raise that, or make the change in several parts"
+                               : ""});
   }
   // The kernel has handled all of it when send returns: the answers are waiting.
   std::vector<Refusal> refusals;

@@ -28,7 +28,7 @@ class Session {
   explicit Session(const NetNs& netns);
 
   /// Sends messages that the kernel handles as one; its last must ask for an acknowledgement. Returns the refusals, in
-  /// the order sent. Throws SystemError if they can't be sent at all.
+  /// the order sent. Throws nft::Error if they can't be sent at all.
   std::vector<Refusal> send(std::span<const std::uint8_t> messages);
 
   /// Sends one dump or get request and calls `each` with every message of the answer. Returns 0, or the errno of the

@@ -184,7 +184,25 @@ TEST_F(BatchTest, SetsAreFlushedAndRemoved) {
   EXPECT_EQ(listing(netns), "table ip demo {\n}\n");
 }
 
-TEST_F(BatchTest, TenThousandElementsGoInOneTransaction) {
+TEST_F(BatchTest, TenThousandElementsComeAndGoInOneTransaction) {
+  std::vector<Element> elements;
+  for (std::uint32_t i = 0; i < 10'000; ++i) elements.push_back({.key = numbered(i)});
+  Batch batch;
+  batch.add(Table{.id = kTable}).add(kSet).add(kSet.id, elements);
+  batch.commit(netns);
+  EXPECT_EQ(list_elements(netns, kSet.id).size(), elements.size());
+
+  // The last of 10,000 changes is refused: all that was there stays.
+  batch.remove(kSet.id, elements).remove(TableId{Family::ip, "absent"});
+  EXPECT_EQ(refusal(batch, netns).object(), "table ip absent");
+  EXPECT_EQ(list_elements(netns, kSet.id).size(), elements.size());
+
+  batch.remove(kSet.id, elements);
+  batch.commit(netns);
+  EXPECT_EQ(list_elements(netns, kSet.id).size(), 0U);
+}
+
+TEST_F(BatchTest, TenThousandEndpointsAreReadBackAsTheyWereWritten) {
   constexpr std::uint32_t kCount = 10'000;
   const Set map{.id = {kTable, "endpoints"},
                 .key = {Type::ipv4_addr, Type::inet_proto, Type::inet_service},
@@ -199,7 +217,19 @@ TEST_F(BatchTest, TenThousandElementsGoInOneTransaction) {
   Batch batch;
   batch.add(Table{.id = kTable}).add(map).add(map.id, elements);
   RecordProperty("bytes", static_cast<int>(batch.size()));
-  batch.commit(netns);
+  try {
+    batch.commit(netns);
+  } catch (const Error& error) {
+    // Nobody but root may send that much at once.
+    ASSERT_EQ(error.error(), EMSGSIZE);
+    EXPECT_THAT(error.what(), HasSubstr("net.core.wmem_max"));
+    EXPECT_FALSE(exists(netns, kTable));
+    batch.add(Table{.id = kTable}).add(map);
+    for (auto part = elements.begin(); part != elements.end(); part += 1000) {
+      batch.add(map.id, std::vector<Element>(part, part + 1000));
+      batch.commit(netns);
+    }
+  }
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
   RecordProperty("milliseconds", static_cast<int>(elapsed.count()));
 
@@ -209,11 +239,6 @@ TEST_F(BatchTest, TenThousandElementsGoInOneTransaction) {
   std::sort(held.begin(), held.end(), by_key);
   std::sort(elements.begin(), elements.end(), by_key);
   EXPECT_EQ(held, elements);
-
-  // The last of 20,000 changes is refused: all that was there stays.
-  batch.remove(map.id, elements).add(map.id, elements).remove(TableId{Family::ip, "absent"});
-  refusal(batch, netns);
-  EXPECT_EQ(list_elements(netns, map.id).size(), kCount);
 }
 
 TEST_F(BatchTest, ValuesThatCantBeExpressedAreRefusedBeforeTheKernelSeesThem) {

@@ -214,8 +214,8 @@ TEST_P(FlatLayoutTest, ChangingEndpointsMovesElementsInOneTransaction) {
   EXPECT_EQ(list_elements(lab.router(), layout.endpoints(3).id).size(), 0U);
 }
 
-TEST_P(FlatLayoutTest, ThousandsOfServicesLoadInOneTransactionAndOneOfThemAnswers) {
-  constexpr std::uint32_t kServices = 5000;
+TEST_P(FlatLayoutTest, AThousandServicesLoadInOneTransactionAndOneOfThemAnswers) {
+  constexpr std::uint32_t kServices = 1000;
   std::vector<Service> services;
   for (std::uint32_t i = 0; i < kServices; ++i) {
     services.push_back({.name = fmt::format("default/service-{}", i),
