@@ -195,8 +195,8 @@ void VxlanPlane::heed(const std::vector<netlink::Event>& events) {
     if (const auto* link = std::get_if<netlink::Link>(&event.object)) {
       if (link->index != index_ && link->name != spec_.link.name) continue;
       look = true;
-      // Each of these makes the kernel forget neighbours, also if it has been undone meanwhile.
-      if (event.removed || !link->up || link->mac != mac_ || link->index != index_) link_touched_ = true;
+      // Each of these makes the kernel forget neighbours and leave the routes, also if it has been undone meanwhile.
+      if (event.removed || link->mac != mac_ || link->index != index_) link_touched_ = true;
     } else if (const auto* route = std::get_if<netlink::Route>(&event.object)) {
       look |= event.removed && peers_.contains(address_of(route->destination));
     } else if (const auto* address = std::get_if<netlink::InterfaceAddress>(&event.object)) {

@@ -55,7 +55,7 @@ class VxlanPlane : public DataPlane {
   std::optional<Network> own_;
   std::map<Address, Installed> peers_;  ///< by the base address of their subnet
   bool adopted_ = false;                ///< the link was there before us
-  bool link_touched_ = false;           ///< since the last repair: gone, down, or with another MAC
+  bool link_touched_ = false;           ///< since the last repair: gone, or with another MAC
   bool down_ = false;
 };
 

@@ -146,9 +146,15 @@ void FlannelTest::add_pods() {
     auto socket = it->socket();
     const int lo = netlink::get_link(socket, "lo").index;
     for (const auto& subnet : {it->env.subnet, it->env.ipv6_subnet}) {
-      if (subnet)
-        netlink::replace_address(socket, lo,
-                                 {.address = host_network(address_of(*subnet)), .scope = RT_SCOPE_UNIVERSE});
+      if (!subnet) continue;
+      const auto pod = address_of(*subnet);
+      netlink::replace_address(socket, lo, {.address = host_network(pod), .scope = RT_SCOPE_UNIVERSE});
+      // The kernel takes up an IPv6 address in a work queue, also without duplicate address detection.
+      eventually([&]() -> std::optional<std::string> {
+        const auto route = netlink::lookup_route(socket, pod);
+        if (route && route->type == RTN_LOCAL) return std::nullopt;
+        return fmt::format("{} as a local address of {}", pod.to_string(), it->name);
+      });
     }
   }
 }
