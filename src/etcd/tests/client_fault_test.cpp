@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "fake_server.h"
 #include "knetsim/etcd/sync_client.h"
+#include "knetsim/sys/eventually.h"
 
 namespace knetsim::etcd {
 namespace {
@@ -142,7 +144,10 @@ TEST_F(FaultyServer, AnIdleConnectionThatWasClosedIsntUsedForAChange) {
   // The answer allows the connection to be kept, and then it is closed all the same.
   FakeServer server(netns(), {{{http_answer(200, kDone)}, Then::close}});
   SyncClient etcd = client({server.url()});
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(etcd.put("k", "v"), 8);
+  for (std::size_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(etcd.put("k", "v"), 8);
+    eventually([&] { return server.answered() > i ? std::nullopt : std::optional<std::string>("its end"); });
+  }
 }
 
 TEST_F(FaultyServer, HealthSaysWhatTheServerSaid) {

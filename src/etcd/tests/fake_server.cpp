@@ -68,7 +68,9 @@ void FakeServer::serve() {
     ::poll(events, 2, -1);
     if (events[1].revents != 0) return;
     Fd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (connection) answer(std::move(connection), replies_[std::min(i, replies_.size() - 1)]);
+    if (!connection) continue;
+    answer(std::move(connection), replies_[std::min(i, replies_.size() - 1)]);
+    ++answered_;
   }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -29,6 +31,8 @@ class FakeServer {
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   /// The requests so far, one for each connection.
   std::vector<std::string> requests() const;
+  /// How many connections it is done with: closed, unless their reply says hold.
+  std::size_t answered() const noexcept { return answered_; }
 
  private:
   void serve();
@@ -41,6 +45,7 @@ class FakeServer {
   mutable std::mutex mutex_;
   std::vector<std::string> requests_;
   std::vector<Fd> held_;
+  std::atomic<std::size_t> answered_ = 0;
   std::thread thread_;
 };
 
