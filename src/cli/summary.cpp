@@ -6,6 +6,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <map>
 #include <ostream>
 
 #include "knetsim/cli/text.h"
@@ -53,16 +54,18 @@ void print_table(const RunResult& run, const Terminal& terminal, const Style& st
   }
 }
 
-void print_reasons(const TestResult& test, const Terminal& terminal) {
+std::string reasons_of(const TestResult& test) {
+  std::string text;
   for (const auto& reason : test.reasons) {
-    if (!reason.file.empty()) terminal.out << fmt::format("    {}:{}:\n", reason.file, reason.line);
-    terminal.out << indent(reason.text, reason.file.empty() ? "    " : "      ");
+    if (!reason.file.empty()) text += fmt::format("    {}:{}:\n", reason.file, reason.line);
+    text += indent(reason.text, reason.file.empty() ? "    " : "      ");
   }
-  if (!test.evidence.empty()) terminal.out << fmt::format("    evidence: {}\n", test.evidence);
+  return text;
 }
 
 void print_failures(const RunResult& run, const Terminal& terminal, const Style& style) {
   std::vector<std::string> again;
+  std::map<std::string, std::string> told;  // reasons, and the check that had them first
   for (const auto& check : run.checks) {
     const auto verdict = check.verdict();
     if (verdict == Verdict::passed) continue;
@@ -72,7 +75,11 @@ void print_failures(const RunResult& run, const Terminal& terminal, const Style&
     for (const auto& test : check.tests) {
       if (test.verdict == Verdict::passed) continue;
       terminal.out << fmt::format("  {} {} ({})\n", test.test, to_string(test.verdict), test.program);
-      print_reasons(test, terminal);
+      const auto reasons = reasons_of(test);
+      // One cause often fails many checks: a program that is missing, say.
+      const auto [first, is_new] = told.emplace(reasons, check.id);
+      terminal.out << (is_new ? reasons : fmt::format("    for the same reason as {}\n", first->second));
+      if (!test.evidence.empty()) terminal.out << fmt::format("    evidence: {}\n", test.evidence);
     }
   }
   for (const auto& problem : run.problems) {

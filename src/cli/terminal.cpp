@@ -11,6 +11,9 @@ namespace knetsim::cli {
 
 namespace {
 
+// Of a terminal that doesn't tell.
+constexpr std::size_t kUsualColumns = 80;
+
 bool is_set(const char* variable) {
   const char* value = std::getenv(variable);
   return value != nullptr && *value != '\0';
@@ -28,7 +31,8 @@ Terminal Terminal::standard() {
   if (::isatty(STDOUT_FILENO) == 0) return terminal;
   terminal.interactive = !is_dumb();
   winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) terminal.columns = size.ws_col;
+  ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+  terminal.columns = size.ws_col != 0 ? size.ws_col : kUsualColumns;
   return terminal;
 }
 

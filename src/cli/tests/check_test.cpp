@@ -97,11 +97,11 @@ TEST(Check, is_not_fooled_by_a_program_that_ends_with_code_0_in_the_midst_of_a_t
 }
 
 TEST(Check, kills_a_test_that_hangs_keeps_what_it_said_and_runs_the_rest) {
-  const auto ran = check_fake("hang", {"--timeout", "3"});
+  const auto ran = check_fake("hang", {"--timeout", "5"});
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("seen before the hang"));
   EXPECT_THAT(ran.out, HasSubstr("evidence: /out/of/the/hang"));
-  EXPECT_THAT(ran.out, HasSubstr("killed: nothing ended within 3"));
+  EXPECT_THAT(ran.out, HasSubstr("killed: nothing ended within 5"));
   EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
 }
 

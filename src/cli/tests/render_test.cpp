@@ -146,6 +146,13 @@ TEST(Summary, repeats_only_the_failures_with_reason_and_evidence) {
             "✗ 1 of 2 checks passed, 1 failed; 1.50 s\n");
 }
 
+TEST(Summary, tells_a_reason_that_many_checks_share_once) {
+  const auto text = summary(
+      run_of({{"vip", "Reach the VIP", {failed("Readme.vip")}}, {"cli", "The prompt", {failed("Readme.cli")}}}));
+  EXPECT_EQ(text.find("killed by SIGSEGV"), text.rfind("killed by SIGSEGV"));
+  EXPECT_THAT(text, HasSubstr("  Readme.cli failed (suite-readme)\n    for the same reason as vip\n"));
+}
+
 TEST(Summary, calls_a_skipped_check_not_proven) {
   auto test = passed("Readme.vip", {});
   test.verdict = Verdict::skipped;
