@@ -75,6 +75,13 @@ TEST_F(ChoosingPlugins, ReadsTheEnvironment) {
   EXPECT_EQ(resolve_from_environment("real").search_path.front(), "/a");
 }
 
+TEST_F(ChoosingPlugins, FindsOurOwnPluginBesideTheProgram) {
+  const auto own = own_plugin_directory();
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->filename(), "cni");
+  EXPECT_EQ(resolve("real").search_path.back(), *own) << "a plugin flannel of the user's goes first";
+}
+
 TEST_F(ChoosingPlugins, PutsAUsersOwnPluginUnderAPodNetwork) {
   const TestWorker worker;
   const TestContainer c1("c1");

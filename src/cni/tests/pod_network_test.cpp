@@ -65,6 +65,9 @@ TEST_P(PodNetworkOf, LetsPodsTalkInBothAddressFamilies) {
   network.attach(c1.attachment());
   const auto result = network.attach(c2.attachment());
 
+  netlink::Socket socket(worker.netns());
+  for (const auto& address : netlink::list_addresses(socket, netlink::get_link(socket, "cni0").index))
+    EXPECT_FALSE(address.tentative()) << "duplicate address detection keeps the gateway silent: " << to_string(address);
   EXPECT_THAT(result.addresses(), ElementsAre(parse_address("11.13.0.3"), parse_address("fd00:0:0:1::3")));
   for (const auto& address : result.addresses())
     EXPECT_TRUE(succeeds(c1.netns(), {"ping", "-c1", "-W5", address.to_string()})) << address;

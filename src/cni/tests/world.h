@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,9 @@
 
 namespace knetsim::cni {
 
-/// "real" or "builtin"; as a test parameter it is its own name.
+/// As a test parameter it is its own name.
 std::string flavour_name(const Flavour& flavour);
+inline void PrintTo(const Flavour& flavour, std::ostream* out) { *out << to_string(flavour); }
 Plugins plugins_of(Flavour flavour);
 
 inline constexpr const char* kIpv4Lease =
