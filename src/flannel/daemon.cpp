@@ -176,11 +176,9 @@ awaitable<etcd::Revision> Daemon::list_again() {
       const auto own_key = registry_.key_of(own_->subnets());
       const auto own =
           std::find_if(listing.kvs.begin(), listing.kvs.end(), [&](const auto& kv) { return kv.key == own_key; });
-      if (own == listing.kvs.end()) {
-        lease_is_lost();
-      } else if (const auto lease = registry_.parse(*own); lease && !own_->accept(*lease)) {
-        lease_is_lost();
-      }
+      const bool gone = own == listing.kvs.end();
+      const auto lease = gone ? std::nullopt : registry_.parse(*own);
+      if (gone || (lease && !own_->accept(*lease))) lease_is_lost();
       apply(now);
       co_return listing.revision;
     } catch (const etcd::Error& error) {

@@ -4,7 +4,7 @@
 
 namespace knetsim::flannel {
 
-__extension__ typedef unsigned __int128 Uint128;
+__extension__ using Uint128 = unsigned __int128;
 
 /// Addresses of both families as numbers.
 inline Uint128 to_number(const Address& address) {
