@@ -15,8 +15,10 @@ namespace knetsim {
 
 namespace {
 
-// Room for uplink and leaves is kept below the kernel's 1,024 (BR_MAX_PORTS).
-constexpr int kPortsOfABridge = 1000;
+// The kernel allows 1,024 (BR_MAX_PORTS), but each further port costs it a walk over those that are there.
+constexpr int kPortsOfABridge = 250;
+// The first link in a fresh namespace after lo.
+constexpr int kInterfaceIndex = 2;
 
 // A switch has no addresses: without this, every port would announce an IPv6 link-local one to all others.
 NetNs make_switch_room() {
@@ -37,8 +39,7 @@ bool has_v6(const std::vector<Address>& addresses) {
 Underlay::Underlay(const UnderlaySpec& spec) : spec_(spec), netns_(make_switch_room()), socket_(netns_, "underlay") {
   for (const auto& one : spec_.switches) {
     Switch made;
-    made.bridge =
-        netlink::create_bridge(socket_, {.name = one.name, .mtu = spec_.mtu, .up = true, .multicast_snooping = false});
+    made.bridge = create_bridge(one.name);
     switches_.emplace(one.name, made);
     if (one.uplink.empty()) continue;
     auto& above = switches_.at(one.uplink);
@@ -48,20 +49,35 @@ Underlay::Underlay(const UnderlaySpec& spec) : spec_(spec), netns_(make_switch_r
   }
 }
 
+int Underlay::create_bridge(const std::string& name) {
+  return netlink::create_bridge(
+      socket_, {.name = name, .mtu = spec_.mtu, .up = true, .multicast_snooping = false, .index = next_index_++});
+}
+
 void Underlay::connect(int lower, int upper) {
   // Named by number: two switches' names wouldn't fit into the 15 characters of an interface's.
-  netlink::create_veth(
-      socket_,
-      {.ns = netns_, .name = fmt::format("up{}", lower), .mtu = spec_.mtu, .mac = {}, .up = true, .master = lower},
-      {.ns = netns_, .name = fmt::format("down{}", lower), .mtu = spec_.mtu, .mac = {}, .up = true, .master = upper});
+  netlink::create_veth(socket_,
+                       {.ns = netns_,
+                        .name = fmt::format("up{}", lower),
+                        .mtu = spec_.mtu,
+                        .mac = {},
+                        .up = true,
+                        .master = lower,
+                        .index = next_index_++},
+                       {.ns = netns_,
+                        .name = fmt::format("down{}", lower),
+                        .mtu = spec_.mtu,
+                        .mac = {},
+                        .up = true,
+                        .master = upper,
+                        .index = next_index_++});
 }
 
 int Underlay::take_port(const std::string& switch_name) {
   auto& one = switches_.at(switch_name);
   if (one.ports >= kPortsOfABridge) {
     const auto name = fmt::format("leaf{}.{}", ++one.leaves, one.bridge);
-    const int leaf =
-        netlink::create_bridge(socket_, {.name = name, .mtu = spec_.mtu, .up = true, .multicast_snooping = false});
+    const int leaf = create_bridge(name);
     connect(leaf, one.bridge);
     one.bridge = leaf;
     one.ports = 1;
@@ -81,20 +97,28 @@ std::vector<Network> Underlay::networks_of(const NodeSpec& spec) const {
 Node Underlay::plug(const NodeSpec& spec, const std::string& switch_name) {
   Node node(spec.name, spec.name, std::filesystem::path(kStateDirectory) / spec.name);
   node.set_addresses(spec.addresses);
-  // Link-local addresses that nobody asked for cost each node a burst of multicast, which the switch floods to all.
-  const bool v6 = has_v6(spec.addresses);
-  if (!v6) node.netns().run([] { write_sysctl("net.ipv6.conf.default.disable_ipv6", "1"); });
-  netlink::create_veth(socket_, {.ns = node.netns(), .name = kInterface, .mtu = spec_.mtu, .mac = {}, .up = true},
+  const auto addresses = networks_of(spec);
+  auto socket = node.netlink();
+  netlink::Batch batch(socket);  // all that is asked of the node's own namespace goes in one message
+  netlink::create_veth(socket_,
                        {.ns = netns_,
                         .name = spec.name,
                         .mtu = spec_.mtu,
                         .mac = {},
                         .up = true,
-                        .master = take_port(switch_name.empty() ? spec.switch_name : switch_name)});
-  if (!v6) node.netns().run([] { write_sysctl("net.ipv6.conf.default.disable_ipv6", "0"); });
-  auto socket = node.netlink();
-  const int interface = netlink::get_link(socket, kInterface).index;
-  for (const auto& address : networks_of(spec)) netlink::add_address(socket, interface, {.address = address});
+                        .master = take_port(switch_name.empty() ? spec.switch_name : switch_name),
+                        .index = next_index_++},
+                       {.ns = node.netns(),
+                        .name = kInterface,
+                        .mtu = spec_.mtu,
+                        .mac = {},
+                        .up = true,
+                        // Link-local addresses that nobody asked for cost a burst of multicast, flooded to every port.
+                        .link_local = has_v6(spec.addresses),
+                        .index = kInterfaceIndex,
+                        .socket = &socket});
+  for (const auto& address : addresses) netlink::add_address(socket, kInterfaceIndex, {.address = address});
+  batch.commit();
   return node;
 }
 

@@ -89,7 +89,7 @@ TEST(Underlay, GrowsLeavesWhenABridgeIsFull) {
   for (int i = 0; i < 1100; ++i)
     nodes.push_back(
         underlay.plug(node_spec(fmt::format("n{}", i), {fmt::format("10.1.{}.{}", i / 250, i % 250 + 1)}), "s0"));
-  EXPECT_THAT(underlay.bridges(), SizeIs(4));
+  EXPECT_THAT(underlay.bridges(), SizeIs(7)) << "three switches and four leaves of 250 ports";
   EXPECT_TRUE(pings(nodes.front(), nodes.back().address().to_string()));
   EXPECT_TRUE(pings(nodes.back(), nodes.at(500).address().to_string()));
 }

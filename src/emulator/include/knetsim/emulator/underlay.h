@@ -12,8 +12,8 @@
 
 namespace knetsim {
 
-/// The wires between nodes: bridges in a namespace of their own, with a port for each node. A bridge takes at most
-/// 1,024 ports, so a crowded switch grows leaf bridges behind it. Move-only, not thread-safe.
+/// The wires between nodes: bridges in a namespace of their own, with a port for each node. A crowded switch
+/// grows leaf bridges behind it: one bridge takes 1,024 ports at most. Move-only, not thread-safe.
 class Underlay {
  public:
   static constexpr const char* kInterface = "eth0";  ///< each node's link to the underlay
@@ -44,6 +44,7 @@ class Underlay {
     int leaves = 0;
   };
 
+  int create_bridge(const std::string& name);
   int take_port(const std::string& switch_name);
   void connect(int lower, int upper);
   std::vector<Network> networks_of(const NodeSpec& spec) const;
@@ -52,6 +53,7 @@ class Underlay {
   NetNs netns_;
   netlink::Socket socket_;
   std::map<std::string, Switch> switches_;
+  int next_index_ = 2;  // of the links in here: chosen by us, a link can be made and used in one message
 };
 
 }  // namespace knetsim

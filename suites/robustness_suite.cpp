@@ -1,0 +1,134 @@
+// When something goes wrong: boots that fail say why and leave nothing, and a red test keeps its evidence.
+//
+// Topology: pair.json. The tests that must be red are in selftest/emulation.cpp.
+
+#include <gmock/gmock.h>
+#include <sys/mount.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "knetsim/emulator/emulation.h"
+#include "knetsim/fixtures/matchers.h"
+#include "knetsim/fixtures/topologies.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim::fixtures {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+std::vector<std::string> names_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(directory)) names.push_back(entry.path().filename());
+  return names;
+}
+
+std::string why_no_boot(const Topology& topology) {
+  try {
+    Emulation::boot(topology);
+    return "it boots";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+TEST(Boot, TellsTheLastWordsOfAnEtcdThatDies) {
+  fs::create_directories("/tmp/knetsim/e1");
+  std::ofstream("/tmp/knetsim/e1/etcd") << "a file where etcd wants its directory";
+  EXPECT_THAT(why_no_boot(topology("pair.json")), AllOf(HasSubstr("e1"), HasSubstr("not a directory")));
+}
+
+TEST(Boot, TellsTheLastWordsOfAFlanneldThatCannotWriteItsLease) {
+  fs::create_directories("/tmp/knetsim/w1/subnet.env/in-the-way");
+  EXPECT_THAT(why_no_boot(topology("pair.json")), AllOf(HasSubstr("w1"), HasSubstr("subnet.env")));
+}
+
+TEST(Boot, NamesThePackageOfAMissingProgram) {
+  ::setenv("PATH", "/nonexistent", 1);
+  EXPECT_THAT(why_no_boot(topology("pair.json")), HasSubstr("apt-get install etcd"));
+  ::setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
+}
+
+TEST(Boot, ThatFailsLeavesNothingRunningAndNoNamespace) {
+  fs::create_directories("/tmp/knetsim/e1");
+  std::ofstream("/tmp/knetsim/e1/etcd") << "in the way";
+  why_no_boot(topology("demo.json"));
+  auto broken = topology("demo.json");
+  broken.clusters.at(1).containers.at(0).worker = "C9w9";
+  EXPECT_THAT(why_no_boot(broken), HasSubstr("C9w9"));
+  EXPECT_THAT(names_in("/run/netns"), IsEmpty());
+  EXPECT_THAT(exec({.argv = {"ps", "-e", "-o", "comm="}}).out,
+              AllOf(Not(HasSubstr("etcd")), Not(HasSubstr("flanneld"))));
+}
+
+TEST(Boot, CanBeTriedAgainAfterAFailure) {
+  fs::create_directories("/tmp/knetsim/e1");
+  std::ofstream("/tmp/knetsim/e1/etcd") << "in the way";
+  why_no_boot(topology("pair.json"));
+  fs::remove("/tmp/knetsim/e1/etcd");
+  auto emulation = Emulation::boot(topology("pair.json"));
+  EXPECT_THAT(emulation.cluster("C0").container("c1"), CanPing(emulation.cluster("C0").container("c2")));
+}
+
+/// Runs one of the tests that must be red, as its own program in a sandbox of its own.
+class RedTest : public testing::Test {
+ protected:
+  ExecResult run(const std::string& test, const std::string& timeout = "60") {
+    const auto program = fs::read_symlink("/proc/self/exe").parent_path() / "selftest-emulation";
+    return exec({.argv = {program.string(), "--gtest_filter=Red." + test},
+                 .environment = {{"KNETSIM_OUT", out_.string()}, {"KNETSIM_TEST_TIMEOUT", timeout}}},
+                std::chrono::seconds(60));
+  }
+  fs::path artefacts(const std::string& test) { return out_ / "selftest-emulation" / ("Red." + test); }
+
+  // Not below /tmp/knetsim, which the inner sandbox covers.
+  fs::path out_ = "/run/out";
+};
+
+TEST_F(RedTest, KeepsTheStateOfEveryNodeAndThePacketsOfTheLastSeconds) {
+  const auto result = run("fails");
+  EXPECT_THAT(result, ExitsWith(1));
+  EXPECT_THAT(names_in(artefacts("fails") / "evidence"),
+              testing::UnorderedElementsAre("e1", "w1", "w2", "w1.c1", "w2.c2", "w2.c3"));
+  const auto w1 = artefacts("fails") / "evidence" / "w1";
+  EXPECT_THAT(read_file(w1 / "ruleset.txt"), HasSubstr("100.64.10.1"));
+  EXPECT_THAT(read_file(w1 / "fdb.txt"), HasSubstr("dst 10.0.0.4"));
+  EXPECT_THAT(read_file(w1 / "routes.txt"), HasSubstr("flannel.100"));
+  EXPECT_THAT(read_file(w1 / "flanneld.log"), Not(IsEmpty()));
+  EXPECT_THAT(read_file(artefacts("fails") / "evidence" / "e1" / "etcd.log"), Not(testing::Eq(std::string{})));
+  const auto packets = exec({.argv = {"tcpdump", "-n", "-r", (artefacts("fails") / "trace.pcapng").string()}});
+  EXPECT_THAT(packets, Succeeds());
+}
+
+TEST_F(RedTest, ThatHangsIsEndedBeforeItsTimeoutWithTheEvidenceKept) {
+  const auto result = run("hangs", "5");
+  EXPECT_THAT(result, ExitsWith(124));
+  EXPECT_THAT(result.err, HasSubstr("the test hangs: not over after 4 s"));
+  EXPECT_TRUE(fs::exists(artefacts("hangs") / "evidence" / "w1" / "links.txt"));
+}
+
+TEST_F(RedTest, IsRedWhenADaemonDiedAlthoughEveryAssertionHolds) {
+  const auto result = run("loses_a_daemon");
+  EXPECT_THAT(result, ExitsWith(1));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("w1 flanneld ended without having been told to"), HasSubstr("SIGKILL")));
+}
+
+TEST_F(RedTest, KeepsItsVerdictWhenTheDiskIsFull) {
+  fs::create_directories("/run/full");
+  ASSERT_EQ(::mount("tmpfs", "/run/full", "tmpfs", 0, "size=8k,nr_inodes=4"), 0);
+  out_ = "/run/full";
+  const auto result = run("fails");
+  EXPECT_THAT(result, ExitsWith(1));
+  EXPECT_THAT(result.out, HasSubstr("on purpose"));
+  EXPECT_THAT(result.err, HasSubstr("the evidence couldn't be saved"));
+}
+
+}  // namespace
+}  // namespace knetsim::fixtures

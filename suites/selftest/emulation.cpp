@@ -1,0 +1,37 @@
+// Tests on a real emulation that must be red: robustness_suite.cpp runs them one by one and looks at what is left.
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+
+#include "knetsim/fixtures/emulation_test.h"
+#include "knetsim/fixtures/topologies.h"
+
+namespace knetsim::fixtures {
+namespace {
+
+class Red : public EmulationTest {
+ protected:
+  void SetUp() override { boot(topology("pair.json")); }
+};
+
+TEST_F(Red, fails) { FAIL() << "on purpose"; }
+
+TEST_F(Red, hangs) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable never;
+  never.wait(lock, [] { return false; });
+}
+
+TEST_F(Red, loses_a_daemon) {
+  auto& flanneld = worker("w1").flanneld().process();
+  flanneld.signal(SIGKILL);
+  flanneld.wait(std::chrono::seconds(5));
+  SUCCEED() << "every assertion holds";
+}
+
+}  // namespace
+}  // namespace knetsim::fixtures
