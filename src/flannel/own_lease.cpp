@@ -189,25 +189,24 @@ awaitable<bool> OwnLease::create(const LeaseSubnets& subnets, Round& round) {
   co_return true;
 }
 
-awaitable<std::optional<OwnLease::Acquired>> OwnLease::attempt() {
+awaitable<OwnLease::Acquired> OwnLease::attempt() {
   Round round;
   const auto listing = co_await registry_.client().list(registry_.subnets_prefix());
   round.leases = registry_.parse(listing.kvs);
-  round.granted = co_await registry_.client().grant(ttl_);
   for (;;) {
     const auto mine = std::find_if(round.leases.begin(), round.leases.end(),
                                    [this](const auto& item) { return is_ours(item.lease.attributes); });
-    bool done = false;
-    if (mine == round.leases.end()) {
-      const auto chosen = choose(round.leases);
-      done = co_await create(chosen, round);
-    } else if (const auto found = *mine; fits_config(found.lease.subnets)) {
-      done = co_await reuse(found, round);
-    } else {
+    const auto found = mine == round.leases.end() ? std::nullopt : std::optional(*mine);
+    if (found && !fits_config(found->lease.subnets)) {
       spdlog::info("Found lease ({}) for current IP but not compatible with current config, deleting",
-                   to_string(found.lease.subnets));
-      co_await drop(found, round);
+                   to_string(found->lease.subnets));
+      co_await drop(*found, round);
+      continue;
     }
+    const auto wanted = found ? found->lease.subnets : choose(round.leases);
+    // Not before: a daemon that finds no subnet leaves nothing behind.
+    if (round.granted.id == 0) round.granted = co_await registry_.client().grant(ttl_);
+    const bool done = found ? co_await reuse(*found, round) : co_await create(wanted, round);
     if (done) co_return Acquired{std::move(round.leases), round.revision};
   }
 }
@@ -216,7 +215,7 @@ awaitable<OwnLease::Acquired> OwnLease::acquire() {
   Backoff backoff(seconds(5));
   for (;;) {
     try {
-      if (auto acquired = co_await attempt()) co_return std::move(*acquired);
+      co_return co_await attempt();
     } catch (const etcd::Error& error) {
       spdlog::error("failed to acquire lease (trying again): {}", error.what());
     }

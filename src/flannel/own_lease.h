@@ -38,7 +38,7 @@ class OwnLease {
 
  private:
   struct Round;
-  awaitable<std::optional<Acquired>> attempt();
+  awaitable<Acquired> attempt();
   awaitable<bool> reuse(const RegisteredLease& found, Round& round);
   awaitable<bool> create(const LeaseSubnets& subnets, Round& round);
   awaitable<void> drop(const RegisteredLease& lease, Round& round);
