@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cstring>
 #include <fstream>
 
 #include "knetsim/sys/error.h"
@@ -17,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
-using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -162,27 +163,6 @@ TEST(Capture, NamesAnInterfaceThatIsMissing) {
   }
 }
 
-TEST(PacketTrace, IsReadByTcpdumpWithTheNamesOfItsInterfaces) {
-  const VxlanPair pair;
-  PacketTrace trace;
-  trace.add("C0w1", pair.a);
-  trace.add("C0w2", pair.b);
-  run(pair.a, {"ping", "-c1", "-W5", "11.0.2.1"});
-  trace.save(kTrace);
-
-  // Each step of the echo request's way, in order of time.
-  EXPECT_THAT(shown_by_tcpdump({"icmp[icmptype]=icmp-echo"}), HasSubstr("11.0.1.1 > 11.0.2.1: ICMP echo request"));
-  const auto verbose = shown_by_tcpdump();
-  const auto sent = verbose.find("11.0.1.1 > 11.0.2.1: ICMP echo request");
-  const auto outer = verbose.find("10.0.0.3.", sent);
-  ASSERT_NE(sent, std::string::npos) << verbose;
-  EXPECT_NE(outer, std::string::npos) << verbose;
-
-  const auto content = read_file(kTrace);
-  for (const char* interface : {"C0w1:lo", "C0w1:eth0", "C0w1:flannel.100", "C0w2:lo", "C0w2:eth0"})
-    EXPECT_THAT(content, HasSubstr(interface));
-}
-
 // The file, block by block: (type, body). Stops the test if lengths don't add up.
 std::vector<std::pair<std::uint32_t, std::string>> blocks_of(const std::string& content) {
   std::vector<std::pair<std::uint32_t, std::string>> blocks;
@@ -207,6 +187,44 @@ constexpr std::uint32_t kInterfaceBlock = 1;
 constexpr std::uint32_t kStatisticsBlock = 5;
 constexpr std::uint32_t kPacketBlock = 6;
 
+std::chrono::nanoseconds time_of_packet(const std::string& body) {
+  std::uint32_t high = 0;
+  std::uint32_t low = 0;
+  std::memcpy(&high, body.data() + 4, sizeof high);
+  std::memcpy(&low, body.data() + 8, sizeof low);
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(std::uint64_t{high} << 32 | low));
+}
+
+TEST(PacketTrace, IsReadByTcpdumpWithTheNamesOfItsInterfaces) {
+  const VxlanPair pair;
+  PacketTrace trace;
+  trace.add("C0w1", pair.a);
+  trace.add("C0w2", pair.b);
+  run(pair.a, {"ping", "-c1", "-W5", "11.0.2.1"});
+  trace.save(kTrace);
+
+  EXPECT_THAT(shown_by_tcpdump({"icmp[icmptype]=icmp-echo"}), HasSubstr("11.0.1.1 > 11.0.2.1: ICMP echo request"));
+  EXPECT_THAT(shown_by_tcpdump({"udp port 8472"}), HasSubstr("10.0.0.3."));
+  const auto content = read_file(kTrace);
+  for (const char* interface : {"C0w1:lo", "C0w1:eth0", "C0w1:flannel.100", "C0w2:lo", "C0w2:eth0"})
+    EXPECT_THAT(content, HasSubstr(interface));
+}
+
+TEST(PacketTrace, IsInOrderOfTimeThoughNamespacesAreReadInTurn) {
+  const VxlanPair pair;
+  PacketTrace trace;
+  trace.add("a", pair.a);
+  trace.add("b", pair.b);
+  run(pair.a, {"ping", "-c5", "-i0.01", "-W5", "11.0.2.1"});
+  trace.save(kTrace);
+
+  std::vector<std::chrono::nanoseconds> times;
+  for (const auto& [type, body] : blocks_of(read_file(kTrace)))
+    if (type == kPacketBlock) times.push_back(time_of_packet(body));
+  EXPECT_GE(times.size(), 40U) << "ten echo packets, each seen on four interfaces";
+  EXPECT_TRUE(std::is_sorted(times.begin(), times.end()));
+}
+
 TEST(PacketTrace, WritesWellFormedBlocksWithDirectionTimeAndCounts) {
   const auto ns = NetNs::create();
   const auto before = std::chrono::system_clock::now().time_since_epoch();
@@ -226,11 +244,7 @@ TEST(PacketTrace, WritesWellFormedBlocksWithDirectionTimeAndCounts) {
 
   ASSERT_EQ(blocks[2].first, kPacketBlock);
   const auto& packet = blocks[2].second;
-  std::uint32_t high = 0;
-  std::uint32_t low = 0;
-  std::memcpy(&high, packet.data() + 4, 4);
-  std::memcpy(&low, packet.data() + 8, 4);
-  const std::chrono::nanoseconds time(static_cast<std::int64_t>(std::uint64_t{high} << 32 | low));
+  const auto time = time_of_packet(packet);
   EXPECT_GE(time, before);
   EXPECT_LE(time, after);
   const std::string inbound_unicast("\x02\x00\x04\x00\x05\x00\x00\x00", 8);

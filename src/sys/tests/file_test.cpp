@@ -138,9 +138,23 @@ struct Appearance {
 };
 class FileThatAppears : public testing::TestWithParam<Appearance> {};
 
+void wait_until_somebody_watches() {
+  eventually([]() -> std::optional<std::string> {
+    for (const auto& entry : fs::directory_iterator("/proc/self/fdinfo")) try {
+        if (read_file(entry.path()).find("inotify wd:") != std::string::npos) return std::nullopt;
+      } catch (const SystemError&) {  // closed meanwhile
+      }
+    return "an inotify watch";
+  });
+}
+
 TEST_P(FileThatAppears, EndsTheWait) {
+  std::ofstream(kDirectory / "other") << "x";
   const auto start = std::chrono::steady_clock::now();
-  std::thread other(GetParam().appear);
+  std::thread other([] {
+    wait_until_somebody_watches();
+    GetParam().appear();
+  });
   wait_for_file(kFile, milliseconds(20'000));
   EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(15'000));
   other.join();

@@ -47,6 +47,13 @@ TEST(MountPoint, WithFilesInItIsCoveredAndNotTouched) {
   EXPECT_EQ(result.out, "code 0\nmine\n") << result.err;
 }
 
+TEST(MountPoint, AndAllOthersStayAsTheyAreWhereTheHostSharesItsMounts) {
+  const auto result =
+      run("mount --make-rshared /; mkdir /tmp/knetsim; mounts=$(cat /proc/self/mountinfo)\n"
+          "$probe ip netns add C0w1 && [ \"$mounts\" = \"$(cat /proc/self/mountinfo)\" ] && echo same");
+  EXPECT_EQ(result.out, "same\n") << result.err;
+}
+
 TEST(MountPoint, StaysEmptyOnTheHost) {
   EXPECT_EQ(run("$probe touch /tmp/knetsim/file; ls -A /tmp/knetsim; stat -c %F /tmp/knetsim").out, "directory\n");
 }
