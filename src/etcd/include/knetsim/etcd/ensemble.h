@@ -15,7 +15,7 @@ class Ensemble {
  public:
   struct Options {
     Timing timing;
-    std::chrono::milliseconds budget{20'000};  ///< for all members to be healthy
+    std::chrono::milliseconds budget{30'000};  ///< for all members to be healthy
   };
 
   /// Starts the members (the others as soon as the first one's peer port answers: started at once, they sometimes ask
