@@ -88,10 +88,11 @@ Launched Launched::start(const Program& program, LaunchSpec spec) {
 
 SubnetEnv Launched::wait_until_ready(const Config& config, std::chrono::milliseconds budget) {
   const auto deadline = Clock::now() + budget;
-  auto& [spec, before, watch, process] = *state_;
+  const auto& spec = state_->spec;
+  auto& process = state_->process;
   for (;;) {
     const auto now = stamp_of(spec.options.subnet_file);
-    if (now && now != before) break;
+    if (now && now != state_->before) break;
     if (const auto status = process.status())
       throw Error(fmt::format("{} ended before it had a lease ({}); its log {} ends:\n{}", process.name(),
                               status->describe(), spec.log.string(), process.log_tail()));
@@ -99,9 +100,9 @@ SubnetEnv Launched::wait_until_ready(const Config& config, std::chrono::millisec
       throw StillMissing(fmt::format("{} hasn't written {}; its log {} ends:\n{}", process.name(),
                                      spec.options.subnet_file.string(), spec.log.string(), process.log_tail()),
                          budget);
-    std::array<pollfd, 2> events{{{watch.get(), POLLIN, 0}, {process.pidfd().get(), POLLIN, 0}}};
+    std::array<pollfd, 2> events{{{state_->watch.get(), POLLIN, 0}, {process.pidfd().get(), POLLIN, 0}}};
     ::poll(events.data(), events.size(), static_cast<int>(left(deadline).count()) + 1);
-    drain(watch);
+    drain(state_->watch);
   }
   auto env = read_subnet_env(spec.options.subnet_file);
   if (config.backend.type == BackendType::vxlan) {
