@@ -30,6 +30,13 @@ std::vector<std::string> names_in(const fs::path& directory) {
   return names;
 }
 
+/// etcd finds a file where it wants to have its directory, and gives up.
+void block_etcd(const std::string& node) {
+  const auto data = fs::path("/tmp/knetsim") / node / "etcd";
+  fs::create_directories(data);
+  std::ofstream(data / "member") << "in the way";
+}
+
 std::string why_no_boot(const Topology& topology) {
   try {
     Emulation::boot(topology);
@@ -40,8 +47,7 @@ std::string why_no_boot(const Topology& topology) {
 }
 
 TEST(Boot, TellsTheLastWordsOfAnEtcdThatDies) {
-  fs::create_directories("/tmp/knetsim/e1");
-  std::ofstream("/tmp/knetsim/e1/etcd") << "a file where etcd wants its directory";
+  block_etcd("e1");
   EXPECT_THAT(why_no_boot(topology("pair.json")), AllOf(HasSubstr("e1"), HasSubstr("not a directory")));
 }
 
@@ -57,9 +63,8 @@ TEST(Boot, NamesThePackageOfAMissingProgram) {
 }
 
 TEST(Boot, ThatFailsLeavesNothingRunningAndNoNamespace) {
-  fs::create_directories("/tmp/knetsim/e1");
-  std::ofstream("/tmp/knetsim/e1/etcd") << "in the way";
-  why_no_boot(topology("demo.json"));
+  block_etcd("C0e1");
+  EXPECT_THAT(why_no_boot(topology("demo.json")), HasSubstr("C0e1"));
   auto broken = topology("demo.json");
   broken.clusters.at(1).containers.at(0).worker = "C9w9";
   EXPECT_THAT(why_no_boot(broken), HasSubstr("C9w9"));
@@ -69,10 +74,9 @@ TEST(Boot, ThatFailsLeavesNothingRunningAndNoNamespace) {
 }
 
 TEST(Boot, CanBeTriedAgainAfterAFailure) {
-  fs::create_directories("/tmp/knetsim/e1");
-  std::ofstream("/tmp/knetsim/e1/etcd") << "in the way";
-  why_no_boot(topology("pair.json"));
-  fs::remove("/tmp/knetsim/e1/etcd");
+  block_etcd("e1");
+  EXPECT_THAT(why_no_boot(topology("pair.json")), HasSubstr("e1"));
+  fs::remove_all("/tmp/knetsim/e1/etcd");
   auto emulation = Emulation::boot(topology("pair.json"));
   EXPECT_THAT(emulation.cluster("C0").container("c1"), CanPing(emulation.cluster("C0").container("c2")));
 }
@@ -80,6 +84,11 @@ TEST(Boot, CanBeTriedAgainAfterAFailure) {
 /// Runs one of the tests that must be red, as its own program in a sandbox of its own.
 class RedTest : public testing::Test {
  protected:
+  void SetUp() override {
+    fs::remove_all(out_);
+    fs::create_directories(out_);
+  }
+
   ExecResult run(const std::string& test, const std::string& timeout = "60") {
     const auto program = fs::read_symlink("/proc/self/exe").parent_path() / "selftest-emulation";
     return exec({.argv = {program.string(), "--gtest_filter=Red." + test},
@@ -88,8 +97,8 @@ class RedTest : public testing::Test {
   }
   fs::path artefacts(const std::string& test) { return out_ / "selftest-emulation" / ("Red." + test); }
 
-  // Not below /tmp/knetsim, which the inner sandbox covers.
-  fs::path out_ = "/run/out";
+  // Not below /run or /tmp/knetsim, which the inner sandbox covers.
+  fs::path out_ = out_directory() / "suite-robustness" / testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 TEST_F(RedTest, KeepsTheStateOfEveryNodeAndThePacketsOfTheLastSeconds) {
@@ -121,9 +130,8 @@ TEST_F(RedTest, IsRedWhenADaemonDiedAlthoughEveryAssertionHolds) {
 }
 
 TEST_F(RedTest, KeepsItsVerdictWhenTheDiskIsFull) {
-  fs::create_directories("/run/full");
-  ASSERT_EQ(::mount("tmpfs", "/run/full", "tmpfs", 0, "size=8k,nr_inodes=4"), 0);
-  out_ = "/run/full";
+  // Seen by this sandbox alone; what is inside it sees it too.
+  ASSERT_EQ(::mount("tmpfs", out_.c_str(), "tmpfs", 0, "size=8k,nr_inodes=4"), 0);
   const auto result = run("fails");
   EXPECT_THAT(result, ExitsWith(1));
   EXPECT_THAT(result.out, HasSubstr("on purpose"));
