@@ -23,7 +23,7 @@ namespace knetsim::cni {
 namespace {
 
 constexpr const char* kWho = "the built-in bridge";
-constexpr std::chrono::milliseconds kCarrierBudget{10'000};
+constexpr std::chrono::milliseconds kSettlingBudget{10'000};
 
 std::string random_veth_name() {
   std::uint32_t number = 0;
@@ -76,6 +76,7 @@ class Addition {
       configure_inside();
       configure_outside();
       wait_for_carrier();
+      wait_for_addresses();
     } catch (const knetsim::Error&) {
       undo();
       throw;
@@ -205,7 +206,14 @@ class Addition {
   void wait_for_carrier() {
     if (netlink::get_link(outside_, outer_.index).running) return;
     netlink::wait_for_link(
-        worker_, veth_, [](const netlink::Link& link) { return link.running; }, kCarrierBudget);
+        worker_, veth_, [](const netlink::Link& link) { return link.running; }, kSettlingBudget);
+  }
+
+  // Even without duplicate address detection, the kernel ends an IPv6 address's tentative state in the background.
+  void wait_for_addresses() {
+    for (const auto& ip : result_.ips)
+      if (is_v6(ip.address))
+        netlink::wait_for_address(container_, attachment_.ifname, address_of(ip.address), kSettlingBudget);
   }
 
   void undo() noexcept {

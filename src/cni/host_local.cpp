@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <cerrno>
 
+#include "file_lock.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 
@@ -52,15 +52,7 @@ Range range_of(const Network& subnet) {
 
 }  // namespace
 
-Fd HostLocal::lock() const {
-  fs::create_directories(directory_);
-  const auto path = directory_ / "lock";
-  Fd file(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0750));
-  if (!file) throw SystemError("open", path.string());
-  while (::flock(file.get(), LOCK_EX) != 0)
-    if (errno != EINTR) throw SystemError("lock", path.string());
-  return file;
-}
+Fd HostLocal::lock() const { return lock_file(directory_ / "lock"); }
 
 std::vector<Address> HostLocal::owned_by(const std::string& owner) const {
   std::vector<Address> owned;

@@ -6,8 +6,10 @@
 #include "bridge_config.h"
 #include "cache.h"
 #include "duplicate.h"
+#include "file_lock.h"
 #include "host_local.h"
 #include "invocation.h"
+#include "knetsim/netlink/monitor.h"
 #include "knetsim/sys/sysctl.h"
 
 namespace knetsim::cni {
@@ -80,13 +82,27 @@ Result PodNetwork::attach(const Attachment& attachment) {
   validate(attachment);
   const auto env = read_subnet_env(options_.subnet_file);
   skip_duplicate_address_detection(worker_, env);
-  if (options_.plugins.flavour == Flavour::real) return runtime_.add(attachment, config());
+  auto result = [&] {
+    // The real plugin reports the new bridge's MAC before it fixes it: a port that another ADD puts in meanwhile can
+    // change it, and CHECK would fail for ever.
+    const auto turn = lock_file(options_.directory / "cni" / "lock");
+    return options_.plugins.flavour == Flavour::real ? runtime_.add(attachment, config())
+                                                     : add_builtin(attachment, bridge_config(options_, env));
+  }();
+  try {
+    wait_for_gateways(result);
+  } catch (const knetsim::Error&) {
+    detach(attachment.container_id, attachment.ifname);
+    throw;
+  }
+  return result;
+}
 
+Result PodNetwork::add_builtin(const Attachment& attachment, const BridgeConfig& config) {
   const auto cache = cache_of(options_);
   if (cache.load(options_.name, attachment.container_id, attachment.ifname))
     throw make_error(options_.node, Verb::add, attachment, "network " + options_.name,
                      {.code = kGenericFailure, .message = "it is attached already"}, "delete it there first");
-  const auto config = bridge_config(options_, env);
   auto result = builtin_.add(attachment, config);
   try {
     cache.store(options_.name, {.flavour = kBuiltin,
@@ -98,6 +114,15 @@ Result PodNetwork::attach(const Attachment& attachment) {
     throw;
   }
   return result;
+}
+
+// A tentative IPv6 gateway doesn't answer, and a pod asks again only after a second. A plugin of the user's own may
+// have no bridge.
+void PodNetwork::wait_for_gateways(const Result& result) const {
+  const bool on_bridge = !result.interfaces.empty() && result.interfaces.front().name == options_.bridge;
+  if (!on_bridge) return;
+  for (const auto& ip : result.ips)
+    if (ip.gateway && ip.gateway->is_v6()) netlink::wait_for_address(worker_, options_.bridge, *ip.gateway);
 }
 
 void PodNetwork::check(const std::string& container_id, const std::string& ifname) {

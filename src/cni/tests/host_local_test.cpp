@@ -2,7 +2,11 @@
 
 #include "../host_local.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <set>
+#include <thread>
 
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
@@ -87,6 +91,21 @@ TEST(HostLocal, StartsAnewBehindAGarbledNoteOfTheLastAddress) {
     EXPECT_EQ(next(ipam, "b"), "11.13.0.3") << garbage;
     ipam.release("b", "eth0");
   }
+}
+
+TEST(HostLocal, HandsOutEachAddressOnceToThreadsThatAskAtOnce) {
+  std::vector<std::vector<std::string>> taken(4);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < taken.size(); ++i)
+    threads.emplace_back([&, i] {
+      const HostLocal ipam(kDirectory, "net");
+      for (int n = 0; n < 50; ++n) taken[i].push_back(next(ipam, fmt::format("c{}-{}", i, n), "11.13.0.0/24"));
+    });
+  for (auto& thread : threads) thread.join();
+  std::set<std::string> all;
+  for (const auto& some : taken) all.insert(some.begin(), some.end());
+  EXPECT_EQ(all.size(), 200U);
+  EXPECT_EQ(read_file(kDirectory / "net/last_reserved_ip.0"), "11.13.0.201") << "in turn, none left out";
 }
 
 TEST(HostLocal, TakesTurnsWithDebiansPlugin) {

@@ -27,7 +27,7 @@ struct PodNetworkOptions {
 /// a veth pair for each pod, an address from the worker's lease, a default route and one to the pods of all workers.
 /// No masquerading between pods: they see each other's addresses. Real plugins or built-in, with the same outcome and
 /// the same files, so that workers, and even the pods of one worker, may differ in flavour. Move-only; different
-/// containers may be attached from several threads at once.
+/// containers may be attached from several threads (and processes) at once: each waits for its turn.
 class PodNetwork {
  public:
   PodNetwork(const NetNs& worker, PodNetworkOptions options);
@@ -46,6 +46,9 @@ class PodNetwork {
   const PodNetworkOptions& options() const noexcept { return options_; }
 
  private:
+  Result add_builtin(const Attachment& attachment, const BridgeConfig& config);
+  void wait_for_gateways(const Result& result) const;
+
   NetNs worker_;
   PodNetworkOptions options_;
   Runtime runtime_;
