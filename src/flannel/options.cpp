@@ -46,7 +46,7 @@ Address parse_ip(const std::string& flag, const std::string& value) {
 }
 
 Address parse_ip(const std::string& flag, const std::string& value, bool v6) {
-  const auto address = parse_ip(flag, value);
+  auto address = parse_ip(flag, value);
   if (address.is_v6() != v6) throw refused(flag, value, v6 ? "give an IPv6 address" : "give an IPv4 address");
   return address;
 }

@@ -15,7 +15,7 @@ namespace knetsim::flannel::test {
 
 namespace {
 
-constexpr std::chrono::milliseconds kBudget{20'000};
+constexpr std::chrono::milliseconds kBudget{45'000};
 
 void plug(const NetNs& node, const NetNs& hub, int bridge, const std::string& port,
           const std::vector<Network>& addresses) {
