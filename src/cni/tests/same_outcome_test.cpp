@@ -5,6 +5,7 @@
 #include <map>
 
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/sysctl.h"
 #include "snapshot.h"
 #include "world.h"
 
@@ -24,6 +25,7 @@ Outcome outcome_of(Flavour flavour, const std::string& lease, const std::string&
   const TestWorker worker("w1", lease);
   const TestContainer c1("c1");
   const TestContainer c2("c2");
+  worker.netns().run([] { write_sysctl("net.ipv6.conf.default.accept_dad", "0"); });
   auto options = worker.options(flavour);
   options.cni_version = version;
   PodNetwork network(worker.netns(), options);

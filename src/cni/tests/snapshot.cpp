@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <regex>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "world.h"
 
@@ -74,6 +76,15 @@ json without_chance(const json& document) {
 }
 
 json snapshot(const NetNs& ns) {
+  // The kernel brings links and IPv6 addresses into service in the background, and adds routes when it has.
+  eventually([&]() -> std::optional<std::string> {
+    for (const auto& link : read_all(ns, {"ip", "-j", "address"})) {
+      if (link.at("operstate") == "DOWN" || link.at("operstate") == "LOWERLAYERDOWN") return link.dump();
+      for (const auto& address : link.at("addr_info"))
+        if (address.contains("tentative")) return link.dump();
+    }
+    return std::nullopt;
+  });
   return without_chance({{"links", read_all(ns, {"ip", "-d", "-j", "link"})},
                          {"ports", read_all(ns, {"bridge", "-d", "-j", "link"})},
                          {"addresses", read_all(ns, {"ip", "-j", "address"})},
