@@ -77,7 +77,9 @@ class Watcher::Impl {
     }
     std::optional<std::string> lost = co_await read();
     throw_if_over();
-    if (!lost) lost = take_messages();
+    // A stream that has ended may have brought whole lines all the same.
+    const std::optional<std::string> complaint = take_messages();
+    if (!lost) lost = complaint;
     if (!lost) co_return;
     drop_stream();
     co_await back_off(*lost);

@@ -20,7 +20,8 @@ using awaitable = boost::asio::awaitable<T>;
 struct ClientOptions {
   std::vector<std::string> endpoints;  ///< "http://10.0.0.1:2379"; the port may be left out (2379). No https.
   std::chrono::milliseconds connect_timeout{1'000};  ///< for each endpoint
-  std::chrono::milliseconds request_timeout{5'000};  ///< for each request that was sent
+  std::chrono::milliseconds request_timeout{
+      10'000};  ///< for each request that was sent; etcd itself gives up after 7 s
 };
 
 /// "http://a:2379,http://b:2379" -> its parts; throws InputError naming the one that can't be used.
