@@ -6,6 +6,7 @@
 
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
+#include "knetsim/netlink/monitor.h"
 #include "knetsim/netlink/neighbour.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
@@ -123,7 +124,19 @@ Node Underlay::plug(const NodeSpec& spec, const std::string& switch_name) {
 }
 
 void Underlay::cut(const std::string& node) { netlink::set_down(socket_, netlink::get_link(socket_, node).index); }
-void Underlay::heal(const std::string& node) { netlink::set_up(socket_, netlink::get_link(socket_, node).index); }
+
+void Underlay::heal(const std::string& node) {
+  netlink::set_up(socket_, netlink::get_link(socket_, node).index);
+  netlink::wait_for_link(netns_, node, [](const netlink::Link& link) { return link.running; });
+}
+
+void Underlay::settle(std::chrono::milliseconds budget) {
+  // One look finds nearly all of them ready; only for the others a subscription is worth its while.
+  for (const auto& link : netlink::list_links(socket_))
+    if (link.master != 0 && link.up && !link.running)
+      netlink::wait_for_link(
+          netns_, link.name, [](const netlink::Link& one) { return one.running; }, budget);
+}
 
 void Underlay::introduce(const Node& a, const Node& b) const {
   const auto teach = [](const Node& learner, const Node& other) {

@@ -24,7 +24,7 @@ std::optional<Address> read_address(std::string_view text) {
 
 Address parse_address(std::string_view text) {
   if (const auto address = read_address(text)) return *address;
-  throw InputError(fmt::format("\"{}\" isn't an IP address; write it like 10.0.0.1 or fd00::1", text));
+  throw InputError(fmt::format("\"{}\" isn't an IP address\n  remedy: write it like 10.0.0.1 or fd00::1", text));
 }
 
 Network parse_network(std::string_view text) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "knetsim/emulator/topology.h"
 #include "knetsim/netlink/mac.h"
 #include "knetsim/netlink/socket.h"
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/netns.h"
 
 namespace knetsim {
@@ -24,7 +26,10 @@ class Underlay {
   /// A node plugged into `switch_name`, its eth0 up with its addresses.
   Node plug(const NodeSpec& spec, const std::string& switch_name);
 
-  /// Takes the node's cable out (its switch port goes down), and puts it back.
+  /// Waits until every switch port carries packets: the kernel joins a fresh link to its bridge a moment later.
+  void settle(std::chrono::milliseconds budget = kDefaultBudget);
+
+  /// Takes the node's cable out (its switch port goes down), and puts it back; returns when packets pass again.
   void cut(const std::string& node);
   void heal(const std::string& node);
 
