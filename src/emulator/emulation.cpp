@@ -55,8 +55,9 @@ Emulation Emulation::boot(Topology topology, const BootObserver& observer) {
   emulation.underlay_ = std::make_unique<Underlay>(spec.underlay);
   for (unsigned index = 0; index < spec.clusters.size(); ++index)
     emulation.clusters_.push_back(std::make_unique<Cluster>(spec.clusters[index], index, *emulation.underlay_));
-  emulation.underlay_->settle();
-  if (spec.underlay.permanent_neighbours) introduce_all(*emulation.underlay_, emulation.nodes());
+  const auto nodes = emulation.nodes();
+  emulation.underlay_->settle({nodes.begin(), nodes.end()});
+  if (spec.underlay.permanent_neighbours) introduce_all(*emulation.underlay_, nodes);
   start_side_by_side(emulation.clusters_, observer);
   return emulation;
 }

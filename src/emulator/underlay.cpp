@@ -130,12 +130,20 @@ void Underlay::heal(const std::string& node) {
   netlink::wait_for_link(netns_, node, [](const netlink::Link& link) { return link.running; });
 }
 
-void Underlay::settle(std::chrono::milliseconds budget) {
-  // One look finds nearly all of them ready; only for the others a subscription is worth its while.
-  for (const auto& link : netlink::list_links(socket_))
-    if (link.master != 0 && link.up && !link.running)
+void Underlay::settle(const std::vector<const Node*>& nodes, std::chrono::milliseconds budget) {
+  // Each link is asked for by itself: the kernel answers that under the lock under which it brings links into use,
+  // while a listing may show a link as running that its bridge doesn't forward to yet.
+  const auto wait_for = [&](const NetNs& ns, netlink::Socket& socket, int index, const std::string& name) {
+    if (!netlink::get_link(socket, index).running)
       netlink::wait_for_link(
-          netns_, link.name, [](const netlink::Link& one) { return one.running; }, budget);
+          ns, name, [](const netlink::Link& link) { return link.running; }, budget);
+  };
+  for (const auto& link : netlink::list_links(socket_))
+    if (link.master != 0 && link.up) wait_for(netns_, socket_, link.index, link.name);
+  for (const auto* node : nodes) {
+    auto socket = node->netlink();
+    wait_for(node->netns(), socket, kInterfaceIndex, kInterface);
+  }
 }
 
 void Underlay::introduce(const Node& a, const Node& b) const {

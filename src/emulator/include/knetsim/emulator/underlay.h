@@ -26,8 +26,9 @@ class Underlay {
   /// A node plugged into `switch_name`, its eth0 up with its addresses.
   Node plug(const NodeSpec& spec, const std::string& switch_name);
 
-  /// Waits until every switch port carries packets: the kernel joins a fresh link to its bridge a moment later.
-  void settle(std::chrono::milliseconds budget = kDefaultBudget);
+  /// Waits until these nodes' links, and all switch ports, carry packets: the kernel lets a fresh link do so a moment
+  /// after it is up.
+  void settle(const std::vector<const Node*>& nodes, std::chrono::milliseconds budget = kDefaultBudget);
 
   /// Takes the node's cable out (its switch port goes down), and puts it back; returns when packets pass again.
   void cut(const std::string& node);
