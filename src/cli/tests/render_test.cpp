@@ -182,6 +182,10 @@ TEST(Summary, says_what_an_interrupt_left_undone) {
 
 TEST(Summary, of_no_check_at_all_is_not_green) { EXPECT_FALSE(run_of({}).green()); }
 
+TEST(Summary, takes_a_check_that_no_test_proved_for_failed) {
+  EXPECT_EQ((CheckResult{"vip", "Reach the VIP", {}}).verdict(), Verdict::failed);
+}
+
 TEST(Summary, keeps_its_table_within_a_narrow_terminal) {
   const auto text = summary(run_of({{"pods", std::string(200, 'w'), {passed("Readme.pods", {})}}}), 70);
   for (const auto& line : split_lines(text)) EXPECT_LE(width(line), 70U) << line;
