@@ -177,7 +177,6 @@ void Proxy::clear() {
   batch.commit(*state_->netns);
   state_->services.clear();
   state_->made.clear();
-  state_->in_step = false;
 }
 
 }  // namespace knetsim::kubeproxy

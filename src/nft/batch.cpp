@@ -6,10 +6,13 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "batch_state.h"
 #include "encode.h"
+#include "knetsim/nft/ruleset.h"
 #include "knetsim/sys/error.h"
 #include "netlink_handles.h"
 #include "session.h"
@@ -39,27 +42,21 @@ Batch& Batch::operator=(Batch&&) noexcept = default;
 Batch::~Batch() = default;
 
 Batch& Batch::add(const Table& table) {
-  auto encoded = encode_table(table.id);
-  if (const Userdata comment = comment_userdata(table.comment); !comment.empty()) {
-    nftnl_table_set_data(encoded.get(), NFTNL_TABLE_USERDATA, comment.data(),
-                         static_cast<std::uint32_t>(comment.size()));
-  }
-  state_->append(NFT_MSG_NEWTABLE, table.id.family, NLM_F_CREATE, "add", describe(table.id),
-                 [&](nlmsghdr& message) { nftnl_table_nlmsg_build_payload(&message, encoded.get()); });
+  state_->append_table(NFT_MSG_NEWTABLE, table);
   return *this;
 }
 
 Batch& Batch::replace(const Table& table) { return ensure_absent(table.id).add(table); }
 
 Batch& Batch::remove(const TableId& table) {
-  auto encoded = encode_table(table);
-  state_->append(NFT_MSG_DELTABLE, table.family, 0, "delete", describe(table),
-                 [&](nlmsghdr& message) { nftnl_table_nlmsg_build_payload(&message, encoded.get()); });
+  state_->append_table(NFT_MSG_DELTABLE, Table{.id = table});
   return *this;
 }
 
-// NFT_MSG_DESTROYTABLE does it in one, but since Linux 6.3 only.
-Batch& Batch::ensure_absent(const TableId& table) { return add(Table{.id = table}).remove(table); }
+Batch& Batch::ensure_absent(const TableId& table) {
+  state_->append_absence(table);
+  return *this;
+}
 
 Batch& Batch::add(const Chain& chain) {
   auto encoded = encode_chain(chain.id);
@@ -154,8 +151,21 @@ void Batch::commit(const NetNs& netns) {
   if (state_->empty()) return;
   const std::unique_ptr<State> sent = std::exchange(state_, std::make_unique<State>());
   Session session(netns);
-  const std::vector<Refusal> refusals = session.send(sent->finish());
-  if (!refusals.empty()) sent->raise(refusals);
+  while (true) {
+    std::optional<std::uint32_t> generation;
+    std::vector<TableId> existing;
+    if (sent->has_absences()) {
+      generation = session.generation();
+      existing = list_tables(netns);
+    }
+    const std::vector<std::uint8_t> messages = sent->assemble(existing, generation);
+    if (messages.empty()) return;
+    const std::vector<Refusal> refusals = session.send(messages);
+    if (refusals.empty()) return;
+    // Somebody else's change came in between: other tables may exist now.
+    if (generation && refusals.front().error == ERESTART) continue;
+    sent->raise(refusals);
+  }
 }
 
 }  // namespace knetsim::nft

@@ -97,31 +97,50 @@ std::string remedy_for(int error) {
 
 }  // namespace
 
-void Batch::State::append_message(std::uint16_t type, std::uint8_t family, std::uint16_t flags, std::uint16_t resource,
+void Batch::State::append_message(std::vector<std::uint8_t>& buffer, std::span<std::uint8_t> scratch,
+                                  const nlmsghdr& wanted, std::uint8_t family, std::uint16_t resource,
                                   const Fill& fill) {
-  scratch_.resize(kMessageRoom);
-  auto* header = mnl_nlmsg_put_header(scratch_.data());
-  header->nlmsg_type = type;
-  header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-  header->nlmsg_seq = static_cast<std::uint32_t>(steps_.size());
+  auto* header = mnl_nlmsg_put_header(scratch.data());
+  header->nlmsg_type = wanted.nlmsg_type;
+  header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | wanted.nlmsg_flags);
+  header->nlmsg_seq = wanted.nlmsg_seq;
   auto* extra = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
   extra->nfgen_family = family;
   extra->version = NFNETLINK_V0;
   extra->res_id = htons(resource);
   fill(*header);
-  buffer_.insert(buffer_.end(), scratch_.begin(), scratch_.begin() + MNL_ALIGN(header->nlmsg_len));
-}
-
-void Batch::State::append_mark(std::uint16_t type) {
-  append_message(type, AF_UNSPEC, 0, NFNL_SUBSYS_NFTABLES, [](nlmsghdr&) {});
+  buffer.insert(buffer.end(), scratch.begin(), scratch.begin() + MNL_ALIGN(header->nlmsg_len));
 }
 
 void Batch::State::append(std::uint16_t type, Family family, std::uint16_t flags, std::string_view verb,
                           std::string object, const Fill& fill) {
-  if (steps_.empty()) append_mark(NFNL_MSG_BATCH_BEGIN);
   steps_.push_back(Step{.position = buffer_.size(), .verb = verb, .object = std::move(object), .key = {}});
-  append_message(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type), static_cast<std::uint8_t>(family), flags,
-                 0, fill);
+  nlmsghdr header{};
+  header.nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type);
+  header.nlmsg_flags = flags;
+  header.nlmsg_seq = static_cast<std::uint32_t>(steps_.size());
+  scratch_.resize(kMessageRoom);
+  append_message(buffer_, scratch_, header, static_cast<std::uint8_t>(family), 0, fill);
+}
+
+void Batch::State::append_table(std::uint16_t type, const Table& table) {
+  auto encoded = encode_table(table.id);
+  if (const Userdata comment = comment_userdata(table.comment); !comment.empty()) {
+    nftnl_table_set_data(encoded.get(), NFTNL_TABLE_USERDATA, comment.data(),
+                         static_cast<std::uint32_t>(comment.size()));
+  }
+  const bool adds = type == NFT_MSG_NEWTABLE;
+  append(type, table.id.family, adds ? NLM_F_CREATE : 0, adds ? "add" : "delete", describe(table.id),
+         [&](nlmsghdr& message) { nftnl_table_nlmsg_build_payload(&message, encoded.get()); });
+}
+
+void Batch::State::append_absence(const TableId& table) {
+  // What was added before in this batch exists by then, whatever the kernel holds now.
+  const std::string object = describe(table);
+  const bool known = std::any_of(steps_.begin(), steps_.end(), [&](const Step& step) { return step.object == object; });
+  if (!known) absences_.push_back(Absence{table, steps_.size()});
+  append_table(NFT_MSG_NEWTABLE, Table{.id = table});
+  append_table(NFT_MSG_DELTABLE, Table{.id = table});
 }
 
 void Batch::State::whole_or_not(const std::function<void()>& change) {
@@ -203,11 +222,35 @@ void Batch::State::append_elements(std::uint16_t type, std::uint16_t flags, cons
   });
 }
 
-std::span<const std::uint8_t> Batch::State::finish() {
+std::vector<std::uint8_t> Batch::State::assemble(const std::vector<TableId>& existing,
+                                                 std::optional<std::uint32_t> generation) const {
+  std::vector<bool> skipped(steps_.size());
+  for (const Absence& absence : absences_) {
+    if (std::find(existing.begin(), existing.end(), absence.table) != existing.end()) continue;
+    skipped[absence.first] = true;
+    skipped[absence.first + 1] = true;
+  }
+  std::array<std::uint8_t, 64> scratch{};  // for the marks
+  std::vector<std::uint8_t> all;
+  all.reserve(size());
+  nlmsghdr mark{};
+  mark.nlmsg_type = NFNL_MSG_BATCH_BEGIN;
+  append_message(all, scratch, mark, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, [&](nlmsghdr& message) {
+    if (generation) mnl_attr_put_u32(&message, NFNL_BATCH_GENID, htonl(*generation));
+  });
+  std::optional<std::size_t> last;
+  for (std::size_t index = 0; index < steps_.size(); ++index) {
+    if (skipped[index]) continue;
+    last = all.size();
+    const auto first = buffer_.begin() + static_cast<std::ptrdiff_t>(steps_[index].position);
+    all.insert(all.end(), first, first + MNL_ALIGN(message(steps_[index]).nlmsg_len));
+  }
+  if (!last) return {};
   // One acknowledgement is enough to know that the kernel has answered: the last message's.
-  reinterpret_cast<nlmsghdr*>(buffer_.data() + steps_.back().position)->nlmsg_flags |= NLM_F_ACK;
-  append_mark(NFNL_MSG_BATCH_END);
-  return buffer_;
+  reinterpret_cast<nlmsghdr*>(all.data() + *last)->nlmsg_flags |= NLM_F_ACK;
+  mark.nlmsg_type = NFNL_MSG_BATCH_END;
+  append_message(all, scratch, mark, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, [](nlmsghdr&) {});
+  return all;
 }
 
 const nlmsghdr& Batch::State::message(const Step& step) const {

@@ -24,6 +24,7 @@ struct Batch::State {
   /// `type` is NFT_MSG_*, `verb` and `object` are for errors ("delete", "chain ip t c"). `fill` adds the attributes.
   void append(std::uint16_t type, Family family, std::uint16_t flags, std::string_view verb, std::string object,
               const Fill& fill);
+  void append_table(std::uint16_t type, const Table& table);
   void append_rule(const Rule& rule, std::uint64_t handle, std::uint16_t flags, std::string_view verb);
   void append_set(const Set& set);
   /// `id`: of a set without a name of its own yet.
@@ -31,10 +32,17 @@ struct Batch::State {
                        const std::vector<Element>& elements);
 
   bool empty() const noexcept { return steps_.empty(); }
-  std::size_t size() const noexcept { return buffer_.size(); }
+  std::size_t size() const noexcept { return buffer_.size(); }  // without the marks
 
-  /// Everything to send, with the marks of begin and end. Call once, when it isn't empty.
-  std::span<const std::uint8_t> finish();
+  /// Adds and deletes the table, which makes it absent either way. A deletion costs a grace period of the kernel's RCU
+  /// (about 10 ms), even of what was added a moment ago: so it is left out where the table doesn't exist.
+  void append_absence(const TableId& table);
+  bool has_absences() const noexcept { return !absences_.empty(); }
+
+  /// All that is to be sent where these tables exist, with the marks of begin and end; empty if that is nothing. With a
+  /// generation (of the ruleset, see Session), the kernel refuses the batch with ERESTART in any other.
+  std::vector<std::uint8_t> assemble(const std::vector<TableId>& existing,
+                                     std::optional<std::uint32_t> generation) const;
   [[noreturn]] void raise(const std::vector<Refusal>& refusals) const;
 
  private:
@@ -45,10 +53,14 @@ struct Batch::State {
     Types key;  ///< of messages with elements
   };
 
+  struct Absence {
+    TableId table;
+    std::size_t first;  ///< of its two steps
+  };
+
   std::uint32_t declare(const TableId& table, const AnonymousSet& set);
-  void append_mark(std::uint16_t type);
-  void append_message(std::uint16_t type, std::uint8_t family, std::uint16_t flags, std::uint16_t resource,
-                      const Fill& fill);
+  static void append_message(std::vector<std::uint8_t>& buffer, std::span<std::uint8_t> scratch, const nlmsghdr& wanted,
+                             std::uint8_t family, std::uint16_t resource, const Fill& fill);
   /// If `change` throws, nothing of it stays in the batch.
   void whole_or_not(const std::function<void()>& change);
   const nlmsghdr& message(const Step& step) const;
@@ -58,6 +70,7 @@ struct Batch::State {
   std::vector<std::uint8_t> buffer_;
   std::vector<std::uint8_t> scratch_;
   std::vector<Step> steps_;
+  std::vector<Absence> absences_;
   std::uint32_t next_set_ = 1;
 };
 

@@ -1,10 +1,13 @@
 #include "session.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -127,6 +130,25 @@ int Session::request(std::span<const std::uint8_t> message, const std::function<
       if (!dump) return 0;
     }
   }
+}
+
+std::uint32_t Session::generation() {
+  alignas(nlmsghdr) std::array<std::uint8_t, MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(nfgenmsg))> message{};
+  auto* header = mnl_nlmsg_put_header(message.data());
+  header->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN;
+  header->nlmsg_flags = NLM_F_REQUEST;
+  mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg));
+  std::optional<std::uint32_t> number;
+  const int error = request(message, [&](const nlmsghdr& answer) {
+    for_each_attribute(payload_of(answer, sizeof(nfgenmsg)), [&](Attribute attribute) {
+      if (attribute.type() == NFTA_GEN_ID) number = ntohl(mnl_attr_get_u32(attribute.raw()));
+    });
+  });
+  if (!number) {
+    throw Error(error != 0 ? error : EPROTO, "the ruleset",
+                {.where = "nft", .tried = "ask for the ruleset's generation", .answer = {}, .remedy = {}});
+  }
+  return *number;
 }
 
 }  // namespace knetsim::nft

@@ -35,6 +35,9 @@ class Session {
   /// kernel's refusal (EINTR: a commit came in between, ask again).
   int request(std::span<const std::uint8_t> message, const std::function<void(const nlmsghdr&)>& each);
 
+  /// The number of the ruleset's present generation: every commit makes a new one.
+  std::uint32_t generation();
+
  private:
   void make_room(std::size_t size);
 

@@ -211,7 +211,7 @@ TEST_P(ProxyTest, AChangeThatTheKernelRefusesLeadsToOneFullWrite) {
 TEST_P(ProxyTest, InvalidServicesChangeNothing) {
   proxy.apply({service(vip, {0, 1})});
   const std::string before = listing(lab.router());
-  EXPECT_THROW(proxy.apply({service(address(2), {0}), service(vip, {})}), InputError);
+  EXPECT_THROW(proxy.apply({service(address(2), {0}), service(vip, {1}), service(vip, {2})}), InputError);
   EXPECT_EQ(listing(lab.router()), before);
   EXPECT_EQ(proxy.services(), std::vector{service(vip, {0, 1})});
 }

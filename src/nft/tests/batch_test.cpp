@@ -150,6 +150,20 @@ TEST_F(BatchTest, EnsureAbsentHoldsWhetherOrNotTheTableWasThere) {
   EXPECT_EQ(listing(netns), "");
 }
 
+TEST_F(BatchTest, ATableThatTheBatchItselfMadeCanBeReplacedInIt) {
+  Batch batch;
+  batch.add(Table{.id = kTable}).add(kSet).replace(Table{.id = kTable, .comment = "anew"});
+  batch.commit(netns);
+  EXPECT_EQ(listing(netns), "table ip demo {\n\tcomment \"anew\"\n}\n");
+}
+
+TEST_F(BatchTest, ErrorsNameTheObjectAlsoAfterTablesThatNeededNoDeletion) {
+  Batch batch;
+  batch.replace(Table{.id = kTable}).ensure_absent({Family::ip6, "never"}).remove(TableId{Family::ip, "absent"});
+  EXPECT_EQ(refusal(batch, netns).object(), "table ip absent");
+  EXPECT_FALSE(exists(netns, kTable));
+}
+
 TEST_F(BatchTest, RulesAreAppendedInsertedReplacedAndRemoved) {
   set_up_table();
   const auto rule = [](const char* comment) {

@@ -269,8 +269,8 @@ TEST(Listing, TypeofOfMarksAndConntrackReadsAsTyped) {
   batch.add(Table{.id = kIp6})
       .add(Set{.id = {kIp6, "s"}, .key = TypeSpec::of({ct::mark()})})
       .add(Set{.id = {kIp6, "t"}, .key = TypeSpec::of({ct::original_daddr(Family::ip6), meta::iifname()})})
-      .add(Set{.id = {kIp6, "u"},
-               .key = TypeSpec::of({ip6::saddr(), ip6::daddr(), ip6::nexthdr(), udp::sport(), tcp::dport()})});
+      .add(Set{.id = {kIp6, "u"}, .key = TypeSpec::of({ip6::saddr(), ip6::nexthdr(), udp::sport(), tcp::dport()})})
+      .add(Set{.id = {kIp6, "v"}, .key = TypeSpec::of({ip6::daddr()})});
   expect_listing(batch, R"(table ip6 demo {
 	set s {
 		typeof ct mark
@@ -281,7 +281,11 @@ TEST(Listing, TypeofOfMarksAndConntrackReadsAsTyped) {
 	}
 
 	set u {
-		typeof ip6 saddr . ip6 daddr . ip6 nexthdr . udp sport . tcp dport
+		typeof ip6 saddr . ip6 nexthdr . udp sport . tcp dport
+	}
+
+	set v {
+		typeof ip6 daddr
 	}
 }
 )");

@@ -24,7 +24,7 @@ class Batch {
   /// Empty afterwards, whether or not it existed.
   Batch& replace(const Table& table);
   Batch& remove(const TableId& table);
-  /// Gone afterwards, whether or not it existed.
+  /// Gone afterwards, whether or not it existed. Cheap where it doesn't: no deletion is asked for then.
   Batch& ensure_absent(const TableId& table);
 
   Batch& add(const Chain& chain);
@@ -48,7 +48,7 @@ class Batch {
   Batch& remove(const SetId& set, const std::vector<Element>& elements);
 
   bool empty() const noexcept;
-  /// Bytes as they go to the kernel, in one message.
+  /// Bytes that go to the kernel, in one message.
   std::size_t size() const noexcept;
 
   /// Sends everything and leaves the batch empty. Throws Error if the kernel refuses; then nothing has changed.
