@@ -15,7 +15,6 @@
 #include <csignal>
 
 #include "knetsim/fixtures/emulation_test.h"
-#include "knetsim/fixtures/events.h"
 #include "knetsim/fixtures/flavour.h"
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
@@ -69,9 +68,11 @@ class MininetShell {
 };
 
 void wait_until_gone(pid_t pid) {
-  eventually([&]() -> std::optional<std::string> {
-    return ::kill(pid, 0) == 0 ? std::optional("the end of process " + std::to_string(pid)) : std::nullopt;
-  });
+  eventually(
+      [&]() -> std::optional<std::string> {
+        return ::kill(pid, 0) == 0 ? std::optional("the end of process " + std::to_string(pid)) : std::nullopt;
+      },
+      std::chrono::seconds(30));
 }
 
 class KnownIssueFixture : public EmulationTest {
@@ -101,17 +102,12 @@ class KnownIssue : public KnownIssueFixture {
   void SetUp() override { boot(topology("pair.json")); }
 };
 
-KNETSIM_CHECK(KnownIssue, an_endless_ping_from_a_worker_ended_by_ctrl_c_harms_nobody, "known-issue",
-              "Pinging containers from a worker, ended with Ctrl-C, leaves flannel and etcd running") {
-  {
-    const Step step("w1", "w2/c2", "ping without end on a terminal, then Ctrl-C");
-    auto ping = PtyProcess::spawn(w1().command({"ping", c2().address().to_string()}));
-    ping.expect("64 bytes from " + c2().address().to_string());
-    ping.write("\x03");
-    ping.expect("packets transmitted");
-    EXPECT_EQ(ping.wait().code(), 0);
-  }
-  const Step step("w2/c2", "w1/late", "a new container, created afterwards, is reached");
+TEST_F(KnownIssue, AnEndlessPingEndedByCtrlCOnATerminalHarmsNobody) {
+  auto ping = PtyProcess::spawn(w1().command({"ping", c2().address().to_string()}));
+  ping.expect("64 bytes from " + c2().address().to_string());
+  ping.write("\x03");
+  ping.expect("packets transmitted");
+  EXPECT_EQ(ping.wait().code(), 0);
   expect_all_is_well();
 }
 

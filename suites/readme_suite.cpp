@@ -15,6 +15,7 @@
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/wire.h"
 #include "knetsim/flannel/subnet_env.h"
+#include "knetsim/sys/pty.h"
 
 namespace knetsim::fixtures {
 namespace {
@@ -205,6 +206,22 @@ KNETSIM_CHECK(Readme, a_worker_itself_reaches_a_virtual_address, "vip-worker",
   EXPECT_THAT(worker("C0w1").exec({"ping", "-c", "1", "-W", "5", kVip}), Succeeds());
   EXPECT_EQ(echo_requests_received(worker("C0w2").container("c2")) - c2, 1);
   EXPECT_EQ(echo_requests_received(worker("C0w3").container("c3")) - c3, 1);
+}
+
+KNETSIM_CHECK(Readme, pinging_containers_from_a_worker_leaves_flannel_running, "known-issue",
+              "Pinging a container from a worker, ended with Ctrl-C, leaves flannel and etcd running") {
+  const auto& c2 = worker("C0w2").container("c2");
+  {
+    const Step step("C0w1", "C0w2/c2", "ping without end on a terminal, then Ctrl-C");
+    auto ping = PtyProcess::spawn(worker("C0w1").command({"ping", c2.address().to_string()}));
+    ping.expect("64 bytes from " + c2.address().to_string());
+    ping.write("\x03");
+    EXPECT_EQ(ping.wait().code(), 0);
+  }
+  EXPECT_TRUE(worker("C0w1").flanneld().process().running());
+  EXPECT_THAT(emulation().ailments(), testing::IsEmpty());
+  const Step step("C0w2/c2", "C0w1/c5", "ping a container that is created afterwards");
+  EXPECT_THAT(c2, CanPing(worker("C0w1").create_container("c5")));
 }
 
 }  // namespace
