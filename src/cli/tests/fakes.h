@@ -68,7 +68,7 @@ inline Ran check_fake(const std::string& mode, std::vector<std::string> more = {
 
 /// A file in the test's own sandbox.
 inline std::filesystem::path scratch(const std::string& name, const std::string& content = {}) {
-  const auto path = std::filesystem::path(kStateDirectory) / name;
+  auto path = std::filesystem::path(kStateDirectory) / name;
   std::ofstream(path) << content;
   return path;
 }
