@@ -68,7 +68,7 @@ std::string title(const Member& member) {
   std::string reasons;
   for (Member& member : members) {
     std::optional<std::string> reason = member.peer_ailment();
-    if (!reason && (reason = member.ailment(kFirstPatience))) *reason += " (its peer port answers: it finds no leader)";
+    if (!reason && (reason = member.ailment(kFirstPatience))) *reason += " (its peer port answers)";
     if (!reason) continue;
     reasons += fmt::format("\n  {}: {}; the end of {}:\n{}", title(member), *reason, member.spec().log.string(),
                            member.process().log_tail(kLogLines));
