@@ -98,8 +98,8 @@ TEST(Underlay, IntroducedNodesNeedNoPlaceInTheNeighbourTable) {
   Underlay underlay(two_switches());
   const auto a = underlay.plug(node_spec("a", {"10.0.0.1", "fd00::1"}), "s0");
   const auto b = underlay.plug(node_spec("b", {"10.0.0.2", "fd00::2"}), "s1");
-  underlay.introduce(a, b);
   underlay.settle({&a, &b});  // no ARP request will be repeated for a packet that is lost at the start
+  underlay.introduce(a, b);
   EXPECT_TRUE(pings(a, "10.0.0.2"));
   EXPECT_TRUE(pings(b, "fd00::1"));
   for (const auto* node : {&a, &b}) {

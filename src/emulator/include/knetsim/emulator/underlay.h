@@ -35,6 +35,7 @@ class Underlay {
   void heal(const std::string& node);
 
   /// Makes these two know each other for good, without a place in the neighbour table that fills up.
+  /// Call it once they have settled: entries of a link that isn't ready yet were seen to vanish.
   void introduce(const Node& a, const Node& b) const;
 
   /// Where the switches are: every frame of the underlay can be seen here.
