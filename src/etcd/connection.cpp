@@ -46,7 +46,7 @@ bool Connection::usable() {
 asio::awaitable<boost::system::error_code> connect(Connection& connection, Endpoint endpoint,
                                                    std::chrono::milliseconds timeout) {
   boost::system::error_code error;
-  unsigned short port = static_cast<unsigned short>(std::stoul(endpoint.port));
+  const auto port = static_cast<unsigned short>(std::stoul(endpoint.port));
   const auto address = asio::ip::make_address(endpoint.host, error);
   connection.stream.expires_after(timeout);
   if (!error) {

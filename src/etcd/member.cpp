@@ -1,9 +1,9 @@
 #include "knetsim/etcd/member.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <string_view>
 #include <utility>
 

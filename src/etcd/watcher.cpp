@@ -34,9 +34,9 @@ bool is_final(int code) { return code == 3 || code == 7 || code == 12 || code ==
 
 class Watcher::Impl {
  public:
-  Impl(asio::any_io_executor executor, const ClientOptions& client, WatchOptions options)
+  Impl(asio::any_io_executor executor, ClientOptions client, WatchOptions options)
       : executor_(std::move(executor)),
-        client_(client),
+        client_(std::move(client)),
         options_(std::move(options)),
         next_(options_.from),
         backoff_(options_.min_backoff),

@@ -42,9 +42,10 @@ class FaultyServer : public testing::Test {
     return SyncClient(netns_, std::move(options));
   }
   const NetNs& netns() const { return netns_; }
-  std::chrono::milliseconds request_timeout_{20'000};
+  void limit_requests(std::chrono::milliseconds limit) { request_timeout_ = limit; }
 
  private:
+  std::chrono::milliseconds request_timeout_{20'000};
   NetNs netns_ = NetNs::create();
 };
 
@@ -111,7 +112,7 @@ TEST_F(FaultyServer, AReadIsRepeatedAtTheNextEndpointWhenOneSaysItIsUnavailable)
 
 TEST_F(FaultyServer, AnAnswerThatNeverComesEndsAtTheLimit) {
   FakeServer silent(netns(), {{{}, Then::hold}});
-  request_timeout_ = 100ms;
+  limit_requests(100ms);
   EXPECT_THAT([&] { client({silent.url()}).get("k"); },
               ThrowsMessage<Unavailable>(HasSubstr("no answer within 100 ms")));
   FakeServer half(netns(), {{{http_answer(200, kValue).substr(0, 120)}, Then::hold}});

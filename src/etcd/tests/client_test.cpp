@@ -107,7 +107,7 @@ TEST_F(EtcdClient, ListsTenThousandKeys) {
   constexpr int kPerTxn = 100;
   for (int i = 0; i < kKeys; i += kPerTxn) {
     Txn txn;
-    for (int j = i; j < i + kPerTxn; ++j) txn.then.push_back(Put{"/k/" + std::to_string(j), std::string(100, 'v')});
+    for (int j = i; j < i + kPerTxn; ++j) txn.then.emplace_back(Put{"/k/" + std::to_string(j), std::string(100, 'v')});
     etcd().txn(txn);
   }
   EXPECT_EQ(etcd().list("/k/").kvs.size(), static_cast<std::size_t>(kKeys));

@@ -85,11 +85,11 @@ void FakeServer::answer(Fd connection, const Reply& reply) {
   for (const std::string& piece : reply.pieces) {
     if (::send(connection.get(), piece.data(), piece.size(), MSG_NOSIGNAL) < 0) return;
   }
-  if (reply.then == Reply::Then::hold) held_.push_back(std::move(connection));
   if (reply.then == Reply::Then::reset) {
     const linger at_once{1, 0};
     ::setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
+  if (reply.then == Reply::Then::hold) held_.push_back(std::move(connection));
 }
 
 std::string http_answer(int status, const std::string& body) {

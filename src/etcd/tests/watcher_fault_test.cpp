@@ -76,11 +76,15 @@ class FaultyWatch : public testing::Test {
   }
   const NetNs& netns() const { return netns_; }
 
+  void limit_requests(std::chrono::milliseconds limit) { request_timeout_ = limit; }
+  /// Of the interruptions so far.
+  std::vector<std::string>& reasons() { return reasons_; }
+  const std::vector<long>& delays() const { return delays_; }
+
+ private:
   std::chrono::milliseconds request_timeout_{20'000};
   std::vector<std::string> reasons_;
   std::vector<long> delays_;
-
- private:
   NetNs netns_ = NetNs::create();
 };
 
@@ -167,12 +171,12 @@ TEST_F(FaultyWatch, GarbageIsAnInterruptionWithAReason) {
   for (const std::string& garbage :
        {std::string("<html>\n"), std::string("{\"result\":7}\n"), std::string("{\"result\":{\"events\":[{}]}}\n{\n"),
         std::string("{\"result\":{\"events\":[{\"type\":\"MOVE\",\"kv\":{}}]}}\n")}) {
-    reasons_.clear();
+    reasons().clear();
     FakeServer server(netns(), {{{chunked_head() + chunk(kCreated) + chunk(garbage)}, Then::hold},
                                 {{chunked_head() + chunk(kCreated) + chunk(events_line(11, {11}))}, Then::hold}});
     SyncWatcher watcher = watch({server.url()});
     EXPECT_THAT(take(watcher, 1), ElementsAre(11)) << garbage;
-    EXPECT_THAT(reasons_, Each(HasSubstr("isn't etcd's"))) << garbage;
+    EXPECT_THAT(reasons(), Each(HasSubstr("isn't etcd's"))) << garbage;
   }
 }
 
@@ -180,12 +184,12 @@ TEST_F(FaultyWatch, AnswersThatArentAStreamArePassedOver) {
   for (const std::string& answer :
        {http_answer(503, R"({"error":"etcdserver: no leader","code":14})"), http_answer(404, "404 page not found\n"),
         std::string("SSH-2.0-x\r\n"), std::string(), http_answer(502, "")}) {
-    reasons_.clear();
+    reasons().clear();
     FakeServer bad(netns(), {{{answer}}});
     FakeServer good(netns(), {{{chunked_head() + chunk(kCreated) + chunk(events_line(11, {11}))}, Then::hold}});
     SyncWatcher watcher = watch({bad.url(), good.url()});
     EXPECT_THAT(take(watcher, 1), ElementsAre(11)) << answer;
-    EXPECT_THAT(reasons_, SizeIs(0)) << "the next endpoint is tried without delay";
+    EXPECT_THAT(reasons(), SizeIs(0)) << "the next endpoint is tried without delay";
   }
 }
 
@@ -196,7 +200,7 @@ TEST_F(FaultyWatch, BacksOffMoreAndMoreWhileNobodyAnswersAndAfreshAfterAnEvent) 
   FakeServer server(netns(), {closed, closed, closed, closed, closed, event, closed, good});
   SyncWatcher watcher = watch({server.url()});
   EXPECT_THAT(take(watcher, 2), ElementsAre(11, 12));
-  EXPECT_THAT(delays_, ElementsAre(1, 2, 4, 8, 8, 1, 2));
+  EXPECT_THAT(delays(), ElementsAre(1, 2, 4, 8, 8, 1, 2));
 }
 
 TEST_F(FaultyWatch, ALeaderThatIsLostInTheStreamIsAnInterruption) {
@@ -206,7 +210,7 @@ TEST_F(FaultyWatch, ALeaderThatIsLostInTheStreamIsAnInterruption) {
                               {{chunked_head() + chunk(kCreated) + chunk(events_line(11, {11}))}, Then::hold}});
   SyncWatcher watcher = watch({server.url()});
   EXPECT_THAT(take(watcher, 1), ElementsAre(11));
-  EXPECT_THAT(reasons_, ElementsAre("etcdserver: no leader"));
+  EXPECT_THAT(reasons(), ElementsAre("etcdserver: no leader"));
 }
 
 TEST_F(FaultyWatch, EventsBeforeACompactionAreDeliveredBeforeItIsTold) {
@@ -230,7 +234,7 @@ TEST_F(FaultyWatch, AWatchThatIsCancelledForAnotherReasonIsAskedForAgain) {
                               {{chunked_head() + chunk(kCreated) + chunk(events_line(11, {11}))}, Then::hold}});
   SyncWatcher watcher = watch({server.url()});
   EXPECT_THAT(take(watcher, 1), ElementsAre(11));
-  EXPECT_THAT(reasons_, ElementsAre(HasSubstr("cancelled the watch")));
+  EXPECT_THAT(reasons(), ElementsAre(HasSubstr("cancelled the watch")));
 }
 
 TEST_F(FaultyWatch, ARequestThatIsRefusedForGoodEndsTheWatch) {
@@ -240,13 +244,13 @@ TEST_F(FaultyWatch, ARequestThatIsRefusedForGoodEndsTheWatch) {
 }
 
 TEST_F(FaultyWatch, AServerThatNeverAcceptsIsLeftAtTheLimit) {
-  request_timeout_ = 100ms;
+  limit_requests(100ms);
   FakeServer mute(netns(), {{{}, Then::hold}});
   FakeServer half(netns(), {{{chunked_head()}, Then::hold}});
   FakeServer good(netns(), {{{chunked_head() + chunk(kCreated) + chunk(events_line(11, {11}))}, Then::hold}});
   SyncWatcher watcher = watch({mute.url(), half.url(), good.url()});
   EXPECT_THAT(take(watcher, 1), ElementsAre(11));
-  EXPECT_THAT(reasons_, testing::Contains(HasSubstr("wasn't accepted within 100 ms")));
+  EXPECT_THAT(reasons(), testing::Contains(HasSubstr("wasn't accepted within 100 ms")));
 }
 
 }  // namespace

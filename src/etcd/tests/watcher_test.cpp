@@ -3,12 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/system/system_error.hpp>
 #include <chrono>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -105,7 +105,7 @@ TEST_F(EtcdWatcher, DeliversEveryEventOfATransactionTogether) {
   SyncClient etcd = client();
   SyncWatcher watcher = etcd.watch("/w/");
   Txn txn;
-  for (const std::string& key : numbered(0, 100)) txn.then.push_back(Put{key, "x"});
+  for (const std::string& key : numbered(0, 100)) txn.then.emplace_back(Put{key, "x"});
   const Revision revision = etcd.txn(txn).revision;
   const auto batch = watcher.next(kPatience);
   ASSERT_TRUE(batch);
