@@ -177,12 +177,11 @@ TEST_F(Daemon, AnswersHealthz) {
   start(0, healthy);
   await_ready(0);
   const auto ask = [&](const std::string& path) {
-    return exec({.argv = {"curl", "-s", "-w", "%{http_code}", "http://127.0.0.1:8471" + path},
-                 .netns = &worker(0).netns})
-        .out;
+    return exec({.argv = {"wget", "-q", "-S", "-O", "-", "http://127.0.0.1:8471" + path}, .netns = &worker(0).netns});
   };
-  EXPECT_EQ(ask("/healthz"), "flanneld is running200");
-  EXPECT_THAT(ask("/"), HasSubstr("404"));
+  EXPECT_THAT(ask("/healthz").err, HasSubstr("200 OK"));
+  EXPECT_EQ(ask("/healthz").out, "flanneld is running");
+  EXPECT_THAT(ask("/").err, HasSubstr("404"));
 }
 
 TEST_F(Daemon, EndsWhereTheHealthzPortIsTaken) {
