@@ -16,11 +16,6 @@ namespace knetsim {
 
 namespace {
 
-void introduce_all(const Underlay& underlay, const std::vector<Node*>& nodes) {
-  for (std::size_t i = 0; i < nodes.size(); ++i)
-    for (std::size_t j = i + 1; j < nodes.size(); ++j) underlay.introduce(*nodes[i], *nodes[j]);
-}
-
 // All clusters are waited for, also after one has failed: what the others' threads use must outlive them.
 void start_side_by_side(const std::vector<std::unique_ptr<Cluster>>& clusters, const BootObserver& observer) {
   std::mutex one_at_a_time;
@@ -44,7 +39,7 @@ void start_side_by_side(const std::vector<std::unique_ptr<Cluster>>& clusters, c
 
 }  // namespace
 
-Emulation Emulation::boot(Topology topology, const BootObserver& observer) {
+Emulation Emulation::plug(Topology topology) {
   topology.validate();
   Emulation emulation(std::move(topology));
   const auto& spec = emulation.topology_;
@@ -57,8 +52,15 @@ Emulation Emulation::boot(Topology topology, const BootObserver& observer) {
     emulation.clusters_.push_back(std::make_unique<Cluster>(spec.clusters[index], index, *emulation.underlay_));
   const auto nodes = emulation.nodes();
   emulation.underlay_->settle({nodes.begin(), nodes.end()});
-  if (spec.underlay.permanent_neighbours) introduce_all(*emulation.underlay_, nodes);
-  start_side_by_side(emulation.clusters_, observer);
+  if (spec.underlay.permanent_neighbours) Underlay::introduce({nodes.begin(), nodes.end()});
+  return emulation;
+}
+
+void Emulation::start(const BootObserver& observer) { start_side_by_side(clusters_, observer); }
+
+Emulation Emulation::boot(Topology topology, const BootObserver& observer) {
+  auto emulation = plug(std::move(topology));
+  emulation.start(observer);
   return emulation;
 }
 
