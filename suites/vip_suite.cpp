@@ -42,7 +42,7 @@ class Vip : public EmulationTest, public testing::WithParamInterface<Flavour> {
     for (int i = 0; i < count; ++i) {
       const auto before2 = echo_requests_received(c2());
       const auto before3 = echo_requests_received(c3());
-      const bool answered = from.exec({"ping", "-c", "1", "-W", "1", to}).ok();
+      const bool answered = from.exec({"ping", "-c", "1", "-W", "5", to}).ok();
       const auto to2 = echo_requests_received(c2()) - before2;
       const auto to3 = echo_requests_received(c3()) - before3;
       turns += !answered ? "-" : to2 > to3 ? "2" : "3";
@@ -158,7 +158,8 @@ TEST_P(Vip, ADeletedVipIsGoneFromEveryWorker) {
 TEST_P(Vip, ADeletedContainerKeepsItsTurn) {
   cluster("C0").delete_container("c3");
   std::vector<bool> answered;
-  for (int i = 0; i < 4; ++i) answered.push_back(c1().exec({"ping", "-c", "1", "-W", "1", kVip}).ok());
+  for (const auto* patience : {"5", "1", "5", "1"})
+    answered.push_back(c1().exec({"ping", "-c", "1", "-W", patience, kVip}).ok());
   EXPECT_THAT(answered, ElementsAre(true, false, true, false));
 }
 

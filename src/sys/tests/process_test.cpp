@@ -39,7 +39,7 @@ TEST(Exec, SurvivesAProgramThatDoesNotReadItsInput) {
 }
 
 TEST(Exec, KillsTheWholeProcessGroupWhenTheTimeoutEnds) {
-  const auto result = exec({.argv = {"bash", "-c", "sleep 1000 & echo $!; wait"}}, milliseconds(200));
+  const auto result = exec({.argv = {"bash", "-c", "sleep 1000 & echo $!; wait"}}, std::chrono::seconds(2));
   EXPECT_TRUE(result.timed_out);
   EXPECT_EQ(result.status.signal(), SIGKILL);
   const pid_t orphan = std::stoi(result.out);
