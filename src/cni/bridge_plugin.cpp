@@ -77,7 +77,7 @@ class Addition {
       configure_outside();
       wait_for_carrier();
       wait_for_addresses();
-    } catch (const knetsim::Error&) {
+    } catch (...) {
       undo();
       throw;
     }

@@ -14,6 +14,7 @@
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/fd.h"
+#include "knetsim/sys/file.h"
 
 namespace knetsim::flannel {
 
@@ -71,9 +72,9 @@ Process& Launched::process() noexcept { return state_->process; }
 const LaunchSpec& Launched::spec() const noexcept { return state_->spec; }
 
 Launched Launched::start(const Program& program, LaunchSpec spec) {
-  std::filesystem::create_directories(spec.directory);
+  make_directories(spec.directory);
   const auto& subnet_file = spec.options.subnet_file;
-  std::filesystem::create_directories(subnet_file.parent_path());
+  make_directories(subnet_file.parent_path());
 
   if (program.flavour == Flavour::real) spec.options.lease_ttl = DaemonOptions{}.lease_ttl;
   Command command{.argv = {program.path.string()}, .netns = spec.netns, .directory = spec.directory};
