@@ -173,6 +173,15 @@ TEST_P(Vip, NonsenseIsRefusedAndWhatStoodStillStands) {
   EXPECT_EQ(turns_of_pings(c1(), 2), "23");
 }
 
+TEST_P(Vip, OutsideTheRangeThatWorkersRouteItIsRefused) {
+  try {
+    cluster("C0").kp_vip_add("100.65.0.1", {"c2"});
+    FAIL() << "it was added";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("100.65.0.1 lies outside"), HasSubstr("choose one of 100.64.0.0/16")));
+  }
+}
+
 TEST_P(Vip, AChangeThatOneWorkerRefusesIsMadeOnNone) {
   auto& c0 = cluster("C0");
   auto owner = PtyProcess::spawn(worker("w2").command({"nft", "-i"}));

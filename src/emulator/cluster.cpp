@@ -90,13 +90,15 @@ void Cluster::start(const BootObserver& observer) {
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
     observer(name() + ": " + part, elapsed.count());
   };
+  std::optional<FlannelPrograms> programs;  // found before anything is started
+  if (spec_.flannel) programs = flannel_programs(*spec_.flannel);
   if (!etcd_nodes_.empty()) {
     start_etcd();
     stands("etcd");
   }
   write_static_subnets(mtu_);
-  if (spec_.flannel) {
-    start_flannel(spec_, *etcd_, workers_);
+  if (programs) {
+    start_flannel(spec_, *programs, *etcd_, workers_);
     wait_for_mesh();
     stands("flannel");
   }
@@ -228,6 +230,16 @@ Container& Cluster::create_container(const std::string& worker, const std::strin
 void Cluster::delete_container(const std::string& name) { worker_of(name).delete_container(name); }
 
 kubeproxy::Service Cluster::service(const Address& vip, const std::vector<std::string>& containers) {
+  const auto& ranges = spec_.service_ranges;
+  // The workers have routes to these alone: what they send elsewhere never gets to the packet filter.
+  if (std::none_of(ranges.begin(), ranges.end(), [&](const Network& range) { return contains(range, vip); })) {
+    std::vector<std::string> known;
+    for (const auto& range : ranges) known.push_back(to_string(range));
+    throw InputError(fmt::format("{}: the VIP {} lies outside the range of services\n  remedy: {}", name(),
+                                 vip.to_string(),
+                                 known.empty() ? "give the cluster \"services\" with a \"range\" in the topology"
+                                               : fmt::format("choose one of {}", fmt::join(known, ", "))));
+  }
   kubeproxy::Service result{.address = vip, .endpoints = {}, .name = name() + "/" + vip.to_string()};
   for (const auto& one : containers) {
     const auto& addresses = container(one).addresses();

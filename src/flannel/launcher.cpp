@@ -133,8 +133,9 @@ std::vector<Launched> launch_all(const Program& program, std::vector<LaunchSpec>
 }
 
 void write_config(etcd::SyncClient& client, const std::string& prefix, const std::string& json) {
-  client.put(prefix + "/config", json);
-  client.put_v2(prefix + "/config", json);
+  const auto key = parse_prefix(prefix) + "/config";
+  client.put(key, json);
+  client.put_v2(key, json);
 }
 
 }  // namespace knetsim::flannel

@@ -49,7 +49,7 @@ class Cluster {
 
   /// Makes every worker translate `vip` to these containers in turn; a VIP that is there already is replaced and starts
   /// with its first container. A container that is deleted later keeps its turn, as in the original. All workers do it
-  /// or, with an Error, none.
+  /// or, with an Error, none. Throws InputError if the VIP lies outside the cluster's ranges of services.
   void kp_vip_add(const std::string& vip, const std::vector<std::string>& containers);
   /// Throws InputError if the VIP isn't there.
   void kp_vip_delete(const std::string& vip);
@@ -65,7 +65,7 @@ class Cluster {
   void start_etcd();
   void write_static_subnets(unsigned mtu);
   void route_services();
-  /// Throws InputError if a container can't serve it.
+  /// Throws InputError if the VIP lies outside the ranges, or a container can't serve it.
   kubeproxy::Service service(const Address& vip, const std::vector<std::string>& containers);
   void apply_services(std::vector<kubeproxy::Service> services);
   void put_back_services(Worker& worker) const;
