@@ -83,7 +83,7 @@ Launched Launched::start(const Program& program, LaunchSpec spec) {
   // The file of an earlier daemon stays: it is what this one takes its subnet from.
   auto watch = watch_directory(subnet_file.parent_path());
   const auto before = stamp_of(subnet_file);
-  auto process = Process::spawn(command, spec.log);
+  auto process = Process::spawn(in_neutral_environment(std::move(command), "FLANNELD_"), spec.log);
   return Launched(std::make_unique<State>(State{std::move(spec), before, std::move(watch), std::move(process)}));
 }
 
