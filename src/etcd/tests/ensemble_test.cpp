@@ -147,6 +147,40 @@ TEST_F(EtcdEnsemble, NotHealthyInTimeSaysWhichMemberAndWhy) {
                                                   HasSubstr("m1.log"))));
 }
 
+/// Answers on its peer port, and takes connections of clients without ever answering one.
+constexpr const char* kMuteEtcd = R"(#!/usr/bin/env python3
+import http.server, socket, sys
+flags = dict(argument.split("=", 1) for argument in sys.argv[1:])
+host = flags["--listen-peer-urls"].split("/")[2].rsplit(":", 1)[0]
+mute = socket.create_server((host, 2379), backlog=1000)
+class Peer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"[]")
+http.server.HTTPServer((host, 2380), Peer).serve_forever()
+)";
+
+TEST_F(EtcdEnsemble, IsGivenUpWhenTheBudgetEndsHoweverLongAMemberKeepsSilent) {
+  Lab lab(1);
+  write_file_atomically(std::filesystem::path(kStateDirectory) / "etcd", kMuteEtcd, 0755);
+  const std::string path = ::getenv("PATH");
+  ::setenv("PATH", (kStateDirectory + (":" + path)).c_str(), 1);
+  Ensemble::Options options;
+  options.budget = 4s;
+  std::string refusal;
+  try {
+    Ensemble::start(lab.specs(), options);
+  } catch (const knetsim::Error& error) {
+    refusal = error.what();
+  }
+  ::setenv("PATH", path.c_str(), 1);
+  ASSERT_THAT(refusal, testing::StartsWith("etcd: can't get healthy within "));
+  // Doubled without bound, the last question alone would take another 4 s.
+  EXPECT_LT(std::stoi(refusal.substr(refusal.find("within ") + 7)), 6'500) << refusal;
+}
+
 TEST_F(EtcdEnsemble, EveryMemberThatIsntHealthyIsNamed) {
   boot(2);
   lab().plug(1, false);
