@@ -12,10 +12,10 @@
 #include <regex>
 #include <sstream>
 
-#include "find_plugin.h"
 #include "flannel_config.h"
 #include "knetsim/cni/config.h"
 #include "knetsim/cni/error.h"
+#include "knetsim/cni/find_plugin.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
 

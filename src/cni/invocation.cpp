@@ -8,7 +8,7 @@
 #include <regex>
 #include <utility>
 
-#include "find_plugin.h"
+#include "knetsim/cni/find_plugin.h"
 #include "knetsim/sys/process.h"
 
 namespace knetsim::cni {

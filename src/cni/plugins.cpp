@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "find_plugin.h"
+#include "knetsim/cni/find_plugin.h"
 #include "knetsim/sys/error.h"
 
 namespace knetsim::cni {
