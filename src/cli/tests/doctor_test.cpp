@@ -27,7 +27,7 @@ auto Found(const char* name, State state, const char* detail) {
 
 TEST(DoctorOfKernel, finds_by_trying_what_this_machine_has) {
   const auto findings = examine_kernel();
-  for (const auto* name : {"network namespaces", "sandbox", "veth", "bridge", "vxlan", "nftables nat and numgen"})
+  for (const auto* name : {"network namespaces", "sandbox", "veth", "bridge", "vxlan", "nftables rules of VIPs"})
     EXPECT_THAT(findings, Found(name, State::good, "works"));
 }
 
