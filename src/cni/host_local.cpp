@@ -47,7 +47,7 @@ Range range_of(const Network& subnet) {
     throw knetsim::Error(fmt::format("Network {} too small to allocate from", to_string(subnet)));
   auto last = all_ones(subnet);
   if (last.is_v4()) last = boost::asio::ip::address_v4(last.to_v4().to_uint() - 1);
-  return {.first = advance(address_of(canonical(subnet)), 1), .last = last};
+  return {.first = address_of(gateway_of(subnet)), .last = last};
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "answer.h"
 #include "knetsim/etcd/client.h"
+#include "knetsim/sys/text.h"
 #include "transport.h"
 #include "watch_stream.h"
 #include "wire.h"

@@ -31,9 +31,8 @@ std::optional<Network> canonical(const std::optional<Network>& network) {
   return network ? std::optional(knetsim::canonical(*network)) : std::nullopt;
 }
 
-std::optional<Network> first_host(const std::optional<Network>& subnet) {
-  if (!subnet) return std::nullopt;
-  return make_network(advance(address_of(*subnet), 1), prefix_length(*subnet));
+std::optional<Network> gateway(const std::optional<Network>& subnet) {
+  return subnet ? std::optional(gateway_of(*subnet)) : std::nullopt;
 }
 
 }  // namespace
@@ -98,9 +97,9 @@ void Daemon::make_data_plane() {
 void Daemon::write_subnet_file(const LeaseSubnets& own) const {
   SubnetEnv env;
   if (config_->v4) env.network = config_->v4->network;
-  env.subnet = first_host(own.v4);
+  env.subnet = gateway(own.v4);
   if (config_->v6) env.ipv6_network = config_->v6->network;
-  env.ipv6_subnet = first_host(own.v6);
+  env.ipv6_subnet = gateway(own.v6);
   env.mtu = backend_->mtu();
   env.ip_masq = options_.ip_masq;
   write_subnet_env(options_.subnet_file, env);
