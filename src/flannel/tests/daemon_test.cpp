@@ -57,6 +57,16 @@ TEST_F(Daemon, RefusesAnEndpointItCantUse) {
   EXPECT_THAT(result.err, HasSubstr("https://10.0.0.1:2379"));
 }
 
+TEST_F(Daemon, IsDeafToTheVariablesOfWhoLaunchesIt) {
+  stand_up(1, kAlloc);
+  ::setenv("FLANNELD_PUBLIC_IP", "203.0.113.9", 1);
+  ::setenv("FLANNELD_SUBNET_LEASE_RENEW_MARGIN", "not a number", 1);
+  start_all();
+  ::unsetenv("FLANNELD_PUBLIC_IP");
+  ::unsetenv("FLANNELD_SUBNET_LEASE_RENEW_MARGIN");
+  EXPECT_THAT(lease_of(0)->value, HasSubstr("\"PublicIP\":\"10.0.0.10\""));
+}
+
 class EndsOn : public Daemon, public testing::WithParamInterface<int> {};
 
 TEST_P(EndsOn, SignalWithALogLineAndCode0) {

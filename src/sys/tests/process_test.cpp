@@ -90,6 +90,18 @@ TEST(Exec, RunsInTheNamespaceAndTheDirectoryOfTheCommand) {
   EXPECT_EQ(result.out, "net:[" + std::to_string(ns.inode()) + "]\n/tmp/knetsim\n/tmp/knetsim yes\n");
 }
 
+TEST(Exec, KeepsTheCallersSettingsFromAProgramInANeutralEnvironment) {
+  ::setenv("TOOL_ENDPOINTS", "http://elsewhere:2379", 1);
+  ::setenv("TOOLBOX", "kept", 1);
+  ::setenv("NO_PROXY", "example.org", 1);
+  const auto result = exec(in_neutral_environment(
+      {.argv = {"bash", "-c", "echo ${TOOL_ENDPOINTS-unset} $TOOL_GIVEN $TOOLBOX \"$NO_PROXY\" \"$no_proxy\""},
+       .environment = {{"TOOL_GIVEN", "given"}}},
+      "TOOL_"));
+  for (const auto* name : {"TOOL_ENDPOINTS", "TOOLBOX", "NO_PROXY"}) ::unsetenv(name);
+  EXPECT_EQ(result.out, "unset given kept * *\n");
+}
+
 TEST(Process, HasASessionOfItsOwn) {
   auto process = Process::spawn({.argv = {"sleep", "1000"}}, kLog);
   EXPECT_EQ(::getsid(process.pid()), process.pid());
