@@ -25,13 +25,24 @@ struct MobileAddress {
   std::string name;
   bool operator==(const MobileAddress&) const = default;
 };
-using Address = std::variant<LocalAddress, TopologicalAddress, MobileAddress>;
+/// At a router at the network's edge: "amqp:/_edge/e1/temp.QDN_GbjpU_GPGc7".
+struct EdgeAddress {
+  std::string router;  ///< "e1"
+  std::string local;
+  bool operator==(const EdgeAddress&) const = default;
+};
+using Address = std::variant<LocalAddress, TopologicalAddress, EdgeAddress, MobileAddress>;
 
-/// With or without "amqp:/" or "amqp://host/" in front, as skrouterd takes it. Whatever isn't local or topological is
-/// mobile.
+/// With or without "amqp:/" or "amqp://host/" in front, as skrouterd takes it. Whatever isn't local, topological or
+/// edge is mobile.
 Address parse_address(std::string_view text);
 /// "amqp:/_local/qdhello", "amqp:/_topo/0/c1/qdrouter", "svc1:8080".
 std::string to_string(const Address& address);
+
+/// What MAUs name an address by: "Msvc1:8080".
+std::string mobile_key(std::string_view name);
+/// "He1": all addresses at an edge router are one to the interior.
+std::string edge_key(std::string_view router);
 
 inline constexpr std::string_view kHelloAddress = "amqp:/_local/qdhello";
 /// What RA is flooded to. A differential MAU goes to kAllMobile.

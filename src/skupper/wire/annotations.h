@@ -13,12 +13,12 @@ namespace knetsim::skupper::wire {
 /// The section that stands in front of every message between routers (annotations version 2, descriptor
 /// 0x534B5052:0x2D2D5241, "SKPR--RA"): a list of flags, to-override, ingress router, trace.
 struct RouterAnnotations {
-  static constexpr std::uint32_t kStreaming = 1;           ///< a delivery that is forwarded before it is complete
-  static constexpr std::uint32_t kResendReleased = 4;      ///< a released delivery may go elsewhere
-  std::uint32_t flags = 0;                                 ///< 5 for a TCP flow, else 0
-  std::optional<std::string> to_override;                  ///< goes before the properties' `to`
-  std::string ingress;                                     ///< "0/c0": where the message entered the network
-  std::vector<std::string> trace;                          ///< "0/c0", "0/c1": the routers that it has left
+  static constexpr std::uint32_t kStreaming = 1;       ///< a delivery that is forwarded before it is complete
+  static constexpr std::uint32_t kResendReleased = 4;  ///< a released delivery may go elsewhere
+  std::uint32_t flags = 0;                             ///< 5 for a TCP flow, else 0
+  std::optional<std::string> to_override;              ///< goes before the properties' `to`
+  std::string ingress;                                 ///< "0/c0": where the message entered the network
+  std::vector<std::string> trace;                      ///< "0/c0", "0/c1": the routers that it has left
   bool operator==(const RouterAnnotations&) const = default;
 };
 

@@ -51,8 +51,8 @@ class Encoder {
 
   explicit Encoder(EmptyList empty_list = EmptyList::list0) : empty_list_(empty_list) {}
   void value(const Value& value);
-  /// 0x00, then the descriptor; the described value follows as the next one. Widths of descriptors: `wide` is the 8-byte
-  /// ulong.
+  /// 0x00, then the descriptor; the described value follows as the next one. Widths of descriptors: `wide` is the
+  /// 8-byte ulong.
   void descriptor(std::uint64_t code);
   const std::string& bytes() const noexcept { return bytes_; }
   std::string take() noexcept { return std::move(bytes_); }

@@ -121,8 +121,8 @@ std::string to_string(const ControlBody& body);
 /// The bytes of the message's delivery, annotations included, as skrouterd writes them.
 std::string encode(const ControlMessage& message);
 
-/// The body of a message with this opcode. Fields that a later minor version may add are passed over. Throws ProtocolError
-/// naming opcode and field; an unknown opcode is one.
+/// The body of a message with this opcode. Fields that a later minor version may add are passed over. Throws
+/// ProtocolError naming opcode and field; an unknown opcode is one.
 ControlBody parse_body(std::string_view opcode, const Value& body);
 /// Of a whole delivery.
 ControlMessage parse_control(std::string_view message);

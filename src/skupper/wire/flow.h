@@ -12,9 +12,9 @@ namespace knetsim::skupper::wire {
 /// The beginning of the delivery that carries one direction of a TCP connection. The connection's bytes follow it
 /// as they are, in the same transfer or in later ones; the delivery's end is the FIN.
 struct FlowHead {
-  RouterAnnotations annotations;             ///< flags: streaming and resend-released
-  std::string to;                            ///< "svc1:8080"; in the answer the request's reply-to
-  std::optional<std::string> reply_to;       ///< of a request: "amqp:/_topo/0/c1/temp.QDN_GbjpU_GPGc7"
+  RouterAnnotations annotations;              ///< flags: streaming and resend-released
+  std::string to;                             ///< "svc1:8080"; in the answer the request's reply-to
+  std::optional<std::string> reply_to;        ///< of a request: "amqp:/_topo/0/c1/temp.QDN_GbjpU_GPGc7"
   std::optional<std::string> correlation_id;  ///< of a request: the flow's id, "PqkwA:5"
   bool operator==(const FlowHead&) const = default;
 };

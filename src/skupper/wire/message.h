@@ -36,8 +36,8 @@ struct ParsedMessage {
   Message message;
   std::size_t length = 0;  ///< bytes that it took
 };
-/// Sections that routers don't use (delivery and message annotations) are passed over. Throws TruncatedError as long as the
-/// body hasn't arrived (more bytes may complete it), ProtocolError if the bytes aren't such a message.
+/// Sections that routers don't use (delivery and message annotations) are passed over. Throws TruncatedError as long as
+/// the body hasn't arrived (more bytes may complete it), ProtocolError if the bytes aren't such a message.
 ParsedMessage parse_message(std::string_view bytes);
 
 }  // namespace knetsim::skupper::wire

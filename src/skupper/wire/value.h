@@ -63,8 +63,8 @@ class Value {
 
   Value() = default;
   template <typename T>
-    requires std::is_constructible_v<Variant, std::in_place_type_t<std::decay_t<T>>, T>
-  Value(T&& value) : variant_(std::in_place_type<std::decay_t<T>>, std::forward<T>(value)) {}
+  requires std::is_constructible_v<Variant, std::in_place_type_t<std::decay_t<T>>, T> Value(T&& value)
+      : variant_(std::in_place_type<std::decay_t<T>>, std::forward<T>(value)) {}
   Value(const char* text) : variant_(std::in_place_type<std::string>, text) {}
   Value(std::string_view text) : variant_(std::in_place_type<std::string>, text) {}
 
