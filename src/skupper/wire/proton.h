@@ -1,5 +1,6 @@
 #pragma once
 
+#include <proton/codec.h>
 #include <proton/types.h>
 
 #include <optional>
