@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "knetsim/sys/error.h"
 #include "wire/value.h"
@@ -43,17 +44,17 @@ class Decoder {
 Value decode(std::string_view bytes);
 
 /// Writes values as skrouterd does (qd_compose_*): the shortest scalar, list32 and map32 always, sym8 and str8 up to
-/// 255 bytes.
+/// 255 bytes. Arrays, which it has none of, become array32.
 class Encoder {
  public:
   /// An empty list is either list0, as skrouterd writes those it makes in Python, or a list32 of none, as in C.
   enum class EmptyList { list0, list32 };
 
   explicit Encoder(EmptyList empty_list = EmptyList::list0) : empty_list_(empty_list) {}
+  /// Throws std::invalid_argument if an array's elements aren't of one type.
   void value(const Value& value);
-  /// 0x00, then the descriptor; the described value follows as the next one. Widths of descriptors: `wide` is the
-  /// 8-byte ulong.
-  void descriptor(std::uint64_t code);
+  /// A described value, as a message's sections are.
+  void section(std::uint64_t descriptor, const Value& value);
   const std::string& bytes() const noexcept { return bytes_; }
   std::string take() noexcept { return std::move(bytes_); }
 

@@ -1,9 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
-
-#include "wire/value.h"
 
 namespace knetsim::skupper::wire {
 
@@ -16,6 +15,8 @@ enum class LinkKind {
   streaming,      ///< none, and no address: TCP flows. Made when one is needed, on data connections.
 };
 std::string_view capability(LinkKind kind);
+/// The reverse; nullopt for a capability that none has.
+std::optional<LinkKind> link_kind(std::string_view capability);
 
 /// An ATTACH as routers write it: no address, durability none, timeout 0, settle modes mixed and first.
 struct LinkDescription {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <proton/codec.h>
 #include <proton/types.h>
 
 #include <optional>
@@ -23,9 +22,5 @@ Open remote_open(pn_connection_t* connection, pn_transport_t* transport);
 void configure(pn_link_t* link, const LinkDescription& description);
 /// What kind of link the peer has attached; nullopt if it is none of a router's.
 std::optional<LinkKind> remote_kind(pn_link_t* link);
-
-/// One value and all that it holds, written into proton's data, or read from where its cursor is.
-void put(pn_data_t* data, const Value& value);
-Value get(pn_data_t* data);
 
 }  // namespace knetsim::skupper::wire
