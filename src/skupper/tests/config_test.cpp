@@ -1,0 +1,3 @@
+#include "knetsim/skupper/config.h"
+
+#include <gtest/gtest.h>
