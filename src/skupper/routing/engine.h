@@ -2,12 +2,19 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "routing/flood_filter.h"
+#include "routing/local_addresses.h"
+#include "routing/neighbours.h"
+#include "routing/remote_router.h"
 #include "routing/table.h"
+#include "wire/control.h"
 
 namespace knetsim::skupper::routing {
 
@@ -66,9 +73,6 @@ struct Output {
 class Engine {
  public:
   explicit Engine(Settings settings);
-  ~Engine();
-  Engine(Engine&&) noexcept;
-  Engine& operator=(Engine&&) noexcept;
 
   /// A control connection is open, its control links attached both ways. `cost` >= 1 is the larger of the two ends'.
   void link_up(LinkId link, std::int64_t cost);
@@ -89,12 +93,66 @@ class Engine {
   /// already.
   Clock::time_point next_poll() const;
 
-  const RoutingTable& table() const;
-  const Settings& settings() const;
+  const RoutingTable& table() const { return table_; }
+  const Settings& settings() const { return settings_; }
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  using TimePoint = Clock::time_point;
+
+  // engine_receive.cpp: what comes in.
+  void receive_annotated(LinkId link, const wire::AnnotatedMessage& message, std::string_view bytes, TimePoint now);
+  void deliver(LinkId link, const wire::Message& message, TimePoint now);
+  void handle(LinkId link, const wire::Hello& hello, TimePoint now);
+  void handle(LinkId link, const wire::RouterAdvertisement& advertisement, TimePoint now);
+  void handle(LinkId link, const wire::LinkStateRequest& request, TimePoint now);
+  void handle(LinkId link, const wire::LinkStateUpdate& update, TimePoint now);
+  void handle(LinkId link, const wire::MobileAddressRequest& request, TimePoint now);
+  void handle(LinkId link, const wire::MobileAddressUpdate& update, TimePoint now);
+  bool understands(const wire::ControlBody& body);
+  /// Null if there are too many already.
+  RemoteRouter* learn(const std::string& id, std::int64_t instance, TimePoint now);
+  void refuse(LinkId link, std::string reason);
+
+  // engine_send.cpp: what goes out.
+  void send_hellos(TimePoint now);
+  void announce_addresses();
+  void ask(TimePoint now);
+  void advertise(TimePoint now);
+  /// To one router; by `otherwise` if no route is known. Dropped if there is neither.
+  void send(const std::string& router, std::string to, wire::ControlBody body, std::optional<LinkId> otherwise);
+  void flood(std::string_view to, wire::ControlBody body);
+  void forward(const std::string& router, const wire::AnnotatedMessage& message);
+  void forward_to_all(LinkId from, const wire::AnnotatedMessage& message);
+  void transmit(LinkId link, const wire::ControlMessage& message);
+  std::optional<LinkId> link_to(const std::string& router) const;
+  bool in_flux(TimePoint now) const;
+  TimePoint next_advertisement() const;
+
+  // engine.cpp: what follows from it.
+  void age(TimePoint now);
+  void update_link_state();
+  void compute_routes(TimePoint now);
+  void update_addresses();
+
+  void log(std::string_view module, LogLine::Level level, std::string text);
+
+  Settings settings_;
+  Neighbours neighbours_;
+  std::map<std::string, RemoteRouter> routers_;
+  LocalAddresses addresses_;
+  FloodFilter flooded_;
+  RoutingTable table_;
+  Output output_;
+
+  wire::LinkState link_state_;  ///< our own, as announced
+  bool routes_stale_ = false;
+  bool addresses_stale_ = false;
+  bool advertisement_due_ = false;
+  std::set<LinkId> hello_due_;
+  std::set<std::string> incompatible_;  ///< routers whose protocol version has been complained of
+  TimePoint last_hello_ = TimePoint::min();
+  TimePoint last_advertisement_ = TimePoint::min();
+  std::optional<TimePoint> last_change_;  ///< of the topology
 };
 
 }  // namespace knetsim::skupper::routing

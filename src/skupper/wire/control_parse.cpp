@@ -110,8 +110,10 @@ LinkState parse_link_state(const Fields& fields) {
 }
 
 LinkStateUpdate parse_update(const Fields& fields) {
-  return {fields.id("id"), fields.number_or("pv", 0), fields.number_or("instance", 0), fields.number("ls_seq"),
-          parse_link_state({"LSU's ls", fields.mandatory("ls")})};
+  LinkStateUpdate update{fields.id("id"), fields.number_or("pv", 0), fields.number_or("instance", 0),
+                         fields.number("ls_seq"), parse_link_state({"LSU's ls", fields.mandatory("ls")})};
+  if (update.link_state.id != update.id) fields.wrong("ls", update.link_state.id, "the sender's own");
+  return update;
 }
 
 MobileAddressRequest parse_mobile_request(const Fields& fields) {

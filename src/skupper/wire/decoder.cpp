@@ -33,13 +33,9 @@ class Reader {
 
   template <typename T>
   T number() {
-    T value = 0;
-    for (const char c : take(sizeof(T))) value = static_cast<T>(value << 8U | static_cast<unsigned char>(c));
-    return value;
-  }
-  template <>
-  std::uint8_t number<std::uint8_t>() {
-    return static_cast<std::uint8_t>(take(1).front());
+    std::uint64_t value = 0;
+    for (const char c : take(sizeof(T))) value = value << 8U | static_cast<unsigned char>(c);
+    return static_cast<T>(value);
   }
 
   Reader window(std::size_t size) {

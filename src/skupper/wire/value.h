@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -53,6 +54,11 @@ struct Described {
   bool operator==(const Described& other) const;
 };
 
+template <typename T, typename Variant>
+inline constexpr bool kIsOneOf = false;
+template <typename T, typename... Types>
+inline constexpr bool kIsOneOf<T, std::variant<Types...>> = (std::is_same_v<T, Types> || ...);
+
 /// A value of AMQP 1.0's type system (OASIS amqp-core-types-v1.0, part 1). Equality takes the type into account, but
 /// not the encoding: smallint 1 and int 1 are equal, int 1 and long 1 aren't.
 class Value {
@@ -63,7 +69,7 @@ class Value {
 
   Value() = default;
   template <typename T>
-  requires std::is_constructible_v<Variant, std::in_place_type_t<std::decay_t<T>>, T> Value(T&& value)
+  requires(kIsOneOf<std::decay_t<T>, Variant>) Value(T&& value)
       : variant_(std::in_place_type<std::decay_t<T>>, std::forward<T>(value)) {}
   Value(const char* text) : variant_(std::in_place_type<std::string>, text) {}
   Value(std::string_view text) : variant_(std::in_place_type<std::string>, text) {}
