@@ -253,9 +253,9 @@ OutletRef Flows::serve(IncomingStream& stream, const wire::FlowHead& head, const
                                            service->config.host, service->config.port, failure));
       return inlet.refused();
     }
-    // The answer takes the way that the request came, if it leads there.
+    // The answer takes the way that the request came, if it leads there or if no other is known yet.
     auto connection = arrival->router() == router && arrival->open() ? arrival : connection_to(shard, router);
-    if (!connection) return server->abort();
+    if (!connection) connection = arrival;
     auto& home = connection->shard();
     auto answer = std::make_shared<OutgoingStream>(std::move(connection),
                                                    wire::encode(wire::flow_reply(router_id_, reply_to)),

@@ -1,5 +1,6 @@
 #include "router/router_connection.h"
 
+#include <proton/condition.h>
 #include <proton/connection.h>
 #include <proton/delivery.h>
 #include <proton/event.h>
@@ -41,8 +42,10 @@ RouterConnection::RouterConnection(Shard& shard, boost::asio::ip::tcp::socket so
       flows_(flows),
       observer_(observer) {
   wire::configure(transport(), settings_.open);
-  auto* sasl = pn_sasl(transport());
-  pn_sasl_allowed_mechs(sasl, "ANONYMOUS EXTERNAL");
+  auto mechanisms = fmt::format("{}", fmt::join(settings_.sasl_mechanisms, " "));
+  if (mechanisms.empty()) mechanisms = settings_.tls ? "EXTERNAL ANONYMOUS" : "ANONYMOUS";
+  pn_sasl_allowed_mechs(pn_sasl(transport()), mechanisms.c_str());
+  if (settings_.tls) secure(transport(), settings_.tls, settings_.tls_host);
   if (settings_.initiator) {
     wire::configure(connection(), settings_.open);
     pn_connection_open(connection());
@@ -84,15 +87,14 @@ void RouterConnection::on_event(pn_event_t* event) {
 }
 
 void RouterConnection::on_remote_open() {
-  if (opened_) return;
-  opened_ = true;
+  if (std::exchange(greeted_, true)) return;
   try {
     peer_open_ = wire::remote_open(connection(), transport());
   } catch (const wire::ProtocolError& error) {
     return close_with("amqp:connection:framing-error", error.what());
   }
   router_ = peer_open_.container_id;
-  auto verdict = observer_.greeted(*this, peer_open_);
+  auto verdict = observer_.greeted(*this);
   if (const auto* refusal = std::get_if<std::string>(&verdict)) {
     complain(*refusal);
     return close_with("amqp:not-allowed", *refusal);
@@ -105,7 +107,8 @@ void RouterConnection::accept() {
     wire::configure(connection(), settings_.open);
     pn_connection_open(connection());
   }
-  observer_.opened(std::static_pointer_cast<RouterConnection>(shared_from_this()), peer_open_);
+  established_ = true;
+  observer_.opened(std::static_pointer_cast<RouterConnection>(shared_from_this()));
   if (settings_.initiator && settings_.control) attach_router_links();
   touch();
 }
@@ -138,6 +141,12 @@ void RouterConnection::attach_router_links() {
 
 void RouterConnection::on_remote_link(pn_link_t* link) {
   if (pn_link_state(link) & PN_LOCAL_UNINIT) {
+    if (settings_.role == Role::normal) {
+      // Clients that speak AMQP themselves (skmanage, skstat) have nothing to talk to here.
+      pn_link_open(link);
+      pn_condition_set_name(pn_link_condition(link), "amqp:not-implemented");
+      return pn_link_close(link);
+    }
     const auto kind = wire::remote_kind(link);
     if (!kind) {
       complain("attaches a link of a kind that routers don't have");
@@ -321,6 +330,7 @@ void RouterConnection::on_disconnected(const std::string& reason) {
   const auto self = std::static_pointer_cast<RouterConnection>(shared_from_this());
   for (auto waiting = std::exchange(waiting_, {}); const auto& stream : waiting) stream->connection_lost();
   lose_streams_of(nullptr);
+  has_ended_ = true;
   observer_.closed(self, reason);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <chrono>
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -8,8 +8,11 @@
 #include <unordered_map>
 #include <unordered_set>
 #include <variant>
+#include <vector>
 
 #include "router/amqp_connection.h"
+#include "router/dialler.h"
+#include "router/tls.h"
 #include "wire/link.h"
 #include "wire/open.h"
 
@@ -25,8 +28,8 @@ class ConnectionObserver {
  public:
   virtual ~ConnectionObserver() = default;
   /// The peer has introduced itself. Where the connection is to live, or why it can't be accepted.
-  virtual std::variant<Shard*, std::string> greeted(RouterConnection& connection, const wire::Open& peer) = 0;
-  virtual void opened(std::shared_ptr<RouterConnection> connection, const wire::Open& peer) = 0;
+  virtual std::variant<Shard*, std::string> greeted(RouterConnection& connection) = 0;
+  virtual void opened(std::shared_ptr<RouterConnection> connection) = 0;
   /// The routing protocol's links stand, both ways.
   virtual void control_ready(std::shared_ptr<RouterConnection> connection) = 0;
   virtual void control_message(const RouterConnection& connection, std::string message) = 0;
@@ -41,9 +44,14 @@ class RouterConnection final : public AmqpConnection {
     std::uint64_t id = 0;  ///< "[C1]" in the log
     bool initiator = false;
     bool control = false;  ///< initiators: attaches the routing protocol's links
+    Role role = Role::inter_router;
+    std::int64_t cost = 1;
+    std::shared_ptr<Dialler> dialler = {};  ///< initiators: what made it, and will make the next
     wire::Open open;       ///< what it says of itself
     std::uint32_t session_frames = 640;
-    std::chrono::seconds idle_timeout{16};
+    TlsDomain tls = {};        ///< none: plain TCP
+    std::string tls_host = {};  ///< what a client verifies
+    std::vector<std::string> sasl_mechanisms = {};  ///< empty: ANONYMOUS, and EXTERNAL with TLS
   };
 
   RouterConnection(Shard& shard, boost::asio::ip::tcp::socket socket, Settings settings, Flows& flows,
@@ -53,8 +61,20 @@ class RouterConnection final : public AmqpConnection {
   std::uint64_t id() const noexcept { return settings_.id; }
   const Settings& settings() const noexcept { return settings_; }
   const std::string& router() const noexcept { return router_; }  ///< the peer's id, once it is known
+  const wire::Open& peer_open() const noexcept { return peer_open_; }
+  /// Both sides have introduced themselves, and are content.
+  bool established() const noexcept { return established_; }
+  /// From any thread.
+  bool ended() const noexcept { return has_ended_; }
   Flows& flows() const noexcept { return flows_; }
 
+  /// Soon, on its shard; not at all once it has ended.
+  template <typename F>
+  void run_there(F&& f) {
+    shard().post([self = std::static_pointer_cast<RouterConnection>(shared_from_this()), f = std::forward<F>(f)] {
+      if (self->open()) f(*self);
+    });
+  }
   /// For the routing protocol. From this connection's shard.
   void send_control(const std::string& message);
   /// Sends the stream as soon as a link has credit.
@@ -99,7 +119,9 @@ class RouterConnection final : public AmqpConnection {
   ConnectionObserver& observer_;
   std::string router_;
   wire::Open peer_open_;
-  bool opened_ = false;
+  bool greeted_ = false;
+  bool established_ = false;
+  std::atomic<bool> has_ended_ = false;
   bool control_told_ = false;
   pn_link_t* control_sender_ = nullptr;
   pn_link_t* control_receiver_ = nullptr;

@@ -49,8 +49,8 @@ class Shard {
   static constexpr std::size_t kBuffer = 256 * 1024;
 
   boost::asio::io_context context_{1};
-  std::unique_ptr<std::array<char, kBuffer>> input_ = std::make_unique<std::array<char, kBuffer>>();
-  std::unique_ptr<std::array<char, kBuffer>> output_ = std::make_unique<std::array<char, kBuffer>>();
+  std::unique_ptr<std::array<char, kBuffer>> input_ = std::make_unique_for_overwrite<std::array<char, kBuffer>>();
+  std::unique_ptr<std::array<char, kBuffer>> output_ = std::make_unique_for_overwrite<std::array<char, kBuffer>>();
   std::shared_ptr<const View> view_;
   std::unordered_map<void*, std::shared_ptr<void>> kept_;
 };
