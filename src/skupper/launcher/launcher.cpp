@@ -5,13 +5,8 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <iterator>
-#include <vector>
-
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/fd.h"
-#include "knetsim/sys/sockets.h"
 
 namespace knetsim::skupper {
 
@@ -31,24 +26,6 @@ Process launch(const Program& program, const LaunchSpec& spec) {
                         .root = program.root};
   note_in_log(spec.log, fmt::format("# {}: {}\n", to_string(program), fmt::join(command.argv, " ")));
   return Process::spawn(command, spec.log);
-}
-
-void wait_until_listening(Process& router, const NetNs& netns, const std::set<std::uint16_t>& ports,
-                          std::chrono::milliseconds budget) {
-  const auto tail = [&] { return fmt::format("its log {} ends:\n{}", router.log().string(), router.log_tail()); };
-  // No event tells of a socket that begins to listen.
-  eventually(
-      [&]() -> std::optional<std::string> {
-        const auto open = listening_tcp_ports(netns);
-        std::vector<std::uint16_t> closed;
-        std::set_difference(ports.begin(), ports.end(), open.begin(), open.end(), std::back_inserter(closed));
-        if (closed.empty()) return std::nullopt;
-        if (const auto status = router.status())
-          throw Error(fmt::format("{} ended before it listened on {} ({}); {}", router.name(), fmt::join(closed, ", "),
-                                  status->describe(), tail()));
-        return fmt::format("{} listening on {}; {}", router.name(), fmt::join(closed, ", "), tail());
-      },
-      budget);
 }
 
 }  // namespace knetsim::skupper

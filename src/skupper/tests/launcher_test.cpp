@@ -125,31 +125,5 @@ TEST(RouterProgram, RunsInAnUnpackedImage) {
             "seen /tmp/knetsim/w1\n");
 }
 
-TEST(RouterLauncher, WaitsForPorts) {
-  const auto ns = NetNs::create();
-  auto router = Process::spawn({.argv = {"python3", "-m", "http.server", "8000"}, .netns = &ns}, kState / "0.log");
-  EXPECT_NO_THROW(wait_until_listening(router, ns, {8000}));
-  try {
-    wait_until_listening(router, ns, {8000, 8001}, std::chrono::milliseconds(10));
-    FAIL() << "nobody listens on 8001";
-  } catch (const StillMissing& error) {
-    EXPECT_THAT(error.what(), HasSubstr("still missing: python3 listening on 8001; its log /tmp/knetsim/0.log ends:"));
-  }
-}
-
-TEST(RouterLauncher, TellsAtOnceThatTheRouterHasEnded) {
-  const auto ns = NetNs::create();
-  auto router = Process::spawn({.argv = {"bash", "-c", "echo bad config; exit 1"}, .netns = &ns}, kState / "0.log");
-  try {
-    wait_until_listening(router, ns, {8000});
-    FAIL() << "it has ended";
-  } catch (const StillMissing& error) {
-    FAIL() << "it waited: " << error.what();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(),
-                AllOf(HasSubstr("bash ended before it listened on 8000 (exit code 1)"), HasSubstr("bad config")));
-  }
-}
-
 }  // namespace
 }  // namespace knetsim::skupper

@@ -1,14 +1,10 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 
-#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/process.h"
 
@@ -51,10 +47,5 @@ struct LaunchSpec {
 
 /// Starts it in a session of its own and returns at once. The log begins with the program's version and arguments.
 Process launch(const Program& program, const LaunchSpec& spec);
-
-/// Waits until the router listens on all of these TCP ports of its namespace; a tcpListener's port opens once its
-/// service can be reached. Throws StillMissing, or at once Error if the router has ended, both with the end of its log.
-void wait_until_listening(Process& router, const NetNs& netns, const std::set<std::uint16_t>& ports,
-                          std::chrono::milliseconds budget = kDefaultBudget);
 
 }  // namespace knetsim::skupper
