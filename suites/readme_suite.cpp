@@ -15,7 +15,10 @@
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/wire.h"
 #include "knetsim/flannel/subnet_env.h"
+#include "knetsim/skupper/config.h"
+#include "knetsim/sys/file.h"
 #include "knetsim/sys/pty.h"
+#include "knetsim/sys/sockets.h"
 
 namespace knetsim::fixtures {
 namespace {
@@ -213,6 +216,36 @@ KNETSIM_CHECK(Readme, a_worker_itself_reaches_a_virtual_address, "vip-worker",
   EXPECT_THAT(worker("C0w1").exec({"ping", "-c", "1", "-W", "5", kVip}), Succeeds());
   EXPECT_EQ(echo_requests_received(worker("C0w2").container("c2")) - c2, 1);
   EXPECT_EQ(echo_requests_received(worker("C0w3").container("c3")) - c3, 1);
+}
+
+KNETSIM_CHECK(
+    Readme, a_service_is_reached_from_the_other_cluster, "skupper",
+    "A service of one cluster is reached from every container of the other, through the routers, once exposed") {
+  write_file_atomically(worker("C0w3").directory() / "index.html", "<h1>served by c4</h1>\n");
+  const auto& entrance = worker("C1w1").address().to_string();
+  for (auto* client : cluster("C1").containers()) {
+    const Step step(client->name(), "C0w3/c4", "wget " + entrance + ":1028");
+    EXPECT_THAT(client->exec({"wget", "-q", "-O", "-", "--tries=1", entrance + ":1028"}),
+                AllOf(Succeeds(), Prints("<h1>served by c4</h1>\n")));
+  }
+  cluster("C0").unexpose("svc1");
+  const Step step("C1w1/c1", entrance + ":1028", "wget once the service isn't exposed: refused");
+  EXPECT_THAT(worker("C1w1").exec_container("c1", {"wget", "-q", "-O", "-", "--tries=1", entrance + ":1028"}),
+              Not(Succeeds()));
+  EXPECT_THAT(listening_tcp_ports(worker("C1w1").netns()), Not(Contains(1028)));
+}
+
+KNETSIM_CHECK(Readme, a_router_runs_in_each_cluster, "skupper-running",
+              "Each cluster has a router; its config and log are in /tmp/knetsim/skupper") {
+  const auto processes = node("C0w1").exec({"ps", "aux"}).out;
+  for (const std::string index : {"0", "1"}) {
+    const Step step("C" + index + "w1", "skrouterd", "ps aux | grep skupper");
+    const auto config = "/tmp/knetsim/skupper/" + index + ".json";
+    EXPECT_THAT(processes, testing::ContainsRegex("skrouterd -c " + config + "\n"));
+    EXPECT_EQ(skupper::read_config(config).router.id, index);
+    EXPECT_THAT(read_file("/tmp/knetsim/skupper/" + index + ".log"), HasSubstr("55671"));
+    EXPECT_TRUE(cluster("C" + index).router().process().running());
+  }
 }
 
 KNETSIM_CHECK(Readme, pinging_containers_from_a_worker_leaves_flannel_running, "known-issue",
