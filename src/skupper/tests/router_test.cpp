@@ -50,18 +50,22 @@ nlohmann::json RouterTest::connector(std::uint16_t port, Json more) {
 }
 
 nlohmann::json RouterTest::service(const std::string& address, std::uint16_t port, const std::string& name) {
-  return entity("tcpConnector", {{"name", name}, {"host", "127.0.0.1"}, {"port", port}, {"address", address}}, {});
+  return entity("tcpConnector", {{"name", name}, {"host", "127.0.0.1"}, {"port", port}, {"address", address}},
+                Json::object());
 }
 
 nlohmann::json RouterTest::entrance(const std::string& address, std::uint16_t port, const std::string& name) {
-  return entity("tcpListener", {{"name", name}, {"host", "127.0.0.1"}, {"port", port}, {"address", address}}, {});
+  return entity("tcpListener", {{"name", name}, {"host", "127.0.0.1"}, {"port", port}, {"address", address}},
+                Json::object());
 }
 
-Process& RouterTest::start(const std::string& id, Json entities, Json settings) {
+Process& RouterTest::start(const std::string& id, const std::vector<Json>& entities, Json settings) {
   const std::filesystem::path state = kStateDirectory;
   const auto config = state / fmt::format("{}-{}.json", id, routers_.size());
-  entities.insert(entities.begin(), router(id, std::move(settings)));
-  write_file_atomically(config, entities.dump(1), 0644);
+  Json all = Json::array();
+  all.push_back(router(id, std::move(settings)));
+  for (const auto& one : entities) all.push_back(one);
+  write_file_atomically(config, all.dump(1), 0644);
   routers_.push_back(Process::spawn({.argv = {beside_this_program("knetsim-skrouterd"), "-c", config}},
                                     state / fmt::format("{}-{}.log", id, routers_.size())));
   return routers_.back();
