@@ -105,7 +105,8 @@ bool AmqpConnection::run() {
   const auto self = shared_from_this();
   do {
     while (auto* event = pn_connection_driver_next_event(&driver_)) {
-      on_event(event);
+      // What comes between our close and the peer's interests nobody.
+      if (!closing_) on_event(event);
       // Only now it is known how long the peer bears silence.
       if (pn_event_type(event) == PN_CONNECTION_REMOTE_OPEN) tick();
     }
@@ -201,8 +202,7 @@ void AmqpConnection::close_with(const char* condition, const std::string& descri
   pn_condition_set_name(error, condition);
   pn_condition_set_description(error, description.c_str());
   pn_connection_close(driver_.connection);
-  // Garbage may follow; nobody listens any more.
-  pn_connection_driver_read_close(&driver_);
+  closing_ = true;
   timer_.expires_after(kFarewell);
   timer_.async_wait([self = shared_from_this()](const boost::system::error_code& aborted) {
     if (!aborted) self->drop("it doesn't read that its connection is closed");

@@ -80,6 +80,7 @@ class AmqpConnection : public std::enable_shared_from_this<AmqpConnection> {
   std::optional<Move> moving_;
   Shard* target_ = nullptr;  ///< on its way there
   bool running_ = false;
+  bool closing_ = false;
   bool touched_ = false;
   bool waits_for_writable_ = false;
   bool ended_ = false;

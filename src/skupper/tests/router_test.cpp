@@ -16,10 +16,6 @@ namespace knetsim::skupper {
 
 namespace {
 
-std::filesystem::path beside_this_program(const char* name) {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
-}
-
 std::string read_all(const std::filesystem::path& file) {
   std::ostringstream text;
   text << std::ifstream(file).rdbuf();
@@ -32,6 +28,10 @@ nlohmann::json entity(const char* type, nlohmann::json attributes, const nlohman
 }
 
 }  // namespace
+
+std::string RouterTest::program() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "knetsim-skrouterd";
+}
 
 nlohmann::json RouterTest::router(const std::string& id, Json more) {
   return entity("router", {{"id", id}, {"mode", "interior"}}, more);
@@ -66,7 +66,7 @@ Process& RouterTest::start(const std::string& id, const std::vector<Json>& entit
   all.push_back(router(id, std::move(settings)));
   for (const auto& one : entities) all.push_back(one);
   write_file_atomically(config, all.dump(1), 0644);
-  routers_.push_back(Process::spawn({.argv = {beside_this_program("knetsim-skrouterd"), "-c", config}},
+  routers_.push_back(Process::spawn({.argv = {program(), "-c", config}},
                                     state / fmt::format("{}-{}.log", id, routers_.size())));
   return routers_.back();
 }

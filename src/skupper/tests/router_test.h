@@ -17,6 +17,9 @@ class RouterTest : public testing::Test {
  protected:
   using Json = nlohmann::json;
 
+  /// Where it is: beside this test.
+  static std::string program();
+
   // Entities of a config.
   static Json router(const std::string& id, Json more = Json::object());
   static Json listener(std::uint16_t port, Json more = Json::object());
