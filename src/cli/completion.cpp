@@ -19,6 +19,7 @@ const std::map<std::string, std::string, std::less<>> kWords{{"--only", "$(knets
                                                              {"--color", "auto always never"},
                                                              {"--timeout", "60 120 300"},
                                                              {"--flannel", "auto builtin real"},
+                                                             {"--skupper", "auto builtin real"},
                                                              {"--cni", "auto builtin real"},
                                                              {"completion", "bash zsh fish"}};
 

@@ -12,8 +12,9 @@ struct Flavoured {
   const char* description;  ///< for --help
 };
 
-inline constexpr std::array<Flavoured, 2> kFlavoured{
+inline constexpr std::array<Flavoured, 3> kFlavoured{
     {{"--flannel", "KNETSIM_FLANNEL", "flanneld: auto, builtin or real"},
+     {"--skupper", "KNETSIM_SKUPPER", "skrouterd: auto, builtin or real"},
      {"--cni", "KNETSIM_CNI",
       "CNI plugins: auto, builtin, real, or the path of a plugin or a directory of plugins of yours"}}};
 
