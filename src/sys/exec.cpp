@@ -5,9 +5,9 @@
 #include <array>
 #include <csignal>
 
+#include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/process.h"
-#include "launch.h"
 
 namespace knetsim {
 
