@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <sstream>
 #include <string_view>
@@ -85,6 +86,25 @@ void require_flavour(const Flavoured& part, const std::string& value) {
   const auto near = nearest(value, kValues);
   throw InputError(fmt::format("{} knows no \"{}\"{}\n  remedy: say {}", part.option, value,
                                near.empty() ? "" : fmt::format("; did you mean {}?", near), part.description));
+}
+
+void add_flavour_options(CLI::App& app, FlavourChoices& choices) {
+  for (std::size_t i = 0; i < kFlavoured.size(); ++i)
+    app.add_option(kFlavoured.at(i).option, choices.at(i), kFlavoured.at(i).description)->type_name("FLAVOUR");
+}
+
+std::map<std::string, std::string> environment_for(const FlavourChoices& choices) {
+  std::map<std::string, std::string> variables;
+  for (std::size_t i = 0; i < kFlavoured.size(); ++i)
+    if (!choices.at(i).empty()) variables[kFlavoured.at(i).variable] = choices.at(i);
+  return variables;
+}
+
+void require_flavours(const FlavourChoices& choices) {
+  for (std::size_t i = 0; i < kFlavoured.size(); ++i) {
+    const auto value = choices.at(i).empty() ? environment(kFlavoured.at(i).variable) : choices.at(i);
+    if (!value.empty()) require_flavour(kFlavoured.at(i), value);
+  }
 }
 
 }  // namespace knetsim::cli

@@ -2,9 +2,14 @@
 
 #include <array>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace knetsim::cli {
 
@@ -18,6 +23,14 @@ struct Flavoured {
 inline constexpr std::array<Flavoured, 2> kFlavoured{
     {{"--flannel", "KNETSIM_FLANNEL", "flanneld: auto, builtin or real"},
      {"--cni", "KNETSIM_CNI", "CNI plugins: auto, builtin, real, or the path of a plugin of yours"}}};
+
+/// What was chosen on the command line, part by part; empty: left to the environment.
+using FlavourChoices = std::array<std::string, kFlavoured.size()>;
+void add_flavour_options(CLI::App& app, FlavourChoices& choices);
+/// The variables to set for them.
+std::map<std::string, std::string> environment_for(const FlavourChoices& choices);
+/// require_flavour for each part, as chosen or as the environment says.
+void require_flavours(const FlavourChoices& choices);
 
 /// Where CNI plugins are looked for: CNI_PATH, then /opt/cni/bin, then /usr/lib/cni.
 std::vector<std::filesystem::path> cni_directories();
