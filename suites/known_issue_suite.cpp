@@ -10,13 +10,16 @@
 // Topology: pair.json.
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "knetsim/fixtures/emulation_test.h"
 #include "knetsim/fixtures/flavour.h"
 #include "knetsim/fixtures/matchers.h"
+#include "knetsim/fixtures/prompt.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/flannel/launcher.h"
 #include "knetsim/sys/file.h"
@@ -139,6 +142,92 @@ TEST_F(KnownIssue, EveryDaemonHasASessionOfItsOwnAndNoTerminal) {
     EXPECT_EQ(::getsid(daemon->pid()), daemon->pid()) << daemon->name();
     EXPECT_EQ(terminal_of(daemon->pid()), "0") << daemon->name();
   }
+}
+
+/// The guard once more, where people meet it: at the prompt.
+class KnownIssueAtThePrompt : public testing::Test {
+ protected:
+  /// Who runs, with which pid: it must be the same before and after.
+  static std::string daemons_shown_by(Prompt& prompt) {
+    const auto shown = prompt.type("daemons");
+    EXPECT_THAT(shown, HasSubstr(" flanneld ")) << "nothing would be proven";
+    EXPECT_THAT(shown, HasSubstr(" etcd "));
+    return shown;
+  }
+
+  static void expect_that_new_pods_connect(Prompt& prompt) {
+    EXPECT_THAT(prompt.type("create w1/late"), HasSubstr("w1/late  11."));
+    EXPECT_THAT(prompt.type("w2/c2 ping -c 1 -W 5 w1/late"), HasSubstr(" 1 received"));
+    EXPECT_THAT(prompt.type("w1/late ping -c 1 -W 5 w2/c2"), HasSubstr(" 1 received"));
+  }
+};
+
+TEST_F(KnownIssueAtThePrompt, AnEndlessPingEndedByCtrlCHarmsNobody) {
+  Prompt prompt("pair");
+  const auto before = daemons_shown_by(prompt);
+  prompt.start("w1 ping w2/c2", "64 bytes from 11.");
+  EXPECT_THAT(prompt.press_ctrl_c(), HasSubstr("packets transmitted"));
+  EXPECT_EQ(daemons_shown_by(prompt), before);
+  expect_that_new_pods_connect(prompt);
+}
+
+TEST_F(KnownIssueAtThePrompt, ACallEndedByCtrlCHarmsNobody) {
+  Prompt prompt("pair");
+  const auto before = daemons_shown_by(prompt);
+  prompt.start(R"(py w1.exec_container("c1", "ping 100.64.10.1"))", "64 bytes from 100.64.10.1");
+  EXPECT_THAT(prompt.press_ctrl_c(), HasSubstr("packets transmitted"));
+  EXPECT_EQ(daemons_shown_by(prompt), before);
+  expect_that_new_pods_connect(prompt);
+}
+
+TEST_F(KnownIssueAtThePrompt, CtrlCWithNothingRunningHarmsNobody) {
+  Prompt prompt("pair");
+  const auto before = daemons_shown_by(prompt);
+  prompt.press_ctrl_c();
+  EXPECT_EQ(daemons_shown_by(prompt), before);
+  expect_that_new_pods_connect(prompt);
+}
+
+TEST_F(KnownIssueAtThePrompt, WithoutATerminalSigintEndsThePingAlone) {
+  // A FIFO that stays open: lines are written when it is their time.
+  const std::string fifo = "/tmp/knetsim/script";
+  const std::string log = "/tmp/knetsim/knetsim.log";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  auto knetsim = Process::spawn({.argv = {"sh", "-c", "exec \"$0\" up pair <" + fifo, knetsim_program().string()},
+                                 .directory = {},
+                                 .environment = lab_environment()},
+                                log);
+  std::ofstream script(fifo);
+  const auto wait_for = [&](const std::string& text) {
+    eventually(
+        [&]() -> std::optional<std::string> {
+          const auto seen = read_file(log);
+          return seen.find(text) != std::string::npos
+                     ? std::nullopt
+                     : std::optional("\"" + text + "\" in what knetsim prints:\n" + seen);
+        },
+        std::chrono::seconds(60));
+  };
+  script << "daemons\nw1 ping w2/c2\n" << std::flush;
+  wait_for("64 bytes from 11.");
+  knetsim.signal(SIGINT);
+  wait_for("packets transmitted");
+  script << "w1 echo and-now\n" << std::flush;
+  wait_for("\nand-now\n");
+  knetsim.signal(SIGINT);  // with nothing running
+  script << "daemons\ncreate w1/late\nw2/c2 ping -c 1 -W 5 w1/late\n" << std::flush;
+  wait_for(" 1 received");
+  script << "exit\n" << std::flush;
+  EXPECT_EQ(knetsim.wait(std::chrono::seconds(30)).code(), 0);
+
+  const auto seen = read_file(log);
+  const auto table_after = [&](std::size_t at) {
+    const auto begin = seen.find('\n', seen.find("knetsim> daemons", at)) + 1;
+    return seen.substr(begin, seen.find("knetsim> ", begin) - begin);
+  };
+  const auto first = seen.find("knetsim> daemons");
+  EXPECT_EQ(table_after(first), table_after(first + 1));
+  EXPECT_THAT(table_after(first), HasSubstr(" flanneld "));
 }
 
 /// "'a' 'b c'": words as bash takes them. The reproduction needs a shell; nothing else here does.
