@@ -102,7 +102,10 @@ void Cluster::start(const BootObserver& observer) {
   }
   for_each_worker(workers_, [this](Worker& worker) {
     for (const auto& container : spec_.containers)
-      if (container.worker == worker.name()) worker.create_container(container.name);
+      if (container.worker == worker.name()) {
+        auto& made = worker.create_container(container.name);
+        if (!container.command.empty()) made.run(container.command);
+      }
   });
   if (!spec_.containers.empty()) stands("containers");
   route_services();
@@ -257,6 +260,20 @@ void Cluster::apply_services(std::vector<kubeproxy::Service> services) {
   services_ = std::move(services);
 }
 
+ServiceNetwork& Cluster::service_network() {
+  if (service_network_ == nullptr) throw Error(name() + " has joined no service network");
+  return *service_network_;
+}
+
+void Cluster::expose(const std::string& container, std::uint16_t port, const std::string& name,
+                     std::uint16_t listen_port) {
+  service_network().expose(*this, {.name = name, .container = container, .port = port, .listen_port = listen_port});
+}
+
+void Cluster::unexpose(const std::string& name) { service_network().unexpose(*this, name); }
+
+Daemon& Cluster::router() { return service_network().router(*this); }
+
 std::vector<std::string> Cluster::ailments() {
   std::vector<std::string> result;
   if (etcd_)
@@ -269,6 +286,9 @@ std::vector<std::string> Cluster::ailments() {
   for (const auto& worker : workers_)
     if (worker->has_flanneld())
       if (auto ailment = worker->flanneld().ailment()) result.push_back(std::move(*ailment));
+  for (auto* container : containers())
+    if (container->has_program())
+      if (auto ailment = container->program().ailment()) result.push_back(std::move(*ailment));
   return result;
 }
 

@@ -59,7 +59,20 @@ Emulation Emulation::boot(Topology topology, const BootObserver& observer) {
   emulation.underlay_->settle({nodes.begin(), nodes.end()});
   if (spec.underlay.permanent_neighbours) introduce_all(*emulation.underlay_, nodes);
   start_side_by_side(emulation.clusters_, observer);
+  emulation.start_routers(observer);
   return emulation;
+}
+
+void Emulation::start_routers(const BootObserver& observer) {
+  service_network_ = std::make_unique<ServiceNetwork>(clusters());
+  for (auto& cluster : clusters_) cluster->join(*service_network_);
+  if (std::none_of(clusters_.begin(), clusters_.end(),
+                   [](const auto& cluster) { return cluster->spec().skupper.has_value(); }))
+    return;
+  const auto begin = std::chrono::steady_clock::now();
+  service_network_->start();
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+  if (observer) observer("routers", elapsed.count());
 }
 
 std::vector<Cluster*> Emulation::clusters() {
@@ -106,10 +119,15 @@ Node& Emulation::node(const std::string& name) {
   throw InputError(fmt::format("there is no node \"{}\"\n  remedy: one of {}", name, fmt::join(names, ", ")));
 }
 
+void Emulation::link(const std::string& from, const std::string& to, unsigned cost) {
+  service_network_->link(cluster(from), cluster(to), cost);
+}
+
 std::vector<std::string> Emulation::ailments() {
   std::vector<std::string> result;
   for (const auto& cluster : clusters_)
     for (auto& ailment : cluster->ailments()) result.push_back(std::move(ailment));
+  for (auto& ailment : service_network_->ailments()) result.push_back(std::move(ailment));
   return result;
 }
 

@@ -9,6 +9,7 @@
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
 
 namespace knetsim {
 
@@ -63,6 +64,10 @@ void save_evidence(Emulation& emulation, const fs::path& directory) {
     fs::create_directories(place);
     for (const auto& view : views()) write_file_atomically(place / view.file, output_of(*node, view.argv));
     if (node->name().find('/') == std::string::npos) save_logs(node->directory(), place);
+  }
+  if (const auto routers = fs::path(kStateDirectory) / "skupper"; fs::exists(routers)) {
+    fs::create_directories(directory / "skupper");
+    save_logs(routers, directory / "skupper");
   }
 }
 

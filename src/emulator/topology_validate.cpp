@@ -8,16 +8,11 @@
 #include "knetsim/emulator/topology.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/sys/error.h"
+#include "site_plan.h"
 
 namespace knetsim {
 
 namespace {
-
-[[noreturn]] void refuse(const std::string& file, const std::string& pointer, const std::string& value,
-                         const std::string& problem, const std::string& remedy) {
-  throw InputError(
-      fmt::format("{}{}: \"{}\": {}\n  remedy: {}", file.empty() ? "" : file + ": ", pointer, value, problem, remedy));
-}
 
 class Validation {
  public:
@@ -27,12 +22,13 @@ class Validation {
     underlay();
     for (std::size_t i = 0; i < topology_.clusters.size(); ++i)
       cluster(topology_.clusters[i], fmt::format("/clusters/{}", i));
+    validate_sites(site_plans(topology_), file_);
   }
 
  private:
   void complain(const std::string& pointer, const std::string& value, const std::string& problem,
                 const std::string& remedy) const {
-    refuse(file_, pointer, value, problem, remedy);
+    refuse_topology(file_, pointer, value, problem, remedy);
   }
 
   void check_name(const std::string& name, const std::string& pointer) const {
@@ -106,6 +102,8 @@ class Validation {
         complain(place + "/name", one.name, "the cluster has a container of that name already", "choose another one");
       const auto worker = std::find_if(spec.workers.begin(), spec.workers.end(),
                                        [&](const NodeSpec& node) { return node.name == one.worker; });
+      if (!one.command.empty() && one.command.front().empty())
+        complain(place + "/command", "", "a program needs a name", "name it first, then its arguments");
       if (worker == spec.workers.end())
         complain(place + "/worker", one.worker, "the cluster has no worker of that name",
                  "name one of " + pointer + "/workers");

@@ -37,6 +37,9 @@ struct Command {
   const NetNs* netns = nullptr;                         ///< where it runs; null: the caller's
   std::filesystem::path directory = {};                 ///< cwd and HOME; empty: the caller's
   std::map<std::string, std::string> environment = {};  ///< added to the caller's
+  /// Another root directory to run it in, such as an unpacked container image; empty: the caller's. argv[0] and
+  /// directory are then paths in there, where /proc, /dev and /tmp/knetsim are the caller's. Only in a sandbox.
+  std::filesystem::path root = {};
 };
 
 /// The program's path, found on PATH, then in /usr/sbin and /sbin; nullopt if it isn't there.
