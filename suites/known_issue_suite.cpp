@@ -9,12 +9,11 @@
 //
 // Topology: pair.json.
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <fstream>
 
 #include "knetsim/fixtures/emulation_test.h"
 #include "knetsim/fixtures/flavour.h"
@@ -22,12 +21,15 @@
 #include "knetsim/fixtures/prompt.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/flannel/launcher.h"
+#include "knetsim/sys/child.h"
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/pty.h"
 
 namespace knetsim::fixtures {
 namespace {
 
+using testing::AllOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -188,46 +190,60 @@ TEST_F(KnownIssueAtThePrompt, CtrlCWithNothingRunningHarmsNobody) {
   expect_that_new_pods_connect(prompt);
 }
 
-TEST_F(KnownIssueAtThePrompt, WithoutATerminalSigintEndsThePingAlone) {
-  // A FIFO that stays open: lines are written when it is their time.
-  const std::string fifo = "/tmp/knetsim/script";
-  const std::string log = "/tmp/knetsim/knetsim.log";
-  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  auto knetsim = Process::spawn({.argv = {"sh", "-c", "exec \"$0\" up pair <" + fifo, knetsim_program().string()},
-                                 .directory = {},
-                                 .environment = lab_environment()},
-                                log);
-  std::ofstream script(fifo);
-  const auto wait_for = [&](const std::string& text) {
+/// `knetsim up` without a terminal: lines go through a pipe, and what it prints to a file.
+class PipedKnetsim {
+ public:
+  explicit PipedKnetsim(const std::string& topology)
+      : log_(::open(kLog, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)),
+        program_(Child::launch(
+            {.argv = {knetsim_program().string(), "up", topology}, .directory = {}, .environment = lab_environment()},
+            script_.read, log_, log_)) {}
+
+  void write(const std::string& lines) {
+    ASSERT_EQ(::write(script_.write.get(), lines.data(), lines.size()), static_cast<ssize_t>(lines.size()));
+  }
+  void interrupt() { ::kill(program_.pid(), SIGINT); }
+  ExitStatus wait() { return program_.wait(std::chrono::seconds(30)); }
+  static std::string output() { return read_file(kLog); }
+  static void wait_for(const std::string& text) {
     eventually(
         [&]() -> std::optional<std::string> {
-          const auto seen = read_file(log);
-          return seen.find(text) != std::string::npos
-                     ? std::nullopt
-                     : std::optional("\"" + text + "\" in what knetsim prints:\n" + seen);
+          const auto seen = output();
+          if (seen.find(text) != std::string::npos) return std::nullopt;
+          return "\"" + text + "\" in what knetsim prints:\n" + seen;
         },
         std::chrono::seconds(60));
-  };
-  script << "daemons\nw1 ping w2/c2\n" << std::flush;
-  wait_for("64 bytes from 11.");
-  knetsim.signal(SIGINT);
-  wait_for("packets transmitted");
-  script << "w1 echo and-now\n" << std::flush;
-  wait_for("\nand-now\n");
-  knetsim.signal(SIGINT);  // with nothing running
-  script << "daemons\ncreate w1/late\nw2/c2 ping -c 1 -W 5 w1/late\n" << std::flush;
-  wait_for(" 1 received");
-  script << "exit\n" << std::flush;
-  EXPECT_EQ(knetsim.wait(std::chrono::seconds(30)).code(), 0);
+  }
 
-  const auto seen = read_file(log);
-  const auto table_after = [&](std::size_t at) {
-    const auto begin = seen.find('\n', seen.find("knetsim> daemons", at)) + 1;
-    return seen.substr(begin, seen.find("knetsim> ", begin) - begin);
-  };
-  const auto first = seen.find("knetsim> daemons");
-  EXPECT_EQ(table_after(first), table_after(first + 1));
-  EXPECT_THAT(table_after(first), HasSubstr(" flanneld "));
+ private:
+  static constexpr const char* kLog = "/tmp/knetsim/knetsim.log";
+  Pipe script_ = Pipe::create();
+  Fd log_;
+  Child program_;
+};
+
+TEST_F(KnownIssueAtThePrompt, WithoutATerminalSigintEndsThePingAlone) {
+  PipedKnetsim knetsim("pair");
+  knetsim.write("daemons\nw1 ping w2/c2\n");
+  knetsim.wait_for("64 bytes from 11.");
+  knetsim.interrupt();
+  knetsim.wait_for("packets transmitted");
+  knetsim.write("w1 echo and-now\n");
+  knetsim.wait_for("\nand-now\n");
+  knetsim.interrupt();
+  knetsim.wait_for("nothing runs that could be interrupted");
+  knetsim.write("daemons\ncreate w1/late\nw2/c2 ping -c 1 -W 5 w1/late\n");
+  knetsim.wait_for(" 1 received");
+  knetsim.write("exit\n");
+  EXPECT_EQ(knetsim.wait().code(), 0);
+
+  const auto seen = PipedKnetsim::output();
+  const std::string typed = "knetsim> daemons\n";
+  const auto first = seen.find(typed) + typed.size();
+  const auto second = seen.find(typed, first) + typed.size();
+  const auto table_at = [&](std::size_t at) { return seen.substr(at, seen.find("knetsim> ", at) - at); };
+  EXPECT_EQ(table_at(first), table_at(second));
+  EXPECT_THAT(table_at(first), AllOf(HasSubstr(" flanneld "), HasSubstr(" etcd ")));
 }
 
 /// "'a' 'b c'": words as bash takes them. The reproduction needs a shell; nothing else here does.

@@ -2,15 +2,13 @@
 //
 // Topology: pair.json, unless a test says otherwise.
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
 #include <csignal>
-#include <nlohmann/json.hpp>
 
 #include "knetsim/fixtures/prompt.h"
-#include "knetsim/sys/error.h"
+#include "knetsim/sys/child.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
@@ -23,7 +21,6 @@ using testing::AllOf;
 using testing::ContainsRegex;
 using testing::EndsWith;
 using testing::HasSubstr;
-using testing::Not;
 
 /// The program with these arguments, run to its end with this on its stdin.
 ExecResult knetsim(std::vector<std::string> arguments, const std::string& input = {}) {
@@ -103,19 +100,24 @@ TEST(PromptOnATerminal, DropsTheLineWithCtrlCAndEditsCompletesAndRemembers) {
 }
 
 TEST(PromptOnATerminal, EndsWhenItsTerminalGoes) {
-  auto prompt = std::make_unique<Prompt>("single");
-  prompt->start("w1 sleep 1000", "");
-  ASSERT_EQ(knetsim({"ps", "-q"}).out, "single\n");
-  // Closes the terminal; the program is left to itself.
-  const pid_t pid = prompt->terminal().pid();
-  prompt.reset();
-  eventually([&]() -> std::optional<std::string> {
-    return ::kill(pid, 0) == 0 ? std::optional<std::string>("the end of knetsim") : std::nullopt;
-  });
-  eventually([]() -> std::optional<std::string> {
-    const auto names = knetsim({"ps", "-q"}).out;
-    return names.empty() ? std::nullopt : std::optional(names + " still stands");
-  });
+  auto terminal = PtyPair::open();
+  auto environment = lab_environment();
+  environment["TERM"] = "xterm";
+  auto program =
+      Child::launch({.argv = {knetsim_program().string(), "up", "single"}, .directory = {}, .environment = environment},
+                    terminal.programs, terminal.programs, terminal.programs, true);
+  terminal.programs.reset();
+  // A visitor is served when the prompt is there; until then it waits.
+  eventually(
+      []() -> std::optional<std::string> {
+        return knetsim({"exec", "w1", "--", "true"}).ok() ? std::nullopt : std::optional<std::string>("the lab");
+      },
+      std::chrono::seconds(60));
+  const std::string line = "w1 sleep 1000\n";
+  ASSERT_EQ(::write(terminal.ours.get(), line.data(), line.size()), static_cast<ssize_t>(line.size()));
+  terminal.ours.reset();
+  program.wait(std::chrono::seconds(30));
+  EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
 }
 
 TEST(PromptOnAPipe, EchoesTheLinesAndDoesThem) {
@@ -236,7 +238,10 @@ TEST(Visitors, DoNotSeeALabThatWasKilled) {
   Prompt prompt("single");
   prompt.terminal().signal(SIGKILL);
   prompt.terminal().wait();
-  EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
+  eventually([]() -> std::optional<std::string> {
+    const auto names = knetsim({"ps", "-q"}).out;
+    return names.empty() ? std::nullopt : std::optional(names + " still stands");
+  });
   EXPECT_EQ(knetsim({"up", "single", "--name", "single"}, "exit\n").status.code(), 0) << "its name is free again";
 }
 

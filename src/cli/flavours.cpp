@@ -41,6 +41,17 @@ void require_real_flanneld() {
                           "or leave --flannel at auto"}));
 }
 
+void require_real_skrouterd() {
+  if (find_skrouterd()) return;
+  const auto set = environment("KNETSIM_SKROUTERD");
+  throw InputError(
+      describe({.where = {},
+                .tried = "run the real router",
+                .answer = set.empty() ? "no skrouterd on PATH" : fmt::format("{} isn't a program", set),
+                .remedy = "set KNETSIM_SKROUTERD to the path of one "
+                          "(https://github.com/skupperproject/skupper-router), or leave --skupper at auto"}));
+}
+
 void require_real_cni() {
   for (const auto* plugin : {"bridge", "host-local"})
     if (!find_cni_plugin(plugin)) {
@@ -77,7 +88,10 @@ std::optional<fs::path> find_skrouterd() { return find_named_by("KNETSIM_SKROUTE
 
 void require_flavour(const Flavoured& part, const std::string& value) {
   const bool is_cni = std::string_view(part.option) == "--cni";
-  if (value == "real") return is_cni ? require_real_cni() : require_real_flanneld();
+  if (value == "real") {
+    if (is_cni) return require_real_cni();
+    return std::string_view(part.option) == "--skupper" ? require_real_skrouterd() : require_real_flanneld();
+  }
   if (value == "auto" || value == "builtin") return;
   if (is_cni && value.find('/') != std::string::npos) {
     if (find_program(value)) return;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace knetsim::cli::shell {
 
@@ -20,10 +21,12 @@ std::optional<std::string> LineReader::next() {
   const auto whole_line = [this] { return unread_.find('\n') != std::string::npos; };
   if (!whole_line() && !at_end_) {
     const auto watch = loop_.watch(input_, POLLIN, [this] { read_more(); });
-    loop_.run_until([&] { return whole_line() || at_end_ || requests_.end; });
+    loop_.run_until([&] {
+      if (std::exchange(requests_.interrupt, false))
+        echo_ << "(nothing runs that could be interrupted; exit takes everything down)\n" << std::flush;
+      return whole_line() || at_end_ || requests_.end;
+    });
   }
-  // An interrupt while nothing ran has nothing to end.
-  requests_.interrupt = false;
   if (requests_.end || unread_.empty()) return std::nullopt;
   const auto newline = unread_.find('\n');
   auto line = unread_.substr(0, newline);

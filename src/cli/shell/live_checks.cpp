@@ -87,6 +87,13 @@ Ailment vip(Session& session) {
   return std::nullopt;
 }
 
+Ailment skupper(Session& session) try {
+  session.emulation.service_network().wait_until_ready(std::chrono::seconds(5));
+  return std::nullopt;
+} catch (const Error& error) {
+  return error.what();
+}
+
 Ailment daemons(Session& session) {
   const auto ailments = session.emulation.ailments();
   return ailments.empty() ? std::nullopt : Ailment(join(ailments, "\n"));
@@ -101,6 +108,7 @@ const std::vector<LiveCheck>& live_checks() {
       {"flannel", "flannel runs on every worker and has its tunnel", flannel},
       {"pod-to-pod", "containers reach each other", pod_to_pod},
       {"vip", "virtual addresses reach the containers behind them", vip},
+      {"skupper", "exposed services are offered by the other clusters' routers", skupper},
       {"daemons", "no daemon has ended or crashed", daemons},
   };
   return all;

@@ -39,6 +39,17 @@ void add_daemon(const std::string& node, const std::string& name, Daemon& daemon
   all.push_back({node, name, &daemon.process(), [&daemon] { daemon.kill(); }, [&daemon] { daemon.restart(); }});
 }
 
+void add_router(Session& session, Cluster& cluster, std::vector<Running>& all) {
+  auto& network = session.emulation.service_network();
+  if (network.spec(cluster) == nullptr) return;
+  auto& daemon = network.router(cluster);
+  all.push_back({cluster.workers().front()->name(), "skrouterd", &daemon.process(), [&daemon] { daemon.kill(); },
+                 [&daemon, &network] {
+                   daemon.restart();
+                   network.wait_until_ready();
+                 }});
+}
+
 void add_background(Session& session, std::vector<Running>& all) {
   for (auto& program : session.background.programs())
     all.push_back({program.node,
@@ -111,6 +122,10 @@ std::vector<Running> running_programs(Session& session) {
     add_etcd(*cluster, all);
     for (auto* worker : cluster->workers())
       if (worker->has_flanneld()) add_daemon(worker->name(), "flanneld", worker->flanneld(), all);
+    add_router(session, *cluster, all);
+    for (auto* container : cluster->containers())
+      if (container->has_program())
+        add_daemon(container->name(), container->program().process().name(), container->program(), all);
   }
   add_background(session, all);
   return all;

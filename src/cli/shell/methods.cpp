@@ -63,6 +63,20 @@ int kp_vip_delete(Session& session, const Call& call) {
   return kDone;
 }
 
+std::uint16_t port_of(const Value& value) {
+  const auto* number = std::get_if<long>(&value.content);
+  if (number == nullptr || *number < 1 || *number > 65'535) throw LineError(value.span, "expected a port, 1 to 65535");
+  return static_cast<std::uint16_t>(*number);
+}
+
+int expose(Session& session, const Call& call) {
+  const auto& arguments = call.arguments;
+  find_cluster(session, call.object)
+      .expose(text_of(arguments[0], "a container's name"), port_of(arguments[1]),
+              text_of(arguments[2], "the service's name"), port_of(arguments[3]));
+  return kDone;
+}
+
 int cmd(Session& session, const Call& call) {
   auto& node = find_node(session, call.object);
   return run_text(session, &node, text_of(call.arguments[0], "a command"), call.arguments[0].span);
@@ -80,7 +94,7 @@ struct Method {
   int (*run)(Session&, const Call&);
 };
 
-constexpr std::array<Method, 8> kMethods{{
+constexpr std::array<Method, 9> kMethods{{
     {"exec_container", "WORKER.exec_container(\"c1\", \"ping -c 1 10.0.0.4\")", 2, exec_container},
     {"exec_container_async", "WORKER.exec_container_async(\"c1\", \"python3 -m http.server 80\")", 2,
      exec_container_async},
@@ -88,6 +102,7 @@ constexpr std::array<Method, 8> kMethods{{
     {"delete_container", "WORKER.delete_container(\"c5\")", 1, delete_container},
     {"kp_vip_add", "CLUSTER.kp_vip_add(\"100.64.10.1\", [\"c2\", \"c3\"])", 2, kp_vip_add},
     {"kp_vip_delete", "CLUSTER.kp_vip_delete(\"100.64.10.1\")", 1, kp_vip_delete},
+    {"expose", "CLUSTER.expose(\"c4\", 80, \"svc1\", 1028)", 4, expose},
     {"cmd", "NODE.cmd(\"ip route\")", 1, cmd},
     {"IP", "NODE.IP()", 0, address},
 }};

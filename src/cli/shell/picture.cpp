@@ -100,6 +100,12 @@ std::string services_text(Session& session) {
       for (const auto& endpoint : service.endpoints) behind.push_back(name_of(*cluster, endpoint.address));
       rows.push_back({cluster->name(), service.address.to_string() + " -> " + join(behind, ", ")});
     }
+  for (auto* cluster : session.emulation.clusters())
+    if (const auto* spec = session.emulation.service_network().spec(*cluster))
+      for (const auto& service : spec->services)
+        rows.push_back(
+            {cluster->name(), fmt::format("{} -> {} port {}, offered to other clusters on port {}", service.name,
+                                          service.container, service.port, service.listen_port)});
   return table(rows);
 }
 

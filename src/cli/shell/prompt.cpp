@@ -52,9 +52,10 @@ Host host_for(Session& session, const std::string& topology, Requests& requests,
 }
 
 std::string greeting(Session& session) {
-  const auto& name = session.name;
-  return fmt::format("{}\nfrom another terminal: knetsim exec {} C0w1 -- bash\n{}\n\n", picture(session), name,
-                     session.style.dim("help lists what can be typed; Ctrl-C ends a program, Ctrl-D the lab"));
+  auto text = picture(session) + "\n";
+  if (const auto nodes = session.emulation.nodes(); !nodes.empty())
+    text += fmt::format("from another terminal: knetsim exec {} {} -- bash\n", session.name, nodes.front()->name());
+  return text + session.style.dim("help lists what can be typed; Ctrl-C ends a program, Ctrl-D the lab") + "\n\n";
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ int leave(Session& session, std::string_view /*line*/, const Words& words) {
 const std::vector<Verb>& verbs() {
   static const auto all = [] {
     std::vector<Verb> table;
-    for (auto&& subject : {showing_verbs(), running_verbs(), changing_verbs(), trying_verbs()})
+    for (auto&& subject : {showing_verbs(), running_verbs(), changing_verbs(), service_verbs(), trying_verbs()})
       table.insert(table.end(), subject.begin(), subject.end());
     table.push_back({"help", "help [VERB]", "tell what can be typed here", "", {Argument::verb}, help});
     table.push_back({"exit", "exit", "take everything down and leave; Ctrl-D does the same", "", {}, leave});

@@ -31,6 +31,7 @@ const Verb* find_verb(std::string_view name);
 std::vector<Verb> showing_verbs();
 std::vector<Verb> changing_verbs();
 std::vector<Verb> running_verbs();
+std::vector<Verb> service_verbs();
 std::vector<Verb> trying_verbs();
 
 /// Throws LineError naming the verb's usage unless it has from `least` to `most` words after it.

@@ -37,36 +37,6 @@ int remove(Session& session, std::string_view /*line*/, const Words& words) {
   return kDone;
 }
 
-bool is_address(const std::string& text) {
-  boost::system::error_code error;
-  boost::asio::ip::make_address(text, error);
-  return !error;
-}
-
-int vip(Session& session, std::string_view /*line*/, const Words& words) {
-  require_arguments(words, 2, words.words.size());
-  const auto& what = words.words[1];
-  const bool add = what.text == "add";
-  if (!add && what.text != "del")
-    throw LineError(what.span, fmt::format("expected add or del{}", did_you_mean(what.text, {"add", "del"})));
-  std::size_t at = 2;
-  const auto clusters = session.emulation.clusters();
-  auto& cluster = is_address(words.words[at].text) ? *clusters.at(0) : find_cluster(session, words.words[at++]);
-  if (at == words.words.size()) throw LineError({words.end, words.end}, "expected a virtual address");
-  const auto& address = words.words[at++];
-  if (!is_address(address.text)) throw LineError(address.span, excerpt(address.text) + " isn't an address");
-  if (!add) {
-    if (at != words.words.size()) throw LineError(words.words[at].span, "nothing may follow here");
-    cluster.kp_vip_delete(address.text);
-    return kDone;
-  }
-  if (at == words.words.size()) throw LineError({words.end, words.end}, "expected the containers that serve it");
-  std::vector<std::string> containers;
-  for (; at < words.words.size(); ++at) containers.push_back(words.words[at].text);
-  cluster.kp_vip_add(address.text, containers);
-  return kDone;
-}
-
 int link(Session& session, std::string_view /*line*/, const Words& words) {
   require_arguments(words, 2, 2);
   const auto& node = find_node(session, words.words[1]);
@@ -106,13 +76,6 @@ std::vector<Verb> changing_verbs() {
   return {
       {"create", "create WORKER/NAME", "make a container and connect it", "", {Argument::worker}, create},
       {"delete", "delete WORKER/NAME", "disconnect a container and end it", "", {Argument::container}, remove},
-      {"vip",
-       "vip add|del [CLUSTER] ADDRESS [CONTAINER...]",
-       "make or take away a virtual address",
-       "vip add C0 100.64.10.2 c2 c3 translates the address to c2 and c3 in turn, on every worker of C0.\n"
-       "Without CLUSTER it is the first one. Workers route 100.64.0.0/16 in the demo.",
-       {Argument::state, Argument::cluster, Argument::address, Argument::container},
-       vip},
       {"link",
        "link NODE down|up",
        "pull a node's cable out of its switch, or put it back",

@@ -25,13 +25,6 @@ int nodes(Session& session, std::string_view /*line*/, const Words& words) {
   return kDone;
 }
 
-int services(Session& session, std::string_view /*line*/, const Words& words) {
-  require_arguments(words, 0, 0);
-  const auto text = services_text(session);
-  session.terminal.out << (text.empty() ? "there is no virtual address; vip add makes one\n" : text);
-  return kDone;
-}
-
 /// The one that was named, or all of them.
 std::vector<Node*> chosen(Session& session, const Words& words) {
   require_arguments(words, 0, 1);
@@ -120,7 +113,6 @@ std::vector<Verb> showing_verbs() {
       {"nodes", "nodes", "the picture: switches, nodes, containers, addresses, services", "", {}, nodes},
       {"links", "links [NODE]", "interfaces, whether they are up, and their addresses", "", {Argument::node}, links},
       {"routes", "routes [NODE]", "routing tables", "", {Argument::node}, routes},
-      {"services", "services", "virtual addresses and the containers behind them", "", {}, services},
       {"daemons",
        "daemons",
        "what runs on the nodes: etcd, flanneld, what was started with &",

@@ -20,9 +20,10 @@ struct Flavoured {
   const char* description;  ///< for --help
 };
 
-inline constexpr std::array<Flavoured, 2> kFlavoured{
+inline constexpr std::array<Flavoured, 3> kFlavoured{
     {{"--flannel", "KNETSIM_FLANNEL", "flanneld: auto, builtin or real"},
-     {"--cni", "KNETSIM_CNI", "CNI plugins: auto, builtin, real, or the path of a plugin of yours"}}};
+     {"--cni", "KNETSIM_CNI", "CNI plugins: auto, builtin, real, or the path of a plugin of yours"},
+     {"--skupper", "KNETSIM_SKUPPER", "skrouterd: auto, builtin or real"}}};
 
 /// What was chosen on the command line, part by part; empty: left to the environment.
 using FlavourChoices = std::array<std::string, kFlavoured.size()>;
