@@ -4,6 +4,7 @@
 
 #include "knetsim/emulator/topology.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/installation.h"
 
 namespace knetsim {
 
@@ -11,15 +12,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<fs::path> directories() {
-  if (const char* set = std::getenv("KNETSIM_TOPOLOGIES")) return {set};
-  std::vector<fs::path> all;
-  const fs::path beside = "../share/knetsim/topologies";
-  if (const char* bindir = std::getenv("KNETSIM_BINDIR")) all.push_back(bindir / beside);
-  all.push_back(fs::read_symlink("/proc/self/exe").parent_path() / beside);
-  return all;
-}
-
+/// "demo, pair, single"
 std::string names_in(const fs::path& directory) {
   std::vector<std::string> names;
   std::error_code ignored;
@@ -33,13 +26,15 @@ std::string names_in(const fs::path& directory) {
 }  // namespace
 
 fs::path find_topology(const std::string& name) {
-  const auto places = directories();
-  for (const auto& directory : places)
-    for (const auto& candidate : {directory / name, directory / (name + ".json")})
-      if (fs::is_regular_file(candidate)) return candidate.lexically_normal();
-  const auto there = names_in(places.back());
+  const char* set = std::getenv("KNETSIM_TOPOLOGIES");
+  const auto directories = set != nullptr ? std::vector<fs::path>{set} : own_directories();
+  const auto* place = set != nullptr ? "." : "../share/knetsim/topologies";
+  for (const auto& candidate : {name, name + ".json"})
+    if (const auto file = find_own(candidate, directories, {place}); file && fs::is_regular_file(*file)) return *file;
+  const auto last = (directories.back() / place).lexically_normal();
+  const auto there = names_in(last);
   throw InputError(
-      describe({.where = (places.back() / name).lexically_normal().string(),
+      describe({.where = (last / name).string(),
                 .tried = "find the topology",
                 .answer = "there is no such file",
                 .remedy = (there.empty() ? "" : "one of " + there + ", or a path with a slash in it; or ") +

@@ -15,6 +15,7 @@
 
 #include "knetsim/cli/text.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim::cli {
 

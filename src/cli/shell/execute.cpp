@@ -4,6 +4,7 @@
 
 #include "knetsim/cli/shell/session.h"
 #include "knetsim/cli/text.h"
+#include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "methods.h"
 #include "programs.h"

@@ -87,11 +87,9 @@ Ailment vip(Session& session) {
   return std::nullopt;
 }
 
-Ailment skupper(Session& session) try {
+Ailment skupper(Session& session) {
   session.emulation.service_network().wait_until_ready(std::chrono::seconds(5));
   return std::nullopt;
-} catch (const Error& error) {
-  return error.what();
 }
 
 Ailment daemons(Session& session) {

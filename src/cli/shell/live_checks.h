@@ -13,7 +13,7 @@ namespace knetsim::cli::shell {
 struct LiveCheck {
   std::string_view id;  ///< as `knetsim check --only` has it
   std::string_view title;
-  /// What isn't as it should be; nullopt if all is well.
+  /// What isn't as it should be, which may also be thrown as an Error; nullopt if all is well.
   std::optional<std::string> (*run)(Session& session);
 };
 

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "knetsim/cli/text.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim::cli::shell {
 
@@ -35,15 +36,25 @@ void add_etcd(Cluster& cluster, std::vector<Running>& all) {
                    }});
 }
 
+// None after a restart that has failed.
+Process* process_of(Daemon& daemon) try { return &daemon.process(); } catch (const Error&) {
+  return nullptr;
+}
+
+/// "python3" of "C0w3/c4 /usr/bin/python3"
+std::string program_name(const Daemon& daemon) {
+  return std::filesystem::path(daemon.name().substr(daemon.name().find(' ') + 1)).filename();
+}
+
 void add_daemon(const std::string& node, const std::string& name, Daemon& daemon, std::vector<Running>& all) {
-  all.push_back({node, name, &daemon.process(), [&daemon] { daemon.kill(); }, [&daemon] { daemon.restart(); }});
+  all.push_back({node, name, process_of(daemon), [&daemon] { daemon.kill(); }, [&daemon] { daemon.restart(); }});
 }
 
 void add_router(Session& session, Cluster& cluster, std::vector<Running>& all) {
   auto& network = session.emulation.service_network();
   if (network.spec(cluster) == nullptr) return;
   auto& daemon = network.router(cluster);
-  all.push_back({cluster.workers().front()->name(), "skrouterd", &daemon.process(), [&daemon] { daemon.kill(); },
+  all.push_back({cluster.workers().front()->name(), "skrouterd", process_of(daemon), [&daemon] { daemon.kill(); },
                  [&daemon, &network] {
                    daemon.restart();
                    network.wait_until_ready();
@@ -125,7 +136,7 @@ std::vector<Running> running_programs(Session& session) {
     add_router(session, *cluster, all);
     for (auto* container : cluster->containers())
       if (container->has_program())
-        add_daemon(container->name(), container->program().process().name(), container->program(), all);
+        add_daemon(container->name(), program_name(container->program()), container->program(), all);
   }
   add_background(session, all);
   return all;

@@ -26,7 +26,7 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
 struct Running {
   std::string node;
   std::string name;  ///< "flanneld"
-  Process* process;
+  Process* process;  ///< null if a restart has failed
   std::function<void()> kill;
   std::function<void()> restart;  ///< empty: it can't be
 };

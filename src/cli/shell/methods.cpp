@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "knetsim/cli/text.h"
+#include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "programs.h"
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "knetsim/cli/text.h"
+#include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "methods.h"
 

@@ -56,7 +56,8 @@ int link(Session& session, std::string_view /*line*/, const Words& words) {
 int kill(Session& session, std::string_view /*line*/, const Words& words) {
   require_arguments(words, 2, 2);
   const auto program = find_program_on(session, words.words[1], words.words[2]);
-  if (!program.process->running()) throw LineError(words.words[2].span, "it has ended already");
+  if (program.process == nullptr || !program.process->running())
+    throw LineError(words.words[2].span, "it has ended already");
   program.kill();
   session.background.forget_ended();
   return kDone;

@@ -9,6 +9,7 @@
 #include "knetsim/cli/text.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "programs.h"
 #include "verbs.h"

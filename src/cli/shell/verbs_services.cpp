@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "knetsim/cli/text.h"
+#include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "picture.h"
 #include "verbs.h"

@@ -82,6 +82,11 @@ int daemons(Session& session, std::string_view /*line*/, const Words& words) {
   std::vector<Row> rows;
   bool all_run = true;
   for (auto& program : running_programs(session)) {
+    if (program.process == nullptr) {
+      all_run = false;
+      rows.push_back({program.node, program.name, "-", session.style.red("couldn't be restarted")});
+      continue;
+    }
     const auto ended = program.process->status();
     all_run = all_run && !ended;
     rows.push_back({program.node, program.name, fmt::format("pid {}", program.process->pid()),

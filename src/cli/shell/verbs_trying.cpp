@@ -7,6 +7,7 @@
 
 #include "knetsim/cli/table.h"
 #include "knetsim/cli/text.h"
+#include "knetsim/sys/text.h"
 #include "live_checks.h"
 #include "lookup.h"
 #include "ping_matrix.h"
@@ -87,13 +88,19 @@ std::vector<LiveCheck> selected_checks(const Words& words) {
   return selected;
 }
 
+std::optional<std::string> ailment_of(const LiveCheck& check, Session& session) try {
+  return check.run(session);
+} catch (const Error& error) {
+  return error.what();
+}
+
 int check(Session& session, std::string_view /*line*/, const Words& words) {
   const auto& style = session.style;
   std::size_t passed = 0;
   const auto selected = selected_checks(words);
   for (const auto& one : selected) {
     const auto start = std::chrono::steady_clock::now();
-    const auto ailment = one.run(session);
+    const auto ailment = ailment_of(one, session);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     session.terminal.out << fmt::format("{} {:<11} {} {}\n", ailment ? style.red(kBad) : style.green(kGood), one.id,
                                         one.title, style.dim(seconds_text(took.count())))

@@ -1,11 +1,8 @@
 #pragma once
 
 #include <array>
-#include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
-#include <vector>
 
 namespace CLI {
 class App;
@@ -22,7 +19,8 @@ struct Flavoured {
 
 inline constexpr std::array<Flavoured, 3> kFlavoured{
     {{"--flannel", "KNETSIM_FLANNEL", "flanneld: auto, builtin or real"},
-     {"--cni", "KNETSIM_CNI", "CNI plugins: auto, builtin, real, or the path of a plugin of yours"},
+     {"--cni", "KNETSIM_CNI",
+      "CNI plugins: auto, builtin, real, or the path of a plugin or a directory of plugins of yours"},
      {"--skupper", "KNETSIM_SKUPPER", "skrouterd: auto, builtin or real"}}};
 
 /// What was chosen on the command line, part by part; empty: left to the environment.
@@ -33,15 +31,8 @@ std::map<std::string, std::string> environment_for(const FlavourChoices& choices
 /// require_flavour for each part, as chosen or as the environment says.
 void require_flavours(const FlavourChoices& choices);
 
-/// Where CNI plugins are looked for: CNI_PATH, then /opt/cni/bin, then /usr/lib/cni.
-std::vector<std::filesystem::path> cni_directories();
-std::optional<std::filesystem::path> find_cni_plugin(const std::string& name);
-/// KNETSIM_FLANNELD, else flanneld on PATH.
-std::optional<std::filesystem::path> find_flanneld();
-/// KNETSIM_SKROUTERD, else skrouterd on PATH.
-std::optional<std::filesystem::path> find_skrouterd();
-
-/// Throws InputError, with the remedy, for a value that `part` doesn't know, and for a real program that isn't there.
+/// Throws InputError, with the remedy, for what an emulation would refuse when it boots: a value that `part` doesn't
+/// know, a real program that isn't there or can't work here.
 void require_flavour(const Flavoured& part, const std::string& value);
 
 }  // namespace knetsim::cli
