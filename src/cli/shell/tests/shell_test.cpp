@@ -1,17 +1,9 @@
-// What lines do to an emulation. Programs in front are run to their end and what they print is kept.
+// What lines do to an emulation.
 #include <gmock/gmock.h>
 
-#include <random>
-#include <sstream>
-
-#include "../complete.h"
-#include "../graph.h"
-#include "../lookup.h"
-#include "knetsim/cli/shell/session.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
-#include "knetsim/sys/sandbox.h"
-#include "line_fuzz.h"
+#include "shell_fixture.h"
 
 namespace knetsim::cli::shell {
 namespace {
@@ -23,53 +15,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::MatchesRegex;
-
-constexpr const char* kTopology = R"({
-  "underlay": {"network": "10.0.0.0/8", "switches": [{"name": "s0"}]},
-  "clusters": [{
-    "name": "C0", "switch": "s0", "cni": "builtin",
-    "workers": [{"name": "C0w1", "address": "10.0.0.3", "podSubnet": "11.13.0.0/20"},
-                {"name": "C0w2", "address": "10.0.0.4", "podSubnet": "11.14.0.0/20"}],
-    "containers": [{"name": "c1", "worker": "C0w1"}, {"name": "c2", "worker": "C0w1"}],
-    "services": {"range": "100.64.0.0/16"}
-  }]
-})";
-
-class Shell : public testing::Test {
- protected:
-  /// How the line ended; what it showed is in `shown`.
-  int type(const std::string& line) {
-    out_.str("");
-    const int status = execute(session_, line);
-    shown = out_.str();
-    return status;
-  }
-
-  std::vector<std::string> offered(const std::string& line) { return complete(session_, line).candidates; }
-
-  std::string shown;
-  std::vector<std::vector<std::string>> ran;
-  bool only_note_programs = false;
-
- private:
-  ExitStatus run(const Command& command) {
-    ran.push_back(command.argv);
-    if (only_note_programs) return ExitStatus(0);
-    const auto result = exec(command);
-    out_ << result.out << result.err;
-    return result.status;
-  }
-
-  Emulation emulation_ = Emulation::boot(Topology::from_json(kTopology, "test"));
-  std::ostringstream out_;
-
- protected:
-  Session session_{.emulation = emulation_,
-                   .name = "test",
-                   .terminal = {out_, out_},
-                   .style = Style(false),
-                   .run_in_front = [this](const Command& command) { return run(command); }};
-};
 
 TEST_F(Shell, RunsProgramsOnNodesAndInContainers) {
   EXPECT_EQ(type("C0w1 ip -br address show eth0"), 0);
@@ -298,55 +243,6 @@ TEST_F(Shell, CompletesWhatFits) {
   EXPECT_THAT(offered("py C0w1.exec_container(\"c"), ElementsAre("c1", "c2"));
   EXPECT_THAT(offered("> exec C0w2"), ElementsAre("C0w2"));
   EXPECT_THAT(offered("nodes "), IsEmpty());
-}
-
-/// Lines made of pieces that mean something, and of bytes that don't.
-class RandomLines {
- public:
-  std::string next() {
-    static const std::vector<std::string> pieces{"C0w1",       "C0w2/c1",     "C0",
-                                                 "w1",         "py ",         ".",
-                                                 "(",          ")",           "[",
-                                                 "]",          "\"",          "'",
-                                                 "\\",         ",",           " ",
-                                                 "  ",         "&",           "|",
-                                                 ">",          "#",           "exec_container",
-                                                 "kp_vip_add", "IP()",        "create ",
-                                                 "delete ",    "vip ",        "add ",
-                                                 "link ",      "down",        "help ",
-                                                 "nodes",      "routes",      "services",
-                                                 "exec ",      "sh ",         "kill ",
-                                                 "restart ",   "100.64.10.1", "c1",
-                                                 "-c",         "--only",      "\x01",
-                                                 "\xc3\xa4",   "\xff",        "99999999999999999999",
-                                                 "mininet> ",  "\t",          "$",
-                                                 "*"};
-    std::string line;
-    for (auto left = pick(12); left > 0; --left)
-      line += pick(4) == 0 ? std::string(1, static_cast<char>(pick(256))) : pieces[pick(pieces.size())];
-    return line;
-  }
-
- private:
-  std::size_t pick(std::size_t below) { return random_() % below; }
-  std::mt19937 random_{20260101};
-};
-
-TEST_F(Shell, SurvivesTenThousandRandomLines) {
-  only_note_programs = true;
-  RandomLines lines;
-  std::size_t understood = 0;
-  for (int i = 0; i < 10'000; ++i) {
-    auto line = lines.next();
-    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(line.data()), line.size());
-    if (i % 10 == 0) {
-      EXPECT_LE(complete(session_, line).begin, line.size());
-    }
-    // A background program would really run.
-    if (line.find('&') == std::string::npos && type(line) == 0) ++understood;
-  }
-  EXPECT_GT(understood, 100U) << "the lines are too random to prove anything";
-  EXPECT_EQ(type("C0w1 true"), 0);
 }
 
 }  // namespace
