@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <future>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "flannel_start.h"
 #include "knetsim/flannel/config.h"
@@ -48,11 +50,16 @@ cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
   return cni::resolve(wanted, said("CNI_PATH"));
 }
 
-// Work on workers side by side; all are waited for, also after one has failed.
+// Work on workers side by side, as far as that helps: further threads would only queue for the lock that guards the
+// kernel's network configuration. All are waited for, also after one has failed.
 void for_each_worker(const std::vector<std::unique_ptr<Worker>>& workers, const std::function<void(Worker&)>& work) {
+  const auto threads = std::min<std::size_t>(workers.size(), std::max(4U, 2 * std::thread::hardware_concurrency()));
+  std::atomic<std::size_t> next = 0;
   std::vector<std::future<void>> running;
-  for (const auto& worker : workers)
-    running.push_back(std::async(std::launch::async, [&work, &worker] { work(*worker); }));
+  for (std::size_t i = 0; i < threads; ++i)
+    running.push_back(std::async(std::launch::async, [&] {
+      for (auto turn = next++; turn < workers.size(); turn = next++) work(*workers[turn]);
+    }));
   std::exception_ptr first;
   for (auto& one : running) {
     try {

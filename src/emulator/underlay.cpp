@@ -31,6 +31,11 @@ NetNs make_switch_room() {
   return ns;
 }
 
+// Addresses are the topology's: duplicate address detection (RFC 4862) would find nothing, yet keep a link-local
+// address unusable for a second or two, and a router asks its neighbours from that one. Counts for links that are made
+// later.
+void skip_duplicate_address_detection() { write_sysctl("net.ipv6.conf.default.accept_dad", "0"); }
+
 bool has_v6(const std::vector<Address>& addresses) {
   return std::any_of(addresses.begin(), addresses.end(), [](const Address& address) { return address.is_v6(); });
 }
@@ -99,6 +104,7 @@ Node Underlay::plug(const NodeSpec& spec, const std::string& switch_name) {
   Node node(spec.name, spec.name, std::filesystem::path(kStateDirectory) / spec.name);
   node.set_addresses(spec.addresses);
   const auto addresses = networks_of(spec);
+  if (has_v6(spec.addresses)) node.netns().run(skip_duplicate_address_detection);
   auto socket = node.netlink();
   netlink::Batch batch(socket);  // all that is asked of the node's own namespace goes in one message
   netlink::create_veth(socket_,
@@ -143,6 +149,11 @@ void Underlay::settle(const std::vector<const Node*>& nodes, std::chrono::millis
   for (const auto* node : nodes) {
     auto socket = node->netlink();
     wait_for(node->netns(), socket, kInterfaceIndex, kInterface);
+    if (!has_v6(node->addresses())) continue;
+    // The kernel ends the tentative state in the background, also where it has nothing to detect.
+    for (const auto& address : netlink::list_addresses(socket, kInterfaceIndex, AF_INET6))
+      if (address.tentative())
+        netlink::wait_for_address(node->netns(), kInterface, address_of(address.address), budget);
   }
 }
 

@@ -45,6 +45,17 @@ TEST(Underlay, CarriesBothFamilies) {
   EXPECT_TRUE(pings(a, "fd00::2"));
 }
 
+TEST(Underlay, SettledNodesWaitForNoDuplicateAddressDetection) {
+  Underlay underlay(two_switches());
+  const auto a = underlay.plug(node_spec("a", {"fd00::1"}), "s0");
+  underlay.settle({&a});
+  auto socket = a.netlink();
+  const auto eth0 = netlink::get_link(socket, Underlay::kInterface);
+  const auto addresses = netlink::list_addresses(socket, eth0.index, AF_INET6);
+  EXPECT_THAT(addresses, SizeIs(2)) << "the given address, and a link-local one to ask neighbours from";
+  for (const auto& address : addresses) EXPECT_FALSE(address.tentative()) << netlink::to_string(address);
+}
+
 TEST(Underlay, ANodeWithoutIpv6AddressSendsNoIpv6) {
   Underlay underlay(two_switches());
   const auto a = underlay.plug(node_spec("a", {"10.0.0.1"}), "s0");

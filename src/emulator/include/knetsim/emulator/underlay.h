@@ -26,8 +26,8 @@ class Underlay {
   /// A node plugged into `switch_name`, its eth0 up with its addresses.
   Node plug(const NodeSpec& spec, const std::string& switch_name);
 
-  /// Waits until these nodes' links, and all switch ports, carry packets: the kernel lets a fresh link do so a moment
-  /// after it is up.
+  /// Waits until these nodes' links, and all switch ports, carry packets, and their addresses are ready for use: the
+  /// kernel lets a fresh link and a fresh IPv6 address be so a moment after they are up.
   void settle(const std::vector<const Node*>& nodes, std::chrono::milliseconds budget = kDefaultBudget);
 
   /// Takes the node's cable out (its switch port goes down), and puts it back; returns when packets pass again.
