@@ -1,7 +1,7 @@
 // Opens a report in headless Chromium from file://, clicks through it in light and dark, and lets axe-core judge how
 // accessible it is. Any error of the page, any request to the network and any serious finding is a failure.
 //
-//   (cd ci/page && npm ci)
+//   (cd ci/page && npm install)
 //   node ci/page/check.mjs build/release/report/report.html [DIRECTORY FOR SCREENSHOTS]
 //
 // KNETSIM_CHROMIUM names the browser, /usr/bin/chromium if it isn't set.
