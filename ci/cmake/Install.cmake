@@ -15,8 +15,9 @@ get_property(layers GLOBAL PROPERTY KNETSIM_LAYERS)
 # Programs, and no layers for others to build on.
 list(REMOVE_ITEM layers cli report)
 list(TRANSFORM layers PREPEND knetsim_ OUTPUT_VARIABLE libraries)
-list(APPEND libraries knetsim_boost knetsim_test_main knetsim_fixtures)
+list(APPEND libraries knetsim_boost knetsim_host_state knetsim_test_main knetsim_fixtures)
 set_target_properties(knetsim_boost PROPERTIES EXPORT_NAME boost)
+set_target_properties(knetsim_host_state PROPERTIES EXPORT_NAME host_state)
 set_target_properties(knetsim_test_main PROPERTIES EXPORT_NAME test_main)
 set_target_properties(knetsim_fixtures PROPERTIES EXPORT_NAME fixtures)
 

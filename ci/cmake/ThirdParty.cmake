@@ -15,6 +15,13 @@ find_package(simdjson 3 REQUIRED)
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>=3.7)
 pkg_check_modules(LIBNFTNL REQUIRED IMPORTED_TARGET libnftnl>=1.2 libmnl)
 
+# Its .pc file in Debian 12 names an include directory that isn't there.
+find_path(PROTON_INCLUDE_DIR proton/raw_connection.h REQUIRED)
+find_library(PROTON_LIBRARY qpid-proton REQUIRED)
+add_library(Proton::proton UNKNOWN IMPORTED)
+set_target_properties(Proton::proton PROPERTIES
+  IMPORTED_LOCATION "${PROTON_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${PROTON_INCLUDE_DIR}")
+
 # Asio, Beast and Process are compiled once, here, and not in every file that uses them.
 add_library(knetsim_boost STATIC "${CMAKE_CURRENT_LIST_DIR}/boost.cpp")
 target_compile_definitions(knetsim_boost PUBLIC

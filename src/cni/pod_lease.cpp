@@ -33,8 +33,6 @@ Network require_family(const std::optional<Network>& value, std::string_view key
 
 }  // namespace
 
-Network PodSubnet::gateway() const { return make_network(advance(address_of(subnet), 1), prefix_length(subnet)); }
-
 PodLease pod_lease_of(const flannel::SubnetEnv& env, std::string_view where) {
   PodLease lease;
   if (env.network || env.subnet)

@@ -92,7 +92,7 @@ Result PodNetwork::attach(const Attachment& attachment) {
   }();
   try {
     wait_for_gateways(result);
-  } catch (const knetsim::Error&) {
+  } catch (...) {
     detach(attachment.container_id, attachment.ifname);
     throw;
   }
@@ -110,7 +110,7 @@ Result PodNetwork::add_builtin(const Attachment& attachment, const BridgeConfig&
                                 .attachment = attachment,
                                 .config = to_plugin_config(config),
                                 .result = json::parse(to_json(result))});
-  } catch (const knetsim::Error&) {
+  } catch (...) {
     builtin_.del(attachment, config);
     throw;
   }

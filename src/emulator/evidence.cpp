@@ -10,6 +10,7 @@
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
 
 namespace knetsim {
 
@@ -36,9 +37,9 @@ const std::array<View, 8>& views() {
   return all;
 }
 
-std::string output_of(const Node& node, const std::vector<std::string>& argv) {
+std::string output_of(const Command& command) {
   try {
-    const auto result = node.exec(argv, std::chrono::seconds(5));
+    const auto result = exec(command, std::chrono::seconds(5));
     if (result.ok()) return result.out;
     return fmt::format("{}{}\n({})\n", result.out, result.err, result.status.describe());
   } catch (const Error& error) {
@@ -81,18 +82,28 @@ nlohmann::json places_of(Emulation& emulation) {
   return places;
 }
 
+void save_views(const NetNs& netns, const fs::path& place) {
+  fs::create_directories(place);
+  for (const auto& view : views())
+    write_file_atomically(place / view.file, output_of({.argv = view.argv, .netns = &netns}));
+}
+
 }  // namespace
 
 void save_evidence(Emulation& emulation, const fs::path& directory) {
   fs::create_directories(directory);
   write_file_atomically(directory / "topology.json", places_of(emulation).dump(1) + "\n");
+  save_views(emulation.underlay().netns(), directory / "underlay");
   for (const auto* node : emulation.nodes()) {
     auto name = node->name();
     std::replace(name.begin(), name.end(), '/', '.');
     const auto place = directory / name;
-    fs::create_directories(place);
-    for (const auto& view : views()) write_file_atomically(place / view.file, output_of(*node, view.argv));
+    save_views(node->netns(), place);
     if (node->name().find('/') == std::string::npos) save_logs(node->directory(), place);
+  }
+  if (const auto routers = fs::path(kStateDirectory) / "skupper"; fs::exists(routers)) {
+    fs::create_directories(directory / "skupper");
+    save_logs(routers, directory / "skupper");
   }
 }
 

@@ -53,8 +53,42 @@ void services(const JsonReader& reader, ClusterSpec& cluster) {
   }
 }
 
+ContainerSpec container(const JsonReader& reader) {
+  reader.expect_keys({"name", "worker", "command"});
+  ContainerSpec spec{.name = reader.at("name").string(), .worker = reader.at("worker").string()};
+  if (reader.has("command"))
+    for (const auto& word : reader.at("command").array()) spec.command.push_back(word.string());
+  return spec;
+}
+
+std::uint16_t port(const JsonReader& reader) { return static_cast<std::uint16_t>(reader.number(1, 65535)); }
+
+RouterLinkSpec router_link(const JsonReader& reader) {
+  reader.expect_keys({"cluster", "cost"});
+  RouterLinkSpec spec{.cluster = reader.at("cluster").string()};
+  if (reader.has("cost")) spec.cost = reader.at("cost").number(1, 1'000'000);
+  return spec;
+}
+
+SkupperSpec skupper(const JsonReader& reader) {
+  reader.expect_keys({"flavour", "links", "services"});
+  SkupperSpec spec;
+  if (reader.has("flavour")) spec.flavour = reader.at("flavour").choice({"auto", "builtin", "real", "mixed"});
+  if (reader.has("links"))
+    for (const auto& element : reader.at("links").array()) spec.links.push_back(router_link(element));
+  if (reader.has("services"))
+    for (const auto& element : reader.at("services").array()) {
+      element.expect_keys({"name", "container", "port", "listenPort"});
+      spec.services.push_back({.name = element.at("name").string(),
+                               .container = element.at("container").string(),
+                               .port = port(element.at("port")),
+                               .listen_port = port(element.at("listenPort"))});
+    }
+  return spec;
+}
+
 ClusterSpec cluster(const JsonReader& reader) {
-  reader.expect_keys({"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services"});
+  reader.expect_keys({"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services", "skupper"});
   ClusterSpec spec{.name = reader.at("name").string(), .switch_name = reader.at("switch").string()};
   if (reader.has("etcd"))
     for (const auto& element : reader.at("etcd").array()) spec.etcd.push_back(node(element, false));
@@ -62,11 +96,9 @@ ClusterSpec cluster(const JsonReader& reader) {
   if (reader.has("flannel")) spec.flannel = flannel(reader.at("flannel"));
   if (reader.has("cni")) spec.cni = reader.at("cni").choice({"auto", "builtin", "real", "mixed"});
   if (reader.has("containers"))
-    for (const auto& element : reader.at("containers").array()) {
-      element.expect_keys({"name", "worker"});
-      spec.containers.push_back({.name = element.at("name").string(), .worker = element.at("worker").string()});
-    }
+    for (const auto& element : reader.at("containers").array()) spec.containers.push_back(container(element));
   if (reader.has("services")) services(reader.at("services"), spec);
+  if (reader.has("skupper")) spec.skupper = skupper(reader.at("skupper"));
   return spec;
 }
 
@@ -95,6 +127,17 @@ Topology Topology::from_json(std::string_view text, const std::string& file) {
   return topology;
 }
 
-Topology Topology::from_file(const std::filesystem::path& path) { return from_json(read_file(path), path.string()); }
+Topology Topology::from_file(const std::filesystem::path& path) {
+  std::string text;
+  try {
+    text = read_file(path);
+  } catch (const SystemError& error) {
+    throw InputError(describe({.where = path.string(),
+                               .tried = "read the topology",
+                               .answer = errno_text(error.error()),
+                               .remedy = "name a file that exists and may be read"}));
+  }
+  return from_json(text, path.string());
+}
 
 }  // namespace knetsim

@@ -74,7 +74,7 @@ SubnetEnv read_subnet_env(const std::filesystem::path& path) {
 }
 
 void write_subnet_env(const std::filesystem::path& path, const SubnetEnv& env) {
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  if (path.has_parent_path()) make_directories(path.parent_path());
   write_file_atomically(path, to_text(env), 0644);
 }
 

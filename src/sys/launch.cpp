@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <boost/process/v2/posix/default_launcher.hpp>
 #include <boost/process/v2/process.hpp>
 #include <csignal>
@@ -16,6 +17,7 @@
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
+#include "other_root.h"
 
 namespace knetsim {
 
@@ -28,6 +30,7 @@ namespace {
 struct ChildSetup {
   int netns;
   const char* directory;
+  const OtherRoot* root;
   int stdio[3];
   bool terminal;
 
@@ -35,6 +38,7 @@ struct ChildSetup {
     const auto failed = [] { return error_code(errno, boost::system::system_category()); };
     if (::setsid() < 0) return failed();
     if (netns >= 0 && ::setns(netns, CLONE_NEWNET) != 0) return failed();
+    if (root != nullptr && !root->enter()) return failed();
     if (directory[0] != '\0' && ::chdir(directory) != 0) return failed();
     for (int target = 0; target < 3; ++target) {
       if (stdio[target] == target) {
@@ -66,6 +70,8 @@ std::vector<std::string> environment_of(const Command& command) {
   std::vector<std::string> entries;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
+    const auto begins = [&](const std::string& prefix) { return text.starts_with(prefix); };
+    if (std::any_of(command.withheld.begin(), command.withheld.end(), begins)) continue;
     if (!added.contains(std::string(text.substr(0, text.find('='))))) entries.emplace_back(text);
   }
   for (const auto& [name, value] : added) entries.push_back(name + "=" + value);
@@ -95,7 +101,9 @@ Child::~Child() { kill(); }
 
 Child Child::launch(const Command& command, FdView in, FdView out, FdView err, bool terminal) {
   if (command.argv.empty()) throw InputError("can't run an empty command");
-  const auto program = require_program(command.argv.front());
+  std::optional<OtherRoot> root;
+  if (!command.root.empty()) root.emplace(command.root);
+  const auto program = root ? root->require_program(command.argv.front()) : require_program(command.argv.front());
   const auto entries = environment_of(command);
   std::vector<const char*> environment;
   for (const auto& entry : entries) environment.push_back(entry.c_str());
@@ -105,7 +113,8 @@ Child Child::launch(const Command& command, FdView in, FdView out, FdView err, b
   launcher.env = environment.data();
   // dup2 onto 0..2 must not overwrite one of the others before it is used: lift low descriptors out of the way.
   std::vector<Fd> lifted;
-  ChildSetup setup{command.netns ? command.netns->fd().get() : -1, command.directory.c_str(), {}, terminal};
+  ChildSetup setup{
+      command.netns ? command.netns->fd().get() : -1, command.directory.c_str(), root ? &*root : nullptr, {}, terminal};
   const FdView stdio[] = {in, out, err};
   for (int i = 0; i < 3; ++i) {
     setup.stdio[i] = stdio[i].get();

@@ -97,12 +97,12 @@ TEST(PodLease, IsReadWithOneOrBothAddressFamilies) {
   ASSERT_EQ(one.subnets.size(), 1U);
   EXPECT_EQ(one.subnets[0].network, parse_network("11.0.0.0/8"));
   EXPECT_EQ(one.subnets[0].subnet, parse_network("11.13.0.0/20"));
-  EXPECT_EQ(one.subnets[0].gateway(), parse_network("11.13.0.1/20"));
+  EXPECT_EQ(gateway_of(one.subnets[0].subnet), parse_network("11.13.0.1/20"));
   EXPECT_EQ(one.mtu, 1450U);
   EXPECT_FALSE(one.ip_masq);
   const auto both = parse(kDualStackLease);
   ASSERT_EQ(both.subnets.size(), 2U);
-  EXPECT_EQ(both.subnets[1].gateway(), parse_network("fd00:0:0:1::1/64"));
+  EXPECT_EQ(gateway_of(both.subnets[1].subnet), parse_network("fd00:0:0:1::1/64"));
 }
 
 TEST(PodLease, NamesTheKeyThatIsMissingOrWrong) {

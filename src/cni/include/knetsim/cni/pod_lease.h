@@ -13,9 +13,6 @@ namespace knetsim::cni {
 struct PodSubnet {
   Network network;  ///< of all workers, FLANNEL_NETWORK
   Network subnet;   ///< this worker's, host bits cleared, FLANNEL_SUBNET
-
-  /// The bridge's address: subnet base + 1.
-  Network gateway() const;
 };
 
 /// What a plugin needs of a subnet.env, complete.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "knetsim/emulator/node.h"
+#include "knetsim/emulator/service_network.h"
 #include "knetsim/emulator/topology.h"
 #include "knetsim/emulator/underlay.h"
 #include "knetsim/emulator/worker.h"
@@ -16,7 +17,8 @@
 
 namespace knetsim {
 
-/// Told of each part that stands: "C0: etcd" and the seconds since its cluster's start. Called from several threads,
+/// Told of each part that stands: "C0: etcd" and the seconds since its cluster's start, "routers" and the seconds since
+/// all clusters stood. Called from several threads,
 /// one at a time.
 using BootObserver = std::function<void(const std::string& part, double seconds)>;
 
@@ -48,11 +50,22 @@ class Cluster {
   void delete_container(const std::string& name);
 
   /// Makes every worker translate `vip` to these containers in turn; a VIP that is there already is replaced and starts
-  /// with its first container. A container that is deleted later keeps its turn, as in the original.
+  /// with its first container. A container that is deleted later keeps its turn, as in the original. All workers do it
+  /// or, with an Error, none. Throws InputError if the VIP lies outside the cluster's ranges of services.
   void kp_vip_add(const std::string& vip, const std::vector<std::string>& containers);
   /// Throws InputError if the VIP isn't there.
   void kp_vip_delete(const std::string& vip);
   const std::vector<kubeproxy::Service>& services() const noexcept { return services_; }
+
+  /// Offers a container's TCP port to the clusters that this one is linked with, under `name`, at `listen_port` of
+  /// their first workers; see ServiceNetwork for what that does to connections. Several containers may serve one name.
+  void expose(const std::string& container, std::uint16_t port, const std::string& name, std::uint16_t listen_port);
+  /// Takes that back.
+  void unexpose(const std::string& name);
+  /// The router on the first worker. Throws InputError if there is none.
+  Daemon& router();
+  /// Where expose() and router() turn to. It must outlive the cluster's use of them.
+  void join(ServiceNetwork& network) noexcept { service_network_ = &network; }
 
   /// Waits until every worker has a route to every other worker's pods.
   void wait_for_mesh(std::chrono::milliseconds budget = std::chrono::seconds(20));
@@ -64,7 +77,11 @@ class Cluster {
   void start_etcd();
   void write_static_subnets(unsigned mtu);
   void route_services();
+  /// Throws InputError if the VIP lies outside the ranges, or a container can't serve it.
+  kubeproxy::Service service(const Address& vip, const std::vector<std::string>& containers);
+  ServiceNetwork& service_network();
   void apply_services(std::vector<kubeproxy::Service> services);
+  void put_back_services(Worker& worker) const;
 
   ClusterSpec spec_;
   unsigned mtu_;
@@ -73,6 +90,7 @@ class Cluster {
   std::optional<etcd::Ensemble> etcd_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<kubeproxy::Service> services_;
+  ServiceNetwork* service_network_ = nullptr;
   unsigned revision_ = 0;  // of the service added last: one that is added again starts anew
 };
 

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "knetsim/cni/result.h"
+#include "knetsim/emulator/daemon.h"
 #include "knetsim/emulator/node.h"
 
 namespace knetsim {
@@ -22,10 +25,18 @@ class Container : public Node {
   /// What CNI answered to ADD.
   const cni::Result& network() const noexcept { return network_; }
 
+  /// Runs a program in it for as long as it is there, output in <directory>/<short name>.log. It takes the place of one
+  /// that runs already.
+  Daemon& run(const std::vector<std::string>& argv);
+  /// Throws InputError if nothing has been run.
+  Daemon& program();
+  bool has_program() const noexcept { return program_.has_value(); }
+
  private:
   std::string short_name_;
   std::string id_;
   cni::Result network_;
+  std::optional<Daemon> program_;
 };
 
 }  // namespace knetsim

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "knetsim/emulator/cluster.h"
+#include "knetsim/emulator/service_network.h"
 #include "knetsim/emulator/topology.h"
 #include "knetsim/emulator/underlay.h"
 
@@ -18,6 +19,11 @@ class Emulation {
   /// use. Throws InputError before anything is started, Error if a part doesn't come up; nothing stays then.
   static Emulation boot(Topology topology, const BootObserver& observer = {});
 
+  /// The same in two steps, for whoever wants to watch a boot or to see what is left of one that failed: first the
+  /// nodes and their cables, with nothing running; then, once, all the rest.
+  static Emulation plug(Topology topology);
+  void start(const BootObserver& observer = {});
+
   Emulation(Emulation&&) noexcept = default;
 
   const Topology& topology() const noexcept { return topology_; }
@@ -30,15 +36,21 @@ class Emulation {
   Worker& worker(const std::string& name);
   Node& node(const std::string& name);
 
-  /// As Cluster::ailments(), of all clusters.
+  /// Lets the router of `from` connect to that of `to`, as ServiceNetwork::link.
+  void link(const std::string& from, const std::string& to, unsigned cost = 1);
+  ServiceNetwork& service_network() noexcept { return *service_network_; }
+
+  /// As Cluster::ailments(), of all clusters and the routers between them.
   std::vector<std::string> ailments();
 
  private:
   explicit Emulation(Topology topology) : topology_(std::move(topology)) {}
+  void start_routers(const BootObserver& observer);
 
   Topology topology_;
   std::unique_ptr<Underlay> underlay_;
   std::vector<std::unique_ptr<Cluster>> clusters_;
+  std::unique_ptr<ServiceNetwork> service_network_;  // its routers end before the nodes that they run on
 };
 
 }  // namespace knetsim

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -40,6 +41,7 @@ struct NodeSpec {
 struct ContainerSpec {
   std::string name;
   std::string worker;
+  std::vector<std::string> command = {};  ///< a program that runs in it for as long as it is there
 };
 
 /// A virtual address that is translated to containers in turn.
@@ -55,6 +57,27 @@ struct FlannelSpec {
   std::string prefix = "/coreos.com/network";  ///< of its keys
 };
 
+/// A service that a cluster offers to those that it is linked with, directly or by way of others.
+struct ExposedServiceSpec {
+  std::string name;
+  std::string container;          ///< several containers may serve one name: connections are balanced over them
+  std::uint16_t port = 0;         ///< where the container serves it, over TCP
+  std::uint16_t listen_port = 0;  ///< where the first worker of every other cluster offers it
+};
+
+/// A router's connection to the router of another cluster.
+struct RouterLinkSpec {
+  std::string cluster;
+  unsigned cost = 1;
+};
+
+/// A router on a cluster's first worker.
+struct SkupperSpec {
+  std::string flavour = "auto";  ///< auto (as KNETSIM_SKUPPER says, else what is found), builtin, real, mixed
+  std::vector<RouterLinkSpec> links = {};
+  std::vector<ExposedServiceSpec> services = {};
+};
+
 struct ClusterSpec {
   std::string name;
   std::string switch_name;
@@ -65,6 +88,7 @@ struct ClusterSpec {
   std::vector<ContainerSpec> containers = {};
   std::vector<Network> service_ranges = {};  ///< the workers have a route for each
   std::vector<VipSpec> vips = {};
+  std::optional<SkupperSpec> skupper = {};
 };
 
 /// Everything that an emulation is made of. A plain value: read it from a file or fill it in code. docs/topology.md

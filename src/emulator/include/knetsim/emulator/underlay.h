@@ -34,9 +34,9 @@ class Underlay {
   void cut(const std::string& node);
   void heal(const std::string& node);
 
-  /// Makes these two know each other for good, without a place in the neighbour table that fills up.
+  /// Makes these know each other for good, without places in the neighbour table that fills up.
   /// Call it once they have settled: entries of a link that isn't ready yet were seen to vanish.
-  void introduce(const Node& a, const Node& b) const;
+  static void introduce(const std::vector<const Node*>& nodes);
 
   /// Where the switches are: every frame of the underlay can be seen here.
   const NetNs& netns() const noexcept { return netns_; }
@@ -60,7 +60,7 @@ class Underlay {
   NetNs netns_;
   netlink::Socket socket_;
   std::map<std::string, Switch> switches_;
-  int next_index_ = 2;  // of the links in here: chosen by us, a link can be made and used in one message
+  int next_index_;  // of the links in here
 };
 
 }  // namespace knetsim

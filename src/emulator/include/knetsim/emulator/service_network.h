@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "knetsim/emulator/daemon.h"
+#include "knetsim/emulator/topology.h"
+
+namespace knetsim {
+
+class Cluster;
+
+/// The routers through which clusters reach each other's services: one on the first worker of each cluster that takes
+/// part. Config and log of the i-th cluster's are /tmp/knetsim/skupper/<i>.json and .log. Not thread-safe.
+class ServiceNetwork {
+ public:
+  /// The clusters must outlive it.
+  explicit ServiceNetwork(std::vector<Cluster*> clusters);
+  ServiceNetwork(ServiceNetwork&&) = delete;
+  ~ServiceNetwork();
+
+  /// Starts the routers that the clusters' specs ask for, all at once, and returns when every service that can be
+  /// reached is: each container that serves one and has a program listens, and every other cluster's router listens for
+  /// it.
+  void start();
+
+  /// From then on the other clusters' routers offer the container's TCP port on theirs. Routers whose config changes
+  /// are restarted, and break the connections that they carry; returns when the service is reached. Throws InputError,
+  /// and changes nothing, if the container isn't there or a name or port is taken.
+  void expose(const Cluster& cluster, const ExposedServiceSpec& service);
+  /// Takes back a service of the cluster, from all of its containers. Throws InputError if there is none of that name.
+  void unexpose(const Cluster& cluster, const std::string& service);
+  /// Lets the router of `from` connect to that of `to`; both get one if they have none.
+  void link(const Cluster& from, const Cluster& to, unsigned cost = 1);
+
+  /// As for start(); for a test that has ended and restarted routers by itself.
+  void wait_until_ready(std::chrono::milliseconds budget = std::chrono::seconds(20));
+
+  /// Throws InputError if the cluster has no router.
+  Daemon& router(const Cluster& cluster);
+  /// As Cluster::ailments(), of the routers.
+  std::vector<std::string> ailments();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace knetsim

@@ -1,0 +1,225 @@
+#include "router/amqp_connection.h"
+
+#include <proton/condition.h>
+#include <proton/connection.h>
+#include <proton/event.h>
+#include <proton/transport.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <new>
+
+#include "knetsim/sys/error.h"
+#include "router/socket.h"
+
+namespace knetsim::skupper::router {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::int64_t now_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+AmqpConnection::AmqpConnection(Shard& shard, asio::ip::tcp::socket socket, Side side)
+    : shard_(&shard), socket_(std::move(socket)), timer_(shard.context()), peer_(peer_name(socket_)) {
+  make_prompt(socket_);
+  if (pn_connection_driver_init(&driver_, nullptr, nullptr) != 0) throw std::bad_alloc();
+  if (side == Side::server) pn_transport_set_server(driver_.transport);
+}
+
+AmqpConnection::~AmqpConnection() { pn_connection_driver_destroy(&driver_); }
+
+void AmqpConnection::start() {
+  tick();
+  wait_readable();
+  touch();
+}
+
+void AmqpConnection::touch() {
+  if (touched_ || running_ || ended_) return;
+  touched_ = true;
+  shard_->post([self = shared_from_this()] {
+    self->touched_ = false;
+    self->run();
+  });
+}
+
+void AmqpConnection::wait_readable() {
+  socket_.async_wait(asio::ip::tcp::socket::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       if (!error) self->read();
+                     });
+}
+
+void AmqpConnection::wait_writable() {
+  if (std::exchange(waits_for_writable_, true)) return;
+  socket_.async_wait(asio::ip::tcp::socket::wait_write,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       self->waits_for_writable_ = false;
+                       if (!error) self->run();
+                     });
+}
+
+void AmqpConnection::read() {
+  if (ended_) return;
+  const auto buffer = shard_->input();
+  const auto count = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (count > 0) {
+    feed({buffer.data(), static_cast<std::size_t>(count)});
+  } else if (count == 0) {
+    pn_connection_driver_read_close(&driver_);
+  } else if (errno != EAGAIN && errno != EINTR) {
+    socket_error_ = errno_text(errno);
+    pn_connection_driver_read_close(&driver_);
+    pn_connection_driver_write_close(&driver_);
+  }
+  if (run() && !pn_connection_driver_read_closed(&driver_)) wait_readable();
+}
+
+void AmqpConnection::feed(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto space = pn_connection_driver_read_buffer(&driver_);
+    if (space.size == 0) return;  // closed: the rest interests nobody
+    const auto count = std::min(space.size, bytes.size());
+    std::memcpy(space.start, bytes.data(), count);
+    pn_connection_driver_read_done(&driver_, count);
+    bytes.remove_prefix(count);
+  }
+}
+
+bool AmqpConnection::run() {
+  if (running_ || ended_) return false;
+  running_ = true;
+  const auto self = shared_from_this();
+  do {
+    while (auto* event = pn_connection_driver_next_event(&driver_)) on_event(event);
+    write();
+  } while (pn_connection_driver_has_event(&driver_));
+  running_ = false;
+  if (pn_connection_driver_finished(&driver_)) {
+    end();
+    return false;
+  }
+  if (!moving_) return true;
+  move();
+  return false;
+}
+
+void AmqpConnection::move() {
+  boost::system::error_code ignored;
+  const auto protocol = socket_.local_endpoint(ignored).protocol();
+  const auto fd = socket_.release(ignored);
+  shard_ = target_;
+  shard_->post([this, self = shared_from_this(), fd, protocol] {
+    socket_ = asio::ip::tcp::socket(shard_->context(), protocol, fd);
+    timer_ = asio::steady_timer(shard_->context());
+    waits_for_writable_ = false;
+    std::exchange(moving_, nullptr)();
+    start();
+  });
+}
+
+void AmqpConnection::move_to(Shard& shard, std::function<void()> then) {
+  if (&shard == shard_) return then();
+  timer_.cancel();
+  target_ = &shard;
+  moving_ = std::move(then);
+}
+
+/// Up to a buffer full of the engine's output. Each of its own buffers holds a frame at most.
+std::string_view AmqpConnection::gather() {
+  const auto buffer = shard_->output();
+  std::size_t filled = 0;
+  while (filled < buffer.size()) {
+    const auto bytes = pn_connection_driver_write_buffer(&driver_);
+    if (bytes.size == 0) break;
+    const auto count = std::min(bytes.size, buffer.size() - filled);
+    std::memcpy(buffer.data() + filled, bytes.start, count);
+    pn_connection_driver_write_done(&driver_, count);
+    filled += count;
+  }
+  return {buffer.data(), filled};
+}
+
+void AmqpConnection::write() {
+  for (;;) {
+    const std::string_view bytes = unwritten_.empty() ? gather() : std::string_view(unwritten_);
+    if (bytes.empty()) break;
+    const auto count = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count < 0 && errno != EAGAIN && errno != EINTR) {
+      socket_error_ = errno_text(errno);
+      unwritten_.clear();
+      pn_connection_driver_write_close(&driver_);
+      pn_connection_driver_read_close(&driver_);
+      return;
+    }
+    const auto written = static_cast<std::size_t>(std::max<ssize_t>(count, 0));
+    if (written < bytes.size()) {
+      std::string rest(bytes.substr(written));
+      unwritten_ = std::move(rest);
+      return wait_writable();
+    }
+    unwritten_ = {};
+  }
+  if (pn_connection_driver_write_closed(&driver_)) ::shutdown(socket_.native_handle(), SHUT_WR);
+}
+
+void AmqpConnection::tick() {
+  const auto now = now_ms();
+  const auto next = pn_transport_tick(driver_.transport, now);
+  if (next == 0) return;
+  timer_.expires_after(std::chrono::milliseconds(std::max<std::int64_t>(next - now, 1)));
+  timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (error || self->ended_) return;
+    self->tick();
+    self->run();
+  });
+}
+
+void AmqpConnection::close_with(const char* condition, const std::string& description) {
+  auto* error = pn_connection_condition(driver_.connection);
+  pn_condition_set_name(error, condition);
+  pn_condition_set_description(error, description.c_str());
+  pn_connection_close(driver_.connection);
+  // Garbage may follow; nobody listens any more.
+  pn_connection_driver_read_close(&driver_);
+  touch();
+}
+
+void AmqpConnection::drop(const std::string& why) {
+  if (ended_) return;
+  socket_error_ = why;
+  pn_connection_driver_close(&driver_);
+  unwritten_.clear();
+  touch();
+}
+
+std::string AmqpConnection::reason() const {
+  if (!socket_error_.empty()) return socket_error_;
+  for (auto* condition : {pn_connection_remote_condition(driver_.connection), pn_transport_condition(driver_.transport),
+                          pn_connection_condition(driver_.connection)})
+    if (pn_condition_is_set(condition)) {
+      const auto* description = pn_condition_get_description(condition);
+      return std::string(pn_condition_get_name(condition)) + ": " + (description ? description : "");
+    }
+  return {};
+}
+
+void AmqpConnection::end() {
+  ended_ = true;
+  timer_.cancel();
+  const auto why = reason();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  on_disconnected(why);
+}
+
+}  // namespace knetsim::skupper::router

@@ -1,0 +1,270 @@
+#include "router/flows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <tuple>
+
+#include "router/incoming_stream.h"
+#include "router/outgoing_stream.h"
+#include "router/router_connection.h"
+#include "router/tcp_endpoint.h"
+#include "wire/address.h"
+
+namespace knetsim::skupper::router {
+
+namespace {
+
+/// One flow more, for as long as it is held.
+class Ticket {
+ public:
+  explicit Ticket(std::shared_ptr<Load> load) : load_(std::move(load)) {
+    ++load_->active;
+    ++load_->total;
+  }
+  Ticket(const Ticket&) = delete;
+  Ticket& operator=(const Ticket&) = delete;
+  ~Ticket() { --load_->active; }
+
+ private:
+  std::shared_ptr<Load> load_;
+};
+
+std::shared_ptr<void> ticket(std::shared_ptr<Load> load) { return std::make_shared<Ticket>(std::move(load)); }
+std::shared_ptr<void> ticket(const std::shared_ptr<Service>& service) {
+  return ticket(std::shared_ptr<Load>(service, &service->load));
+}
+
+}  // namespace
+
+struct Flows::Target {
+  std::shared_ptr<Service> service;  ///< here, or
+  std::string router;                ///< there
+  std::shared_ptr<Load> load;
+};
+
+Flows::Flows(std::string router_id, const Log& log) : router_id_(std::move(router_id)), log_(log) {
+  flow_prefix_ = new_discriminator().substr(0, 5);
+}
+
+std::string Flows::new_discriminator() {
+  const std::lock_guard lock(mutex_);
+  return wire::make_discriminator([this] { return random_(); });
+}
+
+std::array<char, 8> Flows::new_tag() {
+  std::array<char, 8> tag{};
+  auto number = next_tag_++;
+  for (auto& byte : tag) {
+    byte = static_cast<char>(number & 0xFF);
+    number >>= 8;
+  }
+  return tag;
+}
+
+std::function<void()> Flows::count_endpoint(std::shared_ptr<void> load) {
+  ++counters_.open;
+  return [this, load = std::move(load)]() mutable {
+    --counters_.open;
+    load.reset();
+  };
+}
+
+/// As skrouterd balances: the consumer with the fewest open flows, where each hop of cost counts like one; then the one
+/// that has had fewest.
+std::optional<Flows::Target> Flows::choose(const View& view, const std::string& address,
+                                           const wire::RouterAnnotations* passed) {
+  std::optional<Target> best;
+  std::tuple<std::uint64_t, std::uint64_t> best_value;
+  const auto consider = [&](Target target, std::uint64_t cost) {
+    const std::tuple value(target.load->active + cost, target.load->total.load());
+    if (best && best_value <= value) return;
+    best = std::move(target);
+    best_value = value;
+  };
+  if (const auto found = view.services.find(address); found != view.services.end())
+    for (const auto& service : found->second)
+      consider({service, {}, std::shared_ptr<Load>(service, &service->load)}, 0);
+  const auto* consumers = view.table.consumers(wire::mobile_key(address));
+  const auto loads = view.remote.find(address);
+  if (!consumers || loads == view.remote.end()) return best;
+  for (const auto& remote : consumers->remote) {
+    const auto load = loads->second.find(remote.router);
+    if (load == loads->second.end() || (passed && wire::has_passed(*passed, remote.router))) continue;
+    consider({nullptr, remote.router, load->second}, static_cast<std::uint64_t>(remote.cost));
+  }
+  return best;
+}
+
+/// A connection towards `router`: one of this shard if there is any, taking turns.
+std::shared_ptr<RouterConnection> Flows::connection_to(Shard& shard, const std::string& router) {
+  const auto* route = shard.view().table.route(router);
+  if (!route) return nullptr;
+  const auto neighbour = shard.view().neighbours.find(route->link);
+  if (neighbour == shard.view().neighbours.end() || neighbour->second.connections.empty()) return nullptr;
+  const auto& all = neighbour->second.connections;
+  const auto turn = next_connection_++;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& candidate = all.at((turn + i) % all.size());
+    if (&candidate->shard() == &shard) return candidate;
+  }
+  return all.at(turn % all.size());
+}
+
+void Flows::accept(Shard& shard, boost::asio::ip::tcp::socket socket, const std::string& address) {
+  ++counters_.accepted;
+  const auto target = choose(shard.view(), address, nullptr);
+  if (!target) return;  // the listener is about to be closed, as is the socket
+  if (target->service) {
+    auto client = std::make_shared<TcpEndpoint>(shard, std::move(socket), count_endpoint(nullptr));
+    client->adopt();
+    return connect_local(client, target->service);
+  }
+  const auto* route = shard.view().table.route(target->router);
+  const auto neighbour = route ? shard.view().neighbours.find(route->link) : shard.view().neighbours.end();
+  if (neighbour == shard.view().neighbours.end() || neighbour->second.connections.empty()) return;
+  const auto& all = neighbour->second.connections;
+  auto connection = all.at(next_connection_++ % all.size());
+  auto& home = connection->shard();
+  if (&home == &shard) return request(shard, std::move(socket), address, *target, std::move(connection));
+  boost::system::error_code ignored;
+  const auto protocol = socket.local_endpoint(ignored).protocol();
+  const auto fd = socket.release(ignored);
+  home.post([this, &home, fd, protocol, address, target = *target, connection = std::move(connection)] {
+    request(home, boost::asio::ip::tcp::socket(home.context(), protocol, fd), address, target, connection);
+  });
+}
+
+/// Sends the client's stream to the service's router, and waits for the answering one.
+void Flows::request(Shard& shard, boost::asio::ip::tcp::socket socket, const std::string& address, const Target& target,
+                    std::shared_ptr<RouterConnection> connection) {
+  const auto name = "temp." + new_discriminator();
+  auto counted = count_endpoint(ticket(target.load));
+  auto closed = [this, name, counted = std::move(counted)]() mutable {
+    counted();
+    const std::lock_guard lock(mutex_);
+    replies_.erase(name);
+  };
+  auto client = std::make_shared<TcpEndpoint>(shard, std::move(socket), std::move(closed));
+  client->adopt();
+  {
+    const std::lock_guard lock(mutex_);
+    replies_.emplace(name, std::pair(&shard, client));
+  }
+  const auto head = wire::flow_request(router_id_, address, fmt::format("amqp:/_topo/0/{}/{}", router_id_, name),
+                                       fmt::format("{}:{}", flow_prefix_, next_flow_++));
+  auto stream = std::make_shared<OutgoingStream>(std::move(connection), wire::encode(head), InletRef(shard, client));
+  client->set_outlet({shard, stream});
+  stream->start();
+}
+
+void Flows::connect_local(const std::shared_ptr<TcpEndpoint>& client, const std::shared_ptr<Service>& service) {
+  auto& shard = client->shard();
+  ++counters_.connected;
+  auto server = std::make_shared<TcpEndpoint>(shard, count_endpoint(ticket(service)));
+  client->set_inlet({shard, server});
+  client->set_outlet({shard, server});
+  server->set_inlet({shard, client});
+  server->set_outlet({shard, client});
+  server->connect(service->config.host, service->config.port, [=, this](const std::string& failure) {
+    if (!failure.empty()) {
+      ++counters_.refused;
+      return client->refused();
+    }
+    client->start_reading();
+    server->start_reading();
+  });
+}
+
+std::optional<Flows::Dispatched> Flows::dispatch(IncomingStream& stream, std::string_view bytes) {
+  const auto parsed = wire::parse_flow(bytes);
+  if (!parsed) return std::nullopt;
+  const auto& head = parsed->head;
+  Dispatched result{{}, parsed->length};
+  if (wire::has_passed(head.annotations, router_id_)) return result;
+  const auto forwarded = [&] {
+    const auto annotations = wire::forward_annotations(bytes, router_id_);
+    return annotations->encoded + std::string(bytes.substr(annotations->length, parsed->length - annotations->length));
+  };
+  const auto address = wire::parse_address(head.annotations.to_override.value_or(head.to));
+  if (const auto* topological = std::get_if<wire::TopologicalAddress>(&address)) {
+    result.outlet = topological->router == router_id_ ? reply(stream, topological->local)
+                                                      : pass_on(stream, forwarded(), topological->router);
+  } else if (const auto* mobile = std::get_if<wire::MobileAddress>(&address)) {
+    const auto target = choose(stream.shard().view(), mobile->name, &head.annotations);
+    if (target)
+      result.outlet = target->service ? serve(stream, head, target->service)
+                                      : pass_on(stream, forwarded(), target->router);
+  }
+  return result;
+}
+
+/// The answer to a request of one of our clients.
+OutletRef Flows::reply(IncomingStream& stream, const std::string& name) {
+  std::pair<Shard*, std::weak_ptr<TcpEndpoint>> entry{};
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = replies_.find(name);
+    if (found == replies_.end()) return {};
+    entry = found->second;
+    replies_.erase(found);
+  }
+  auto client = entry.second.lock();
+  if (!client) return {};
+  auto start = [client, inlet = InletRef(stream.shard(), stream.weak_from_this())] {
+    if (!client->open()) return inlet.refused();
+    client->set_inlet(inlet);
+    client->start_reading();
+  };
+  entry.first->here() ? start() : entry.first->post(start);
+  return {*entry.first, client};
+}
+
+OutletRef Flows::pass_on(IncomingStream& stream, std::string head, const std::string& router) {
+  auto connection = connection_to(stream.shard(), router);
+  if (!connection) return {};
+  ++counters_.transit;
+  auto& home = connection->shard();
+  auto onward = std::make_shared<OutgoingStream>(std::move(connection), std::move(head),
+                                                 InletRef(stream.shard(), stream.weak_from_this()));
+  onward->start();
+  return {home, onward};
+}
+
+/// A request for one of our services: connects to it, and answers with a stream of its own.
+OutletRef Flows::serve(IncomingStream& stream, const wire::FlowHead& head, const std::shared_ptr<Service>& service) {
+  const auto reply_to = head.reply_to.value_or("");
+  const auto address = wire::parse_address(reply_to);
+  const auto* topological = std::get_if<wire::TopologicalAddress>(&address);
+  if (!topological) throw wire::ProtocolError("a flow whose reply-to is no address of a router: \"" + reply_to + '"');
+  ++counters_.connected;
+  auto& shard = stream.shard();
+  auto server = std::make_shared<TcpEndpoint>(shard, count_endpoint(ticket(service)));
+  const InletRef inlet(shard, stream.weak_from_this());
+  server->set_inlet(inlet);
+  server->connect(service->config.host, service->config.port,
+                  [this, &shard, server, inlet, reply_to, service, router = topological->router,
+                   arrival = std::static_pointer_cast<RouterConnection>(stream.connection().shared_from_this())](
+                      const std::string& failure) {
+    if (!failure.empty()) {
+      ++counters_.refused;
+      log_.info("TCP_ADAPTOR", fmt::format("{}: can't connect to {}:{}: {}", service->config.name,
+                                           service->config.host, service->config.port, failure));
+      return inlet.refused();
+    }
+    // The answer takes the way that the request came, if it leads there or if no other is known yet.
+    auto connection = arrival->router() == router && arrival->open() ? arrival : connection_to(shard, router);
+    if (!connection) connection = arrival;
+    auto& home = connection->shard();
+    auto answer = std::make_shared<OutgoingStream>(std::move(connection),
+                                                   wire::encode(wire::flow_reply(router_id_, reply_to)),
+                                                   InletRef(shard, server));
+    server->set_outlet({home, answer});
+    answer->start();
+    server->start_reading();
+  });
+  return {shard, server};
+}
+
+}  // namespace knetsim::skupper::router

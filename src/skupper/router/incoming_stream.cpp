@@ -1,0 +1,131 @@
+#include "router/incoming_stream.h"
+
+#include <proton/delivery.h>
+#include <proton/disposition.h>
+#include <proton/link.h>
+
+#include <algorithm>
+
+#include "router/flows.h"
+#include "router/router_connection.h"
+#include "wire/codec.h"
+
+namespace knetsim::skupper::router {
+
+IncomingStream::IncomingStream(std::shared_ptr<RouterConnection> connection, pn_delivery_t* delivery)
+    : connection_(std::move(connection)), delivery_(delivery) {}
+
+Shard& IncomingStream::shard() const noexcept { return connection_->shard(); }
+
+void IncomingStream::readable() {
+  if (!delivery_) return;
+  const auto self = shared_from_this();
+  take();
+  if (!delivery_ || ended_) return settle();
+  if (pn_delivery_aborted(delivery_)) {
+    ended_ = done_ = true;
+    outlet_.abort();
+    return settle();
+  }
+  if (!pn_delivery_partial(delivery_) && pn_delivery_pending(delivery_) == 0) end();
+}
+
+void IncomingStream::take() {
+  auto* link = pn_delivery_link(delivery_);
+  while (delivery_ && !ended_ && pn_delivery_pending(delivery_) > 0 &&
+         (refused_ || taken_ - acknowledged_ < kLimit)) {
+    const auto buffer = shard().output();
+    const auto count = pn_link_recv(link, buffer.data(), buffer.size());
+    if (count <= 0) return;
+    if (!refused_) pass_on({buffer.data(), static_cast<std::size_t>(count)});
+  }
+}
+
+void IncomingStream::pass_on(std::string_view bytes) {
+  if (has_outlet_) {
+    taken_ += bytes.size();
+    return outlet_.write(bytes);
+  }
+  head_.append(bytes);
+  find_outlet();
+}
+
+void IncomingStream::find_outlet() {
+  try {
+    auto found = connection_->flows().dispatch(*this, head_);
+    if (!found) {
+      if (head_.size() > kMaxHead) throw wire::ProtocolError("no end of the message's head within 64 KiB");
+      return;
+    }
+    has_outlet_ = true;
+    outlet_ = std::move(found->outlet);
+    const auto rest = std::exchange(head_, {}).substr(found->consumed);
+    if (!outlet_) return refused();
+    if (!rest.empty()) pass_on(rest);
+  } catch (const wire::ProtocolError& error) {
+    connection_->complain(error.what());
+    refused();
+  }
+}
+
+void IncomingStream::end() {
+  ended_ = true;
+  if (!refused_ && !has_outlet_) {
+    connection_->complain("a message that ends within its head");
+    refused();
+  }
+  pn_link_advance(pn_delivery_link(delivery_));
+  connection_->delivery_complete(pn_delivery_link(delivery_));
+  // Whoever has settled already won't hear of the stream's fate.
+  const bool settled = pn_delivery_settled(delivery_);
+  if (!refused_) outlet_.finish(settled);
+  done_ = done_ || settled;
+  settle();
+}
+
+void IncomingStream::acknowledged(std::uint64_t bytes) {
+  if (!delivery_ || done_) return;
+  acknowledged_ = std::clamp(bytes, acknowledged_, taken_);
+  auto* local = pn_delivery_local(delivery_);
+  pn_disposition_set_section_number(local, 0);
+  pn_disposition_set_section_offset(local, acknowledged_);
+  pn_delivery_update(delivery_, PN_RECEIVED);
+  connection_->touch();
+  // Bytes may be lying in the session that there was no room for.
+  if (pn_delivery_pending(delivery_) > 0) shard().post([self = shared_from_this()] { self->readable(); });
+}
+
+void IncomingStream::completed() {
+  if (!delivery_ || std::exchange(done_, true)) return;
+  pn_delivery_update(delivery_, PN_ACCEPTED);
+  settle();
+}
+
+void IncomingStream::refused() {
+  if (!delivery_ || std::exchange(done_, true)) return;
+  refused_ = true;
+  pn_disposition_set_failed(pn_delivery_local(delivery_), true);
+  pn_delivery_update(delivery_, PN_MODIFIED);
+  connection_->touch();
+  shard().post([self = shared_from_this()] { self->readable(); });
+}
+
+/// Forgets the delivery, once it has ended and its fate is told.
+void IncomingStream::settle() {
+  if (!delivery_ || !ended_ || !done_) return;
+  const auto self = shared_from_this();
+  auto* delivery = std::exchange(delivery_, nullptr);
+  connection_->stream_ended(this, delivery);
+  pn_delivery_settle(delivery);
+  connection_->touch();
+}
+
+void IncomingStream::connection_lost() {
+  const auto self = shared_from_this();
+  delivery_ = nullptr;
+  if (!ended_) outlet_.abort();
+  ended_ = done_ = true;
+  outlet_ = {};
+}
+
+}  // namespace knetsim::skupper::router

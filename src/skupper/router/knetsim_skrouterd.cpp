@@ -1,0 +1,46 @@
+// knetsim-skrouterd: a router with skrouterd's config, protocol and log, for TCP services.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "knetsim/skupper/config.h"
+#include "knetsim/skupper/version.h"
+#include "knetsim/sys/error.h"
+#include "router/router.h"
+
+namespace {
+
+constexpr int kFailure = 1;
+
+int run(int argc, char** argv) {
+  CLI::App app("A router of the Skupper network for TCP services: what skrouterd does, with the same config");
+  app.set_version_flag("-v,--version", knetsim::skupper::version());
+  std::string file = "/etc/skupper-router/skrouterd.conf";
+  app.add_option("-c,--conf", file, "the config: a JSON list of [entity, attributes]")->capture_default_str();
+  app.footer("Ends with 0 on SIGINT or SIGTERM, with 1 if the config can't be used or a listener can't listen.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EXIT_SUCCESS : kFailure;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  // Never destroyed: connections end with the process. Static, so that leak checkers see that it is still held.
+  static auto* const router = new knetsim::skupper::router::Router(knetsim::skupper::read_config(file));
+  return router->run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    std::exit(run(argc, argv));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "knetsim-skrouterd: {}\n", error.what());
+    return kFailure;
+  }
+}

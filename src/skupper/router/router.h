@@ -1,0 +1,84 @@
+#pragma once
+
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "knetsim/skupper/config.h"
+#include "router/acceptor.h"
+#include "router/dialler.h"
+#include "router/flows.h"
+#include "router/http.h"
+#include "router/log.h"
+#include "router/router_connection.h"
+#include "router/shard.h"
+#include "router/view.h"
+#include "routing/engine.h"
+
+namespace knetsim::skupper::router {
+
+/// knetsim-skrouterd: listens, connects, follows the routing protocol, and keeps what the shards know in step with it.
+/// All of this on the first shard, which the thread that calls run() works for.
+class Router : public ConnectionObserver {
+ public:
+  /// Reads what the config refers to. Throws InputError if that can't be used. Nothing is started yet.
+  explicit Router(Config config);
+  ~Router() override;
+
+  /// Until SIGINT or SIGTERM, or a listener that can't listen; returns the exit code. Connections then end with the
+  /// process.
+  int run();
+
+ private:
+  void log_start();
+  void listen(const Listener& listener);
+  void serve_amqp(const Listener& listener, boost::asio::ip::tcp::socket socket);
+  void connect(const Connector& connector);
+  void dial(const Connector& connector, bool control, Shard& shard, const std::string& correlator);
+  RouterConnection::Settings settings(const ConnectionSettings& limits, Role role);
+
+  // On any shard.
+  std::variant<Shard*, std::string> greeted(RouterConnection& connection) override;
+  void opened(std::shared_ptr<RouterConnection> connection) override;
+  void control_ready(std::shared_ptr<RouterConnection> connection) override;
+  void control_message(const RouterConnection& connection, std::string message) override;
+  void closed(std::shared_ptr<RouterConnection> connection, const std::string& reason) override;
+
+  /// Lets the engine work, soon.
+  void poll_soon();
+  void poll();
+  /// Gives the shards a new view.
+  void publish();
+  void adjust_tcp_listeners();
+  Shard& core() noexcept { return *shards_.front(); }
+  Shard& next_data_shard();
+
+  Config config_;
+  Log log_;
+  Flows flows_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::atomic<std::size_t> next_shard_ = 0;
+  std::atomic<std::uint64_t> next_connection_ = 1;
+  std::map<std::string, TlsDomain> client_tls_;  ///< by connector
+  std::map<std::string, TlsDomain> server_tls_;  ///< by listener
+
+  // The first shard's alone.
+  routing::Engine engine_;
+  boost::asio::steady_timer timer_;
+  bool poll_posted_ = false;
+  std::map<std::string, HttpPages> pages_;  ///< by listener
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::map<std::string, std::unique_ptr<Acceptor>> tcp_acceptors_;  ///< by tcpListener
+  std::set<std::shared_ptr<RouterConnection>> connections_;
+  std::map<routing::LinkId, std::shared_ptr<RouterConnection>> control_;
+  std::map<std::string, std::vector<std::shared_ptr<Service>>> services_;
+  std::map<std::string, std::map<std::string, std::shared_ptr<Load>>> remote_loads_;
+  int exit_code_ = 0;
+};
+
+}  // namespace knetsim::skupper::router

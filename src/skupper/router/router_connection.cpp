@@ -1,0 +1,337 @@
+#include "router/router_connection.h"
+
+#include <proton/condition.h>
+#include <proton/connection.h>
+#include <proton/delivery.h>
+#include <proton/event.h>
+#include <proton/link.h>
+#include <proton/sasl.h>
+#include <proton/session.h>
+#include <proton/transport.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "router/flows.h"
+#include "router/incoming_stream.h"
+#include "router/outgoing_stream.h"
+#include "wire/codec.h"
+#include "wire/proton.h"
+
+namespace knetsim::skupper::router {
+
+namespace {
+
+/// The kind is kept as the link's context, plus one so that none is null.
+void remember(pn_link_t* link, wire::LinkKind kind) {
+  pn_link_set_context(link, reinterpret_cast<void*>(static_cast<std::uintptr_t>(kind) + 1));  // NOLINT
+}
+std::optional<wire::LinkKind> kind_of(pn_link_t* link) {
+  const auto value = reinterpret_cast<std::uintptr_t>(pn_link_get_context(link));  // NOLINT
+  return value == 0 ? std::nullopt : std::optional(static_cast<wire::LinkKind>(value - 1));
+}
+
+}  // namespace
+
+RouterConnection::RouterConnection(Shard& shard, boost::asio::ip::tcp::socket socket, Settings settings, Flows& flows,
+                                   ConnectionObserver& observer)
+    : AmqpConnection(shard, std::move(socket), settings.initiator ? Side::client : Side::server),
+      settings_(std::move(settings)),
+      flows_(flows),
+      observer_(observer) {
+  wire::configure(transport(), settings_.open);
+  auto mechanisms = fmt::format("{}", fmt::join(settings_.sasl_mechanisms, " "));
+  if (mechanisms.empty()) mechanisms = settings_.tls ? "EXTERNAL ANONYMOUS" : "ANONYMOUS";
+  pn_sasl_allowed_mechs(pn_sasl(transport()), mechanisms.c_str());
+  if (settings_.tls) secure(transport(), settings_.tls, settings_.tls_host);
+  if (settings_.initiator) {
+    wire::configure(connection(), settings_.open);
+    pn_connection_open(connection());
+  }
+}
+
+RouterConnection::~RouterConnection() = default;
+
+void RouterConnection::complain(const std::string& problem) const {
+  flows_.log().error("SERVER", fmt::format("[C{}] {} ({}): {}", id(), peer(), router_, problem));
+}
+
+void RouterConnection::on_event(pn_event_t* event) {
+  switch (pn_event_type(event)) {
+    case PN_CONNECTION_REMOTE_OPEN:
+      return on_remote_open();
+    case PN_SESSION_REMOTE_OPEN: {
+      auto* session = pn_event_session(event);
+      if ((pn_session_state(session) & PN_LOCAL_UNINIT) == 0) return;
+      pn_session_set_incoming_capacity(session, std::size_t{settings_.session_frames} * settings_.open.max_frame_size);
+      return pn_session_open(session);
+    }
+    case PN_LINK_REMOTE_OPEN:
+      return on_remote_link(pn_event_link(event));
+    case PN_LINK_FLOW:
+      return on_flow(pn_event_link(event));
+    case PN_DELIVERY:
+      return on_delivery(pn_event_delivery(event));
+    case PN_LINK_REMOTE_DETACH:
+    case PN_LINK_REMOTE_CLOSE:
+      return on_link_gone(pn_event_link(event));
+    case PN_SESSION_REMOTE_CLOSE:
+      return on_session_gone(pn_event_session(event));
+    case PN_CONNECTION_REMOTE_CLOSE:
+      return pn_connection_close(connection());
+    default:
+      return;
+  }
+}
+
+void RouterConnection::on_remote_open() {
+  if (std::exchange(greeted_, true)) return;
+  try {
+    peer_open_ = wire::remote_open(connection(), transport());
+  } catch (const wire::ProtocolError& error) {
+    return close_with("amqp:connection:framing-error", error.what());
+  }
+  router_ = peer_open_.container_id;
+  auto verdict = observer_.greeted(*this);
+  if (const auto* refusal = std::get_if<std::string>(&verdict)) {
+    complain(*refusal);
+    return close_with("amqp:not-allowed", *refusal);
+  }
+  move_to(*std::get<Shard*>(verdict), [this] { accept(); });
+}
+
+void RouterConnection::accept() {
+  if (!settings_.initiator) {
+    wire::configure(connection(), settings_.open);
+    pn_connection_open(connection());
+  }
+  established_ = true;
+  observer_.opened(std::static_pointer_cast<RouterConnection>(shared_from_this()));
+  if (settings_.initiator && settings_.control) attach_router_links();
+  touch();
+}
+
+pn_session_t* RouterConnection::new_session() {
+  auto* session = pn_session(connection());
+  pn_session_set_incoming_capacity(session, std::size_t{settings_.session_frames} * settings_.open.max_frame_size);
+  pn_session_open(session);
+  return session;
+}
+
+pn_link_t* RouterConnection::attach(pn_session_t* session, bool receiver, wire::LinkKind kind) {
+  const auto name = wire::link_name(flows_.new_discriminator());
+  auto* link = receiver ? pn_receiver(session, name.c_str()) : pn_sender(session, name.c_str());
+  wire::configure(link, {.name = name, .receiver = receiver, .kind = kind, .initiator = true});
+  remember(link, kind);
+  pn_link_open(link);
+  return link;
+}
+
+/// One session for the routing protocol, and one for each priority.
+void RouterConnection::attach_router_links() {
+  for (int channel = 0; channel <= kPriorities; ++channel) {
+    const auto kind = channel == 0 ? wire::LinkKind::control : wire::LinkKind::data;
+    auto* session = new_session();
+    attach(session, true, kind);
+    attach(session, false, kind);
+  }
+}
+
+void RouterConnection::on_remote_link(pn_link_t* link) {
+  if (pn_link_state(link) & PN_LOCAL_UNINIT) {
+    if (settings_.role == Role::normal) {
+      // Clients that speak AMQP themselves (skmanage, skstat) have nothing to talk to here.
+      pn_link_open(link);
+      pn_condition_set_name(pn_link_condition(link), "amqp:not-implemented");
+      return pn_link_close(link);
+    }
+    const auto kind = wire::remote_kind(link);
+    if (!kind) {
+      complain("attaches a link of a kind that routers don't have");
+      return pn_link_close(link);
+    }
+    remember(link, *kind);
+    wire::configure(link, {.name = pn_link_name(link), .receiver = pn_link_is_receiver(link), .kind = *kind,
+                           .initiator = false});
+    pn_link_open(link);
+  }
+  const auto kind = kind_of(link);
+  if (pn_link_is_receiver(link)) pn_link_flow(link, kCredit);
+  if (kind == wire::LinkKind::control) {
+    (pn_link_is_receiver(link) ? control_receiver_ : control_sender_) = link;
+    check_control_ready();
+  }
+}
+
+void RouterConnection::check_control_ready() {
+  if (control_told_ || !control_receiver_ || !control_sender_ || pn_link_credit(control_sender_) <= 0) return;
+  control_told_ = true;
+  observer_.control_ready(std::static_pointer_cast<RouterConnection>(shared_from_this()));
+}
+
+void RouterConnection::on_flow(pn_link_t* link) {
+  if (!pn_link_is_sender(link) || pn_link_credit(link) <= 0) return;
+  if (link == control_sender_) {
+    check_control_ready();
+    for (auto queue = std::exchange(control_queue_, {}); const auto& message : queue) send_control(message);
+  } else if (kind_of(link) == wire::LinkKind::streaming && pn_link_current(link) == nullptr) {
+    attaching_.erase(link);
+    free_links_.insert(link);
+    begin_waiting();
+  }
+}
+
+void RouterConnection::send_control(const std::string& message) {
+  if (!control_sender_ || !open()) return;
+  if (pn_link_credit(control_sender_) <= 0) {
+    if (control_queue_.size() < kCredit) control_queue_.push_back(message);
+    return;
+  }
+  const auto tag = flows_.new_tag();
+  auto* delivery = pn_delivery(control_sender_, pn_dtag(tag.data(), tag.size()));
+  pn_link_send(control_sender_, message.data(), message.size());
+  pn_delivery_settle(delivery);
+  touch();
+}
+
+void RouterConnection::start_stream(const std::shared_ptr<OutgoingStream>& stream) {
+  if (!open()) return stream->connection_lost();
+  waiting_.push_back(stream);
+  begin_waiting();
+  if (waiting_.size() <= attaching_.size()) return;
+  attaching_.insert(attach(new_session(), false, wire::LinkKind::streaming));
+  touch();
+}
+
+void RouterConnection::begin_waiting() {
+  while (!waiting_.empty() && !free_links_.empty()) {
+    auto* link = *free_links_.begin();
+    free_links_.erase(link);
+    const auto stream = std::move(waiting_.front());
+    waiting_.pop_front();
+    stream->begin(link);
+  }
+}
+
+void RouterConnection::forget_waiting(const OutgoingStream& stream) {
+  std::erase_if(waiting_, [&](const auto& one) { return one.get() == &stream; });
+}
+
+pn_delivery_t* RouterConnection::new_delivery(pn_link_t* link, OutgoingStream& stream) {
+  const auto tag = flows_.new_tag();
+  auto* delivery = pn_delivery(link, pn_dtag(tag.data(), tag.size()));
+  pn_delivery_set_context(delivery, &stream);
+  streams_.emplace(&stream, std::pair(stream.shared_from_this(), link));
+  return delivery;
+}
+
+void RouterConnection::link_is_free(pn_link_t* link) {
+  touch();
+  if (pn_link_credit(link) <= 0) return;  // on_flow will find it
+  free_links_.insert(link);
+  begin_waiting();
+}
+
+void RouterConnection::delivery_complete(pn_link_t* link) {
+  pn_link_flow(link, kCredit - pn_link_credit(link));
+  touch();
+}
+
+void RouterConnection::stream_ended(const void* stream, pn_delivery_t* delivery) {
+  pn_delivery_set_context(delivery, nullptr);
+  streams_.erase(stream);
+}
+
+void RouterConnection::on_delivery(pn_delivery_t* delivery) {
+  auto* link = pn_delivery_link(delivery);
+  if (pn_link_is_sender(link)) {
+    pn_delivery_clear(delivery);
+    if (auto* stream = static_cast<OutgoingStream*>(pn_delivery_get_context(delivery))) stream->updated();
+    return;
+  }
+  const auto kind = kind_of(link);
+  if (kind == wire::LinkKind::control) return on_control_delivery(delivery);
+  if (kind == wire::LinkKind::data) return discard(delivery);
+  auto* stream = static_cast<IncomingStream*>(pn_delivery_get_context(delivery));
+  if (!stream) {
+    if (delivery != pn_link_current(link)) return;
+    const auto self = std::static_pointer_cast<RouterConnection>(shared_from_this());
+    const auto made = std::make_shared<IncomingStream>(self, delivery);
+    stream = made.get();
+    pn_delivery_set_context(delivery, stream);
+    streams_.emplace(stream, std::pair(made, link));
+  }
+  stream->readable();
+}
+
+void RouterConnection::on_control_delivery(pn_delivery_t* delivery) {
+  auto* link = pn_delivery_link(delivery);
+  if (delivery != pn_link_current(link)) return;
+  const auto size = pn_delivery_pending(delivery);
+  const auto before = control_message_.size();
+  if (before + size > kMaxControlMessage)
+    return close_with("amqp:resource-limit-exceeded", "a message of the routing protocol of more than 4 MiB");
+  control_message_.resize(before + size);
+  const auto count = pn_link_recv(link, control_message_.data() + before, size);
+  control_message_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  if (pn_delivery_partial(delivery)) return;
+  const bool aborted = pn_delivery_aborted(delivery);
+  pn_link_advance(link);
+  pn_delivery_settle(delivery);
+  delivery_complete(link);
+  auto message = std::exchange(control_message_, {});
+  if (!aborted) observer_.control_message(*this, std::move(message));
+}
+
+/// Messages that aren't flows (telemetry of other routers): accepted and forgotten.
+void RouterConnection::discard(pn_delivery_t* delivery) {
+  auto* link = pn_delivery_link(delivery);
+  if (delivery != pn_link_current(link)) return;
+  const auto buffer = shard().output();
+  while (pn_delivery_pending(delivery) > 0 && pn_link_recv(link, buffer.data(), buffer.size()) > 0) {
+  }
+  if (pn_delivery_partial(delivery)) return;
+  pn_link_advance(link);
+  pn_delivery_update(delivery, PN_ACCEPTED);
+  pn_delivery_settle(delivery);
+  delivery_complete(link);
+}
+
+void RouterConnection::lose_streams_of(const pn_link_t* link) {
+  std::vector<Stream> lost;
+  for (auto& [key, entry] : streams_)
+    if (!link || entry.second == link) lost.push_back(entry.first);
+  std::erase_if(streams_, [&](const auto& entry) { return !link || entry.second.second == link; });
+  for (const auto& stream : lost) std::visit([](const auto& one) { one->connection_lost(); }, stream);
+}
+
+void RouterConnection::on_link_gone(pn_link_t* link) {
+  lose_streams_of(link);
+  free_links_.erase(link);
+  attaching_.erase(link);
+  if (link == control_sender_ || link == control_receiver_)
+    return close_with("amqp:not-allowed", "the routing protocol's links were detached");
+  pn_link_close(link);
+  pn_link_free(link);
+}
+
+void RouterConnection::on_session_gone(pn_session_t* session) {
+  std::vector<pn_link_t*> links;
+  for (auto* link = pn_link_head(connection(), 0); link; link = pn_link_next(link, 0))
+    if (pn_link_session(link) == session) links.push_back(link);
+  for (auto* link : links) on_link_gone(link);
+  pn_session_close(session);
+  pn_session_free(session);
+}
+
+void RouterConnection::on_disconnected(const std::string& reason) {
+  const auto self = std::static_pointer_cast<RouterConnection>(shared_from_this());
+  for (auto waiting = std::exchange(waiting_, {}); const auto& stream : waiting) stream->connection_lost();
+  lose_streams_of(nullptr);
+  has_ended_ = true;
+  observer_.closed(self, reason);
+}
+
+}  // namespace knetsim::skupper::router

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "router/amqp_connection.h"
+#include "router/dialler.h"
+#include "router/tls.h"
+#include "wire/link.h"
+#include "wire/open.h"
+
+namespace knetsim::skupper::router {
+
+class Flows;
+class IncomingStream;
+class OutgoingStream;
+class RouterConnection;
+
+/// What becomes of a connection. Called on the connection's shard.
+class ConnectionObserver {
+ public:
+  virtual ~ConnectionObserver() = default;
+  /// The peer has introduced itself. Where the connection is to live, or why it can't be accepted.
+  virtual std::variant<Shard*, std::string> greeted(RouterConnection& connection) = 0;
+  virtual void opened(std::shared_ptr<RouterConnection> connection) = 0;
+  /// The routing protocol's links stand, both ways.
+  virtual void control_ready(std::shared_ptr<RouterConnection> connection) = 0;
+  virtual void control_message(const RouterConnection& connection, std::string message) = 0;
+  virtual void closed(std::shared_ptr<RouterConnection> connection, const std::string& reason) = 0;
+};
+
+/// An AMQP connection with another router: the routing protocol's messages on a pair of links, each TCP flow on two
+/// streaming deliveries, whose links are made when one is needed and used again.
+class RouterConnection final : public AmqpConnection {
+ public:
+  struct Settings {
+    std::uint64_t id = 0;  ///< "[C1]" in the log
+    bool initiator = false;
+    bool control = false;  ///< initiators: attaches the routing protocol's links
+    Role role = Role::inter_router;
+    std::int64_t cost = 1;
+    std::shared_ptr<Dialler> dialler = {};  ///< initiators: what made it, and will make the next
+    wire::Open open;       ///< what it says of itself
+    std::uint32_t session_frames = 640;
+    TlsDomain tls = {};        ///< none: plain TCP
+    std::string tls_host = {};  ///< what a client verifies
+    std::vector<std::string> sasl_mechanisms = {};  ///< empty: ANONYMOUS, and EXTERNAL with TLS
+  };
+
+  RouterConnection(Shard& shard, boost::asio::ip::tcp::socket socket, Settings settings, Flows& flows,
+                   ConnectionObserver& observer);
+  ~RouterConnection() override;
+
+  std::uint64_t id() const noexcept { return settings_.id; }
+  const Settings& settings() const noexcept { return settings_; }
+  const std::string& router() const noexcept { return router_; }  ///< the peer's id, once it is known
+  const wire::Open& peer_open() const noexcept { return peer_open_; }
+  /// Both sides have introduced themselves, and are content.
+  bool established() const noexcept { return established_; }
+  /// From any thread.
+  bool ended() const noexcept { return has_ended_; }
+  Flows& flows() const noexcept { return flows_; }
+
+  /// Soon, on its shard; not at all once it has ended.
+  template <typename F>
+  void run_there(F&& f) {
+    shard().post([self = std::static_pointer_cast<RouterConnection>(shared_from_this()), f = std::forward<F>(f)] {
+      if (self->open()) f(*self);
+    });
+  }
+  /// For the routing protocol. From this connection's shard.
+  void send_control(const std::string& message);
+  /// Sends the stream as soon as a link has credit.
+  void start_stream(const std::shared_ptr<OutgoingStream>& stream);
+  /// To the log, with the peer's name.
+  void complain(const std::string& problem) const;
+
+  // For its streams.
+  pn_delivery_t* new_delivery(pn_link_t* link, OutgoingStream& stream);
+  void forget_waiting(const OutgoingStream& stream);
+  void link_is_free(pn_link_t* link);
+  void delivery_complete(pn_link_t* link);
+  void stream_ended(const void* stream, pn_delivery_t* delivery);
+
+ private:
+  using Stream = std::variant<std::shared_ptr<IncomingStream>, std::shared_ptr<OutgoingStream>>;
+
+  void on_event(pn_event_t* event) override;
+  void on_disconnected(const std::string& reason) override;
+  void on_remote_open();
+  void accept();
+  void attach_router_links();
+  pn_session_t* new_session();
+  pn_link_t* attach(pn_session_t* session, bool receiver, wire::LinkKind kind);
+  void on_remote_link(pn_link_t* link);
+  void on_flow(pn_link_t* link);
+  void on_delivery(pn_delivery_t* delivery);
+  void on_control_delivery(pn_delivery_t* delivery);
+  void discard(pn_delivery_t* delivery);
+  void on_link_gone(pn_link_t* link);
+  void on_session_gone(pn_session_t* session);
+  void lose_streams_of(const pn_link_t* link);
+  void check_control_ready();
+  void begin_waiting();
+
+  static constexpr int kCredit = 250;
+  static constexpr int kPriorities = 10;
+  static constexpr std::size_t kMaxControlMessage = 4 * 1024 * 1024;
+
+  Settings settings_;
+  Flows& flows_;
+  ConnectionObserver& observer_;
+  std::string router_;
+  wire::Open peer_open_;
+  bool greeted_ = false;
+  bool established_ = false;
+  std::atomic<bool> has_ended_ = false;
+  bool control_told_ = false;
+  pn_link_t* control_sender_ = nullptr;
+  pn_link_t* control_receiver_ = nullptr;
+  std::string control_message_;
+  std::deque<std::string> control_queue_;
+  std::unordered_map<const void*, std::pair<Stream, pn_link_t*>> streams_;
+  std::deque<std::shared_ptr<OutgoingStream>> waiting_;
+  std::unordered_set<pn_link_t*> attaching_;  ///< for streams; not answered yet
+  std::unordered_set<pn_link_t*> free_links_;  ///< for streams; with credit
+};
+
+}  // namespace knetsim::skupper::router

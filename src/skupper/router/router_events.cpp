@@ -1,0 +1,173 @@
+// What the router does when something happens: on its connections, in the routing protocol.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "router/router.h"
+#include "router/socket.h"
+#include "wire/address.h"
+
+namespace knetsim::skupper::router {
+
+namespace {
+
+LogLevel level_of(routing::LogLine::Level level) {
+  switch (level) {
+    case routing::LogLine::Level::debug:
+      return LogLevel::debug;
+    case routing::LogLine::Level::info:
+      return LogLevel::info;
+    case routing::LogLine::Level::warning:
+      return LogLevel::warning;
+    case routing::LogLine::Level::error:
+      return LogLevel::error;
+    case routing::LogLine::Level::critical:
+      break;
+  }
+  return LogLevel::critical;
+}
+
+}  // namespace
+
+std::variant<Shard*, std::string> Router::greeted(RouterConnection& connection) {
+  const auto& peer = connection.peer_open();
+  if (connection.settings().role == Role::normal) return &connection.shard();
+  if (const auto reason = wire::refusal(peer, config_.router.id)) return *reason;
+  if (connection.settings().initiator || !peer.data) return &connection.shard();
+  return &next_data_shard();
+}
+
+void Router::opened(std::shared_ptr<RouterConnection> connection) {
+  const auto& settings = connection->settings();
+  log_.info("ROUTER_CORE",
+            fmt::format("[C{}] Connection Opened: dir={} host={} container_id={} role={}{}", connection->id(),
+                        settings.initiator ? "out" : "in", connection->peer(), connection->router(),
+                        to_string(settings.role),
+                        settings.open.data || connection->peer_open().data ? "-data" : ""));
+  if (settings.role == Role::normal) return;
+  core().post([this, connection = std::move(connection)] {
+    if (!connection->ended()) connections_.insert(connection);
+    publish();
+  });
+}
+
+void Router::control_ready(std::shared_ptr<RouterConnection> connection) {
+  core().post([this, connection = std::move(connection)] {
+    if (connection->ended()) return;
+    control_[connection->id()] = connection;
+    engine_.link_up(connection->id(), std::max(connection->settings().cost, connection->peer_open().cost));
+    poll_soon();
+  });
+}
+
+void Router::control_message(const RouterConnection& connection, std::string message) {
+  core().post([this, id = connection.id(), message = std::move(message)] {
+    engine_.receive(id, message, routing::Clock::now());
+    poll_soon();
+  });
+}
+
+void Router::closed(std::shared_ptr<RouterConnection> connection, const std::string& reason) {
+  const auto level = connection->established() && reason.empty() ? LogLevel::info : LogLevel::error;
+  log_.write("ROUTER_CORE", level,
+             fmt::format("[C{}] Connection Closed: {} ({}){}{}", connection->id(), connection->peer(),
+                         connection->router(), reason.empty() ? "" : ": ", reason));
+  if (const auto& dialler = connection->settings().dialler) dialler->ended(connection->established());
+  core().post([this, connection = std::move(connection)] {
+    connections_.erase(connection);
+    control_.erase(connection->id());
+    engine_.link_down(connection->id());
+    publish();
+    poll_soon();
+  });
+}
+
+void Router::poll_soon() {
+  if (std::exchange(poll_posted_, true)) return;
+  core().post([this] {
+    poll_posted_ = false;
+    poll();
+  });
+}
+
+void Router::poll() {
+  auto output = engine_.poll(routing::Clock::now());
+  for (const auto& line : output.log) log_.write(line.module, level_of(line.level), line.text);
+  for (auto& transmission : output.transmissions)
+    if (const auto found = control_.find(transmission.link); found != control_.end())
+      found->second->run_there([message = std::move(transmission.message)](RouterConnection& connection) {
+        connection.send_control(message);
+      });
+  for (const auto& refusal : output.refusals)
+    if (const auto found = control_.find(refusal.link); found != control_.end())
+      found->second->run_there([reason = refusal.reason](RouterConnection& connection) {
+        connection.complain(reason);
+        connection.close_with("amqp:not-allowed", reason);
+      });
+  if (output.routes_changed || !output.addresses_changed.empty()) {
+    publish();
+    adjust_tcp_listeners();
+  }
+  timer_.expires_at(engine_.next_poll());
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) poll_soon();
+  });
+}
+
+void Router::publish() {
+  auto view = std::make_shared<View>();
+  view->router_id = config_.router.id;
+  view->table = engine_.table();
+  view->services = services_;
+  for (const auto& [key, consumers] : view->table.addresses) {
+    if (!key.starts_with('M')) continue;
+    auto& loads = remote_loads_[key.substr(1)];
+    for (const auto& remote : consumers.remote)
+      if (auto& load = loads[remote.router]; !load) load = std::make_shared<Load>();
+  }
+  view->remote = remote_loads_;
+  for (const auto& [link, control] : control_) {
+    auto& neighbour = view->neighbours[link];
+    neighbour.id = control->router();
+    for (const auto& connection : connections_)
+      if (connection->router() == neighbour.id && connection != control && !control_.contains(connection->id()))
+        neighbour.connections.push_back(connection);
+    if (neighbour.connections.empty()) neighbour.connections.push_back(control);
+  }
+  for (const auto& shard : shards_) {
+    if (shard->here()) {
+      shard->set_view(view);
+    } else {
+      shard->post([&shard = *shard, view] { shard.set_view(view); });
+    }
+  }
+}
+
+void Router::adjust_tcp_listeners() {
+  for (const auto& listener : config_.tcp_listeners) {
+    const bool served = engine_.table().consumers(wire::mobile_key(listener.address)) != nullptr;
+    const auto open = tcp_acceptors_.find(listener.name);
+    if (served == (open != tcp_acceptors_.end())) continue;
+    const auto where = fmt::format("{}:{}", listener.host, listener.port);
+    if (!served) {
+      tcp_acceptors_.erase(open);
+      log_.notice("TCP_ADAPTOR", fmt::format("Listener {}: {} has no consumer, stopped listening on {}", listener.name,
+                                             listener.address, where));
+      continue;
+    }
+    try {
+      auto accepted = [this, address = listener.address](boost::asio::ip::tcp::socket socket) {
+        flows_.accept(core(), std::move(socket), address);
+      };
+      tcp_acceptors_[listener.name] =
+          std::make_unique<Acceptor>(core(), listener.host, listener.port, listener.backlog, std::move(accepted));
+      log_.notice("TCP_ADAPTOR", fmt::format("Listener {}: listening for client connections on {} (for {})",
+                                             listener.name, where, listener.address));
+    } catch (const Error& error) {
+      log_.error("TCP_ADAPTOR", fmt::format("Listener {}: {}", listener.name, error.what()));
+    }
+  }
+}
+
+}  // namespace knetsim::skupper::router

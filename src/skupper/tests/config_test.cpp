@@ -1,0 +1,273 @@
+#include "knetsim/skupper/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "knetsim/sys/error.h"
+
+namespace knetsim::skupper {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kRouter = R"(["router", {"id": "a", "mode": "interior"}])";
+
+std::string with_router(const std::string& entities) { return std::string("[") + kRouter + ",\n" + entities + "]"; }
+
+std::string refusal(const std::string& json) {
+  try {
+    parse_config(json, "a.json");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(RouterConfig, HasSkrouterdsDefaults) {
+  const auto config =
+      parse_config(R"([["router", {}], ["listener", {"name": "amqp"}], ["connector", {"name": "up"}]])", "a");
+  EXPECT_EQ(config.router.id, "");
+  EXPECT_EQ(config.router.mode, RouterMode::standalone);
+  EXPECT_EQ(config.router.hello_interval.count(), 1);
+  EXPECT_EQ(config.router.hello_max_age.count(), 3);
+  EXPECT_EQ(config.router.ra_interval.count(), 30);
+  EXPECT_EQ(config.router.ra_interval_flux.count(), 4);
+  EXPECT_EQ(config.router.remote_ls_max_age.count(), 60);
+  EXPECT_EQ(config.router.worker_threads, 4U);
+  EXPECT_EQ(config.router.data_connections, 2U);
+  const auto& listener = config.listeners.at(0);
+  EXPECT_EQ(listener.host, "");
+  EXPECT_EQ(listener.port, 5672);
+  EXPECT_EQ(listener.role, Role::normal);
+  EXPECT_EQ(listener.connection.max_frame_size, 16'384U);
+  EXPECT_EQ(listener.connection.max_session_frames, std::nullopt);
+  EXPECT_EQ(listener.connection.idle_timeout.count(), 16);
+  EXPECT_EQ(listener.connection.cost, 1U);
+  EXPECT_FALSE(listener.http);
+  EXPECT_TRUE(listener.healthz);
+  EXPECT_TRUE(listener.metrics);
+  EXPECT_EQ(config.connectors.at(0).host, "127.0.0.1");
+  EXPECT_TRUE(config.connectors.at(0).verify_hostname);
+}
+
+// What two real routers were given: strings for numbers, and numbers.
+TEST(RouterConfig, ReadsWhatRealRoutersAreGiven) {
+  const auto config = parse_config(R"([
+    ["router", {"id": "c1", "mode": "interior", "helloMaxAgeSeconds": "3", "metadata": "{'id': 'c1'}"}],
+    ["listener", {"name": "interior-listener", "role": "inter-router", "host": "0.0.0.0", "port": 55671,
+                  "maxFrameSize": 16384, "maxSessionFrames": 640}],
+    ["listener", {"name": "@9090", "role": "normal", "port": 9090, "http": true, "httpRootDir": "disabled",
+                  "healthz": "yes", "metrics": "no"}],
+    ["connector", {"name": "link1", "role": "inter-router", "host": "10.9.0.1", "port": "55671", "cost": 2}],
+    ["tcpListener", {"name": "l", "host": "0.0.0.0", "port": "1028", "address": "svc1:8080", "siteId": "c1"}],
+    ["tcpConnector", {"name": "c", "host": "127.0.0.1", "port": 8080, "address": "svc1:8080"}],
+    ["address", {"prefix": "mc", "distribution": "multicast"}],
+    ["site", {"name": "here", "platform": "linux"}],
+    ["log", {"module": "ROUTER", "enable": "debug+"}]])",
+                                   "c1.json");
+  EXPECT_EQ(config.router.id, "c1");
+  EXPECT_EQ(config.router.mode, RouterMode::interior);
+  EXPECT_EQ(config.router.metadata, "{'id': 'c1'}");
+  EXPECT_EQ(config.listeners.at(0).port, 55'671);
+  EXPECT_EQ(config.listeners.at(0).role, Role::inter_router);
+  EXPECT_EQ(config.listeners.at(0).connection.max_session_frames, 640U);
+  EXPECT_TRUE(config.listeners.at(1).http);
+  EXPECT_TRUE(config.listeners.at(1).healthz);
+  EXPECT_FALSE(config.listeners.at(1).metrics);
+  EXPECT_EQ(config.connectors.at(0).host, "10.9.0.1");
+  EXPECT_EQ(config.connectors.at(0).port, 55'671);
+  EXPECT_EQ(config.connectors.at(0).connection.cost, 2U);
+  EXPECT_EQ(config.tcp_listeners.at(0).port, 1028);
+  EXPECT_EQ(config.tcp_listeners.at(0).address, "svc1:8080");
+  EXPECT_EQ(config.tcp_listeners.at(0).site_id, "c1");
+  EXPECT_EQ(config.tcp_connectors.at(0).host, "127.0.0.1");
+  EXPECT_EQ(config.tcp_connectors.at(0).port, 8080);
+  EXPECT_EQ(config.logs.at(0).module, "ROUTER");
+  EXPECT_EQ(config.logs.at(0).enable, "debug+");
+}
+
+TEST(RouterConfig, TellsWhatHasNoEffect) {
+  const auto config = parse_config(
+      with_router(R"(["listener", {"name": "l", "stripAnnotations": "both"}], ["address", {"prefix": "mc"}])"), "a");
+  EXPECT_THAT(config.without_effect, ElementsAre("listener \"l\": attribute stripAnnotations has no effect",
+                                                 "address: attribute prefix has no effect"));
+}
+
+TEST(RouterConfig, AcceptsTheHarmlessValueOfWhatItCannotDo) {
+  const auto config =
+      parse_config(with_router(R"(["listener", {"name": "l", "requireEncryption": "no", "policyVhost": ""}])"), "a");
+  EXPECT_THAT(config.listeners, testing::SizeIs(1));
+}
+
+TEST(RouterConfig, HalvesItsThreadsForDataConnections) {
+  const auto connections = [](const std::string& attributes) {
+    return parse_config("[[\"router\", {" + attributes + "}]]", "a").router.data_connections;
+  };
+  EXPECT_EQ(connections(R"("workerThreads": 1)"), 1U);
+  EXPECT_EQ(connections(R"("workerThreads": "5", "dataConnectionCount": "auto")"), 3U);
+  EXPECT_EQ(connections(R"("workerThreads": 4, "dataConnectionCount": "7")"), 7U);
+  EXPECT_EQ(connections(R"("dataConnectionCount": 0)"), 0U);
+}
+
+TEST(RouterConfig, ReadsTlsAndSasl) {
+  const auto config = parse_config(with_router(R"(
+    ["sslProfile", {"name": "s", "caCertFile": "/ca", "certFile": "/cert", "privateKeyFile": "/key"}],
+    ["listener", {"name": "l", "sslProfile": "s", "saslMechanisms": "EXTERNAL PLAIN", "authenticatePeer": true}],
+    ["connector", {"name": "c", "sslProfile": "s", "verifyHostname": "off"}])"),
+                                   "a");
+  EXPECT_EQ(config.ssl_profiles.at(0).ca_cert_file, "/ca");
+  EXPECT_EQ(config.ssl_profiles.at(0).cert_file, "/cert");
+  EXPECT_EQ(config.ssl_profiles.at(0).private_key_file, "/key");
+  EXPECT_EQ(config.listeners.at(0).connection.ssl_profile, "s");
+  EXPECT_THAT(config.listeners.at(0).connection.sasl_mechanisms, ElementsAre("EXTERNAL", "PLAIN"));
+  EXPECT_TRUE(config.listeners.at(0).authenticate_peer);
+  EXPECT_FALSE(config.connectors.at(0).verify_hostname);
+}
+
+TEST(RouterConfig, SkipsCommentLinesAndNestedValues) {
+  const auto config = parse_config(R"([
+  # one router
+    ["router", {
+      #"id": "no",
+      "id": "#yes"}],
+    ["listener", {"name": "l", "openProperties": {"a": [1, {"name": "x"}], "name": "y"}, "port": 1}]])",
+                                   "a");
+  EXPECT_EQ(config.router.id, "#yes");
+  EXPECT_EQ(config.listeners.at(0).port, 1);
+  EXPECT_EQ(config.listeners.at(0).name, "l");
+}
+
+struct BadConfig {
+  std::string description;
+  std::string json;
+  std::string error;
+};
+
+std::string described(const testing::TestParamInfo<BadConfig>& info) { return info.param.description; }
+
+class RefusesRouterConfig : public testing::TestWithParam<BadConfig> {};
+
+TEST_P(RefusesRouterConfig, SayingWhatIsWrongAndWhere) {
+  EXPECT_THAT(refusal(GetParam().json), HasSubstr(GetParam().error));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shape, RefusesRouterConfig,
+    testing::ValuesIn(std::vector<BadConfig>{
+        {"Empty", "", "a.json: not JSON: parse error at line 1, column 1"},
+        {"Truncated", "[[\"router\",\n{", "a.json: not JSON: parse error at line 2, column 2"},
+        {"NotUtf8", "[[\"router\", {\"id\": \"\xff\"}]]", "a.json: not JSON"},
+        {"Trailing", "[] x", "a.json: not JSON: parse error at line 1, column 4"},
+        {"OldFormat", "router {\n  id: a\n}", "remedy: write [[\"router\", {\"id\": \"a\""},
+        {"NotAList", "{}", "a.json:1: an object where a list of entities must stand"},
+        {"AScalar", "7", "a.json:1: 7 where a list of entities must stand"},
+        {"NoEntities", "[]", "a.json: there is no router entity"},
+        {"EntityThatIsAnObject", "[\n{}]", "a.json:2: an object where an entity, [name, {attributes}] must stand"},
+        {"EntityWithoutAttributes", R"([["router"]])", "a.json:1: the end of the array where the entity's attributes"},
+        {"EntityThatIsEmpty", R"([[]])", "a.json:1: the end of the array where an entity's name"},
+        {"EntityWithTooMuch", R"([["router", {}, {}]])", "a.json:1: an object where the end of the entity, ]"},
+        {"NameThatIsANumber", "[\n\n[5, {}]]", "a.json:3: 5 where an entity's name in quotes must stand"},
+        {"AttributeTwice", "[[\"router\", {\n\"id\": \"a\",\n\"id\": \"b\"}]]",
+         "a.json:3: router: attribute id stands twice, first in line 2"},
+    }),
+    described);
+
+INSTANTIATE_TEST_SUITE_P(
+    Meaning, RefusesRouterConfig,
+    testing::ValuesIn(std::vector<BadConfig>{
+        {"UnknownEntity", with_router(R"(["autoLink", {}])"),
+         "a.json:2: entity 2, \"autoLink\": there is no such entity\n  remedy: known here are router, listener"},
+        {"UnknownAttribute", with_router("[\"tcpListener\", {\"name\": \"l\",\n\"prot\": 5}]"),
+         "a.json:3: entity 2, tcpListener \"l\": attribute prot: 5: there is no such attribute\n  remedy: known here "
+         "are "
+         "name, host, port"},
+        {"TwoRouters", with_router(R"(["router", {"id": "b"}])"),
+         "a.json:2: entity 2, router: attribute id: \"b\": there is a router in line 1 already"},
+        {"NameMissing", with_router(R"(["listener", {"port": 1}])"),
+         "a.json:2: entity 2, listener: attribute name: is missing"},
+        {"NameEmpty", with_router(R"(["listener", {"name": ""}])"), "attribute name: \"\": must not be empty"},
+        {"NameTwice", with_router("[\"listener\", {\"name\": \"l\"}],\n[\"listener\", {\"name\": \"l\"}]"),
+         "a.json:3: entity 3, listener \"l\": attribute name: \"l\": the listener in line 2 has that name already"},
+        {"PortMissing", with_router(R"(["tcpListener", {"name": "l", "address": "x"}])"), "attribute port: is missing"},
+        {"AddressMissing", with_router(R"(["tcpListener", {"name": "l", "port": 1}])"),
+         "attribute address: is missing"},
+        {"AddressEmpty", with_router(R"(["tcpListener", {"name": "l", "port": 1, "address": ""}])"),
+         "attribute address: \"\": must not be empty"},
+        {"HostMissing", with_router(R"(["tcpConnector", {"name": "l", "port": 1, "address": "x"}])"),
+         "attribute host: is missing"},
+        {"PortOutOfRange", with_router(R"(["listener", {"name": "l", "port": "65536"}])"),
+         "attribute port: \"65536\": is out of range\n  remedy: give a whole number from 0 to 65535, \"amqp\" or"},
+        {"PortNegative", with_router(R"(["listener", {"name": "l", "port": -1}])"),
+         "attribute port: -1: is out of range"},
+        {"PortHuge", with_router(R"(["listener", {"name": "l", "port": 99999999999999999999}])"),
+         "attribute port: 1e+20"},
+        {"PortHugeText", with_router(R"(["listener", {"name": "l", "port": "99999999999999999999"}])"),
+         "is out of range"},
+        {"PortWithTail", with_router(R"(["listener", {"name": "l", "port": "80x"}])"), "isn't a port"},
+        {"PortThatIsAFloat", with_router(R"(["listener", {"name": "l", "port": 1.5}])"), "isn't a port"},
+        {"PortToConnectToIsZero",
+         with_router(R"(["tcpConnector", {"name": "l", "host": "h", "port": 0, "address": "x"}])"),
+         "attribute port: 0: is out of range"},
+        {"BooleanThatIsNone", with_router(R"(["listener", {"name": "l", "http": "maybe"}])"),
+         "attribute http: \"maybe\": isn't a boolean"},
+        {"BooleanThatIsTwo", with_router(R"(["listener", {"name": "l", "http": 2}])"), "isn't a boolean"},
+        {"TextThatIsAList", with_router(R"(["listener", {"name": "l", "host": ["a"]}])"),
+         "attribute host: []: isn't a string"},
+        {"TextThatIsNull", with_router(R"(["listener", {"name": "l", "host": null}])"), "isn't a string"},
+        {"TextWithControlCharacters", with_router(R"(["listener", {"name": "l", "host": "a\u0000b"}])"),
+         "has control characters"},
+        {"NoSuchRole", with_router(R"(["listener", {"name": "l", "role": "route-container"}])"),
+         "is no choice\n  remedy: one of normal, inter-router, edge"},
+        {"FrameTooSmall", with_router(R"(["listener", {"name": "l", "maxFrameSize": 511}])"), "from 512"},
+        {"CostZero", with_router(R"(["connector", {"name": "l", "cost": 0}])"), "attribute cost: 0: is out of range"},
+        {"NoSuchProfile", with_router(R"(["listener", {"name": "l", "sslProfile": "s"}])"),
+         "attribute sslProfile: \"s\": there is no sslProfile of that name\n  remedy: add one"},
+        {"KeyMissing", with_router(R"(["sslProfile", {"name": "s", "certFile": "/c"}])"),
+         "sslProfile \"s\": attribute privateKeyFile: is missing"},
+        {"BlankInId", R"([["router", {"id": "a b"}]])", "attribute id: \"a b\": has a blank or a slash"},
+        {"SlashInId", R"([["router", {"id": "a/b"}]])", "has a blank or a slash"},
+        {"AgeBelowInterval", R"([["router", {"helloIntervalSeconds": 5}]])",
+         "attribute helloIntervalSeconds: 5: neighbours would be given up"},
+        {"NoThreads", R"([["router", {"workerThreads": 0}]])", "is out of range"},
+        {"NegativeDataConnections", R"([["router", {"dataConnectionCount": -1}]])", "or \"auto\""},
+        {"InterRouterOfStandalone", R"([["router", {}], ["connector", {"name": "c", "role": "inter-router"}]])",
+         "a router of mode standalone can't have that"},
+        {"EdgeListenerOfEdge", R"([["router", {"mode": "edge"}], ["listener", {"name": "c", "role": "edge"}]])",
+         "a router of mode edge can't have that\n  remedy: edge connectors belong to edge routers"},
+        {"EdgeConnectorOfInterior", with_router(R"(["connector", {"name": "c", "role": "edge"}])"),
+         "a router of mode interior can't have that"},
+        {"TlsForClients", with_router(R"(["sslProfile", {"name": "s"}], ["tcpListener", {"name": "l", "port": 1,
+           "address": "x", "sslProfile": "s"}])"),
+         "attribute sslProfile: \"s\": skrouterd can do that, the built-in router can't"},
+        {"Passwords", with_router(R"(["sslProfile", {"name": "s", "password": "p"}])"), "the built-in router can't"},
+        {"LogWithoutModule", with_router(R"(["log", {"enable": "info+"}])"), "attribute module: is missing"},
+    }),
+    described);
+
+// Numbers are read one character beyond their end: the line must still be theirs.
+TEST(RouterConfig, CountsLinesRightWhereANumberEndsALine) {
+  EXPECT_THAT(refusal("[[\"router\",{\"workerThreads\":\n0\n}]]"), HasSubstr("a.json:1: entity 1, router"));
+  EXPECT_THAT(refusal("[\n5\n]"), HasSubstr("a.json:2: 5 where"));
+}
+
+TEST(RouterConfig, NeverCrashesOnDamage) {
+  const auto whole = with_router(
+      R"(["sslProfile", {"name": "s", "caCertFile": "/ca"}], ["listener", {"name": "l", "sslProfile": "s",
+      "openProperties": {"a": [1]}, "port": "amqp"}], ["tcpListener", {"name": "t", "port": 1e3, "address": "x"}])");
+  for (std::size_t cut = 0; cut < whole.size(); ++cut) {
+    EXPECT_NE(refusal(whole.substr(0, cut)), "accepted") << cut;
+    for (const char byte : {'\0', '"', '{', ']', ',', '9', '#', '\n', '\xff'}) {
+      auto damaged = whole;
+      damaged[cut] = byte;
+      EXPECT_FALSE(refusal(damaged).empty());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace knetsim::skupper
