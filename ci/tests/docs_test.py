@@ -8,7 +8,7 @@ import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = [SOURCE / "README.md", *sorted((SOURCE / "docs").rglob("*.md"))]
-CODE = [file for folder in ("src", "fixtures", "suites", "ci") for file in sorted((SOURCE / folder).rglob("*"))
+CODE = [file for folder in ("src", "fixtures", "suites", "reports", "ci") for file in sorted((SOURCE / folder).rglob("*"))
         if file.suffix in (".h", ".cpp", ".cmake", ".in", ".txt", ".py") or file.parent == SOURCE / "ci"]
 
 
