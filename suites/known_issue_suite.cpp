@@ -21,6 +21,7 @@
 #include "knetsim/flannel/launcher.h"
 #include "knetsim/skupper/launcher.h"
 #include "knetsim/skupper/site.h"
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/pty.h"
 #include "knetsim/sys/sockets.h"

@@ -8,7 +8,6 @@
 #include "knetsim/cni/find_plugin.h"
 #include "knetsim/cni/plugins.h"
 #include "knetsim/flannel/launcher.h"
-#include "knetsim/skupper/launcher.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/process.h"
 
@@ -87,6 +86,23 @@ Finding examine_required(const Wanted& wanted) {
   return finding;
 }
 
+Finding examine_skrouterd() {
+  Finding finding{.group = "programs", .name = "skrouterd", .detail = {}, .remedy = {}};
+  const char* set = std::getenv("KNETSIM_SKROUTERD");
+  const bool named = set != nullptr && *set != '\0';
+  const auto program = find_program(named ? fs::absolute(set).string() : "skrouterd");
+  if (!program) {
+    finding.state = Finding::State::optional;
+    finding.detail = "not found: only the real router's tests need it";
+    finding.remedy = "set KNETSIM_SKROUTERD to the path of a real one";
+    return finding;
+  }
+  const auto answer = ask_version(*program, "--version");
+  finding.detail = answer.ok ? fmt::format("{}  ({})", answer.text, program->string()) : answer.text;
+  if (!answer.ok) finding.state = Finding::State::optional;
+  return finding;
+}
+
 // Whatever KNETSIM_FLANNEL says: a real one that is found and can't work here ends a boot.
 Finding examine_flanneld() {
   Finding finding{.group = "programs", .name = "flanneld", .detail = {}, .remedy = {}};
@@ -101,28 +117,6 @@ Finding examine_flanneld() {
     finding.state = Finding::State::optional;
     finding.detail = "not found: knetsim-flanneld does its work";
     finding.remedy = "set KNETSIM_FLANNELD to the path of a real one";
-  } catch (const Error& error) {
-    finding.state = Finding::State::bad;
-    finding.detail = error.what();
-  }
-  return finding;
-}
-
-// The same for KNETSIM_SKUPPER.
-Finding examine_skrouterd() {
-  Finding finding{.group = "programs", .name = "skrouterd", .detail = {}, .remedy = {}};
-  auto environment = skupper::Environment::current();
-  environment.skupper.reset();
-  try {
-    const auto program = skupper::resolve("auto", environment);
-    if (program.flavour == skupper::Flavour::real) {
-      finding.detail =
-          fmt::format("{}  ({})", version_in(program.version), program.root.string() + program.path.string());
-      return finding;
-    }
-    finding.state = Finding::State::optional;
-    finding.detail = "not found: knetsim-skrouterd does its work";
-    finding.remedy = "set KNETSIM_SKROUTERD to the path of a real one";
   } catch (const Error& error) {
     finding.state = Finding::State::bad;
     finding.detail = error.what();
