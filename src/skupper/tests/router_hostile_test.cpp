@@ -92,7 +92,7 @@ TEST_F(HostileTest, MalformedRoutingMessageEndsTheConnection) {
   peer.wait_for_open();
   peer.send_control("no message at all");
   peer.wait_for_end();
-  wait_for_log(routers_.at(0), "(x1): malformed");
+  wait_for_log(routers_.at(0), "(x1): the message doesn't begin with router annotations");
 }
 
 TEST_F(HostileTest, FlowWithoutAHeadIsRefusedAndTheConnectionLivesOn) {
