@@ -215,8 +215,9 @@ void AmqpConnection::close_with(const char* condition, const std::string& descri
 
 std::string AmqpConnection::reason() const {
   if (!socket_error_.empty()) return socket_error_;
-  for (auto* condition : {pn_connection_condition(driver_.connection), pn_connection_remote_condition(driver_.connection),
-                          pn_transport_condition(driver_.transport)})
+  for (auto* condition :
+       {pn_connection_condition(driver_.connection), pn_connection_remote_condition(driver_.connection),
+        pn_transport_condition(driver_.transport)})
     if (pn_condition_is_set(condition)) {
       const auto* description = pn_condition_get_description(condition);
       return std::string(pn_condition_get_name(condition)) + ": " + (description ? description : "");

@@ -15,8 +15,8 @@
 namespace knetsim::skupper::router {
 
 /// An AMQP connection: a socket, and Qpid Proton's engine that speaks the protocol on it. The engine's own I/O (its
-/// proactor) isn't used: it moves 16 KiB a system call, and wakes a thread for each hand-over. Here bytes move in pieces
-/// of up to 256 KiB, and whoever has some puts them into the engine directly. See docs/decisions/.
+/// proactor) isn't used: it moves 16 KiB a system call, and wakes a thread for each hand-over. Here bytes move in
+/// pieces of up to 256 KiB, and whoever has some puts them into the engine directly. See docs/decisions/.
 ///
 /// Lives on one shard; all calls on its thread.
 class AmqpConnection : public std::enable_shared_from_this<AmqpConnection> {
