@@ -90,7 +90,7 @@ Clock::time_point Engine::next_poll() const {
   if (!neighbours_.links().empty()) take_earlier(next, last_hello_ + settings_.hello_interval);
   if (!link_state_.peers.empty()) take_earlier(next, next_advertisement());
   for (const auto& [id, router] : routers_) {
-    take_earlier(next, router.heard() + settings_.remote_ls_max_age + TimePoint::duration(1));
+    take_earlier(next, router.next_expiry(settings_.remote_ls_max_age));
     take_earlier(next, router.link_state_due(settings_.hello_interval));
     take_earlier(next, router.addresses_due(settings_.hello_interval));
   }

@@ -27,12 +27,14 @@ void Engine::receive(LinkId link, std::string_view bytes, Clock::time_point now)
   } catch (const wire::ProtocolError& error) {
     return refuse(link, error.what());
   }
-  if (wire::has_passed(message.annotations, settings_.id)) return;
+  // One that has come back. A neighbour of our own name, though, has just begun its trace.
+  const auto& trace = message.annotations.trace;
+  if (trace.size() > 1 && wire::has_passed(message.annotations, settings_.id)) return;
   try {
     receive_annotated(link, message, bytes, now);
   } catch (const wire::ProtocolError& error) {
     // Not the fault of a neighbour that has but passed it on.
-    if (message.annotations.trace.size() <= 1) return refuse(link, error.what());
+    if (trace.size() <= 1) return refuse(link, error.what());
     log("ROUTER", LogLine::Level::error,
         fmt::format("Ignored a control message of {}: {}", message.annotations.ingress, error.what()));
   }

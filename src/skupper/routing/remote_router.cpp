@@ -40,18 +40,21 @@ bool RemoteRouter::take(const wire::LinkState& state, TimePoint now) {
 
 void RemoteRouter::take(const wire::RouterAdvertisement& advertisement, TimePoint now) {
   heard_ = now;
-  advertised_ = true;
   // A new number is news: what was asked before may have been answered without it.
   if (advertisement.ls_seq > advertised_ls_seq_) link_state_asked_.reset();
-  if (advertisement.mobile_seq > advertised_mobile_seq_) addresses_asked_.reset();
   advertised_ls_seq_ = advertisement.ls_seq;
-  advertised_mobile_seq_ = advertisement.mobile_seq;
+  advertised_mobile(advertisement.mobile_seq);
+}
+
+void RemoteRouter::advertised_mobile(std::int64_t sequence) {
+  if (sequence > advertised_mobile_seq_) addresses_asked_.reset();
+  advertised_mobile_seq_ = sequence;
+  advertised_ = true;
 }
 
 bool RemoteRouter::take(const wire::MobileAddressUpdate& update) {
   const auto* changes = std::get_if<wire::AddressChanges>(&update.addresses);
-  advertised_mobile_seq_ = std::max(advertised_mobile_seq_, update.mobile_seq);
-  advertised_ = true;
+  advertised_mobile(std::max(advertised_mobile_seq_, update.mobile_seq));
   if (update.mobile_seq <= mobile_seq_) return false;
   // Changes to something that we don't have: addresses_due says so now.
   if (changes && update.mobile_seq != mobile_seq_ + 1) return false;
@@ -79,6 +82,11 @@ bool RemoteRouter::expire(TimePoint now, std::chrono::milliseconds max_age) {
   peers_.clear();
   ls_seq_ = 0;
   return true;
+}
+
+std::optional<RemoteRouter::TimePoint> RemoteRouter::next_expiry(std::chrono::milliseconds max_age) const {
+  if (reachable_ && peers_.empty()) return std::nullopt;
+  return heard_ + max_age + TimePoint::duration(1);
 }
 
 bool RemoteRouter::set_reachable(bool reachable) {

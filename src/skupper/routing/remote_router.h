@@ -27,6 +27,8 @@ class RemoteRouter {
   bool take(const wire::MobileAddressUpdate& update);
   /// Drops a link state that hasn't been confirmed for `max_age`; true if there was one.
   bool expire(TimePoint now, std::chrono::milliseconds max_age);
+  /// When there will be something to expire: a link state, or an unreachable router as a whole.
+  std::optional<TimePoint> next_expiry(std::chrono::milliseconds max_age) const;
 
   /// Reachable or not. When it becomes unreachable its neighbours and addresses are forgotten: nothing tells us that
   /// they still hold. True if that changed.
@@ -47,6 +49,7 @@ class RemoteRouter {
 
  private:
   void forget();
+  void advertised_mobile(std::int64_t sequence);
   bool take_all(const wire::AbsoluteAddresses& all);
   bool take_changes(const wire::AddressChanges& changes);
 

@@ -55,6 +55,11 @@ void Network::cut(const std::string& a, const std::string& b) {
 
 bool Network::connected(const std::string& a, const std::string& b) const { return find(a, b) != nullptr; }
 
+bool Network::alive(const std::string& a, const std::string& b) const {
+  const auto* wire = find(a, b);
+  return wire && !wire->dead;
+}
+
 const Network::Wire* Network::find(const std::string& a, const std::string& b) const {
   for (const auto& wire : wires_)
     if ((wire.a == a && wire.b == b) || (wire.a == b && wire.b == a)) return &wire;

@@ -37,6 +37,8 @@ class Network {
   /// Nobody notices: what is sent doesn't arrive any more.
   void cut(const std::string& a, const std::string& b);
   bool connected(const std::string& a, const std::string& b) const;
+  /// Connected by a wire that hasn't been cut.
+  bool alive(const std::string& a, const std::string& b) const;
 
   /// Drops the messages for which it says so.
   void lose(std::function<bool(std::string_view message)> lost) { lost_ = std::move(lost); }
