@@ -28,12 +28,12 @@ struct Plan {
 };
 
 double gigabits(const Machines& machines, const Path& path, int seconds, bool reverse) {
-  auto server = Process::spawn({.argv = {require_program("iperf3"), "-s", "-1", "-p", std::to_string(kServicePort)},
-                                .netns = &machines.server},
-                               std::string(kStateDirectory) + "/iperf3.log");
+  auto server = Process::spawn(
+      {.argv = {require_program("iperf3"), "-s", "-1", "-p", std::to_string(kServicePort)}, .netns = &machines.server},
+      std::string(kStateDirectory) + "/iperf3.log");
   wait_until_listening(server, machines.server, {kServicePort});
-  std::vector<std::string> argv{require_program("iperf3"), "-c", path.address(), "-p", std::to_string(path.port()), "-t",
-                                std::to_string(seconds), "-J"};
+  std::vector<std::string> argv{require_program("iperf3"),   "-c", path.address(),          "-p",
+                                std::to_string(path.port()), "-t", std::to_string(seconds), "-J"};
   if (reverse) argv.emplace_back("-R");
   const auto result = exec({.argv = argv, .netns = &machines.client}, std::chrono::seconds(seconds + 30));
   if (!result.ok()) throw Error("iperf3: " + result.out + result.err);
@@ -70,8 +70,8 @@ nlohmann::json measure(const std::string& name, const Plan& plan, const Machines
   }
   fmt::print("{:<18} {:6.2f} Gb/s there  {:6.2f} back   64 bytes p50 {:6.1f} µs p99 {:7.1f} µs   {:7.0f} connections/s",
              name, there.median(), back.median(), p50.median() * 1e6, p99.median() * 1e6, rate.median());
-  nlohmann::json result{{"name", name},           {"gigabits", to_json(there)}, {"gigabits_back", to_json(back)},
-                        {"p50_s", to_json(p50)},  {"p99_s", to_json(p99)},      {"connections_per_s", to_json(rate)}};
+  nlohmann::json result{{"name", name},          {"gigabits", to_json(there)}, {"gigabits_back", to_json(back)},
+                        {"p50_s", to_json(p50)}, {"p99_s", to_json(p99)},      {"connections_per_s", to_json(rate)}};
   if (idle.size() > 0) {
     fmt::print("   {:6.0f} KiB idle", idle.max());
     result["memory_idle_kib"] = to_json(idle);

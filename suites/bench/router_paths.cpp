@@ -38,8 +38,8 @@ void make_certificates() {
     const auto result = exec({.argv = arguments, .directory = kState});
     if (!result.ok()) throw Error("openssl: " + result.err);
   };
-  run({"req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=10.9.0.1", "-keyout", "key.pem", "-out",
-       "cert.pem"});
+  run({"req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=10.9.0.1", "-keyout", "key.pem",
+       "-out", "cert.pem"});
 }
 
 Json router(const char* id) { return Json::array({"router", {{"id", id}, {"mode", "interior"}}}); }
@@ -63,8 +63,7 @@ std::filesystem::path server_config(bool tls) {
   if (tls) listener.update({{"sslProfile", "bench"}, {"authenticatePeer", true}, {"requireSsl", true}});
   Json config = Json::array({router("server"), Json::array({"listener", listener})});
   config.push_back(Json::array(
-      {"tcpConnector",
-       {{"name", "service"}, {"host", "127.0.0.1"}, {"port", kServicePort}, {"address", "service"}}}));
+      {"tcpConnector", {{"name", "service"}, {"host", "127.0.0.1"}, {"port", kServicePort}, {"address", "service"}}}));
   if (tls) config.push_back(profile());
   return write_config("server", config);
 }
@@ -74,8 +73,7 @@ std::filesystem::path client_config(bool tls) {
   if (tls) connector.update({{"sslProfile", "bench"}});
   Json config = Json::array({router("client"), Json::array({"connector", connector})});
   config.push_back(Json::array(
-      {"tcpListener",
-       {{"name", "entrance"}, {"host", "127.0.0.1"}, {"port", kEntrancePort}, {"address", "service"}}}));
+      {"tcpListener", {{"name", "entrance"}, {"host", "127.0.0.1"}, {"port", kEntrancePort}, {"address", "service"}}}));
   if (tls) config.push_back(profile());
   return write_config("client", config);
 }
@@ -99,11 +97,10 @@ Path Path::direct() {
 Path Path::relays(const Machines& machines) {
   Path path;
   const auto relay = [&](const NetNs& netns, std::uint16_t port, const std::string& to) {
-    path.processes_.push_back(
-        Process::spawn({.argv = {require_program("socat"), "-b262144", fmt::format("TCP-LISTEN:{},fork,reuseaddr", port),
-                                 "TCP:" + to},
-                        .netns = &netns},
-                       kState / "socat.log"));
+    path.processes_.push_back(Process::spawn(
+        {.argv = {require_program("socat"), "-b262144", fmt::format("TCP-LISTEN:{},fork,reuseaddr", port), "TCP:" + to},
+         .netns = &netns},
+        kState / "socat.log"));
     wait_until_listening(path.processes_.back(), netns, {port});
   };
   relay(machines.server, kRouterPort, fmt::format("127.0.0.1:{}", kServicePort));

@@ -18,7 +18,7 @@ struct Machines {
   static Machines make();
 };
 
-inline constexpr std::uint16_t kServicePort = 8080;  ///< at the server
+inline constexpr std::uint16_t kServicePort = 8080;   ///< at the server
 inline constexpr std::uint16_t kEntrancePort = 1028;  ///< at the client, where there is something between
 
 /// What stands between client and service. Ends with its owner.

@@ -205,23 +205,19 @@ void AmqpConnection::close_with(const char* condition, const std::string& descri
   closing_ = true;
   timer_.expires_after(kFarewell);
   timer_.async_wait([self = shared_from_this()](const boost::system::error_code& aborted) {
-    if (!aborted) self->drop("it doesn't read that its connection is closed");
+    if (aborted || self->ended_) return;
+    self->unwritten_.clear();
+    pn_connection_driver_close(&self->driver_);
+    self->run();
   });
-  touch();
-}
-
-void AmqpConnection::drop(const std::string& why) {
-  if (ended_) return;
-  socket_error_ = why;
-  pn_connection_driver_close(&driver_);
-  unwritten_.clear();
   touch();
 }
 
 std::string AmqpConnection::reason() const {
   if (!socket_error_.empty()) return socket_error_;
-  for (auto* condition : {pn_connection_remote_condition(driver_.connection), pn_transport_condition(driver_.transport),
-                          pn_connection_condition(driver_.connection)})
+  for (auto* condition :
+       {pn_connection_condition(driver_.connection), pn_connection_remote_condition(driver_.connection),
+        pn_transport_condition(driver_.transport)})
     if (pn_condition_is_set(condition)) {
       const auto* description = pn_condition_get_description(condition);
       return std::string(pn_condition_get_name(condition)) + ": " + (description ? description : "");

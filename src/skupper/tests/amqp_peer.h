@@ -13,8 +13,8 @@
 
 namespace knetsim::skupper {
 
-/// A peer of a router under a test's control: connects to 127.0.0.1, says what a router says first (or what a test wants
-/// instead), and then what it is told to. Blocking; gives up after 20 s with an Error.
+/// A peer of a router under a test's control: connects to 127.0.0.1, says what a router says first (or what a test
+/// wants instead), and then what it is told to. Blocking; gives up after 20 s with an Error.
 class AmqpPeer {
  public:
   struct Options {

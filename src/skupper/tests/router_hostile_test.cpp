@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <proton/disposition.h>
 
 #include <memory>
-
-#include <proton/disposition.h>
 
 #include "knetsim/sys/error.h"
 #include "tests/amqp_peer.h"
@@ -21,8 +20,8 @@ using testing::HasSubstr;
 class HostileTest : public RouterTest {
  protected:
   void SetUp() override {
-    start("c0", {listener(55671), listener(5672, {{"role", "normal"}}), listener(9090, {{"role", "normal"}, {"http", true}}),
-                 service("svc", 8080)});
+    start("c0", {listener(55671), listener(5672, {{"role", "normal"}}),
+                 listener(9090, {{"role", "normal"}, {"http", true}}), service("svc", 8080)});
     start("c1", {connector(55671), entrance("svc", 1028)});
     wait_for_port(1028);
   }
@@ -92,7 +91,7 @@ TEST_F(HostileTest, MalformedRoutingMessageEndsTheConnection) {
   peer.wait_for_open();
   peer.send_control("no message at all");
   peer.wait_for_end();
-  wait_for_log(routers_.at(0), "(x1): malformed");
+  wait_for_log(routers_.at(0), "(x1): the message doesn't begin with router annotations");
 }
 
 TEST_F(HostileTest, FlowWithoutAHeadIsRefusedAndTheConnectionLivesOn) {

@@ -66,8 +66,8 @@ Process& RouterTest::start(const std::string& id, const std::vector<Json>& entit
   all.push_back(router(id, std::move(settings)));
   for (const auto& one : entities) all.push_back(one);
   write_file_atomically(config, all.dump(1), 0644);
-  routers_.push_back(Process::spawn({.argv = {program(), "-c", config}},
-                                    state / fmt::format("{}-{}.log", id, routers_.size())));
+  routers_.push_back(
+      Process::spawn({.argv = {program(), "-c", config}}, state / fmt::format("{}-{}.log", id, routers_.size())));
   return routers_.back();
 }
 
@@ -116,7 +116,8 @@ void RouterTest::TearDown() {
       EXPECT_EQ(log_of(router).find(sanitizer), std::string::npos) << log_of(router);
   }
   if (HasFailure())
-    for (const auto& router : routers_) std::fprintf(stderr, "--- %s\n%s", router.log().c_str(), log_of(router).c_str());
+    for (const auto& router : routers_)
+      std::fprintf(stderr, "--- %s\n%s", router.log().c_str(), log_of(router).c_str());
 }
 
 }  // namespace knetsim::skupper

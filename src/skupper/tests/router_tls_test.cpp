@@ -33,8 +33,9 @@ class TlsTest : public RouterTest {
                          {"privateKeyFile", state + own + ".key"}}});
   }
   static Json secure_listener() {
-    return listener(55671, {{"sslProfile", "tls"}, {"authenticatePeer", true}, {"requireSsl", true},
-                            {"saslMechanisms", "EXTERNAL"}});
+    return listener(
+        55671,
+        {{"sslProfile", "tls"}, {"authenticatePeer", true}, {"requireSsl", true}, {"saslMechanisms", "EXTERNAL"}});
   }
   static Json secure_connector() { return connector(55671, {{"sslProfile", "tls"}}); }
 };
