@@ -74,7 +74,7 @@ TEST_P(Flannel, SubnetEnvTellsTheLease) {
   EXPECT_EQ(env.network, parse_network("11.0.0.0/8"));
   EXPECT_EQ(prefix_length(env.subnet.value()), 20U);
   EXPECT_EQ(env.mtu, 1450U);
-  EXPECT_FALSE(env.ip_masq);
+  EXPECT_EQ(env.ip_masq, false);
   EXPECT_EQ(address_of(*env.subnet), advance(address_of(lease_of(w1())), 1));
 }
 

@@ -4,10 +4,9 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <map>
 #include <random>
 
+#include "knetsim/fixtures/host_state.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
@@ -17,48 +16,10 @@ namespace knetsim {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::HasSubstr;
+using fixtures::differences;
+using fixtures::host_state;
+using fixtures::HostState;
 using testing::IsEmpty;
-
-/// Interfaces, mounts, sysctls of the network, packet filter: what a run could touch.
-class HostState {
- public:
-  HostState() {
-    note("interfaces", exec({.argv = {"ip", "-details", "address", "show"}}).out);
-    note("routes", exec({.argv = {"ip", "route", "show", "table", "all"}}).out);
-    const auto ruleset = exec({.argv = {"nft", "list", "ruleset"}});
-    note("ruleset", ruleset.out + ruleset.err);  // an ordinary user is told that it may not look: that's a state too
-    note("mounts", read_file("/proc/self/mountinfo"));
-    for (const auto& entry : fs::recursive_directory_iterator("/proc/sys/net")) note_sysctl(entry);
-  }
-
-  friend std::vector<std::string> differences(const HostState& a, const HostState& b) {
-    std::vector<std::string> all;
-    for (const auto& [name, value] : a.values_)
-      if (const auto there = b.values_.find(name); there == b.values_.end())
-        all.push_back(name + " is gone");
-      else if (there->second != value)
-        all.push_back(name + " was:\n" + value + "\nis:\n" + there->second);
-    for (const auto& [name, value] : b.values_)
-      if (!a.values_.contains(name)) all.push_back(name + " is new");
-    return all;
-  }
-
- private:
-  void note(const std::string& name, std::string value) { values_[name] = std::move(value); }
-
-  void note_sysctl(const fs::directory_entry& entry) {
-    // Counts the host's own connections: changes by itself.
-    if (!entry.is_regular_file() || entry.path().filename() == "nf_conntrack_count") return;
-    try {
-      note(entry.path(), read_file(entry.path()));
-    } catch (const SystemError&) {
-      note(entry.path(), "unreadable");
-    }
-  }
-
-  std::map<std::string, std::string> values_;
-};
 
 /// Processes whose environment holds this variable: a run hands it on to all that it starts.
 std::vector<std::string> processes_marked(const std::string& mark) {
@@ -94,14 +55,14 @@ class Host : public testing::Test {
       const auto left = processes_marked("KNETSIM_MARK=" + mark_);
       return left.empty() ? std::nullopt : std::optional("the end of " + testing::PrintToString(left));
     });
-    EXPECT_THAT(differences(before_, HostState()), IsEmpty());
+    EXPECT_THAT(differences(before_, host_state()), IsEmpty());
     EXPECT_FALSE(fs::is_symlink("/tmp/knetsim"));
     EXPECT_TRUE(fs::is_empty("/tmp/knetsim")) << "only the empty mount point may stay";
   }
 
   const std::string mark_ = std::to_string(::getpid()) + "-" + std::to_string(std::random_device()());
   const fs::path out_ = fs::temp_directory_path() / ("knetsim-host-" + mark_);
-  const HostState before_;
+  const HostState before_ = host_state();
 };
 
 TEST_F(Host, IsAsBeforeAfterAWholeCheck) {

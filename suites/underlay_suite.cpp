@@ -89,7 +89,7 @@ TEST_F(UnderlaySuite, ProgramsRunInTheirNodesDirectory) {
 }
 
 TEST_F(UnderlaySuite, AProgramThatHangsIsEndedAfterItsTimeout) {
-  const auto result = node("C0w1").exec({"ping", "10.0.0.4"}, std::chrono::milliseconds(300));
+  const auto result = node("C0w1").exec({"ping", "-i", "0.1", "10.0.0.4"}, std::chrono::seconds(3));
   EXPECT_TRUE(result.timed_out);
   EXPECT_THAT(result.out, HasSubstr("64 bytes from 10.0.0.4"));
 }

@@ -1,7 +1,9 @@
 """What the documentation refers to is there."""
 
+import os
 import pathlib
 import re
+import subprocess
 import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -28,6 +30,10 @@ class Docs(unittest.TestCase):
         text = (SOURCE / "README.md").read_text()
         for script in re.findall(r"\bci/[a-z]+[a-z.-]*", text):
             self.assertTrue((SOURCE / script.rstrip(".")).exists(), script)
+        said = re.search(r"one family: (.*?)\nci/test", text, re.DOTALL).group(1)
+        known = subprocess.run([os.environ["KNETSIM_CTEST"], "--print-labels"], cwd=os.environ["KNETSIM_BUILD"],
+                               capture_output=True, text=True, check=True).stdout
+        self.assertEqual(set(re.findall(r"[a-z-]+", said)), set(re.findall(r"^  ([a-z-]+)$", known, re.MULTILINE)))
         checks = set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE))
         proven = set(re.findall(r'KNETSIM_CHECK\(\w+, \w+, "([a-z-]+)"', (SOURCE / "suites/readme_suite.cpp").read_text()))
         self.assertEqual(checks, proven, "the README's table and the checks of the suite differ")

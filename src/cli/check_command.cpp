@@ -15,6 +15,7 @@
 #include "knetsim/cli/text.h"
 #include "knetsim/cli/version.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/installation.h"
 
 namespace knetsim::cli {
 
@@ -36,10 +37,9 @@ struct Options {
 };
 
 std::vector<Listing> list_suites(const Options& options, const Interrupts& interrupts) {
-  const auto own_directory = fs::read_symlink("/proc/self/exe").parent_path();
   std::vector<Listing> listings;
   for (const auto& suite : options.suites) {
-    const auto program = find_suite(suite, own_directory);
+    const auto program = find_suite(suite, own_directory());
     listings.push_back({program, list_suite(program, interrupts)});
   }
   return listings;

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "knetsim/cli/doctor.h"
+#include "knetsim/kubeproxy/proxy.h"
 #include "knetsim/netlink/link.h"
-#include "knetsim/nft/batch.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/sysctl.h"
@@ -50,17 +50,15 @@ void make_vxlan() {
   netlink::create_vxlan(socket, {.name = "knetsim0", .vni = 100, .local = parse_address("127.0.0.1"), .up = true});
 }
 
-// The README's VIP: each new flow to the next of two addresses.
-void make_vip_rule() {
-  const nft::TableId table{nft::Family::ip, "knetsim"};
-  const nft::ChainId chain{table, "prerouting"};
-  const auto turn = nft::lookup(nft::numgen::inc(2), {{nft::Data::integer(0), parse_address("10.0.0.1")},
-                                                      {nft::Data::integer(1), parse_address("10.0.0.2")}});
-  nft::Batch batch;
-  batch.add(nft::Table{table});
-  batch.add(nft::Chain{chain, nft::Hook{nft::ChainType::nat, nft::HookPoint::prerouting, nft::priority::kDstNat}});
-  batch.add(nft::Rule{chain, {nft::ip::daddr() == parse_address("100.64.10.1"), nft::counter(), nft::dnat(turn)}});
-  batch.commit(NetNs::current());
+// A worker's whole ruleset, by the code that writes it when a cluster boots.
+void serve_vips() {
+  const auto here = NetNs::current();
+  for (const auto& [vip, pods] : {std::pair("100.64.10.1", "11.0.0.0/8"), std::pair("fd64::1", "fd11::/48")}) {
+    const auto network = parse_network(pods);
+    kubeproxy::Proxy proxy(here, {.pod_networks = {network}, .bridges = {"cni0"}});
+    const auto pod = [&](std::uint64_t number) { return kubeproxy::Endpoint{advance(address_of(network), number)}; };
+    proxy.apply({{.address = parse_address(vip), .endpoints = {pod(2), pod(3)}, .name = "doctor"}});
+  }
 }
 
 void open_socket(int family, int type) {
@@ -80,7 +78,8 @@ constexpr std::array<Feature, 7> kFeatures{
     {{"veth", make_veth, "modprobe veth (as root, on the host)"},
      {"bridge", make_bridge, "modprobe bridge (as root, on the host)"},
      {"vxlan", make_vxlan, "modprobe vxlan (as root, on the host)"},
-     {"nftables nat and numgen", make_vip_rule, "modprobe -a nft_chain_nat nft_numgen nft_nat (as root, on the host)"},
+     {"nftables rules of VIPs", serve_vips,
+      "modprobe -a nf_tables nft_chain_nat nft_nat nft_masq nft_ct nft_numgen (as root, on the host)"},
      {"IPv4 forwarding", forward, "see that /proc/sys may be written: docker run --privileged"},
      {"IPv6", [] { open_socket(AF_INET6, SOCK_DGRAM); }, "boot without ipv6.disable=1"},
      {"packet capture", [] { open_socket(AF_PACKET, SOCK_RAW); }, "modprobe af_packet (as root, on the host)"}}};

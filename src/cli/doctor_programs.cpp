@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
 #include <regex>
 
 #include "knetsim/cli/doctor.h"
-#include "knetsim/cli/flavours.h"
-#include "knetsim/cli/text.h"
+#include "knetsim/cni/find_plugin.h"
+#include "knetsim/cni/plugins.h"
+#include "knetsim/flannel/launcher.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/process.h"
 
@@ -84,25 +86,49 @@ Finding examine_required(const Wanted& wanted) {
   return finding;
 }
 
-Finding examine_optional(const char* name, const std::optional<fs::path>& program, const char* argument,
-                         const char* instead, const char* remedy) {
-  Finding finding{.group = "programs", .name = name, .detail = {}, .remedy = {}};
+Finding examine_skrouterd() {
+  Finding finding{.group = "programs", .name = "skrouterd", .detail = {}, .remedy = {}};
+  const char* set = std::getenv("KNETSIM_SKROUTERD");
+  const bool named = set != nullptr && *set != '\0';
+  const auto program = find_program(named ? fs::absolute(set).string() : "skrouterd");
   if (!program) {
     finding.state = Finding::State::optional;
-    finding.detail = fmt::format("not found: {}", instead);
-    finding.remedy = remedy;
+    finding.detail = "not found: only the real router's tests need it";
+    finding.remedy = "set KNETSIM_SKROUTERD to the path of a real one";
     return finding;
   }
-  const auto answer = ask_version(*program, argument);
+  const auto answer = ask_version(*program, "--version");
   finding.detail = answer.ok ? fmt::format("{}  ({})", answer.text, program->string()) : answer.text;
   if (!answer.ok) finding.state = Finding::State::optional;
+  return finding;
+}
+
+// Whatever KNETSIM_FLANNEL says: a real one that is found and can't work here ends a boot.
+Finding examine_flanneld() {
+  Finding finding{.group = "programs", .name = "flanneld", .detail = {}, .remedy = {}};
+  auto environment = flannel::Environment::current();
+  environment.flannel.reset();
+  try {
+    const auto program = flannel::resolve("auto", environment);
+    if (program.flavour == flannel::Flavour::real) {
+      finding.detail = fmt::format("{}  ({})", version_in(program.version), program.path.string());
+      return finding;
+    }
+    finding.state = Finding::State::optional;
+    finding.detail = "not found: knetsim-flanneld does its work";
+    finding.remedy = "set KNETSIM_FLANNELD to the path of a real one";
+  } catch (const Error& error) {
+    finding.state = Finding::State::bad;
+    finding.detail = error.what();
+  }
   return finding;
 }
 
 // A plugin tells the versions of the protocol when it is asked in the protocol's own way.
 Finding examine_plugin(const char* name) {
   Finding finding{.group = "programs", .name = fmt::format("CNI {}", name), .detail = {}, .remedy = {}};
-  const auto program = find_cni_plugin(name);
+  const char* cni_path = std::getenv("CNI_PATH");
+  const auto program = cni::find_plugin(name, cni::resolve("builtin", cni_path != nullptr ? cni_path : "").search_path);
   if (!program) {
     finding.state = Finding::State::optional;
     finding.detail = "not found: the built-in one does its work";
@@ -134,11 +160,8 @@ std::vector<Finding> examine_programs() {
   std::vector<Finding> findings;
   for (const auto& wanted : kRequired) findings.push_back(examine_required(wanted));
   for (const auto* plugin : {"bridge", "host-local"}) findings.push_back(examine_plugin(plugin));
-  findings.push_back(examine_optional("flanneld", find_flanneld(), "--version", "knetsim-flanneld does its work",
-                                      "set KNETSIM_FLANNELD to the path of a real one"));
-  findings.push_back(examine_optional("skrouterd", find_skrouterd(), "--version",
-                                      "only the real router's tests need it",
-                                      "set KNETSIM_SKROUTERD to the path of a real one"));
+  findings.push_back(examine_flanneld());
+  findings.push_back(examine_skrouterd());
   return findings;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "knetsim/cli/text.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim::cli {
 

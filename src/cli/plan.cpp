@@ -1,12 +1,13 @@
 #include "knetsim/cli/plan.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "knetsim/cli/text.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/installation.h"
+#include "knetsim/sys/process.h"
 
 namespace knetsim::cli {
 
@@ -25,8 +26,6 @@ std::vector<std::string> ids_of(const std::vector<PlannedCheck>& plan) {
   for (const auto& check : plan) ids.push_back(check.id);
   return ids;
 }
-
-bool is_program(const fs::path& path) { return fs::is_regular_file(path) && ::access(path.c_str(), X_OK) == 0; }
 
 }  // namespace
 
@@ -60,18 +59,17 @@ std::vector<PlannedCheck> select_checks(std::vector<PlannedCheck> plan, const st
 
 fs::path find_suite(const std::string& name, const fs::path& own_directory) {
   if (name.find('/') != std::string::npos) {
-    if (is_program(name)) return fs::absolute(name);
+    if (const auto program = find_program(name)) return *program;
     throw InputError(describe(
         {.where = name, .tried = "run this suite", .answer = "it isn't a program", .remedy = "check the path"}));
   }
-  const auto installed = (own_directory / "../libexec/knetsim").lexically_normal();
-  for (const auto& directory : {own_directory, installed})
-    if (is_program(directory / name)) return directory / name;
-  throw InputError(
-      describe({.where = {},
-                .tried = "find the suite program " + name,
-                .answer = fmt::format("it is neither in {} nor in {}", own_directory.string(), installed.string()),
-                .remedy = "build it (ninja -C build/release " + name + "), or install knetsim again"}));
+  constexpr const char* kInstalled = "../libexec/knetsim";
+  if (const auto program = find_own(name, {own_directory}, {".", kInstalled})) return *program;
+  throw InputError(describe({.where = {},
+                             .tried = "find the suite program " + name,
+                             .answer = fmt::format("it is neither in {} nor in {}", own_directory.string(),
+                                                   (own_directory / kInstalled).lexically_normal().string()),
+                             .remedy = "build it (ninja -C build/release " + name + "), or install knetsim again"}));
 }
 
 }  // namespace knetsim::cli

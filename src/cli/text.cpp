@@ -8,8 +8,6 @@ namespace knetsim::cli {
 
 namespace {
 
-constexpr std::size_t kExcerpt = 120;
-
 bool continues_code_point(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -56,18 +54,6 @@ std::string indent(std::string_view text, std::string_view prefix) {
   std::string result;
   for (const auto& line : split_lines(text)) result += line.empty() ? "\n" : fmt::format("{}{}\n", prefix, line);
   return result;
-}
-
-std::string excerpt(std::string_view text) {
-  std::string result;
-  for (const char c : text.substr(0, kExcerpt)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte >= 0x7f)
-      result += fmt::format("\\x{:02x}", byte);
-    else
-      result += c;
-  }
-  return "\"" + result + (text.size() > kExcerpt ? "…\"" : "\"");
 }
 
 std::string seconds_text(double seconds) { return fmt::format("{:.{}f} s", seconds, seconds < 9.995 ? 2 : 1); }

@@ -44,14 +44,14 @@ BridgeConfig parse_plugin_config(const json& config) {
   return parsed;
 }
 
-json lease_ipam(const SubnetEnv& env, json ipam) {
+json lease_ipam(const PodLease& lease, json ipam) {
   if (!ipam.is_object()) ipam = json::object();
   if (!ipam.contains("type")) ipam["type"] = "host-local";
   auto& routes = ipam["routes"];
   ipam["ranges"] = json::array();
-  for (const auto& lease : env.subnets) {
-    ipam["ranges"].push_back({{{"subnet", to_string(lease.subnet)}}});
-    routes.push_back({{"dst", to_string(lease.network)}});
+  for (const auto& one : lease.subnets) {
+    ipam["ranges"].push_back({{{"subnet", to_string(one.subnet)}}});
+    routes.push_back({{"dst", to_string(one.network)}});
   }
   return ipam;
 }

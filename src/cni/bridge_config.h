@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "knetsim/cni/bridge_plugin.h"
-#include "knetsim/cni/subnet_env.h"
+#include "knetsim/cni/pod_lease.h"
 
 namespace knetsim::cni {
 
@@ -13,6 +13,6 @@ nlohmann::json to_plugin_config(const BridgeConfig& config, const std::string& t
 BridgeConfig parse_plugin_config(const nlohmann::json& config);
 
 /// The "ipam" of flannel's delegate: what the config has in it, and ranges and routes of the lease.
-nlohmann::json lease_ipam(const SubnetEnv& env, nlohmann::json ipam);
+nlohmann::json lease_ipam(const PodLease& lease, nlohmann::json ipam);
 
 }  // namespace knetsim::cni

@@ -77,7 +77,7 @@ class Addition {
       configure_outside();
       wait_for_carrier();
       wait_for_addresses();
-    } catch (const knetsim::Error&) {
+    } catch (...) {
       undo();
       throw;
     }
@@ -116,7 +116,7 @@ class Addition {
       result_.routes.push_back({.destination = destination, .gateway = {}});
     for (std::size_t i = 0; i < addresses.size(); ++i) {
       const auto& subnet = config_.subnets[i];
-      const auto gateway = advance(address_of(canonical(subnet)), 1);
+      const auto gateway = address_of(gateway_of(subnet));
       result_.ips.push_back({.address = make_network(addresses[i], prefix_length(subnet)),
                              .gateway = gateway,
                              .interface = std::size_t{2}});

@@ -15,7 +15,7 @@ fs::path Cache::path_of(const std::string& network, const std::string& container
 }
 
 void Cache::store(const std::string& network, const CacheEntry& entry) const {
-  fs::create_directories(directory_);
+  make_directories(directory_);
   const auto& [container_id, netns, ifname] = entry.attachment;
   const json document{{"kind", "knetsim-cni-1"}, {"flavour", entry.flavour}, {"containerId", container_id},
                       {"netns", netns},          {"ifName", ifname},         {"networkName", network},

@@ -6,11 +6,12 @@
 #include <cerrno>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
 
 namespace knetsim::cni {
 
 Fd lock_file(const std::filesystem::path& path) {
-  std::filesystem::create_directories(path.parent_path());
+  make_directories(path.parent_path());
   Fd file(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0750));
   if (!file) throw SystemError("open", path.string());
   while (::flock(file.get(), LOCK_EX) != 0)

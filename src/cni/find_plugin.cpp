@@ -1,4 +1,4 @@
-#include "find_plugin.h"
+#include "knetsim/cni/find_plugin.h"
 
 namespace knetsim::cni {
 

@@ -9,7 +9,7 @@ namespace knetsim::cni {
 
 using nlohmann::json;
 
-json render_delegate(const json& config, const SubnetEnv& env) {
+json render_delegate(const json& config, const PodLease& lease) {
   auto delegate = config.value("delegate", json::object());
   if (!delegate.is_object()) throw InputError("'delegate' must be a dictionary");
   if (delegate.contains("type") && !delegate["type"].is_string())
@@ -24,12 +24,12 @@ json render_delegate(const json& config, const SubnetEnv& env) {
   };
   delegate["name"] = config.at("name");
   unless_set("type", "bridge");
-  unless_set("ipMasq", !env.ip_masq);
-  unless_set("mtu", env.mtu);
+  unless_set("ipMasq", !lease.ip_masq);
+  unless_set("mtu", lease.mtu);
   if (delegate["type"] == "bridge") unless_set("isGateway", true);
   for (const auto* handed_on : {"cniVersion", "runtimeConfig"})
     if (config.contains(handed_on)) delegate[handed_on] = config[handed_on];
-  delegate["ipam"] = lease_ipam(env, config.value("ipam", json::object()));
+  delegate["ipam"] = lease_ipam(lease, config.value("ipam", json::object()));
   return delegate;
 }
 

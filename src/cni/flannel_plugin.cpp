@@ -12,10 +12,10 @@
 #include <regex>
 #include <sstream>
 
-#include "find_plugin.h"
 #include "flannel_config.h"
 #include "knetsim/cni/config.h"
 #include "knetsim/cni/error.h"
+#include "knetsim/cni/find_plugin.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
 
@@ -84,10 +84,10 @@ class FlannelPlugin {
   fs::path scratch_file() const { return fs::path(config_.value("dataDir", "/var/lib/cni/flannel")) / container_id_; }
 
   int add() const {
-    const auto env = read_subnet_env(config_.value("subnetFile", "/run/flannel/subnet.env"));
-    const auto delegate = render_delegate(config_, env);
+    const auto lease = read_pod_lease(config_.value("subnetFile", "/run/flannel/subnet.env"));
+    const auto delegate = render_delegate(config_, lease);
     const auto scratch = scratch_file();
-    fs::create_directories(scratch.parent_path());
+    make_directories(scratch.parent_path());
     write_file_atomically(scratch, delegate.dump(), 0600);
     return become(delegate);
   }

@@ -47,19 +47,24 @@ Range range_of(const Network& subnet) {
     throw knetsim::Error(fmt::format("Network {} too small to allocate from", to_string(subnet)));
   auto last = all_ones(subnet);
   if (last.is_v4()) last = boost::asio::ip::address_v4(last.to_v4().to_uint() - 1);
-  return {.first = advance(address_of(canonical(subnet)), 1), .last = last};
+  return {.first = address_of(gateway_of(subnet)), .last = last};
 }
 
 }  // namespace
+
+bool HostLocal::has_allocations() const {
+  std::error_code ignored;  // what can't be reached, lock() tells
+  return fs::status(directory_, ignored).type() != fs::file_type::not_found;
+}
 
 Fd HostLocal::lock() const { return lock_file(directory_ / "lock"); }
 
 std::vector<Address> HostLocal::owned_by(const std::string& owner) const {
   std::vector<Address> owned;
-  for (const auto& entry : fs::directory_iterator(directory_)) {
+  for (const auto& file : list_directory(directory_)) {
     boost::system::error_code not_an_address;
-    const auto address = boost::asio::ip::make_address(entry.path().filename().string(), not_an_address);
-    if (!not_an_address && trimmed(read_file(entry.path())) == owner) owned.push_back(address);
+    const auto address = boost::asio::ip::make_address(file.filename().string(), not_an_address);
+    if (!not_an_address && trimmed(read_file(file)) == owner) owned.push_back(address);
   }
   return owned;
 }
@@ -120,7 +125,7 @@ std::vector<Address> HostLocal::reserve(const std::string& container_id, const s
       reserved.push_back(next_free(owner, range, subnets[range]));
       write_file_atomically(directory_ / fmt::format("last_reserved_ip.{}", range), reserved.back().to_string());
     }
-  } catch (const knetsim::Error&) {
+  } catch (...) {
     for (const auto& address : reserved) ::unlink((directory_ / address.to_string()).c_str());
     throw;
   }
@@ -128,13 +133,13 @@ std::vector<Address> HostLocal::reserve(const std::string& container_id, const s
 }
 
 std::vector<Address> HostLocal::held(const std::string& container_id, const std::string& ifname) const {
-  if (!fs::exists(directory_)) return {};
+  if (!has_allocations()) return {};
   const auto held_by_all = lock();
   return owned_by(owner_of(container_id, ifname));
 }
 
 void HostLocal::release(const std::string& container_id, const std::string& ifname) const {
-  if (!fs::exists(directory_)) return;
+  if (!has_allocations()) return;
   const auto held_by_all = lock();
   for (const auto& address : owned_by(owner_of(container_id, ifname)))
     ::unlink((directory_ / address.to_string()).c_str());

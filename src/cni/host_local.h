@@ -28,6 +28,7 @@ class HostLocal {
   void release(const std::string& container_id, const std::string& ifname) const;
 
  private:
+  bool has_allocations() const;
   Fd lock() const;
   std::optional<Address> last_reserved(std::size_t range) const;
   Address next_free(const std::string& owner, std::size_t range, const Network& subnet) const;

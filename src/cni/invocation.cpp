@@ -8,8 +8,9 @@
 #include <regex>
 #include <utility>
 
-#include "find_plugin.h"
+#include "knetsim/cni/find_plugin.h"
 #include "knetsim/sys/process.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim::cni {
 
@@ -17,6 +18,9 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
+
+// Enough of a plugin's output to recognise what it was, not a screenful.
+constexpr std::size_t kLongestExcerpt = 300;
 
 constexpr std::array<std::string_view, 16> kDebianPlugins{
     "bandwidth", "bridge",  "dhcp", "firewall", "host-device", "host-local", "ipvlan", "loopback",
@@ -26,14 +30,6 @@ std::string joined(const std::vector<fs::path>& directories) {
   std::string text;
   for (const auto& directory : directories) text += (text.empty() ? "" : ":") + directory.string();
   return text;
-}
-
-// Enough to recognise what it was, not a screenful.
-std::string excerpt(std::string_view text) {
-  constexpr std::size_t kLongest = 300;
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-  if (text.empty()) return "nothing";
-  return fmt::format("\"{}\"{}", text.substr(0, kLongest), text.size() > kLongest ? " …" : "");
 }
 
 fs::path locate(const RuntimeOptions& options, Verb verb, const Attachment& attachment, const std::string& type) {
@@ -65,7 +61,8 @@ Failure read_failure(const ExecResult& answer) {
   }
   return {.code = kGenericFailure,
           .message = fmt::format("it ended with {} and no CNI error on stdout, which holds {}; stderr holds {}",
-                                 answer.status.describe(), excerpt(answer.out), excerpt(answer.err))};
+                                 answer.status.describe(), excerpt(answer.out, kLongestExcerpt),
+                                 excerpt(answer.err, kLongestExcerpt))};
 }
 
 std::string remedy_for(const Failure& failure) {
@@ -142,17 +139,18 @@ json invoke(const NetNs& worker, const RuntimeOptions& options, Verb verb, const
     }
   }();
   if (answer.timed_out)
-    throw make_error(
-        options.node, verb, attachment, who,
-        {.code = kGenericFailure,
-         .message = fmt::format("no answer within {} s; stderr holds {}",
-                                static_cast<double>(options.timeout.count()) / 1000, excerpt(answer.err))});
+    throw make_error(options.node, verb, attachment, who,
+                     {.code = kGenericFailure,
+                      .message = fmt::format("no answer within {} s; stderr holds {}",
+                                             static_cast<double>(options.timeout.count()) / 1000,
+                                             excerpt(answer.err, kLongestExcerpt))});
   if (!answer.status.success()) throw make_error(options.node, verb, attachment, who, read_failure(answer));
   if (verb == Verb::del || verb == Verb::check) return nullptr;
   auto document = json::parse(answer.out, nullptr, false);
   if (!document.is_object())
     throw make_error(options.node, verb, attachment, who,
-                     {.code = kUndecodable, .message = fmt::format("its stdout isn't JSON: {}", excerpt(answer.out))},
+                     {.code = kUndecodable,
+                      .message = fmt::format("its stdout isn't JSON: {}", excerpt(answer.out, kLongestExcerpt))},
                      "print nothing but the result on stdout; logs belong on stderr");
   return document;
 }

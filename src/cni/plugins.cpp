@@ -6,8 +6,9 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "find_plugin.h"
+#include "knetsim/cni/find_plugin.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/installation.h"
 
 namespace knetsim::cni {
 
@@ -69,15 +70,8 @@ Plugins at_path(std::string_view wanted, std::vector<fs::path> directories) {
 std::string to_string(Flavour flavour) { return flavour == Flavour::real ? "real" : "builtin"; }
 
 std::optional<fs::path> own_plugin_directory() {
-  std::vector<fs::path> programs;
-  if (const char* bindir = std::getenv("KNETSIM_BINDIR"); bindir != nullptr && *bindir != '\0')
-    programs.emplace_back(bindir);
-  std::error_code ignored;
-  programs.push_back(fs::read_symlink("/proc/self/exe", ignored).parent_path());
-  for (const auto& program : programs)
-    for (const auto& candidate : {program / "cni", program / "../libexec/knetsim/cni"})  // as built, as installed
-      if (find_plugin("flannel", {candidate})) return fs::weakly_canonical(candidate);
-  return std::nullopt;
+  const auto flannel = find_own("flannel", own_directories(), {"cni", "../libexec/knetsim/cni"});
+  return flannel ? std::optional(flannel->parent_path()) : std::nullopt;
 }
 
 Plugins resolve(std::string_view wanted, std::string_view cni_path) {

@@ -24,18 +24,18 @@ std::filesystem::path allocations(const PodNetworkOptions& options) { return opt
 
 Cache cache_of(const PodNetworkOptions& options) { return Cache(options.directory / "cni" / "cache"); }
 
-BridgeConfig bridge_config(const PodNetworkOptions& options, const SubnetEnv& env) {
+BridgeConfig bridge_config(const PodNetworkOptions& options, const PodLease& lease) {
   BridgeConfig config{.name = options.name,
                       .cni_version = options.cni_version,
                       .bridge = options.bridge,
-                      .mtu = env.mtu,
+                      .mtu = lease.mtu,
                       .hairpin = options.hairpin,
                       .subnets = {},
                       .routes = {},
                       .allocations = allocations(options)};
-  for (const auto& lease : env.subnets) {
-    config.subnets.push_back(lease.subnet);
-    config.routes.push_back(lease.network);
+  for (const auto& one : lease.subnets) {
+    config.subnets.push_back(one.subnet);
+    config.routes.push_back(one.network);
   }
   return config;
 }
@@ -52,8 +52,9 @@ json flannel_config(const PodNetworkOptions& options) {
 
 // Leases are unique, so duplicate address detection (RFC 4862) would find nothing, yet keep an IPv6 gateway silent for
 // the first seconds. An interface's own setting counts when it is created: hence "default".
-void skip_duplicate_address_detection(const NetNs& worker, const SubnetEnv& env) {
-  const bool v6 = std::any_of(env.subnets.begin(), env.subnets.end(), [](const auto& s) { return is_v6(s.subnet); });
+void skip_duplicate_address_detection(const NetNs& worker, const PodLease& lease) {
+  const bool v6 =
+      std::any_of(lease.subnets.begin(), lease.subnets.end(), [](const auto& s) { return is_v6(s.subnet); });
   if (v6) worker.run([] { write_sysctl("net.ipv6.conf.default.accept_dad", "0"); });
 }
 
@@ -74,24 +75,24 @@ NetworkConfig PodNetwork::config() const {
     config.plugins.push_back(flannel_config(options_));
   else
     config.plugins.push_back(
-        to_plugin_config(bridge_config(options_, read_subnet_env(options_.subnet_file)), options_.plugins.type));
+        to_plugin_config(bridge_config(options_, read_pod_lease(options_.subnet_file)), options_.plugins.type));
   return config;
 }
 
 Result PodNetwork::attach(const Attachment& attachment) {
   validate(attachment);
-  const auto env = read_subnet_env(options_.subnet_file);
-  skip_duplicate_address_detection(worker_, env);
+  const auto lease = read_pod_lease(options_.subnet_file);
+  skip_duplicate_address_detection(worker_, lease);
   auto result = [&] {
     // The real plugin reports the new bridge's MAC before it fixes it: a port that another ADD puts in meanwhile can
     // change it, and CHECK would fail for ever.
     const auto turn = lock_file(options_.directory / "cni" / "lock");
     return options_.plugins.flavour == Flavour::real ? runtime_.add(attachment, config())
-                                                     : add_builtin(attachment, bridge_config(options_, env));
+                                                     : add_builtin(attachment, bridge_config(options_, lease));
   }();
   try {
     wait_for_gateways(result);
-  } catch (const knetsim::Error&) {
+  } catch (...) {
     detach(attachment.container_id, attachment.ifname);
     throw;
   }
@@ -109,7 +110,7 @@ Result PodNetwork::add_builtin(const Attachment& attachment, const BridgeConfig&
                                 .attachment = attachment,
                                 .config = to_plugin_config(config),
                                 .result = json::parse(to_json(result))});
-  } catch (const knetsim::Error&) {
+  } catch (...) {
     builtin_.del(attachment, config);
     throw;
   }

@@ -71,6 +71,13 @@ Result Runtime::add(const Attachment& attachment, const NetworkConfig& config) {
   const bool was_occupied = occupied(attachment);
   json result;
   std::string type;
+  const auto undo = [&] {
+    try {
+      if (!was_occupied) run_del(worker_, options_, attachment, config, json());
+    } catch (const std::exception&) {
+      // The failure of ADD is the one to tell; that of undoing it mostly has the same cause.
+    }
+  };
   try {
     for (std::size_t index = 0; index < config.plugins.size(); ++index) {
       type = type_of(config.plugins[index]);
@@ -82,15 +89,12 @@ Result Runtime::add(const Attachment& attachment, const NetworkConfig& config) {
                               .config = json::parse(to_json(config)),
                               .result = std::move(result)});
     return parsed;
-  } catch (const knetsim::Error& error) {
-    try {
-      if (!was_occupied) run_del(worker_, options_, attachment, config, json());
-    } catch (const Error&) {
-      // The failure of ADD is the one to tell; that of undoing it mostly has the same cause.
-    }
-    if (dynamic_cast<const InputError*>(&error) != nullptr)
-      throw make_error(options_.node, Verb::add, attachment, "the plugin " + type,
-                       {.code = kUndecodable, .message = error.what()});
+  } catch (const InputError& error) {
+    undo();
+    throw make_error(options_.node, Verb::add, attachment, "the plugin " + type,
+                     {.code = kUndecodable, .message = error.what()});
+  } catch (...) {
+    undo();
     throw;
   }
 }

@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <future>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "flannel_start.h"
 #include "knetsim/flannel/config.h"
@@ -48,11 +50,16 @@ cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
   return cni::resolve(wanted, said("CNI_PATH"));
 }
 
-// Work on workers side by side; all are waited for, also after one has failed.
+// Work on workers side by side, as far as that helps: further threads would only queue for the lock that guards the
+// kernel's network configuration. All are waited for, also after one has failed.
 void for_each_worker(const std::vector<std::unique_ptr<Worker>>& workers, const std::function<void(Worker&)>& work) {
+  const auto threads = std::min<std::size_t>(workers.size(), std::max(4U, 2 * std::thread::hardware_concurrency()));
+  std::atomic<std::size_t> next = 0;
   std::vector<std::future<void>> running;
-  for (const auto& worker : workers)
-    running.push_back(std::async(std::launch::async, [&work, &worker] { work(*worker); }));
+  for (std::size_t i = 0; i < threads; ++i)
+    running.push_back(std::async(std::launch::async, [&] {
+      for (auto turn = next++; turn < workers.size(); turn = next++) work(*workers[turn]);
+    }));
   std::exception_ptr first;
   for (auto& one : running) {
     try {
@@ -83,13 +90,15 @@ void Cluster::start(const BootObserver& observer) {
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
     observer(name() + ": " + part, elapsed.count());
   };
+  std::optional<FlannelPrograms> programs;  // found before anything is started
+  if (spec_.flannel) programs = flannel_programs(*spec_.flannel);
   if (!etcd_nodes_.empty()) {
     start_etcd();
     stands("etcd");
   }
   write_static_subnets(mtu_);
-  if (spec_.flannel) {
-    start_flannel(spec_, *etcd_, workers_);
+  if (programs) {
+    start_flannel(spec_, *programs, *etcd_, workers_);
     wait_for_mesh();
     stands("flannel");
   }
@@ -102,8 +111,11 @@ void Cluster::start(const BootObserver& observer) {
   });
   if (!spec_.containers.empty()) stands("containers");
   route_services();
-  for (const auto& vip : spec_.vips) kp_vip_add(vip.address.to_string(), vip.containers);
-  if (!spec_.vips.empty()) stands("services");
+  std::vector<kubeproxy::Service> services;
+  for (const auto& vip : spec_.vips) services.push_back(service(vip.address, vip.containers));
+  if (services.empty()) return;
+  apply_services(std::move(services));
+  stands("services");
 }
 
 void Cluster::start_etcd() {
@@ -123,9 +135,8 @@ void Cluster::write_static_subnets(unsigned mtu) {
     env.mtu = mtu;
     env.ip_masq = true;  // nothing here masquerades, and the plugins needn't either
     for (const auto& subnet : spec_.workers[i].pod_subnets) {
-      const auto gateway = make_network(advance(address_of(subnet), 1), prefix_length(subnet));
       (is_v6(subnet) ? env.ipv6_network : env.network) = subnet;
-      (is_v6(subnet) ? env.ipv6_subnet : env.subnet) = gateway;
+      (is_v6(subnet) ? env.ipv6_subnet : env.subnet) = gateway_of(subnet);
     }
     if (env.subnet || env.ipv6_subnet) flannel::write_subnet_env(workers_[i]->subnet_file(), env);
   }
@@ -220,22 +231,37 @@ Container& Cluster::create_container(const std::string& worker, const std::strin
 
 void Cluster::delete_container(const std::string& name) { worker_of(name).delete_container(name); }
 
-void Cluster::kp_vip_add(const std::string& vip, const std::vector<std::string>& containers) {
-  kubeproxy::Service service{.address = parse_address(vip), .endpoints = {}, .name = spec_.name + "/" + vip};
-  for (const auto& name : containers) {
-    const auto& addresses = container(name).addresses();
-    const auto same_family = std::find_if(addresses.begin(), addresses.end(), [&](const Address& address) {
-      return address.is_v6() == service.address.is_v6();
-    });
-    if (same_family == addresses.end())
-      throw InputError(fmt::format(
-          "{} can't serve {}: it has no address of that family\n  remedy: name containers that do", name, vip));
-    service.endpoints.push_back({*same_family});
+kubeproxy::Service Cluster::service(const Address& vip, const std::vector<std::string>& containers) {
+  const auto& ranges = spec_.service_ranges;
+  // The workers have routes to these alone: what they send elsewhere never gets to the packet filter.
+  if (std::none_of(ranges.begin(), ranges.end(), [&](const Network& range) { return contains(range, vip); })) {
+    std::vector<std::string> known;
+    for (const auto& range : ranges) known.push_back(to_string(range));
+    throw InputError(fmt::format("{}: the VIP {} lies outside the range of services\n  remedy: {}", name(),
+                                 vip.to_string(),
+                                 known.empty() ? "give the cluster \"services\" with a \"range\" in the topology"
+                                               : fmt::format("choose one of {}", fmt::join(known, ", "))));
   }
+  kubeproxy::Service result{.address = vip, .endpoints = {}, .name = name() + "/" + vip.to_string()};
+  for (const auto& one : containers) {
+    const auto& addresses = container(one).addresses();
+    const auto same_family = std::find_if(addresses.begin(), addresses.end(),
+                                          [&](const Address& address) { return address.is_v6() == vip.is_v6(); });
+    if (same_family == addresses.end())
+      throw InputError(
+          fmt::format("{} can't serve {}: it has no address of that family\n  remedy: name containers that do", one,
+                      vip.to_string()));
+    result.endpoints.push_back({*same_family});
+  }
+  result.revision = ++revision_;
+  return result;
+}
+
+void Cluster::kp_vip_add(const std::string& vip, const std::vector<std::string>& containers) {
+  auto added = service(parse_address(vip), containers);
   auto services = services_;
-  std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == service.address; });
-  service.revision = ++revision_;
-  services.push_back(std::move(service));
+  std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == added.address; });
+  services.push_back(std::move(added));
   apply_services(std::move(services));
 }
 
@@ -249,8 +275,23 @@ void Cluster::kp_vip_delete(const std::string& vip) {
 
 void Cluster::apply_services(std::vector<kubeproxy::Service> services) {
   kubeproxy::validate(services);
-  for (const auto& worker : workers_) worker->proxy().apply(services);
+  std::size_t done = 0;
+  try {
+    for (; done < workers_.size(); ++done) workers_[done]->proxy().apply(services);
+  } catch (...) {
+    // All workers or none: the refusing one still serves what it served before.
+    while (done-- > 0) put_back_services(*workers_[done]);
+    throw;
+  }
   services_ = std::move(services);
+}
+
+void Cluster::put_back_services(Worker& worker) const {
+  try {
+    worker.proxy().apply(services_);
+  } catch (const Error&) {
+    // The refusal that led here is the one to tell; the worker's next change writes its whole table.
+  }
 }
 
 ServiceNetwork& Cluster::service_network() {

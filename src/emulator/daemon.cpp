@@ -7,30 +7,38 @@
 #include <fstream>
 #include <utility>
 
+#include "knetsim/sys/error.h"
+
 namespace knetsim {
 
 Daemon::Daemon(std::string name, Handle running, std::function<Handle()> start)
     : name_(std::move(name)), process_(std::move(running)), start_(std::move(start)) {}
 
+Process& Daemon::process() {
+  if (!process_) throw Error(fmt::format("{} isn't there: its last start failed\n  remedy: restart it", name_));
+  return *process_;
+}
+
 ExitStatus Daemon::stop() {
   told_to_end_ = true;
-  return process_->terminate();
+  return process().terminate();
 }
 
 void Daemon::kill() {
   told_to_end_ = true;
-  process_->signal(SIGKILL);
-  process_->wait(std::chrono::seconds(10));
+  process().signal(SIGKILL);
+  process().wait(std::chrono::seconds(10));
 }
 
 void Daemon::restart() {
-  if (process_->running()) stop();
+  if (process_ && process_->running()) stop();
   process_.reset();  // the old one is gone before the new one opens the same files
   process_ = start_();
   told_to_end_ = false;
 }
 
 std::optional<std::string> Daemon::ailment() {
+  if (!process_) return fmt::format("{} was ended to be started anew, and that failed", name_);
   if (const auto line = crash_report_in(process_->log()))
     return fmt::format("{} reports a crash: {}\n{}", name_, *line, process_->log_tail());
   const auto status = process_->status();

@@ -16,11 +16,6 @@ namespace knetsim {
 
 namespace {
 
-void introduce_all(const Underlay& underlay, const std::vector<Node*>& nodes) {
-  for (std::size_t i = 0; i < nodes.size(); ++i)
-    for (std::size_t j = i + 1; j < nodes.size(); ++j) underlay.introduce(*nodes[i], *nodes[j]);
-}
-
 // All clusters are waited for, also after one has failed: what the others' threads use must outlive them.
 void start_side_by_side(const std::vector<std::unique_ptr<Cluster>>& clusters, const BootObserver& observer) {
   std::mutex one_at_a_time;
@@ -44,7 +39,7 @@ void start_side_by_side(const std::vector<std::unique_ptr<Cluster>>& clusters, c
 
 }  // namespace
 
-Emulation Emulation::boot(Topology topology, const BootObserver& observer) {
+Emulation Emulation::plug(Topology topology) {
   topology.validate();
   Emulation emulation(std::move(topology));
   const auto& spec = emulation.topology_;
@@ -57,15 +52,24 @@ Emulation Emulation::boot(Topology topology, const BootObserver& observer) {
     emulation.clusters_.push_back(std::make_unique<Cluster>(spec.clusters[index], index, *emulation.underlay_));
   const auto nodes = emulation.nodes();
   emulation.underlay_->settle({nodes.begin(), nodes.end()});
-  if (spec.underlay.permanent_neighbours) introduce_all(*emulation.underlay_, nodes);
-  start_side_by_side(emulation.clusters_, observer);
-  emulation.start_routers(observer);
+  if (spec.underlay.permanent_neighbours) Underlay::introduce({nodes.begin(), nodes.end()});
+  emulation.service_network_ = std::make_unique<ServiceNetwork>(emulation.clusters());
+  for (auto& cluster : emulation.clusters_) cluster->join(*emulation.service_network_);
+  return emulation;
+}
+
+void Emulation::start(const BootObserver& observer) {
+  start_side_by_side(clusters_, observer);
+  start_routers(observer);
+}
+
+Emulation Emulation::boot(Topology topology, const BootObserver& observer) {
+  auto emulation = plug(std::move(topology));
+  emulation.start(observer);
   return emulation;
 }
 
 void Emulation::start_routers(const BootObserver& observer) {
-  service_network_ = std::make_unique<ServiceNetwork>(clusters());
-  for (auto& cluster : clusters_) cluster->join(*service_network_);
   if (std::none_of(clusters_.begin(), clusters_.end(),
                    [](const auto& cluster) { return cluster->spec().skupper.has_value(); }))
     return;

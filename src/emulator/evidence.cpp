@@ -36,9 +36,9 @@ const std::array<View, 8>& views() {
   return all;
 }
 
-std::string output_of(const Node& node, const std::vector<std::string>& argv) {
+std::string output_of(const Command& command) {
   try {
-    const auto result = node.exec(argv, std::chrono::seconds(5));
+    const auto result = exec(command, std::chrono::seconds(5));
     if (result.ok()) return result.out;
     return fmt::format("{}{}\n({})\n", result.out, result.err, result.status.describe());
   } catch (const Error& error) {
@@ -54,15 +54,21 @@ void save_logs(const fs::path& from, const fs::path& to) {
   }
 }
 
+void save_views(const NetNs& netns, const fs::path& place) {
+  fs::create_directories(place);
+  for (const auto& view : views())
+    write_file_atomically(place / view.file, output_of({.argv = view.argv, .netns = &netns}));
+}
+
 }  // namespace
 
 void save_evidence(Emulation& emulation, const fs::path& directory) {
+  save_views(emulation.underlay().netns(), directory / "underlay");
   for (const auto* node : emulation.nodes()) {
     auto name = node->name();
     std::replace(name.begin(), name.end(), '/', '.');
     const auto place = directory / name;
-    fs::create_directories(place);
-    for (const auto& view : views()) write_file_atomically(place / view.file, output_of(*node, view.argv));
+    save_views(node->netns(), place);
     if (node->name().find('/') == std::string::npos) save_logs(node->directory(), place);
   }
   if (const auto routers = fs::path(kStateDirectory) / "skupper"; fs::exists(routers)) {

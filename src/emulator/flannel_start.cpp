@@ -4,6 +4,7 @@
 
 #include "knetsim/emulator/underlay.h"
 #include "knetsim/flannel/launcher.h"
+#include "knetsim/sys/error.h"
 
 namespace knetsim {
 
@@ -31,9 +32,8 @@ Daemon daemon_of(const Worker& worker, const flannel::Program& program, flannel:
           [handle, program, spec] { return handle(flannel::Launched::start(program, spec)); }};
 }
 
-void launch_on(const std::vector<Worker*>& workers, const std::string& flavour, const ClusterSpec& spec,
+void launch_on(const std::vector<Worker*>& workers, const flannel::Program& program, const ClusterSpec& spec,
                const etcd::Ensemble& etcd) {
-  const auto program = flannel::resolve(flavour);
   std::vector<flannel::LaunchSpec> specs;
   for (const auto* worker : workers) specs.push_back(launch_spec(spec, etcd, *worker));
   auto launched = flannel::launch_all(program, std::move(specs), flannel::parse_config(spec.flannel->config),
@@ -44,15 +44,30 @@ void launch_on(const std::vector<Worker*>& workers, const std::string& flavour, 
 
 }  // namespace
 
-void start_flannel(const ClusterSpec& spec, etcd::Ensemble& etcd, const std::vector<std::unique_ptr<Worker>>& workers) {
+FlannelPrograms flannel_programs(const FlannelSpec& spec) {
+  if (spec.flavour != "mixed") {
+    const auto program = flannel::resolve(spec.flavour);
+    return {program, program};
+  }
+  auto real = flannel::resolve("real");
+  if (real.api == flannel::EtcdApi::v2)
+    throw InputError(
+        describe({.where = to_string(real),
+                  .tried = "run it beside the built-in daemon",
+                  .answer = "it keeps its leases in etcd's v2 store, the built-in one in v3",
+                  .remedy = "set KNETSIM_FLANNELD to flanneld 0.20.1 or later, or choose another flavour"}));
+  return {std::move(real), flannel::resolve("builtin")};
+}
+
+void start_flannel(const ClusterSpec& spec, const FlannelPrograms& programs, etcd::Ensemble& etcd,
+                   const std::vector<std::unique_ptr<Worker>>& workers) {
   auto client = etcd.client();
   flannel::write_config(client, spec.flannel->prefix, spec.flannel->config);
   std::vector<Worker*> all;
   for (const auto& worker : workers) all.push_back(worker.get());
-  if (spec.flannel->flavour != "mixed") return launch_on(all, spec.flannel->flavour, spec, etcd);
-  // The first worker runs the real daemon, the others the built-in one.
-  launch_on({all.front()}, "real", spec, etcd);
-  launch_on({all.begin() + 1, all.end()}, "builtin", spec, etcd);
+  if (spec.flannel->flavour != "mixed") return launch_on(all, programs.first, spec, etcd);
+  launch_on({all.front()}, programs.first, spec, etcd);
+  launch_on({all.begin() + 1, all.end()}, programs.others, spec, etcd);
 }
 
 }  // namespace knetsim

@@ -13,25 +13,63 @@ namespace knetsim {
 
 using nlohmann::json;
 
-json parse_strict_json(std::string_view text, const std::string& file) {
-  std::vector<std::set<std::string>> keys_of_open_objects;
-  std::optional<std::string> doubled;
-  const auto watch_keys = [&](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) keys_of_open_objects.emplace_back();
-    if (event == json::parse_event_t::object_end) keys_of_open_objects.pop_back();
-    if (event == json::parse_event_t::key && !keys_of_open_objects.back().insert(parsed.get<std::string>()).second)
-      doubled = doubled.value_or(parsed.get<std::string>());
+namespace {
+
+/// Follows the parser through the document, to know where it is when a key comes a second time.
+class KeyWatch {
+ public:
+  bool operator()(json::parse_event_t event, const json& parsed) {
+    using Event = json::parse_event_t;
+    if (event == Event::object_end || event == Event::array_end) {
+      open_.pop_back();
+    } else if (event == Event::key) {
+      auto& object = open_.back();
+      object.key = parsed.get<std::string>();
+      if (!object.keys.insert(object.key).second && !doubled_) doubled_ = pointer();
+    }
+    if (event == Event::object_end || event == Event::array_end || event == Event::value) {
+      if (!open_.empty() && open_.back().array) ++open_.back().index;
+    } else if (event == Event::object_start || event == Event::array_start) {
+      open_.push_back({.array = event == Event::array_start});
+    }
     return true;
+  }
+  /// Of the first one that stands twice.
+  const std::optional<json::json_pointer>& doubled() const { return doubled_; }
+
+ private:
+  struct Open {
+    bool array = false;
+    std::size_t index = 0;
+    std::string key = {};
+    std::set<std::string> keys = {};
   };
+
+  json::json_pointer pointer() const {
+    json::json_pointer path;
+    for (const auto& one : open_) one.array ? path /= one.index : path /= one.key;
+    return path;
+  }
+
+  std::vector<Open> open_;
+  std::optional<json::json_pointer> doubled_;
+};
+
+}  // namespace
+
+json parse_strict_json(std::string_view text, const std::string& file) {
+  KeyWatch watch;
   json document;
   try {
-    document = json::parse(text.begin(), text.end(), watch_keys);
+    document = json::parse(text.begin(), text.end(),
+                           [&](int, json::parse_event_t event, const json& parsed) { return watch(event, parsed); });
   } catch (const json::parse_error& error) {
-    throw InputError(fmt::format("{}: not JSON: {}", file, error.what()));
+    throw InputError(fmt::format(
+        "{}: not JSON: {}\n  remedy: mend it at that place; docs/topology.md shows a whole one", file, error.what()));
   }
-  if (doubled)
-    throw InputError(
-        fmt::format("{}: the key \"{}\" stands twice in one object\n  remedy: keep one of them", file, *doubled));
+  if (const auto& doubled = watch.doubled())
+    throw InputError(fmt::format("{}: {}: the key \"{}\" stands twice in one object\n  remedy: keep one of them", file,
+                                 doubled->to_string(), doubled->back()));
   return document;
 }
 

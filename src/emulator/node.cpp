@@ -1,5 +1,6 @@
 #include "knetsim/emulator/node.h"
 
+#include "knetsim/sys/file.h"
 #include "knetsim/sys/sysctl.h"
 
 namespace knetsim {
@@ -21,7 +22,7 @@ void prepare_stack() {
 
 Node::Node(std::string name, std::string pin, std::filesystem::path directory)
     : name_(std::move(name)), pin_(std::move(pin)), netns_(NetNs::create()), directory_(std::move(directory)) {
-  std::filesystem::create_directories(directory_);
+  make_directories(directory_);
   netns_.run(prepare_stack);
   netns_.pin(pin_);
 }

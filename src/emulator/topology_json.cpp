@@ -127,6 +127,17 @@ Topology Topology::from_json(std::string_view text, const std::string& file) {
   return topology;
 }
 
-Topology Topology::from_file(const std::filesystem::path& path) { return from_json(read_file(path), path.string()); }
+Topology Topology::from_file(const std::filesystem::path& path) {
+  std::string text;
+  try {
+    text = read_file(path);
+  } catch (const SystemError& error) {
+    throw InputError(describe({.where = path.string(),
+                               .tried = "read the topology",
+                               .answer = errno_text(error.error()),
+                               .remedy = "name a file that exists and may be read"}));
+  }
+  return from_json(text, path.string());
+}
 
 }  // namespace knetsim

@@ -2,17 +2,48 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <optional>
+#include <regex>
 #include <set>
+#include <utility>
 
 #include "knetsim/emulator/topology.h"
 #include "knetsim/flannel/config.h"
+#include "knetsim/flannel/options.h"
 #include "knetsim/sys/error.h"
 #include "site_plan.h"
 
 namespace knetsim {
 
 namespace {
+
+// What the emulation itself calls links of the underlay (cables between switches, leaf bridges) and the namespaces of
+// containers.
+bool is_reserved(const std::string& name) {
+  static const std::regex reserved("(up|down)[0-9]+|leaf[0-9]+[.][0-9]+|k[0-9]+_.*");
+  return std::regex_match(name, reserved);
+}
+
+/// Networks that mustn't share an address.
+class Claims {
+ public:
+  /// Who has a part of it already; nullopt: from now on it is `owner`'s.
+  std::optional<std::string> claim(const Network& network, const std::string& owner) {
+    // None of those before overlap: only the neighbours can.
+    const auto base = address_of(canonical(network));
+    const auto next = claims_.upper_bound(base);
+    if (next != claims_.end() && overlaps(next->second.first, network)) return next->second.second;
+    if (next != claims_.begin() && overlaps(std::prev(next)->second.first, network))
+      return std::prev(next)->second.second;
+    claims_.emplace(base, std::pair(network, owner));
+    return std::nullopt;
+  }
+
+ private:
+  std::map<Address, std::pair<Network, std::string>> claims_;
+};
 
 class Validation {
  public:
@@ -45,14 +76,27 @@ class Validation {
   /// Names of switches, nodes and clusters share one space: `w1` at a prompt must mean one thing.
   void claim_name(const std::string& name, const std::string& pointer) {
     check_name(name, pointer);
+    if (is_reserved(name))
+      complain(pointer, name, "the emulation uses such names itself: up1, down1, leaf1.2, k0_...",
+               "choose another one");
     const auto [before, fresh] = names_.emplace(name, pointer);
     if (!fresh) complain(pointer, name, "the name is used at " + before->second + " already", "choose another one");
+  }
+
+  void claim(Claims& claims, const Network& network, const std::string& owner, const std::string& pointer) const {
+    if (const auto other = claims.claim(network, owner))
+      complain(pointer, to_string(network), "shares addresses with " + *other, "choose networks that lie side by side");
   }
 
   void underlay() {
     const auto& spec = topology_.underlay;
     if (spec.networks.empty())
       complain("/underlay/network", "[]", "the underlay needs a network", "add one: 10.0.0.0/8");
+    for (const auto& network : spec.networks)
+      claim(networks_, network, "the underlay's network " + to_string(network), "/underlay/network");
+    // IPv6 needs 1280 (RFC 8200 section 5).
+    if (spec.mtu < 1280 || spec.mtu > 65535)
+      complain("/underlay/mtu", std::to_string(spec.mtu), "out of range", "a number from 1280 to 65535");
     for (std::size_t i = 0; i < spec.switches.size(); ++i) {
       const auto pointer = fmt::format("/underlay/switches/{}", i);
       const auto& one = spec.switches[i];
@@ -89,7 +133,53 @@ class Validation {
                  "choose one of /underlay/network, or add a network there");
       if (address == address_of(canonical(*home)))
         complain(pointer + "/address", address.to_string(), "is the network's own address", "choose another one");
+      const auto* v4 = std::get_if<boost::asio::ip::network_v4>(&*home);
+      if (v4 != nullptr && v4->prefix_length() < 31 && address == v4->broadcast())
+        complain(pointer + "/address", address.to_string(), "is the network's broadcast address", "choose another one");
+      if (address.is_multicast() || address.is_loopback())
+        complain(pointer + "/address", address.to_string(), "isn't an address that a node can have",
+                 "choose a unicast address");
     }
+  }
+
+  /// The networks of one cluster's pods and services; another cluster's may be the same.
+  void networks(const ClusterSpec& spec, const std::string& pointer) const {
+    auto claims = networks_;
+    if (spec.flannel) {
+      const auto config = flannel::parse_config(spec.flannel->config);
+      for (const auto& range : {config.v4, config.v6})
+        if (range)
+          claim(claims, range->network, "flannel's network " + to_string(range->network), pointer + "/flannel/config");
+    }
+    for (std::size_t i = 0; i < spec.workers.size(); ++i) {
+      const auto& worker = spec.workers[i];
+      const auto place = fmt::format("{}/workers/{}/podSubnet", pointer, i);
+      for (const auto& subnet : worker.pod_subnets) {
+        const auto text = to_string(subnet);
+        if (spec.flannel) complain(place, text, "flannel gives the worker its subnet", "leave one of the two out");
+        if (prefix_length(subnet) > (is_v6(subnet) ? 126U : 30U))
+          complain(place, text, "has no room for a gateway and a container", "choose a shorter prefix: /24, /64");
+        claim(claims, subnet, worker.name + "'s podSubnet " + text, place);
+      }
+      for (const bool v6 : {false, true})
+        if (std::count_if(worker.pod_subnets.begin(), worker.pod_subnets.end(),
+                          [v6](const Network& subnet) { return is_v6(subnet) == v6; }) > 1)
+          complain(place, to_string(worker.pod_subnets.back()), "a worker has one subnet of each address family",
+                   "keep one of them");
+    }
+    for (const auto& range : spec.service_ranges)
+      claim(claims, range, "the range of services " + to_string(range), pointer + "/services/range");
+  }
+
+  static bool has_pods_of_family(const ClusterSpec& spec, const std::string& worker, bool v6) {
+    if (spec.flannel) {
+      const auto config = flannel::parse_config(spec.flannel->config);
+      return (v6 ? config.v6 : config.v4).has_value();
+    }
+    const auto found = std::find_if(spec.workers.begin(), spec.workers.end(),
+                                    [&](const NodeSpec& node) { return node.name == worker; });
+    return std::any_of(found->pod_subnets.begin(), found->pod_subnets.end(),
+                       [v6](const Network& subnet) { return is_v6(subnet) == v6; });
   }
 
   void containers(const ClusterSpec& spec, const std::string& pointer) {
@@ -126,12 +216,40 @@ class Validation {
                  "choose one of " + pointer + "/services/range");
       if (vip.containers.empty())
         complain(place + "/containers", "[]", "a VIP needs containers behind it", "name at least one");
-      for (std::size_t j = 0; j < vip.containers.size(); ++j)
-        if (std::none_of(spec.containers.begin(), spec.containers.end(),
-                         [&](const ContainerSpec& container) { return container.name == vip.containers[j]; }))
-          complain(fmt::format("{}/containers/{}", place, j), vip.containers[j],
-                   "the cluster has no container of that name", "name one of " + pointer + "/containers");
+      if (vip.address.is_multicast() || vip.address.is_loopback() || vip.address.is_unspecified())
+        complain(place + "/address", text, "can't be translated", "choose a unicast address");
+      for (std::size_t j = 0; j < vip.containers.size(); ++j) {
+        const auto where = fmt::format("{}/containers/{}", place, j);
+        const auto container = std::find_if(spec.containers.begin(), spec.containers.end(),
+                                            [&](const ContainerSpec& one) { return one.name == vip.containers[j]; });
+        if (container == spec.containers.end())
+          complain(where, vip.containers[j], "the cluster has no container of that name",
+                   "name one of " + pointer + "/containers");
+        if (!has_pods_of_family(spec, container->worker, vip.address.is_v6()))
+          complain(where, vip.containers[j], "it has no address of the family of " + text,
+                   "choose a VIP of the containers' own address family");
+      }
     }
+  }
+
+  void flannel_of(const ClusterSpec& spec, const std::string& pointer) const {
+    if (spec.etcd.empty())
+      complain(pointer + "/flannel", spec.name, "flannel needs etcd", "add nodes to " + pointer + "/etcd");
+    const bool mixed = spec.flannel->flavour == "mixed";
+    if (spec.workers.size() < (mixed ? 2 : 1))
+      complain(pointer + "/workers", std::to_string(spec.workers.size()),
+               mixed ? "mixed flannel needs two: one with the real daemon, one with the built-in one"
+                     : "flannel needs a worker to run on",
+               "add some, or leave \"flannel\" out");
+    const auto refuse_value = [&](const char* key, const std::string& value, const auto& parse) {
+      try {
+        parse(value);
+      } catch (const InputError& error) {
+        complain(pointer + "/flannel/" + key, value, error.what(), "see docs/topology.md");
+      }
+    };
+    refuse_value("config", spec.flannel->config, flannel::parse_config);
+    refuse_value("prefix", spec.flannel->prefix, flannel::parse_prefix);
   }
 
   void cluster(const ClusterSpec& spec, const std::string& pointer) {
@@ -140,15 +258,8 @@ class Validation {
     for (std::size_t i = 0; i < spec.etcd.size(); ++i) node(spec.etcd[i], fmt::format("{}/etcd/{}", pointer, i));
     for (std::size_t i = 0; i < spec.workers.size(); ++i)
       node(spec.workers[i], fmt::format("{}/workers/{}", pointer, i));
-    if (spec.flannel) {
-      if (spec.etcd.empty())
-        complain(pointer + "/flannel", spec.name, "flannel needs etcd", "add nodes to " + pointer + "/etcd");
-      try {
-        flannel::parse_config(spec.flannel->config);
-      } catch (const InputError& error) {
-        complain(pointer + "/flannel/config", spec.flannel->config, error.what(), "see docs/topology.md");
-      }
-    }
+    if (spec.flannel) flannel_of(spec, pointer);
+    networks(spec, pointer);
     containers(spec, pointer);
     vips(spec, pointer);
   }
@@ -157,6 +268,7 @@ class Validation {
   std::string file_;
   std::map<std::string, std::string> names_;
   std::map<Address, std::string> addresses_;
+  Claims networks_;
 };
 
 }  // namespace

@@ -18,8 +18,10 @@ namespace {
 
 // The kernel allows 1,024 (BR_MAX_PORTS), but each further port costs it a walk over those that are there.
 constexpr int kPortsOfABridge = 250;
-// The first link in a fresh namespace after lo.
-constexpr int kInterfaceIndex = 2;
+// Chosen by us, a link can be made and used in one message. Where tunnels are loaded, every fresh namespace has their
+// fallback devices (tunl0, sit0, gre0 ...) from index 2 on: we begin well behind those.
+constexpr int kFirstIndex = 100;
+constexpr int kInterfaceIndex = kFirstIndex;
 
 // A switch has no addresses: without this, every port would announce an IPv6 link-local one to all others.
 NetNs make_switch_room() {
@@ -31,13 +33,28 @@ NetNs make_switch_room() {
   return ns;
 }
 
+// Addresses are the topology's: duplicate address detection (RFC 4862) would find nothing, yet keep a link-local
+// address unusable for a second or two, and a router asks its neighbours from that one. Counts for links that are made
+// later.
+void skip_duplicate_address_detection() { write_sysctl("net.ipv6.conf.default.accept_dad", "0"); }
+
+// The link is asked for by itself: the kernel answers that under the lock under which it brings links into use, while a
+// listing may show a link as running that its bridge doesn't forward to yet.
+void wait_until_running(const NetNs& ns, netlink::Socket& socket, int index, const std::string& name,
+                        std::chrono::milliseconds budget) {
+  if (!netlink::get_link(socket, index).running)
+    netlink::wait_for_link(
+        ns, name, [](const netlink::Link& link) { return link.running; }, budget);
+}
+
 bool has_v6(const std::vector<Address>& addresses) {
   return std::any_of(addresses.begin(), addresses.end(), [](const Address& address) { return address.is_v6(); });
 }
 
 }  // namespace
 
-Underlay::Underlay(const UnderlaySpec& spec) : spec_(spec), netns_(make_switch_room()), socket_(netns_, "underlay") {
+Underlay::Underlay(const UnderlaySpec& spec)
+    : spec_(spec), netns_(make_switch_room()), socket_(netns_, "underlay"), next_index_(kFirstIndex) {
   for (const auto& one : spec_.switches) {
     Switch made;
     made.bridge = create_bridge(one.name);
@@ -99,6 +116,7 @@ Node Underlay::plug(const NodeSpec& spec, const std::string& switch_name) {
   Node node(spec.name, spec.name, std::filesystem::path(kStateDirectory) / spec.name);
   node.set_addresses(spec.addresses);
   const auto addresses = networks_of(spec);
+  if (has_v6(spec.addresses)) node.netns().run(skip_duplicate_address_detection);
   auto socket = node.netlink();
   netlink::Batch batch(socket);  // all that is asked of the node's own namespace goes in one message
   netlink::create_veth(socket_,
@@ -126,36 +144,44 @@ Node Underlay::plug(const NodeSpec& spec, const std::string& switch_name) {
 void Underlay::cut(const std::string& node) { netlink::set_down(socket_, netlink::get_link(socket_, node).index); }
 
 void Underlay::heal(const std::string& node) {
-  netlink::set_up(socket_, netlink::get_link(socket_, node).index);
-  netlink::wait_for_link(netns_, node, [](const netlink::Link& link) { return link.running; });
+  const auto port = netlink::get_link(socket_, node).index;
+  netlink::set_up(socket_, port);
+  wait_until_running(netns_, socket_, port, node, kDefaultBudget);
+  // Its end of the cable too: until then it answers nothing.
+  const auto there = NetNs::open("/run/netns/" + node);
+  netlink::Socket socket(there, node);
+  wait_until_running(there, socket, kInterfaceIndex, kInterface, kDefaultBudget);
 }
 
 void Underlay::settle(const std::vector<const Node*>& nodes, std::chrono::milliseconds budget) {
-  // Each link is asked for by itself: the kernel answers that under the lock under which it brings links into use,
-  // while a listing may show a link as running that its bridge doesn't forward to yet.
-  const auto wait_for = [&](const NetNs& ns, netlink::Socket& socket, int index, const std::string& name) {
-    if (!netlink::get_link(socket, index).running)
-      netlink::wait_for_link(
-          ns, name, [](const netlink::Link& link) { return link.running; }, budget);
-  };
   for (const auto& link : netlink::list_links(socket_))
-    if (link.master != 0 && link.up) wait_for(netns_, socket_, link.index, link.name);
+    if (link.master != 0 && link.up) wait_until_running(netns_, socket_, link.index, link.name, budget);
   for (const auto* node : nodes) {
     auto socket = node->netlink();
-    wait_for(node->netns(), socket, kInterfaceIndex, kInterface);
+    wait_until_running(node->netns(), socket, kInterfaceIndex, kInterface, budget);
+    if (!has_v6(node->addresses())) continue;
+    // The kernel ends the tentative state in the background, also where it has nothing to detect.
+    for (const auto& address : netlink::list_addresses(socket, kInterfaceIndex, AF_INET6))
+      if (address.tentative())
+        netlink::wait_for_address(node->netns(), kInterface, address_of(address.address), budget);
   }
 }
 
-void Underlay::introduce(const Node& a, const Node& b) const {
-  const auto teach = [](const Node& learner, const Node& other) {
-    auto there = other.netlink();
-    const auto mac = netlink::get_link(there, kInterface).mac;
-    auto here = learner.netlink();
-    const int interface = netlink::get_link(here, kInterface).index;
-    for (const auto& address : other.addresses()) netlink::replace_neighbour(here, interface, address, mac);
-  };
-  teach(a, b);
-  teach(b, a);
+void Underlay::introduce(const std::vector<const Node*>& nodes) {
+  std::vector<netlink::Socket> sockets;
+  std::vector<netlink::Mac> macs;
+  for (const auto* node : nodes) {
+    sockets.push_back(node->netlink());
+    macs.push_back(netlink::get_link(sockets.back(), kInterfaceIndex).mac);
+  }
+  for (std::size_t learner = 0; learner < nodes.size(); ++learner) {
+    netlink::Batch batch(sockets[learner]);
+    for (std::size_t other = 0; other < nodes.size(); ++other)
+      if (other != learner)
+        for (const auto& address : nodes[other]->addresses())
+          netlink::replace_neighbour(sockets[learner], kInterfaceIndex, address, macs[other]);
+    batch.commit();
+  }
 }
 
 std::vector<std::string> Underlay::bridges() const {

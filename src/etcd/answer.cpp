@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "knetsim/sys/text.h"
+
 namespace knetsim::etcd {
 
 using nlohmann::json;

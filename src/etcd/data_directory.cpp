@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
 #include "knetsim/sys/sandbox.h"
 
 namespace knetsim::etcd {
@@ -25,13 +27,12 @@ bool in_sandbox(const std::filesystem::path& directory) {
 }  // namespace
 
 void prepare_data_directory(const std::filesystem::path& directory) {
-  namespace fs = std::filesystem;
-  fs::create_directories(directory);
+  make_directories(directory);
   // A kernel that refuses it leaves the memory spent, nothing else.
-  if (in_sandbox(directory) && fs::is_empty(directory)) {
+  if (in_sandbox(directory) && list_directory(directory).empty()) {
     ::mount("etcd", directory.c_str(), "ramfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700");
   }
-  fs::permissions(directory, fs::perms::owner_all);
+  if (::chmod(directory.c_str(), S_IRWXU) != 0) throw SystemError("set the mode of", directory.string());
 }
 
 }  // namespace knetsim::etcd

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kLogLines = 8;
 constexpr milliseconds kFirstPatience{250};
+constexpr milliseconds kLastPatience{2'000};
 
 void check(const std::vector<MemberSpec>& specs) {
   const auto refuse = [](const std::string& reason) { throw InputError("etcd cluster: " + reason); };
@@ -104,19 +105,23 @@ void wait_for_all(std::vector<Member>& members, steady_clock::time_point begin, 
 /// should that come to nothing, the others in their turn.
 class Election {
  public:
-  explicit Election(std::vector<Member>& members) : members_(members) {}
+  Election(std::vector<Member>& members, steady_clock::time_point deadline) : members_(members), deadline_(deadline) {}
 
   void prompt() {
     if (steady_clock::now() < due_) return;
-    if (turn_ > 0) patience_ *= 2;
+    if (turn_ > 0) patience_ = std::min(patience_ * 2, kLastPatience);
     members_[turn_++ % members_.size()].prompt_election();
     due_ = steady_clock::now() + patience_;
   }
   /// How long to wait for what needs a leader before the next one stands.
-  milliseconds patience() const { return patience_; }
+  milliseconds patience() const {
+    const auto left = std::chrono::ceil<milliseconds>(deadline_ - steady_clock::now());
+    return std::clamp(left, milliseconds(1), patience_);
+  }
 
  private:
   std::vector<Member>& members_;
+  steady_clock::time_point deadline_;
   std::size_t turn_ = 0;
   milliseconds patience_ = kFirstPatience;
   steady_clock::time_point due_ = steady_clock::time_point::min();
@@ -137,7 +142,7 @@ Ensemble Ensemble::start(std::vector<MemberSpec> specs, const Options& options) 
     for (std::size_t i = 1; i < specs.size(); ++i) members.push_back(Member::start(specs[i], specs, options.timing));
   }
   wait_for_all(members, begin, options.budget, nothing, serves_peers);
-  Election election(members);
+  Election election(members, begin + options.budget);
   wait_for_all(
       members, begin, options.budget, [&] { election.prompt(); },
       [&](Member& member) { return member.ailment(election.patience()); });

@@ -21,9 +21,7 @@ constexpr unsigned kExecutable = 0755;
 
 void install_etcdctl(const std::filesystem::path& directory) {
   const std::filesystem::path program = require_program("etcdctl");
-  const std::filesystem::path link = directory / ".etcdctl";
-  std::filesystem::remove(link);
-  std::filesystem::create_symlink(program, link);
+  replace_symlink(program, directory / ".etcdctl");
   write_file_atomically(directory / "etcdctl", kWrapper, kExecutable);
 }
 

@@ -1,10 +1,8 @@
 #include "knetsim/etcd/member.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <csignal>
-#include <string_view>
 #include <utility>
 
 #include "data_directory.h"
@@ -15,17 +13,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kEndBudget{10'000};
 constexpr std::size_t kLogLines = 8;
-
-/// What etcd and Go would take from the caller's environment: flags that weren't given (ETCD_DISCOVERY, ...), and a
-/// proxy for the traffic between the members.
-std::map<std::string, std::string> neutral_environment() {
-  std::map<std::string, std::string> neutral{{"NO_PROXY", "*"}, {"no_proxy", "*"}};
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view variable(*entry);
-    if (variable.starts_with("ETCD_")) neutral[std::string(variable.substr(0, variable.find('=')))] = "";
-  }
-  return neutral;
-}
 
 Command make_command(const MemberSpec& spec, const std::vector<MemberSpec>& cluster, const Timing& timing) {
   std::string initial_cluster;
@@ -44,8 +31,7 @@ Command make_command(const MemberSpec& spec, const std::vector<MemberSpec>& clus
                   "--pre-vote=true", "--enable-v2=true", "--logger=zap", "--log-outputs=stderr", "--log-level=warn"};
   command.netns = spec.netns;
   command.directory = spec.directory;
-  command.environment = neutral_environment();
-  return command;
+  return in_neutral_environment(std::move(command), "ETCD_");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "blocking.h"
+#include "knetsim/sys/text.h"
 #include "wire.h"
 
 namespace knetsim::etcd {

@@ -9,6 +9,8 @@
 #include <boost/beast/http/write.hpp>
 #include <utility>
 
+#include "knetsim/sys/text.h"
+
 namespace knetsim::etcd {
 
 namespace asio = boost::asio;
@@ -19,7 +21,6 @@ namespace {
 
 constexpr std::size_t kMaxIdle = 2;
 constexpr std::uint64_t kMaxAnswer = 256ULL << 20;
-constexpr std::size_t kMaxExcerpt = 200;
 
 bool says_unavailable(unsigned status) {
   const auto known = http::int_to_status(status);
@@ -43,15 +44,6 @@ std::string in_words(const boost::system::error_code& error, std::chrono::millis
 }
 
 }  // namespace
-
-std::string excerpt(const std::string& body) {
-  std::string line = body.substr(0, std::min(body.find_first_of("\r\n"), kMaxExcerpt));
-  if (line.size() < body.size() && line.size() == kMaxExcerpt) line += "...";
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) c = '?';
-  }
-  return line.empty() ? "(nothing)" : line;
-}
 
 Transport::Transport(asio::any_io_executor executor, ClientOptions options)
     : executor_(std::move(executor)), options_(std::move(options)) {

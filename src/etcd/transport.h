@@ -72,7 +72,4 @@ class Transport {
   std::vector<Idle> idle_;
 };
 
-/// The first line of an answer's body, shortened: for error messages.
-std::string excerpt(const std::string& body);
-
 }  // namespace knetsim::etcd

@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "client_impl.h"
+#include "knetsim/sys/text.h"
 #include "wire.h"
 
 namespace knetsim::etcd {

@@ -6,14 +6,15 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-#include <deque>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "answer.h"
 #include "knetsim/etcd/client.h"
+#include "knetsim/sys/text.h"
 #include "transport.h"
+#include "watch_decoder.h"
 #include "watch_stream.h"
 #include "wire.h"
 
@@ -26,10 +27,6 @@ namespace {
 
 constexpr const char* kTarget = "/v3/watch";
 
-/// google.rpc.Code of refusals that no other attempt and no other member would answer otherwise:
-/// INVALID_ARGUMENT, PERMISSION_DENIED, UNIMPLEMENTED, UNAUTHENTICATED.
-bool is_final(int code) { return code == 3 || code == 7 || code == 12 || code == 16; }
-
 }  // namespace
 
 class Watcher::Impl {
@@ -38,7 +35,7 @@ class Watcher::Impl {
       : executor_(std::move(executor)),
         client_(std::move(client)),
         options_(std::move(options)),
-        next_(options_.from),
+        decoder_(options_.from, [this](std::string answer) { return diagnosis(std::move(answer)); }),
         backoff_(options_.min_backoff),
         timer_(executor_) {
     if (client_.endpoints.empty()) throw InputError("etcd watch: no endpoints were given");
@@ -47,18 +44,20 @@ class Watcher::Impl {
 
   /// `self` keeps the watcher's state alive for as long as the coroutine exists.
   static asio::awaitable<WatchEvents> next(std::shared_ptr<Impl> self) {
-    while (self->ready_.empty()) co_await self->advance();
-    WatchEvents events = std::move(self->ready_.front());
-    self->ready_.pop_front();
+    auto& ready = self->decoder_.ready();
+    while (ready.empty()) co_await self->advance();
+    WatchEvents events = std::move(ready.front());
+    ready.pop_front();
     co_return events;
   }
 
   static asio::awaitable<void> established(std::shared_ptr<Impl> self) {
-    while (!self->accepted_ && self->ready_.empty()) co_await self->advance();
+    while (!self->decoder_.accepted() && self->decoder_.ready().empty()) co_await self->advance();
   }
 
   Revision revision() const noexcept {
-    return ready_.empty() ? next_ - 1 : ready_.front().events.front().kv.mod_revision - 1;
+    const auto& ready = decoder_.ready();
+    return ready.empty() ? decoder_.next() - 1 : ready.front().events.front().kv.mod_revision - 1;
   }
 
   void close() {
@@ -79,6 +78,7 @@ class Watcher::Impl {
     throw_if_over();
     // A stream that has ended may have brought whole lines all the same.
     const std::optional<std::string> complaint = take_messages();
+    if (!decoder_.ready().empty()) backoff_ = options_.min_backoff;
     if (!lost) lost = complaint;
     if (!lost) co_return;
     drop_stream();
@@ -110,7 +110,7 @@ class Watcher::Impl {
   asio::awaitable<std::optional<std::string>> read() {
     const std::shared_ptr<WatchStream> stream = stream_;
     // A server that has taken the request is given the time of any request to accept the watch.
-    const bool pending = !stream_accepted_;
+    const bool pending = !decoder_.stream_accepted();
     const auto silent = std::make_shared<bool>(false);
     const Disarm disarm{timer_};
     timer_.expires_after(pending ? client_.request_timeout : options_.probe_after);
@@ -147,78 +147,21 @@ class Watcher::Impl {
   }
 
   std::optional<std::string> take_messages() {
-    while (std::optional<std::string> line = stream_->take_line()) {
-      try {
-        if (std::optional<std::string> lost = take_message(*line)) return lost;
-      } catch (const wire::Malformed& malformed) {
-        return "an answer that isn't etcd's: " + std::string(malformed.what()) + ": " + excerpt(*line);
-      }
-    }
+    while (std::optional<std::string> line = stream_->take_line())
+      if (std::optional<std::string> lost = decoder_.take(*line)) return lost;
     return std::nullopt;
-  }
-
-  std::optional<std::string> take_message(const std::string& line) {
-    const json message = wire::parse(line);
-    if (const auto refusal = wire::refusal(message)) {
-      if (is_final(refusal->code)) finish(Error(Error::Code::other, diagnosis(refusal->message)));
-      return refusal->message;
-    }
-    const json& result = wire::object_at(message, "result");
-    if (wire::bool_at(result, "canceled")) return cancelled(result);
-    const Revision revision = wire::header_revision(result);
-    std::vector<Event> events;
-    for (const json& each : wire::array_at(result, "events")) events.push_back(wire::event(each));
-
-    if (wire::bool_at(result, "created")) {
-      stream_accepted_ = accepted_ = true;
-      if (next_ == 0) next_ = revision + 1;
-    } else if (events.empty() && revision >= next_) {
-      // A progress notification (etcd's learning/api.md, WatchCreateRequest.progress_notify): nothing is in flight.
-      next_ = revision + 1;
-    }
-    take_events(std::move(events));
-    return std::nullopt;
-  }
-
-  void take_events(std::vector<Event> events) {
-    // The header's revision is the store's, which may be ahead of events that are still to come: only the events
-    // themselves say how far we are.
-    std::erase_if(events, [this](const Event& event) { return event.kv.mod_revision < next_; });
-    if (events.empty()) return;
-    WatchEvents batch;
-    batch.revision = events.back().kv.mod_revision;
-    batch.events = std::move(events);
-    next_ = batch.revision + 1;
-    backoff_ = options_.min_backoff;
-    ready_.push_back(std::move(batch));
-  }
-
-  std::optional<std::string> cancelled(const json& result) {
-    const Revision compacted = wire::int64_at(result, "compact_revision");
-    const std::string reason = wire::string_at(result, "cancel_reason");
-    if (compacted > 0) {
-      finish(Compacted(compacted, diagnosis("revision " + std::to_string(next_) + " was compacted (now at " +
-                                            std::to_string(compacted) + ")")));
-    }
-    return "the server cancelled the watch: " + (reason.empty() ? "it gave no reason" : reason);
   }
 
   void refuse_if_final(const std::string& failure) {
     const unsigned status = stream_->status();
     const auto brace = failure.find('{');
     if (status < 400 || status >= 500 || brace == std::string::npos) return;
-    try {
-      const auto refusal = wire::refusal(wire::parse(failure.substr(brace)));
-      if (!refusal || !is_final(refusal->code)) return;
-      finish(Error(Error::Code::other, diagnosis(refusal->message)));
-    } catch (const wire::Malformed&) {
-      return;  // not etcd's answer: another attempt may meet etcd
-    }
+    decoder_.take_refusal(failure.substr(brace));
     throw_if_over();
   }
 
   asio::awaitable<void> back_off(std::string reason) {
-    if (over_) co_return;
+    if (decoder_.over()) co_return;
     const std::chrono::milliseconds delay = backoff_;
     backoff_ = std::min(backoff_ * 2, options_.max_backoff);
     if (options_.on_interruption) options_.on_interruption(reason, delay);
@@ -230,25 +173,20 @@ class Watcher::Impl {
 
   std::string request() const {
     json create = wire::prefix_range(options_.prefix);
-    if (next_ != 0) create["start_revision"] = std::to_string(next_);
+    if (decoder_.next() != 0) create["start_revision"] = std::to_string(decoder_.next());
     create["progress_notify"] = true;
     return json{{"create_request", std::move(create)}}.dump();
   }
 
-  template <typename Exception>
-  void finish(Exception exception) {
-    over_ = std::make_exception_ptr(std::move(exception));
-  }
-
   void throw_if_over() {
     if (closed_) throw boost::system::system_error(asio::error::operation_aborted);
-    if (over_ && ready_.empty()) std::rethrow_exception(over_);
+    if (decoder_.over() && decoder_.ready().empty()) std::rethrow_exception(decoder_.over());
   }
 
   /// The next attempt goes to the next endpoint.
   void drop_stream() {
     stream_.reset();
-    stream_accepted_ = false;
+    decoder_.begin_stream();
     current_ = (current_ + 1) % endpoints_.size();
   }
 
@@ -284,15 +222,11 @@ class Watcher::Impl {
   std::size_t current_ = 0;
   std::size_t attempts_ = 0;  // failed ones of this round over the endpoints
   std::string failures_;
-  Revision next_;  // the first revision that is still wanted
+  WatchDecoder decoder_;
   std::chrono::milliseconds backoff_;
   asio::steady_timer timer_;
   std::shared_ptr<WatchStream> stream_;
-  bool stream_accepted_ = false;  // by the server of this stream
-  bool accepted_ = false;         // by any
   bool closed_ = false;
-  std::exception_ptr over_;
-  std::deque<WatchEvents> ready_;
 };
 
 Watcher::Watcher(asio::any_io_executor executor, const ClientOptions& client, WatchOptions options)

@@ -31,9 +31,8 @@ std::optional<Network> canonical(const std::optional<Network>& network) {
   return network ? std::optional(knetsim::canonical(*network)) : std::nullopt;
 }
 
-std::optional<Network> first_host(const std::optional<Network>& subnet) {
-  if (!subnet) return std::nullopt;
-  return make_network(advance(address_of(*subnet), 1), prefix_length(*subnet));
+std::optional<Network> gateway(const std::optional<Network>& subnet) {
+  return subnet ? std::optional(gateway_of(*subnet)) : std::nullopt;
 }
 
 }  // namespace
@@ -98,9 +97,9 @@ void Daemon::make_data_plane() {
 void Daemon::write_subnet_file(const LeaseSubnets& own) const {
   SubnetEnv env;
   if (config_->v4) env.network = config_->v4->network;
-  env.subnet = first_host(own.v4);
+  env.subnet = gateway(own.v4);
   if (config_->v6) env.ipv6_network = config_->v6->network;
-  env.ipv6_subnet = first_host(own.v6);
+  env.ipv6_subnet = gateway(own.v6);
   env.mtu = backend_->mtu();
   env.ip_masq = options_.ip_masq;
   write_subnet_env(options_.subnet_file, env);
@@ -149,12 +148,17 @@ awaitable<void> Daemon::keep_lease() {
 }
 
 void Daemon::handle(const etcd::Event& event) {
+  try {
+    follow(event);
+  } catch (const Error& error) {
+    spdlog::error("can't follow the change of {}: {}", event.kv.key, error.what());
+  }
+}
+
+void Daemon::follow(const etcd::Event& event) {
   const auto subnets = registry_.parse_key(event.kv.key);
   if (!subnets) return;
-  if (event.type == etcd::Event::Type::remove) {
-    if (*subnets == own_->subnets()) return lease_is_lost();
-    return remote_->remove(*subnets);
-  }
+  if (event.type == etcd::Event::Type::remove) return remote_->remove(*subnets);
   const auto lease = registry_.parse(event.kv);
   if (!lease) return;
   if (*subnets == own_->subnets()) {
@@ -178,10 +182,12 @@ awaitable<etcd::Revision> Daemon::list_again() {
           std::find_if(listing.kvs.begin(), listing.kvs.end(), [&](const auto& kv) { return kv.key == own_key; });
       const bool gone = own == listing.kvs.end();
       const auto lease = gone ? std::nullopt : registry_.parse(*own);
-      if (gone || (lease && !own_->accept(*lease))) lease_is_lost();
-      apply(now);
+      if (gone || (lease && !own_->accept(*lease)))
+        lease_is_lost();
+      else
+        apply(now);
       co_return listing.revision;
-    } catch (const etcd::Error& error) {
+    } catch (const Error& error) {
       spdlog::error("failed to re-list subnets: {}", error.what());
     }
     co_await backoff.wait();
@@ -190,6 +196,9 @@ awaitable<etcd::Revision> Daemon::list_again() {
 
 awaitable<void> Daemon::follow_leases(etcd::Revision revision) {
   spdlog::info("watching for new subnet leases");
+  const auto removes_own = [own_key = registry_.key_of(own_->subnets())](const etcd::Event& event) {
+    return event.type == etcd::Event::Type::remove && event.kv.key == own_key;
+  };
   for (;;) {
     etcd::WatchOptions watch;
     watch.prefix = registry_.subnets_prefix();
@@ -201,7 +210,12 @@ awaitable<void> Daemon::follow_leases(etcd::Revision revision) {
     try {
       for (;;) {
         const auto changes = co_await watcher.next();
-        for (const auto& event : changes.events) handle(event);
+        // Looked for first: peers that go in one transaction with our own lease stay, as the whole data plane does.
+        if (std::any_of(changes.events.begin(), changes.events.end(), removes_own)) co_return lease_is_lost();
+        for (const auto& event : changes.events) {
+          handle(event);
+          if (exit_code_) co_return;
+        }
       }
     } catch (const etcd::Compacted&) {
       spdlog::warn("Watch of subnet leases failed because etcd index outside history window; re-listing and resuming");
@@ -209,6 +223,7 @@ awaitable<void> Daemon::follow_leases(etcd::Revision revision) {
       spdlog::warn("Watch of subnet leases failed; re-listing and resuming: {}", error.what());
     }
     revision = co_await list_again();
+    if (exit_code_) co_return;
   }
 }
 

@@ -36,7 +36,9 @@ class Daemon {
   void apply(const OwnLease::Acquired& acquired);
   awaitable<void> follow_leases(etcd::Revision revision);
   awaitable<etcd::Revision> list_again();
+  /// Does what the change of a lease asks for; what the kernel refuses of it is logged.
   void handle(const etcd::Event& event);
+  void follow(const etcd::Event& event);
   bool is_remote(const RegisteredLease& lease) const;
   awaitable<void> follow_kernel();
   awaitable<void> keep_lease();

@@ -14,6 +14,7 @@
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/fd.h"
+#include "knetsim/sys/file.h"
 
 namespace knetsim::flannel {
 
@@ -71,9 +72,9 @@ Process& Launched::process() noexcept { return state_->process; }
 const LaunchSpec& Launched::spec() const noexcept { return state_->spec; }
 
 Launched Launched::start(const Program& program, LaunchSpec spec) {
-  std::filesystem::create_directories(spec.directory);
+  make_directories(spec.directory);
   const auto& subnet_file = spec.options.subnet_file;
-  std::filesystem::create_directories(subnet_file.parent_path());
+  make_directories(subnet_file.parent_path());
 
   if (program.flavour == Flavour::real) spec.options.lease_ttl = DaemonOptions{}.lease_ttl;
   Command command{.argv = {program.path.string()}, .netns = spec.netns, .directory = spec.directory};
@@ -82,7 +83,7 @@ Launched Launched::start(const Program& program, LaunchSpec spec) {
   // The file of an earlier daemon stays: it is what this one takes its subnet from.
   auto watch = watch_directory(subnet_file.parent_path());
   const auto before = stamp_of(subnet_file);
-  auto process = Process::spawn(command, spec.log);
+  auto process = Process::spawn(in_neutral_environment(std::move(command), "FLANNELD_"), spec.log);
   return Launched(std::make_unique<State>(State{std::move(spec), before, std::move(watch), std::move(process)}));
 }
 
@@ -132,8 +133,9 @@ std::vector<Launched> launch_all(const Program& program, std::vector<LaunchSpec>
 }
 
 void write_config(etcd::SyncClient& client, const std::string& prefix, const std::string& json) {
-  client.put(prefix + "/config", json);
-  client.put_v2(prefix + "/config", json);
+  const auto key = parse_prefix(prefix) + "/config";
+  client.put(key, json);
+  client.put_v2(key, json);
 }
 
 }  // namespace knetsim::flannel

@@ -83,9 +83,11 @@ const std::vector<Flag>& flags() {
        }},
       {"etcd-prefix", "etcd prefix (default /coreos.com/network)", false,
        [](auto& line, auto& flag, auto& value) {
-         auto& prefix = line.options.etcd_prefix = required(flag, value);
-         if (prefix.front() != '/') throw refused(flag, value, "it must begin with a slash");
-         while (prefix.size() > 1 && prefix.back() == '/') prefix.pop_back();
+         try {
+           line.options.etcd_prefix = parse_prefix(value);
+         } catch (const InputError& error) {
+           throw refused(flag, value, error.what());
+         }
        }},
       {"iface",
        "interface to use (IP or name) for inter-host communication; may be repeated, the first match wins (default: "
@@ -164,6 +166,17 @@ void read_environment(const std::vector<std::string>& environment, const std::ve
 }
 
 }  // namespace
+
+std::string parse_prefix(std::string_view text) {
+  const auto all = text;
+  while (text.ends_with('/')) text.remove_suffix(1);
+  if (!text.starts_with('/'))
+    throw InputError(
+        fmt::format("\"{}\" can't be the prefix of flannel's keys: it must begin with a slash\n  remedy: write it like "
+                    "/coreos.com/network",
+                    all));
+  return std::string(text);
+}
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
   CommandLine line;

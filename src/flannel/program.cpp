@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstdlib>
@@ -7,6 +6,7 @@
 
 #include "knetsim/flannel/launcher.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/installation.h"
 
 namespace knetsim::flannel {
 
@@ -24,22 +24,11 @@ std::optional<std::string> variable(const char* name) {
   return value != nullptr && *value != '\0' ? std::optional<std::string>(value) : std::nullopt;
 }
 
-bool is_program(const fs::path& path) {
-  std::error_code error;
-  return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
-}
-
 Program find_builtin(const Environment& environment) {
-  std::vector<fs::path> places;
-  if (environment.bindir) places.emplace_back(*environment.bindir);
-  std::error_code error;
-  if (const auto own = fs::read_symlink("/proc/self/exe", error).parent_path(); !error) {
-    for (const auto* relative : {".", "../libexec/knetsim", "../bin", "../../bin"}) places.push_back(own / relative);
-  }
-  for (const auto& place : places) {
-    if (const auto path = (place / kBuiltin).lexically_normal(); is_program(path))
-      return {Flavour::builtin, path, {}, EtcdApi::v3};
-  }
+  std::vector<fs::path> directories{own_directory()};
+  if (environment.bindir) directories.insert(directories.begin(), *environment.bindir);
+  if (const auto path = find_own(kBuiltin, directories, {".", "../libexec/knetsim", "../bin", "../../bin"}))
+    return {Flavour::builtin, *path, {}, EtcdApi::v3};
   if (const auto path = find_program(kBuiltin)) return {Flavour::builtin, *path, {}, EtcdApi::v3};
   throw InputError(describe({.where = {},
                              .tried = fmt::format("find {}", kBuiltin),
@@ -49,7 +38,7 @@ Program find_builtin(const Environment& environment) {
 
 std::optional<fs::path> find_real(const Environment& environment) {
   if (!environment.flanneld) return find_program("flanneld");
-  if (is_program(*environment.flanneld)) return fs::path(*environment.flanneld);
+  if (const auto path = find_program(fs::absolute(*environment.flanneld))) return path;
   throw InputError(describe({.where = {},
                              .tried = "use KNETSIM_FLANNELD=" + *environment.flanneld,
                              .answer = "there is no executable file of that name",

@@ -44,7 +44,9 @@ std::string to_text(const SubnetEnv& env) {
   add("FLANNEL_SUBNET", env.subnet);
   add("FLANNEL_IPV6_NETWORK", env.ipv6_network);
   add("FLANNEL_IPV6_SUBNET", env.ipv6_subnet);
-  return text + fmt::format("FLANNEL_MTU={}\nFLANNEL_IPMASQ={}\n", env.mtu, env.ip_masq);
+  if (env.mtu) text += fmt::format("FLANNEL_MTU={}\n", *env.mtu);
+  if (env.ip_masq) text += fmt::format("FLANNEL_IPMASQ={}\n", *env.ip_masq);
+  return text;
 }
 
 SubnetEnv parse_subnet_env(std::string_view text) {
@@ -72,7 +74,7 @@ SubnetEnv read_subnet_env(const std::filesystem::path& path) {
 }
 
 void write_subnet_env(const std::filesystem::path& path, const SubnetEnv& env) {
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  if (path.has_parent_path()) make_directories(path.parent_path());
   write_file_atomically(path, to_text(env), 0644);
 }
 

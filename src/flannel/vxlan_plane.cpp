@@ -33,6 +33,16 @@ std::string incompatibility(const netlink::Link& link, const netlink::VxlanSpec&
   return {};
 }
 
+/// One step for one peer: a failure is told, and keeps neither the other steps nor the other peers from being done.
+template <typename Step>
+void attempt(const std::string& what, Step step) {
+  try {
+    step();
+  } catch (const Error& error) {
+    spdlog::error("failed to {}: {}", what, error.what());
+  }
+}
+
 netlink::Route route_to(const Peer& peer, bool direct, int index) {
   if (direct) return {.destination = peer.subnet, .gateway = peer.underlay};
   return {.destination = peer.subnet, .gateway = address_of(peer.subnet), .interface = index, .onlink = true};
@@ -87,8 +97,12 @@ void VxlanPlane::ensure_address() {
 
 bool VxlanPlane::one_hop_away(const Address& address) const {
   if (!spec_.direct_routing) return false;
-  const auto route = netlink::lookup_route(socket_, address);
-  return route && !route->gateway && route->type == RTN_UNICAST;
+  bool direct = false;  // the tunnel serves anyone
+  attempt("look up the route to " + address.to_string(), [&] {
+    const auto route = netlink::lookup_route(socket_, address);
+    direct = route && !route->gateway && route->type == RTN_UNICAST;
+  });
+  return direct;
 }
 
 void VxlanPlane::install(const Installed& entry) {
@@ -111,33 +125,28 @@ void VxlanPlane::install_all(std::span<const Installed> entries) {
     spdlog::debug("one of {} subnets can't be added: {}", entries.size(), error.what());
   }
   // Again one by one, to say which; those that went well before go well again.
-  for (const auto& entry : entries) {
-    try {
-      install(entry);
-    } catch (const Error& error) {
-      spdlog::error("failed to add {} of {}: {}", to_string(entry.peer.subnet), entry.peer.underlay.to_string(),
-                    error.what());
-    }
-  }
+  for (const auto& entry : entries)
+    attempt(fmt::format("add {} of {}", to_string(entry.peer.subnet), entry.peer.underlay.to_string()),
+            [&] { install(entry); });
 }
 
 void VxlanPlane::uninstall_vtep(const Installed& entry) {
   const auto shares_vtep = [&](const auto& other) {
     return &other.second != &entry && !other.second.direct && other.second.peer.vtep == entry.peer.vtep;
   };
-  netlink::delete_neighbour(socket_, index_, address_of(entry.peer.subnet));
-  if (std::none_of(peers_.begin(), peers_.end(), shares_vtep)) netlink::delete_fdb(socket_, index_, entry.peer.vtep);
+  const auto whose = " of " + to_string(entry.peer.subnet);
+  attempt("remove the neighbour" + whose,
+          [&] { netlink::delete_neighbour(socket_, index_, address_of(entry.peer.subnet)); });
+  if (std::any_of(peers_.begin(), peers_.end(), shares_vtep)) return;
+  attempt("remove the forwarding entry" + whose, [&] { netlink::delete_fdb(socket_, index_, entry.peer.vtep); });
 }
 
 void VxlanPlane::uninstall(const Installed& entry) {
   spdlog::info("removing subnet: {} PublicIP: {} VtepMAC: {}", to_string(entry.peer.subnet),
                entry.peer.underlay.to_string(), netlink::to_string(entry.peer.vtep));
-  try {
-    if (!entry.direct) uninstall_vtep(entry);
-    netlink::delete_route(socket_, route_to(entry.peer, entry.direct, index_));
-  } catch (const Error& error) {
-    spdlog::error("failed to remove {}: {}", to_string(entry.peer.subnet), error.what());
-  }
+  if (!entry.direct) uninstall_vtep(entry);
+  attempt("remove the route to " + to_string(entry.peer.subnet),
+          [&] { netlink::delete_route(socket_, route_to(entry.peer, entry.direct, index_)); });
 }
 
 void VxlanPlane::set(std::span<const Peer> peers) {
@@ -176,16 +185,17 @@ void VxlanPlane::forget_strangers() {
   const int our_family = family(spec_.cluster);
   for (const auto& route : netlink::list_routes(socket_, our_family)) {
     if (route.interface == index_ && route.gateway && !tunnelled(address_of(route.destination)))
-      netlink::delete_route(socket_, route);
+      attempt("remove an old route", [&] { netlink::delete_route(socket_, route); });
   }
   for (const auto& neighbour : netlink::list_neighbours(socket_, our_family, index_)) {
     if (neighbour.permanent() && !tunnelled(neighbour.address) && contains(spec_.cluster, neighbour.address))
-      netlink::delete_neighbour(socket_, index_, neighbour.address);
+      attempt("remove an old neighbour", [&] { netlink::delete_neighbour(socket_, index_, neighbour.address); });
   }
   for (const auto& entry : netlink::list_fdb(socket_, index_)) {
     const auto known = [&](const auto& peer) { return !peer.second.direct && peer.second.peer.vtep == entry.mac; };
     if (entry.destination && (entry.state & NUD_PERMANENT) != 0 && std::none_of(peers_.begin(), peers_.end(), known))
-      netlink::delete_fdb(socket_, index_, entry.mac, entry.destination);
+      attempt("remove an old forwarding entry",
+              [&] { netlink::delete_fdb(socket_, index_, entry.mac, entry.destination); });
   }
 }
 

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/process.h"
+#include "knetsim/sys/sigpipe.h"
 #include "launch.h"
 
 namespace knetsim {
@@ -15,28 +15,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-
-// A program may end before it has read its input; that is its right, and no reason for SIGPIPE to end us. Blocked for
-// this thread alone, and a pending one is consumed, so that the process's own disposition doesn't matter.
-class SigpipeBlocked {
- public:
-  SigpipeBlocked() {
-    ::sigemptyset(&pipe_);
-    ::sigaddset(&pipe_, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  ~SigpipeBlocked() {
-    const timespec now{};
-    if (!::sigismember(&before_, SIGPIPE)) ::sigtimedwait(&pipe_, nullptr, &now);
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SigpipeBlocked(const SigpipeBlocked&) = delete;
-  SigpipeBlocked& operator=(const SigpipeBlocked&) = delete;
-
- private:
-  sigset_t pipe_{};
-  sigset_t before_{};
-};
 
 void set_nonblocking(const Fd& fd) { ::fcntl(fd.get(), F_SETFL, O_NONBLOCK); }
 
@@ -90,6 +68,7 @@ ExecResult exec(const Command& command, milliseconds timeout, const std::string&
   set_nonblocking(out.read);
   set_nonblocking(err.read);
 
+  // A program may end before it has read its input: that is its right.
   const SigpipeBlocked quiet;
   std::string_view rest(input);
   ExecResult result{.status = ExitStatus(0), .out = {}, .err = {}};

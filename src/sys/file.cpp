@@ -18,6 +18,21 @@ namespace knetsim {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// The first on the way to `path` that is there and no directory, a link that leads nowhere included; else empty.
+fs::path obstacle_on(const fs::path& path) {
+  fs::path prefix;
+  for (const auto& part : path) {
+    prefix /= part;
+    std::error_code ignored;
+    if (fs::exists(fs::symlink_status(prefix, ignored)) && !fs::is_directory(prefix, ignored)) return prefix;
+  }
+  return {};
+}
+
+}  // namespace
+
 std::string read_file(const fs::path& path) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) throw SystemError("read", path.string());
@@ -53,6 +68,35 @@ void write_file_atomically(const fs::path& path, std::string_view content, unsig
     content.remove_prefix(static_cast<std::size_t>(count));
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) throw fail("rename to " + path.string());
+}
+
+void make_directories(const fs::path& path) {
+  std::error_code failure;
+  fs::create_directories(path, failure);
+  if (!failure) return;
+  const auto obstacle = obstacle_on(path);
+  const auto remedy = obstacle.empty() ? "see that there is room, and that it may be written there"
+                                       : fmt::format("move {} out of the way: it is no directory", obstacle.string());
+  throw SystemError(failure.value(),
+                    {.where = path.string(), .tried = "make the directory", .answer = {}, .remedy = remedy});
+}
+
+std::vector<fs::path> list_directory(const fs::path& path) {
+  std::vector<fs::path> entries;
+  std::error_code failure;
+  for (fs::directory_iterator entry(path, failure), end; !failure && entry != end; entry.increment(failure))
+    entries.push_back(entry->path());
+  if (failure)
+    throw SystemError(failure.value(), {.where = path.string(),
+                                        .tried = "list the directory",
+                                        .answer = {},
+                                        .remedy = "see that it exists and may be read"});
+  return entries;
+}
+
+void replace_symlink(const fs::path& target, const fs::path& link) {
+  if (::unlink(link.c_str()) != 0 && errno != ENOENT) throw SystemError("replace", link.string());
+  if (::symlink(target.c_str(), link.c_str()) != 0) throw SystemError("make a symbolic link", link.string());
 }
 
 void wait_for_file(const fs::path& path, std::chrono::milliseconds budget) {

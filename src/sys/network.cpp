@@ -63,6 +63,10 @@ Network canonical(const Network& network) {
   return std::visit([](const auto& n) { return Network(n.canonical()); }, network);
 }
 
+Network gateway_of(const Network& subnet) {
+  return make_network(advance(address_of(canonical(subnet)), 1), prefix_length(subnet));
+}
+
 bool contains(const Network& network, const Address& address) {
   if (is_v6(network) != address.is_v6()) return false;
   return canonical(make_network(address, prefix_length(network))) == canonical(network);

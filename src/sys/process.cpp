@@ -46,6 +46,12 @@ Process::Process(Process&&) noexcept = default;
 Process& Process::operator=(Process&&) noexcept = default;
 Process::~Process() = default;
 
+Command in_neutral_environment(Command command, const std::string& prefix) {
+  command.withheld.push_back(prefix);
+  for (const auto* name : {"NO_PROXY", "no_proxy"}) command.environment[name] = "*";
+  return command;
+}
+
 Process Process::spawn(const Command& command, const fs::path& log) {
   const Fd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!output) throw SystemError("open the log", log.string());

@@ -1,8 +1,7 @@
 // bench-boot: how long whole emulations take to stand, to end, and to be dissolved by the kernel; whole processes.
 //
-// Budgets that the medians are held against: demo 0.6 s (and the maximum 1.5 times the median), its end 0.15 s, drained
-// within 1 s; a pair of workers with a ping proven 0.3 s; a single worker 10 ms with built-in CNI and 40 ms with real
-// plugins; the sandbox alone 5 ms.
+// The medians are held against kScenarios' budgets, the slowest demo against 1.5 times its median. For comparison:
+// Mininet's simulator of the same network takes 20.5 s to stand and 1.5 s to end on such a machine.
 
 #include <fmt/format.h>
 
@@ -21,11 +20,14 @@ namespace {
 
 struct Scenario {
   const char* name;
-  double budget;  ///< s, for the median of up
+  double up;     ///< s, budget of the median
+  double exit;   ///< s
+  double drain;  ///< s
 };
 
-constexpr std::array kScenarios{Scenario{"sandbox", 0.005}, Scenario{"single-builtin", 0.010},
-                                Scenario{"single-real", 0.040}, Scenario{"pair", 0.3}, Scenario{"demo", 0.6}};
+constexpr std::array kScenarios{Scenario{"sandbox", 0.005, 0.15, 1}, Scenario{"single-builtin", 0.010, 0.15, 1},
+                                Scenario{"single-real", 0.040, 0.15, 1}, Scenario{"pair", 0.3, 0.15, 1},
+                                Scenario{"demo", 0.6, 0.15, 1}};
 
 class BootScenario : public Hold {
  public:
@@ -52,25 +54,24 @@ class BootScenario : public Hold {
 };
 
 nlohmann::json measure(const Scenario& scenario, int runs) {
-  Series up;
-  Series exit;
-  Series drain;
+  Figure up{"up", {}, scenario.up};
+  Figure exit{"end", {}, scenario.exit};
+  Figure drain{"drained", {}, scenario.drain};
   nlohmann::json parts;
   for (int run = -1; run < runs; ++run) {
     const auto life = time_scenario(scenario.name);
     if (run < 0) continue;  // the first one warms the page cache
-    up.add(life.up);
-    exit.add(life.exit);
-    drain.add(life.drain);
+    up.values.add(life.up);
+    exit.values.add(life.exit);
+    drain.values.add(life.drain);
     parts = life.report;
   }
-  fmt::print("{:<16} up {:>10} ({} - {}; budget {})  end {:>10}  drained {:>10}  {}\n", scenario.name,
-             milliseconds_text(up.median()), milliseconds_text(up.min()), milliseconds_text(up.max()),
-             milliseconds_text(scenario.budget), milliseconds_text(exit.median()), milliseconds_text(drain.median()),
-             up.median() <= scenario.budget ? "✓" : "✗");
+  const double spread = up.values.max() / up.values.median();
+  fmt::print("{:<14}  {}  {}  {}  slowest {:.2f} x median (budget 1.5)\n", scenario.name, text_of(up), text_of(exit),
+             text_of(drain), spread);
   std::fflush(stdout);
-  return {{"name", scenario.name},     {"unit", "s"},           {"budget", scenario.budget},
-          {"up", to_json(up)},         {"exit", to_json(exit)}, {"drain", to_json(drain)},
+  return {{"name", scenario.name},       {"unit", "s"},           {"up", to_json(up)},
+          {"slowest_by_median", spread}, {"exit", to_json(exit)}, {"drain", to_json(drain)},
           {"parts_of_last_run", parts}};
 }
 

@@ -92,6 +92,20 @@ nlohmann::json to_json(const Series& series) {
   return {{"median", series.median()}, {"min", series.min()}, {"max", series.max()}, {"runs", series.size()}};
 }
 
+std::string text_of(const Figure& figure) {
+  const auto& values = figure.values;
+  return fmt::format("{} {:.2f} ms ({:.2f} - {:.2f}; budget {:.2f}) {}", figure.name, values.median() * 1000,
+                     values.min() * 1000, values.max() * 1000, figure.budget * 1000,
+                     values.median() <= figure.budget ? "✓" : "✗");
+}
+
+nlohmann::json to_json(const Figure& figure) {
+  auto json = to_json(figure.values);
+  json["budget"] = figure.budget;
+  json["within_budget"] = figure.values.median() <= figure.budget;
+  return json;
+}
+
 Life time_scenario(const std::string& scenario) {
   Canary canary;
   const auto begin = steady_clock::now();
@@ -132,7 +146,5 @@ int write_json(const std::string& file, const nlohmann::json& document) {
     return 2;
   }
 }
-
-std::string milliseconds_text(double seconds) { return fmt::format("{:.2f} ms", seconds * 1000); }
 
 }  // namespace knetsim::bench

@@ -22,6 +22,18 @@ class Series {
 
 nlohmann::json to_json(const Series& series);
 
+/// What a figure may be at most; it is held against the budget when it is printed and written.
+struct Figure {
+  std::string name;
+  Series values;
+  double budget;  ///< for the median, in the values' unit
+};
+
+/// "up 402.13 ms (331.00 - 527.11; budget 600.00) ✓" for figures in seconds.
+std::string text_of(const Figure& figure);
+/// {median, min, max, runs, budget, within_budget}
+nlohmann::json to_json(const Figure& figure);
+
 /// What this very program, started as a fresh process that enters a sandbox of its own, took, in seconds.
 struct Life {
   double up;              ///< from the start of the process until it says that everything stands
@@ -46,8 +58,5 @@ int live(Hold& hold);
 
 /// Writes `document` to `file`, unless that is empty. Exit code: 0, or 2 if it can't be written.
 int write_json(const std::string& file, const nlohmann::json& document);
-
-/// "12.34 ms"
-std::string milliseconds_text(double seconds);
 
 }  // namespace knetsim::bench

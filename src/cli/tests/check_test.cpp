@@ -199,6 +199,22 @@ TEST(Check, refuses_a_real_part_that_is_not_there_instead_of_skipping) {
   EXPECT_EQ(check_fake("pass", {"--cni", "/nowhere/plugin"}).code, 2);
 }
 
+TEST(Check, takes_a_directory_of_plugins_as_well_as_a_plugin) {
+  EXPECT_EQ(check_fake("pass", {"--cni", kStateDirectory}).code, 0);
+}
+
+TEST(Check, refuses_at_once_what_a_boot_would_refuse) {
+  const auto flanneld = scratch("flanneld", "#!/bin/sh\necho v0.20.0 >&2\n");
+  std::filesystem::permissions(flanneld, std::filesystem::perms::all);
+  const Environment environment(Variables{{"KNETSIM_FLANNELD", flanneld.string()}});
+  for (const auto* flavour : {"real", "auto"}) {
+    const auto ran = check_fake("pass", {"--flannel", flavour});
+    EXPECT_EQ(ran.code, 2) << flavour;
+    EXPECT_THAT(ran.err, HasSubstr("use 0.20.1 or later")) << flavour;
+  }
+  EXPECT_EQ(check_fake("pass", {"--flannel", "builtin"}).code, 0);
+}
+
 TEST(Check, says_what_is_missing_when_the_suite_is) {
   const auto ran = knetsim({"check", "--suite", "suite-of-nobody"});
   EXPECT_EQ(ran.code, 2);

@@ -27,7 +27,7 @@ auto Found(const char* name, State state, const char* detail) {
 
 TEST(DoctorOfKernel, finds_by_trying_what_this_machine_has) {
   const auto findings = examine_kernel();
-  for (const auto* name : {"network namespaces", "sandbox", "veth", "bridge", "vxlan", "nftables nat and numgen"})
+  for (const auto* name : {"network namespaces", "sandbox", "veth", "bridge", "vxlan", "nftables rules of VIPs"})
     EXPECT_THAT(findings, Found(name, State::good, "works"));
 }
 
@@ -61,6 +61,19 @@ TEST(DoctorOfPrograms, names_the_package_of_each_that_is_missing) {
   EXPECT_THAT(findings, Contains(AllOf(Field(&Finding::name, "ping"), Field(&Finding::state, State::bad),
                                        Field(&Finding::remedy, "apt-get install iputils-ping"))));
   EXPECT_THAT(findings, Found("flanneld", State::optional, "knetsim-flanneld does its work"));
+}
+
+std::string fake_flanneld(const std::string& version) {
+  const auto script = scratch("flanneld", "#!/bin/sh\necho v" + version + " >&2\n");
+  std::filesystem::permissions(script, std::filesystem::perms::all);
+  return script.string();
+}
+
+TEST(DoctorOfPrograms, judges_a_real_flanneld_as_an_emulation_would) {
+  const Environment fit(Variables{{"KNETSIM_FLANNELD", fake_flanneld("0.20.2")}, {"KNETSIM_FLANNEL", "builtin"}});
+  EXPECT_THAT(examine_programs(), Found("flanneld", State::good, "0.20.2  (/tmp/knetsim/flanneld)"));
+  fake_flanneld("0.20.0");
+  EXPECT_THAT(examine_programs(), Found("flanneld", State::bad, "use 0.20.1 or later"));
 }
 
 TEST(DoctorOfPrograms, does_not_call_a_broken_one_good) {

@@ -21,10 +21,6 @@ TEST(Text, is_shortened_between_code_points) {
   EXPECT_EQ(shorten("ab", 1), "…");
 }
 
-TEST(Text, of_a_stranger_is_quoted_without_its_control_characters) {
-  EXPECT_EQ(excerpt("a\tb\x7f"), R"("a\x09b\x7f")");
-}
-
 TEST(Text, counts_with_the_right_plural) {
   EXPECT_EQ(count_of(1, "check"), "1 check");
   EXPECT_EQ(count_of(0, "check"), "0 checks");

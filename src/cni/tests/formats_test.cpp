@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 
 #include "knetsim/cni/config.h"
+#include "knetsim/cni/pod_lease.h"
 #include "knetsim/cni/result.h"
-#include "knetsim/cni/subnet_env.h"
+#include "knetsim/sys/file.h"
 #include "world.h"
 
 namespace knetsim::cni {
@@ -84,20 +85,27 @@ TEST(Result, RefusesWhatIsNone) {
     EXPECT_THROW(parse_result(text), InputError) << text;
 }
 
-TEST(SubnetEnv, IsReadWithOneOrBothAddressFamilies) {
-  const auto one = parse_subnet_env(kIpv4Lease);
+constexpr const char* kSubnetEnv = "/tmp/knetsim/subnet.env";
+
+PodLease parse(std::string_view text) {
+  write_file_atomically(kSubnetEnv, text);
+  return read_pod_lease(kSubnetEnv);
+}
+
+TEST(PodLease, IsReadWithOneOrBothAddressFamilies) {
+  const auto one = parse(kIpv4Lease);
   ASSERT_EQ(one.subnets.size(), 1U);
   EXPECT_EQ(one.subnets[0].network, parse_network("11.0.0.0/8"));
   EXPECT_EQ(one.subnets[0].subnet, parse_network("11.13.0.0/20"));
-  EXPECT_EQ(one.subnets[0].gateway(), parse_network("11.13.0.1/20"));
+  EXPECT_EQ(gateway_of(one.subnets[0].subnet), parse_network("11.13.0.1/20"));
   EXPECT_EQ(one.mtu, 1450U);
   EXPECT_FALSE(one.ip_masq);
-  const auto both = parse_subnet_env(kDualStackLease);
+  const auto both = parse(kDualStackLease);
   ASSERT_EQ(both.subnets.size(), 2U);
-  EXPECT_EQ(both.subnets[1].gateway(), parse_network("fd00:0:0:1::1/64"));
+  EXPECT_EQ(gateway_of(both.subnets[1].subnet), parse_network("fd00:0:0:1::1/64"));
 }
 
-TEST(SubnetEnv, NamesTheKeyThatIsMissingOrWrong) {
+TEST(PodLease, NamesTheKeyThatIsMissingOrWrong) {
   const std::vector<std::pair<std::string, std::string>> wrong{
       {"", "FLANNEL_SUBNET"},
       {"FLANNEL_NETWORK=11.0.0.0/8\n", "FLANNEL_SUBNET"},
@@ -108,9 +116,7 @@ TEST(SubnetEnv, NamesTheKeyThatIsMissingOrWrong) {
       {"FLANNEL_NETWORK=11.0.0.0/8\nFLANNEL_SUBNET=fd00::1/64\n", "FLANNEL_SUBNET"},
       {"FLANNEL_NETWORK=11.0.0.0/80\nFLANNEL_SUBNET=11.13.0.1/20\n", "FLANNEL_NETWORK"}};
   for (const auto& [text, key] : wrong)
-    EXPECT_THAT(thrown<InputError>([&] { parse_subnet_env(text, "/x/subnet.env"); }).what(),
-                AllOf(HasSubstr(key), HasSubstr("/x/subnet.env")))
-        << text;
+    EXPECT_THAT(thrown<InputError>([&] { parse(text); }).what(), AllOf(HasSubstr(key), HasSubstr(kSubnetEnv))) << text;
 }
 
 }  // namespace

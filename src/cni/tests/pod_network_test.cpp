@@ -148,6 +148,31 @@ TEST_P(PodNetworkOf, RefusesASecondPodInTheSameNamespaceAndLeavesTheFirst) {
   EXPECT_THAT(files_in(worker.allocations()), Not(Contains("11.13.0.3")));
 }
 
+TEST_P(PodNetworkOf, KeepsNothingOfAPodWhoseResultCannotBeStored) {
+  const TestWorker worker;
+  const TestContainer c1("c1");
+  const auto cache = worker.directory() / "cni/cache";
+  std::filesystem::create_directories(cache.parent_path());
+  std::filesystem::create_symlink("/nonexistent", cache);
+
+  const auto error = thrown<SystemError>([&] { worker.network(GetParam()).attach(c1.attachment()); });
+  EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("/tmp/knetsim/w1/cni/cache"), HasSubstr("out of the way")));
+  EXPECT_FALSE(link_in(c1.netns(), "eth0"));
+  EXPECT_THAT(files_in(worker.allocations()), Not(Contains("11.13.0.2")));
+
+  std::filesystem::remove(cache);
+  EXPECT_NO_THROW(worker.network(GetParam()).attach(c1.attachment()));
+}
+
+TEST_P(PodNetworkOf, NamesAFileThatIsWhereItsCacheShouldBe) {
+  const TestWorker worker;
+  const TestContainer c1("c1");
+  write_file_atomically(worker.directory() / "cni", "in the way");
+  const auto error = thrown<SystemError>([&] { worker.network(GetParam()).attach(c1.attachment()); });
+  EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("move /tmp/knetsim/w1/cni out of the way"), HasSubstr("remedy")));
+  EXPECT_FALSE(link_in(c1.netns(), "eth0"));
+}
+
 TEST_P(PodNetworkOf, TellsWhenTheSubnetIsExhaustedAndKeepsNothingOfTheFailedPod) {
   const TestWorker worker("w1",
                           "FLANNEL_NETWORK=11.0.0.0/8\nFLANNEL_SUBNET=11.13.0.1/29\nFLANNEL_MTU=1450\n"

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "knetsim/sys/error.h"
 
@@ -122,28 +123,156 @@ INSTANTIATE_TEST_SUITE_P(
                  "/clusters/0/flannel/config", "/28"},
         BadInput{"UnknownFlavour", "/clusters/0/flannel/flavour", "\"vanilla\"",
                  "/clusters/0/flannel/flavour: \"vanilla\"", "no such choice"},
+        BadInput{"OverlappingUnderlays", "/underlay/network", R"(["10.0.0.0/8", "10.1.0.0/16"])",
+                 "/underlay/network: \"10.1.0.0/16\"", "shares addresses with the underlay's network 10.0.0.0/8"},
+        BadInput{"BroadcastAddress", "/clusters/0/workers/1/address", "\"10.255.255.255\"",
+                 "/clusters/0/workers/1/address: \"10.255.255.255\"", "broadcast"},
+        BadInput{"NameOfACable", "/clusters/0/workers/1/name", "\"up4\"", "/clusters/0/workers/1/name: \"up4\"",
+                 "uses such names itself"},
+        BadInput{"NameOfACablesOtherEnd", "/underlay/switches/1/name", "\"down12\"",
+                 "/underlay/switches/1/name: \"down12\"", "uses such names itself"},
+        BadInput{"NameOfALeaf", "/clusters/0/etcd/0/name", "\"leaf1.2\"", "/clusters/0/etcd/0/name: \"leaf1.2\"",
+                 "uses such names itself"},
+        BadInput{"NameOfAContainersNamespace", "/clusters/0/workers/1/name", "\"k0_c1\"",
+                 "/clusters/0/workers/1/name: \"k0_c1\"", "uses such names itself"},
+        BadInput{"FlannelOverTheUnderlay", "/clusters/0/flannel/config/Network", "\"10.64.0.0/10\"",
+                 "/clusters/0/flannel/config: \"10.64.0.0/10\"", "the underlay's network 10.0.0.0/8"},
+        BadInput{"ServicesOverTheUnderlay", "/clusters/0/services/range", R"(["100.64.0.0/16", "10.96.0.0/12"])",
+                 "/clusters/0/services/range: \"10.96.0.0/12\"", "the underlay's network 10.0.0.0/8"},
+        BadInput{"ServicesOverThePods", "/clusters/0/services/range", R"(["100.64.0.0/16", "11.1.0.0/16"])",
+                 "/clusters/0/services/range: \"11.1.0.0/16\"", "flannel's network 11.0.0.0/8"},
+        BadInput{"PodSubnetBesideFlannel", "/clusters/0/workers/1/podSubnet", "\"12.0.0.0/24\"",
+                 "/clusters/0/workers/1/podSubnet: \"12.0.0.0/24\"", "flannel gives the worker its subnet"},
+        BadInput{"VipOfAFamilyThatThePodsLack", "/clusters/0/services",
+                 R"({"range": "fd64::/64", "vips": [{"address": "fd64::1", "containers": ["c1"]}]})",
+                 "/clusters/0/services/vips/0/containers/0: \"c1\"", "no address of the family of fd64::1"},
+        BadInput{"VipThatIsMulticast", "/clusters/0/services",
+                 R"({"range": "224.0.0.0/8", "vips": [{"address": "224.0.0.9", "containers": ["c1"]}]})",
+                 "/clusters/0/services/vips/0/address: \"224.0.0.9\"", "can't be translated"},
+        BadInput{"FlannelWithoutWorkers", "/clusters/0",
+                 R"({"name": "C0", "switch": "s0", "etcd": [{"name": "e1", "address": "10.0.0.1"}], "workers": [],
+                     "flannel": {"config": {"Network": "11.0.0.0/8"}}})",
+                 "/clusters/0/workers: \"0\"", "needs a worker"},
+        BadInput{"MixedFlannelOnOneWorker", "/clusters/0",
+                 R"({"name": "C0", "switch": "s0", "etcd": [{"name": "e1", "address": "10.0.0.1"}],
+                     "workers": [{"name": "w1", "address": "10.0.0.3"}],
+                     "flannel": {"flavour": "mixed", "config": {"Network": "11.0.0.0/8"}}})",
+                 "/clusters/0/workers: \"1\"", "needs two"},
+        BadInput{"FlannelPrefixWithoutASlash", "/clusters/0/flannel/prefix", "\"coreos.com/network\"",
+                 "/clusters/0/flannel/prefix: \"coreos.com/network\"", "must begin with a slash"},
+        BadInput{"FlannelPrefixOfSlashes", "/clusters/0/flannel/prefix", "\"//\"", "/clusters/0/flannel/prefix: \"//\"",
+                 "can't be the prefix"},
         BadInput{"MtuOutOfRange", "/underlay/mtu", "99999", "/underlay/mtu: 99999", "out of range"}),
     [](const auto& row) { return row.param.what; });
+
+// The same for workers that have their pods' subnets from the topology itself.
+const json kStatic = json::parse(R"({
+  "underlay": {"network": ["10.0.0.0/8", "fd00::/64"], "switches": [{"name": "s0"}]},
+  "clusters": [{
+    "name": "C0", "switch": "s0",
+    "workers": [{"name": "w1", "address": "10.0.0.3", "podSubnet": ["11.1.0.0/24", "fd11:0:0:1::/64"]},
+                {"name": "w2", "address": "10.0.0.4", "podSubnet": "11.2.0.0/24"}],
+    "containers": [{"name": "c1", "worker": "w1"}, {"name": "c2", "worker": "w2"}],
+    "services": {"range": ["100.64.0.0/16", "fd64::/64"], "vips": [{"address": "fd64::1", "containers": ["c1"]}]}
+  }]
+})");
+
+class BadStaticTopology : public testing::TestWithParam<BadInput> {};
+
+TEST_P(BadStaticTopology, IsRefusedWithFilePlaceValueAndRemedy) {
+  ASSERT_NO_THROW(Topology::from_json(kStatic.dump(), "good.json"));
+  auto bad = kStatic;
+  bad[json::json_pointer(GetParam().pointer)] = json::parse(GetParam().value);
+  try {
+    Topology::from_json(bad.dump(), "bad.json");
+    FAIL() << "it was accepted";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json: "), HasSubstr(GetParam().place), HasSubstr(GetParam().problem),
+                                    HasSubstr("remedy: ")));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , BadStaticTopology,
+    testing::Values(BadInput{"EqualPodSubnets", "/clusters/0/workers/1/podSubnet", "\"11.1.0.0/24\"",
+                             "/clusters/0/workers/1/podSubnet: \"11.1.0.0/24\"", "w1's podSubnet 11.1.0.0/24"},
+                    BadInput{"PodSubnetAroundAnother", "/clusters/0/workers/1/podSubnet", "\"11.0.0.0/8\"",
+                             "/clusters/0/workers/1/podSubnet: \"11.0.0.0/8\"", "w1's podSubnet 11.1.0.0/24"},
+                    BadInput{"PodSubnetWithinAnother", "/clusters/0/workers/1/podSubnet", "\"11.1.0.128/25\"",
+                             "/clusters/0/workers/1/podSubnet: \"11.1.0.128/25\"", "w1's podSubnet 11.1.0.0/24"},
+                    BadInput{"PodSubnetOverTheUnderlay", "/clusters/0/workers/1/podSubnet", "\"10.7.0.0/24\"",
+                             "/clusters/0/workers/1/podSubnet: \"10.7.0.0/24\"", "the underlay's network 10.0.0.0/8"},
+                    BadInput{"PodSubnetOfOneAddress", "/clusters/0/workers/1/podSubnet", "\"11.2.0.1/32\"",
+                             "/clusters/0/workers/1/podSubnet: \"11.2.0.1/32\"", "no room"},
+                    BadInput{"PodSubnetOfTwoAddresses", "/clusters/0/workers/1/podSubnet", "\"11.2.0.0/31\"",
+                             "/clusters/0/workers/1/podSubnet: \"11.2.0.0/31\"", "no room"},
+                    BadInput{"TwoPodSubnetsOfAFamily", "/clusters/0/workers/1/podSubnet",
+                             R"(["11.2.0.0/24", "11.3.0.0/24"])", "/clusters/0/workers/1/podSubnet: \"11.3.0.0/24\"",
+                             "one subnet of each address family"},
+                    BadInput{"MulticastAddress", "", R"({
+                   "underlay": {"network": "224.0.0.0/4", "switches": [{"name": "s0"}]},
+                   "clusters": [{"name": "C0", "switch": "s0", "workers": [{"name": "w1", "address": "224.0.0.5"}]}]})",
+                             "/clusters/0/workers/0/address: \"224.0.0.5\"", "isn't an address that a node can have"},
+                    BadInput{"VipOfAFamilyThatOneOfItsPodsLacks", "/clusters/0/services/vips/0/containers",
+                             R"(["c1", "c2"])", "/clusters/0/services/vips/0/containers/1: \"c2\"",
+                             "no address of the family of fd64::1"}),
+    [](const auto& row) { return row.param.what; });
+
+TEST(Topology, TakesTheSameNetworksInTwoClustersAndPointToPointUnderlays) {
+  auto twice = kStatic;
+  twice["underlay"]["network"].push_back("172.16.0.0/31");
+  auto second = kStatic["clusters"][0];
+  second["name"] = "C1";
+  for (int i = 0; i < 2; ++i) {
+    second["workers"][i]["name"] = "v" + std::to_string(i);
+    second["workers"][i]["address"] = "10.0.1." + std::to_string(i + 1);
+    second["containers"][i]["worker"] = second["workers"][i]["name"];
+  }
+  second["workers"][1]["address"] = {"10.0.1.2", "172.16.0.1"};
+  twice["clusters"].push_back(second);
+  EXPECT_NO_THROW(Topology::from_json(twice.dump(), "twice.json"));
+}
 
 TEST(Topology, RefusesTextThatIsNotJson) {
   try {
     Topology::from_json("{\n  \"underlay\": \n}", "torn.json");
     FAIL() << "it was accepted";
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("torn.json"), HasSubstr("line 3")));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("torn.json"), HasSubstr("line 3"), HasSubstr("remedy: ")));
   }
 }
 
-TEST(Topology, RefusesAKeyThatStandsTwice) {
+TEST(Topology, RefusesAKeyThatStandsTwiceAndPointsAtIt) {
+  const std::pair<const char*, const char*> texts[]{
+      {R"({"underlay": {}, "underlay": {}, "clusters": []})", "/underlay: the key \"underlay\" stands twice"},
+      {R"({"clusters": [{}, {"workers": [[1, {"a/b": 0}], {"name": 1, "name": 2}]}], "underlay": {}})",
+       "/clusters/1/workers/1/name: the key \"name\" stands twice"},
+      {R"([{"a": {"b/c": 1}}, {"b/c": 1, "b/c": 2}])", "/1/b~1c: the key \"b/c\" stands twice"}};
+  for (const auto& [text, complaint] : texts) {
+    try {
+      Topology::from_json(text, "twice.json");
+      FAIL() << "it was accepted: " << text;
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr(std::string("twice.json: ") + complaint), HasSubstr("remedy: ")));
+    }
+  }
+}
+
+TEST(Topology, NamesTheFileThatIsNotThere) {
   try {
-    Topology::from_json(R"({"underlay": {}, "underlay": {}, "clusters": []})", "twice.json");
-    FAIL() << "it was accepted";
+    Topology::from_file("/nonexistent/demo.json");
+    FAIL() << "it was read";
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("twice.json"), HasSubstr("\"underlay\" stands twice")));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("/nonexistent/demo.json"), HasSubstr("ENOENT"), HasSubstr("remedy: ")));
   }
 }
 
-TEST(Topology, NamesTheFileThatIsNotThere) { EXPECT_THROW(Topology::from_file("/nonexistent/demo.json"), SystemError); }
+TEST(Topology, MadeInCodeHasAnMtuThatLinksCanHave) {
+  Topology topology{.underlay = {.networks = {parse_network("10.0.0.0/8")}, .switches = {}}, .clusters = {}};
+  EXPECT_NO_THROW(topology.validate());
+  topology.underlay.mtu = 68;
+  EXPECT_THROW(topology.validate(), InputError);
+}
 
 TEST(Topology, MadeInCodeIsCheckedAsWell) {
   Topology topology{

@@ -45,6 +45,24 @@ TEST(Underlay, CarriesBothFamilies) {
   EXPECT_TRUE(pings(a, "fd00::2"));
 }
 
+TEST(Underlay, LeavesTheFirstIndicesToFallbackTunnels) {
+  Underlay underlay(two_switches());
+  const auto a = underlay.plug(node_spec("a", {"10.0.0.1"}), "s0");
+  for (const auto* index : {"2", "9", "32"})
+    EXPECT_TRUE(a.exec({"ip", "link", "add", std::string("tunl") + index, "index", index, "type", "bridge"}).ok());
+}
+
+TEST(Underlay, SettledNodesWaitForNoDuplicateAddressDetection) {
+  Underlay underlay(two_switches());
+  const auto a = underlay.plug(node_spec("a", {"fd00::1"}), "s0");
+  underlay.settle({&a});
+  auto socket = a.netlink();
+  const auto eth0 = netlink::get_link(socket, Underlay::kInterface);
+  const auto addresses = netlink::list_addresses(socket, eth0.index, AF_INET6);
+  EXPECT_THAT(addresses, SizeIs(2)) << "the given address, and a link-local one to ask neighbours from";
+  for (const auto& address : addresses) EXPECT_FALSE(address.tentative()) << netlink::to_string(address);
+}
+
 TEST(Underlay, ANodeWithoutIpv6AddressSendsNoIpv6) {
   Underlay underlay(two_switches());
   const auto a = underlay.plug(node_spec("a", {"10.0.0.1"}), "s0");
@@ -99,7 +117,7 @@ TEST(Underlay, IntroducedNodesNeedNoPlaceInTheNeighbourTable) {
   const auto a = underlay.plug(node_spec("a", {"10.0.0.1", "fd00::1"}), "s0");
   const auto b = underlay.plug(node_spec("b", {"10.0.0.2", "fd00::2"}), "s1");
   underlay.settle({&a, &b});  // no ARP request will be repeated for a packet that is lost at the start
-  underlay.introduce(a, b);
+  Underlay::introduce({&a, &b});
   EXPECT_TRUE(pings(a, "10.0.0.2"));
   EXPECT_TRUE(pings(b, "fd00::1"));
   for (const auto* node : {&a, &b}) {

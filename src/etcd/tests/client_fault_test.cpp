@@ -132,7 +132,7 @@ TEST_F(FaultyServer, AnswersThatArentEtcdsAreQuoted) {
   };
   EXPECT_THAT(complaint(http_answer(200, "<html>It works!</html>")), HasSubstr("<html>It works!</html>"));
   EXPECT_THAT(complaint(http_answer(404, "404 page not found\nmore")), HasSubstr("HTTP 404"));
-  EXPECT_THAT(complaint(http_answer(200, "")), HasSubstr("(nothing)"));
+  EXPECT_THAT(complaint(http_answer(200, "")), HasSubstr("nothing"));
   EXPECT_THAT(complaint(http_answer(200, "[]")), HasSubstr("isn't a JSON object"));
   EXPECT_THAT(complaint(http_answer(200, R"({"kvs":[{"key":"!"}]})")), HasSubstr("\"key\" isn't base64"));
   EXPECT_THAT(complaint(http_answer(200, R"({"kvs":{}})")), HasSubstr("\"kvs\" isn't an array"));

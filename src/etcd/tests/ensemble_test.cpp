@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 #include <string>
 
 #include "cluster_test.h"
@@ -57,7 +58,22 @@ TEST_P(EtcdEnsembleOf, MembersElectTheirFirstLeaderWithoutWaitingForTheElectionT
 
 INSTANTIATE_TEST_SUITE_P(Of, EtcdEnsembleOf, testing::Values(1, 2, 3, 5), testing::PrintToStringParamName());
 
-TEST_F(EtcdEnsemble, KeepsItsLeaderWhileAllCoresAreBusy) {
+class EtcdUnderLoad : public EtcdEnsemble {
+ protected:
+  /// What it has received of the other members, as its metrics tell.
+  std::string bytes_from_peers(std::size_t index) {
+    const ExecResult metrics = exec({.argv = {"wget", "-q", "-O", "-", member(index).endpoint() + "/metrics"},
+                                     .netns = member(index).spec().netns});
+    std::string lines;
+    std::istringstream text(metrics.out);
+    for (std::string line; std::getline(text, line);)
+      if (line.starts_with("etcd_network_peer_received_bytes_total")) lines += line + "\n";
+    EXPECT_FALSE(lines.empty()) << metrics.out << metrics.err;
+    return lines;
+  }
+};
+
+TEST_F(EtcdUnderLoad, KeepsItsLeaderWhileAllCoresAreBusy) {
   boot(3);
   const std::uint64_t term = client().status().raft_term;
   std::vector<Process> load;
@@ -65,8 +81,19 @@ TEST_F(EtcdEnsemble, KeepsItsLeaderWhileAllCoresAreBusy) {
   busy.argv = {"sha256sum", "/dev/zero"};
   const std::filesystem::path log = std::filesystem::path(kStateDirectory) / "load.log";
   for (int i = 0; i < 4; ++i) load.push_back(Process::spawn(busy, log));
-  SyncWatcher watcher = client().watch("/none/");
-  EXPECT_EQ(watcher.next(3s), std::nullopt) << "only to let time pass";
+  SyncClient etcd = client();
+  for (int i = 0; i < 300; ++i) etcd.put("/load", std::to_string(i));
+  // Now there is nothing but heartbeats between the members.
+  const std::size_t follower = (leader() + 1) % 3;
+  for (int heartbeats = 0; heartbeats < 40; ++heartbeats) {
+    const auto before = bytes_from_peers(follower);
+    eventually(
+        [&]() -> std::optional<std::string> {
+          return bytes_from_peers(follower) != before ? std::nullopt : std::optional<std::string>("a heartbeat");
+        },
+        kPatience);
+  }
+  for (Process& one : load) EXPECT_TRUE(one.running());
   EXPECT_EQ(client().status().raft_term, term);
 }
 
@@ -145,6 +172,40 @@ TEST_F(EtcdEnsemble, NotHealthyInTimeSaysWhichMemberAndWhy) {
               ThrowsMessage<knetsim::Error>(AllOf(HasSubstr("etcd: can't get healthy within "),
                                                   HasSubstr("etcd member m1 (10.0.0.1): etcd: can't call "),
                                                   HasSubstr("m1.log"))));
+}
+
+/// Answers on its peer port, and takes connections of clients without ever answering one.
+constexpr const char* kMuteEtcd = R"(#!/usr/bin/env python3
+import http.server, socket, sys
+flags = dict(argument.split("=", 1) for argument in sys.argv[1:])
+host = flags["--listen-peer-urls"].split("/")[2].rsplit(":", 1)[0]
+mute = socket.create_server((host, 2379), backlog=1000)
+class Peer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"[]")
+http.server.HTTPServer((host, 2380), Peer).serve_forever()
+)";
+
+TEST_F(EtcdEnsemble, IsGivenUpWhenTheBudgetEndsHoweverLongAMemberKeepsSilent) {
+  Lab lab(1);
+  write_file_atomically(std::filesystem::path(kStateDirectory) / "etcd", kMuteEtcd, 0755);
+  const std::string path = ::getenv("PATH");
+  ::setenv("PATH", (kStateDirectory + (":" + path)).c_str(), 1);
+  Ensemble::Options options;
+  options.budget = 4s;
+  std::string refusal;
+  try {
+    Ensemble::start(lab.specs(), options);
+  } catch (const knetsim::Error& error) {
+    refusal = error.what();
+  }
+  ::setenv("PATH", path.c_str(), 1);
+  ASSERT_THAT(refusal, testing::StartsWith("etcd: can't get healthy within "));
+  // Doubled without bound, the last question alone would take another 4 s.
+  EXPECT_LT(std::stoi(refusal.substr(refusal.find("within ") + 7)), 6'500) << refusal;
 }
 
 TEST_F(EtcdEnsemble, EveryMemberThatIsntHealthyIsNamed) {

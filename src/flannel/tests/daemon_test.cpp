@@ -57,6 +57,16 @@ TEST_F(Daemon, RefusesAnEndpointItCantUse) {
   EXPECT_THAT(result.err, HasSubstr("https://10.0.0.1:2379"));
 }
 
+TEST_F(Daemon, IsDeafToTheVariablesOfWhoLaunchesIt) {
+  stand_up(1, kAlloc);
+  ::setenv("FLANNELD_PUBLIC_IP", "203.0.113.9", 1);
+  ::setenv("FLANNELD_SUBNET_LEASE_RENEW_MARGIN", "not a number", 1);
+  start_all();
+  ::unsetenv("FLANNELD_PUBLIC_IP");
+  ::unsetenv("FLANNELD_SUBNET_LEASE_RENEW_MARGIN");
+  EXPECT_THAT(lease_of(0)->value, HasSubstr("\"PublicIP\":\"10.0.0.10\""));
+}
+
 class EndsOn : public Daemon, public testing::WithParamInterface<int> {};
 
 TEST_P(EndsOn, SignalWithALogLineAndCode0) {
@@ -177,12 +187,11 @@ TEST_F(Daemon, AnswersHealthz) {
   start(0, healthy);
   await_ready(0);
   const auto ask = [&](const std::string& path) {
-    return exec({.argv = {"curl", "-s", "-w", "%{http_code}", "http://127.0.0.1:8471" + path},
-                 .netns = &worker(0).netns})
-        .out;
+    return exec({.argv = {"wget", "-q", "-S", "-O", "-", "http://127.0.0.1:8471" + path}, .netns = &worker(0).netns});
   };
-  EXPECT_EQ(ask("/healthz"), "flanneld is running200");
-  EXPECT_THAT(ask("/"), HasSubstr("404"));
+  EXPECT_THAT(ask("/healthz").err, HasSubstr("200 OK"));
+  EXPECT_EQ(ask("/healthz").out, "flanneld is running");
+  EXPECT_THAT(ask("/").err, HasSubstr("404"));
 }
 
 TEST_F(Daemon, EndsWhereTheHealthzPortIsTaken) {

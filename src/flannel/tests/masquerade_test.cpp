@@ -22,7 +22,7 @@ class Masquerade : public FlannelTest {
 TEST_F(Masquerade, WritesTheTableThatAPersonWouldHaveTyped) {
   stand_up(1, kVxlan);
   start_masquerading();
-  EXPECT_TRUE(worker(0).env.ip_masq);
+  EXPECT_EQ(worker(0).env.ip_masq, true);
   EXPECT_EQ(ruleset(), fmt::format(R"(table ip flannel-ipv4 {{
 	comment "rules for flannel-ipv4"
 	chain postrtg {{

@@ -18,6 +18,7 @@ SubnetEnv example() {
   env.network = parse_network("11.0.0.0/8");
   env.subnet = parse_network("11.13.16.1/20");
   env.mtu = 1450;
+  env.ip_masq = false;
   return env;
 }
 
@@ -42,6 +43,7 @@ TEST(SubnetEnv, IsReadAlsoWithoutTheLinesOfLaterVersions) {
   EXPECT_EQ(env.subnet, parse_network("11.13.16.1/20"));
   EXPECT_EQ(env.mtu, 1450U);
   EXPECT_EQ(env.network, std::nullopt);
+  EXPECT_EQ(env.ip_masq, std::nullopt);
 }
 
 TEST(SubnetEnv, NamesTheLineThatCantBeRead) {

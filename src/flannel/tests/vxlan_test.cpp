@@ -47,7 +47,7 @@ TEST_F(Vxlan, LeaseAndSubnetEnvTellTheSame) {
   const auto& env = worker(0).env;
   EXPECT_EQ(env.network, parse_network("11.0.0.0/8"));
   EXPECT_EQ(env.mtu, 1450U);
-  EXPECT_FALSE(env.ip_masq);
+  EXPECT_EQ(env.ip_masq, false);
   EXPECT_EQ(env.subnet, make_network(advance(address_of(worker(0).subnet()), 1), 20));
   const auto lease = lease_of(0);
   ASSERT_TRUE(lease);

@@ -95,6 +95,18 @@ TEST_F(Watch, ListsAgainAfterACompaction) {
   });
 }
 
+TEST_F(Watch, PeersWhoseLeasesGoTogetherWithItsOwnKeepTheirRoutes) {
+  stand_up(2, kVxlan);
+  start_all();
+  await_full_mesh();
+  etcd().remove_prefix(prefix());
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(worker(i).daemon->process().wait(std::chrono::seconds(20)).code(), 0);
+    EXPECT_THAT(log_of(i), HasSubstr("Lease has been revoked. Shutting down daemon."));
+  }
+  await_full_mesh();
+}
+
 TEST_F(Watch, LossOfTheLeaseIsSeenAlsoAfterACompaction) {
   stand_up(1, kVxlan);
   start_all();

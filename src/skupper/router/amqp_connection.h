@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,11 @@ class AmqpConnection : public std::enable_shared_from_this<AmqpConnection> {
   void move_to(Shard& shard, std::function<void()> then);
 
  private:
+  struct Move {
+    Shard* shard;
+    std::function<void()> then;
+  };
+
   void wait_readable();
   void wait_writable();
   void read();
@@ -71,9 +77,10 @@ class AmqpConnection : public std::enable_shared_from_this<AmqpConnection> {
   std::string peer_;
   std::string unwritten_;
   std::string socket_error_;
-  std::function<void()> moving_;
-  Shard* target_ = nullptr;
+  std::optional<Move> moving_;
+  Shard* target_ = nullptr;  ///< on its way there
   bool running_ = false;
+  bool closing_ = false;
   bool touched_ = false;
   bool waits_for_writable_ = false;
   bool ended_ = false;

@@ -10,6 +10,7 @@
 
 #include "knetsim/skupper/version.h"
 #include "knetsim/sys/error.h"
+#include "router/metrics.h"
 #include "router/socket.h"
 #include "wire/address.h"
 
@@ -131,11 +132,19 @@ RouterConnection::Settings Router::settings(const ConnectionSettings& limits, Ro
 }
 
 void Router::listen(const Listener& listener) {
-  auto accepted = [this, &listener](boost::asio::ip::tcp::socket socket) { serve_amqp(listener, std::move(socket)); };
+  auto accepted = [this, &listener](boost::asio::ip::tcp::socket socket) {
+    listener.http ? serve_http(std::move(socket), pages_.at(listener.name)) : serve_amqp(listener, std::move(socket));
+  };
+  if (listener.http) {
+    auto& pages = pages_[listener.name];
+    if (listener.healthz) pages.healthz = [] { return "OK\n"; };
+    if (listener.metrics)
+      pages.metrics = [this] { return metrics(core().view(), flows_.counters(), connections_.size()); };
+  }
   acceptors_.push_back(std::make_unique<Acceptor>(core(), listener.host, listener.port, 0, std::move(accepted)));
   for (const auto& endpoint : acceptors_.back()->endpoints())
     log_.notice("SERVER", fmt::format("Listening on {} (role={}, name={})", to_string(endpoint),
-                                      to_string(listener.role), listener.name));
+                                      listener.http ? "http" : to_string(listener.role), listener.name));
 }
 
 void Router::serve_amqp(const Listener& listener, boost::asio::ip::tcp::socket socket) {

@@ -13,6 +13,7 @@
 #include "router/acceptor.h"
 #include "router/dialler.h"
 #include "router/flows.h"
+#include "router/http.h"
 #include "router/log.h"
 #include "router/router_connection.h"
 #include "router/shard.h"
@@ -70,6 +71,7 @@ class Router : public ConnectionObserver {
   routing::Engine engine_;
   boost::asio::steady_timer timer_;
   bool poll_posted_ = false;
+  std::map<std::string, HttpPages> pages_;  ///< by listener
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::map<std::string, std::unique_ptr<Acceptor>> tcp_acceptors_;  ///< by tcpListener
   std::set<std::shared_ptr<RouterConnection>> connections_;

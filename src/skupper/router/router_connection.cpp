@@ -91,22 +91,27 @@ void RouterConnection::on_remote_open() {
   try {
     peer_open_ = wire::remote_open(connection(), transport());
   } catch (const wire::ProtocolError& error) {
+    introduce();
     return close_with("amqp:connection:framing-error", error.what());
   }
   router_ = peer_open_.container_id;
   auto verdict = observer_.greeted(*this);
   if (const auto* refusal = std::get_if<std::string>(&verdict)) {
     complain(*refusal);
+    introduce();
     return close_with("amqp:not-allowed", *refusal);
   }
   move_to(*std::get<Shard*>(verdict), [this] { accept(); });
 }
 
+void RouterConnection::introduce() {
+  if (settings_.initiator) return;  // has done so already
+  wire::configure(connection(), settings_.open);
+  pn_connection_open(connection());
+}
+
 void RouterConnection::accept() {
-  if (!settings_.initiator) {
-    wire::configure(connection(), settings_.open);
-    pn_connection_open(connection());
-  }
+  introduce();
   established_ = true;
   observer_.opened(std::static_pointer_cast<RouterConnection>(shared_from_this()));
   if (settings_.initiator && settings_.control) attach_router_links();

@@ -95,6 +95,7 @@ class RouterConnection final : public AmqpConnection {
   void on_event(pn_event_t* event) override;
   void on_disconnected(const std::string& reason) override;
   void on_remote_open();
+  void introduce();
   void accept();
   void attach_router_links();
   pn_session_t* new_session();

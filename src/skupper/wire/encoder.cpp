@@ -105,7 +105,7 @@ class Writer {
   /// The codes of one-byte and four-byte sizes differ by 0x10.
   void variable(std::uint8_t narrow, std::string_view bytes) {
     if (wide_ || bytes.size() > kNarrow)
-      fixed(static_cast<std::uint8_t>(narrow + 0x10), static_cast<std::uint32_t>(bytes.size()));
+      fixed(narrow + 0x10, static_cast<std::uint32_t>(bytes.size()));
     else
       fixed(narrow, static_cast<std::uint8_t>(bytes.size()));
     data_ += bytes;

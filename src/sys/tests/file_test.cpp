@@ -18,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -50,6 +51,52 @@ TEST(ReadFile, NamesTheFileThatIsNotThere) {
 }
 
 TEST(ReadFile, RefusesADirectory) { EXPECT_THROW(read_file(kDirectory), SystemError); }
+
+std::string refusal_of(const fs::path& path) {
+  try {
+    make_directories(path);
+  } catch (const SystemError& error) {
+    return error.what();
+  }
+  return "it was made";
+}
+
+TEST(MakeDirectories, MakesThoseAboveAndTakesThoseThatAreThere) {
+  make_directories(kDirectory / "w1/cni/cache");
+  make_directories(kDirectory / "w1/cni/cache");
+  EXPECT_TRUE(fs::is_directory(kDirectory / "w1/cni/cache"));
+}
+
+TEST(MakeDirectories, NamesWhatStandsInTheWay) {
+  write_file_atomically(kDirectory / "w1", "no directory");
+  fs::create_symlink("/nonexistent", kDirectory / "w2");
+  EXPECT_THAT(refusal_of(kDirectory / "w1/cni/cache"),
+              AllOf(HasSubstr("/tmp/knetsim/w1/cni/cache: can't make the directory"), HasSubstr("ENOTDIR"),
+                    HasSubstr("remedy: move /tmp/knetsim/w1 out of the way")));
+  EXPECT_THAT(refusal_of(kDirectory / "w1"), HasSubstr("move /tmp/knetsim/w1 out of the way"));
+  EXPECT_THAT(refusal_of(kDirectory / "w2"), HasSubstr("move /tmp/knetsim/w2 out of the way"));
+  EXPECT_THAT(refusal_of("/proc/w1"), HasSubstr("may be written"));
+}
+
+TEST(ListDirectory, ReturnsThePathsInItAndNamesOneThatIsNotThere) {
+  write_file_atomically(kFile, "x");
+  EXPECT_THAT(list_directory(kDirectory), ElementsAre(kFile));
+  try {
+    list_directory(kDirectory / "absent");
+    FAIL() << "an absent directory was listed";
+  } catch (const SystemError& error) {
+    EXPECT_EQ(error.error(), ENOENT);
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("/tmp/knetsim/absent"), HasSubstr("remedy: ")));
+  }
+}
+
+TEST(ReplaceSymlink, TakesThePlaceOfALinkButNotOfADirectory) {
+  replace_symlink("/bin/true", kFile);
+  replace_symlink("/bin/false", kFile);
+  EXPECT_EQ(fs::read_symlink(kFile), "/bin/false");
+  fs::create_directory(kDirectory / "w1");
+  EXPECT_THROW(replace_symlink("/bin/true", kDirectory / "w1"), SystemError);
+}
 
 TEST(WriteFile, LeavesTheNewContentAndNothingElse) {
   write_file_atomically(kFile, "old");

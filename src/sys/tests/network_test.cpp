@@ -132,6 +132,13 @@ struct Step {
   std::uint64_t offset;
   const char* result;
 };
+TEST(Gateway, IsTheFirstAddressOfTheSubnetWithItsPrefix) {
+  EXPECT_EQ(gateway_of(parse_network("11.13.0.0/20")), parse_network("11.13.0.1/20"));
+  EXPECT_EQ(gateway_of(parse_network("11.13.7.9/20")), parse_network("11.13.0.1/20"));
+  EXPECT_EQ(gateway_of(parse_network("fd00:0:0:1::/64")), parse_network("fd00:0:0:1::1/64"));
+  EXPECT_THROW(gateway_of(parse_network("255.255.255.255/32")), InputError);
+}
+
 class Advance : public testing::TestWithParam<Step> {};
 TEST_P(Advance, CarriesOverByteBorders) {
   EXPECT_EQ(advance(parse_address(GetParam().base), GetParam().offset), parse_address(GetParam().result));

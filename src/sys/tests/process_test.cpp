@@ -39,7 +39,7 @@ TEST(Exec, SurvivesAProgramThatDoesNotReadItsInput) {
 }
 
 TEST(Exec, KillsTheWholeProcessGroupWhenTheTimeoutEnds) {
-  const auto result = exec({.argv = {"bash", "-c", "sleep 1000 & echo $!; wait"}}, milliseconds(200));
+  const auto result = exec({.argv = {"bash", "-c", "sleep 1000 & echo $!; wait"}}, std::chrono::seconds(2));
   EXPECT_TRUE(result.timed_out);
   EXPECT_EQ(result.status.signal(), SIGKILL);
   const pid_t orphan = std::stoi(result.out);
@@ -88,6 +88,18 @@ TEST(Exec, RunsInTheNamespaceAndTheDirectoryOfTheCommand) {
                             .directory = kStateDirectory,
                             .environment = {{"EXTRA", "yes"}}});
   EXPECT_EQ(result.out, "net:[" + std::to_string(ns.inode()) + "]\n/tmp/knetsim\n/tmp/knetsim yes\n");
+}
+
+TEST(Exec, KeepsTheCallersSettingsFromAProgramInANeutralEnvironment) {
+  ::setenv("TOOL_ENDPOINTS", "http://elsewhere:2379", 1);
+  ::setenv("TOOLBOX", "kept", 1);
+  ::setenv("NO_PROXY", "example.org", 1);
+  const auto result = exec(in_neutral_environment(
+      {.argv = {"bash", "-c", "echo ${TOOL_ENDPOINTS-unset} $TOOL_GIVEN $TOOLBOX \"$NO_PROXY\" \"$no_proxy\""},
+       .environment = {{"TOOL_GIVEN", "given"}}},
+      "TOOL_"));
+  for (const auto* name : {"TOOL_ENDPOINTS", "TOOLBOX", "NO_PROXY"}) ::unsetenv(name);
+  EXPECT_EQ(result.out, "unset given kept * *\n");
 }
 
 TEST(Process, HasASessionOfItsOwn) {

@@ -120,7 +120,7 @@ TEST(Pty, SaysWhatWasSeenInsteadOfWhatWasExpected) {
   auto process = PtyProcess::spawn({.argv = {"bash", "-c", "echo hello; printf '\\a'; sleep 1000"}});
   process.expect("hello");
   try {
-    process.expect("goodbye", milliseconds(300));
+    process.expect("goodbye", std::chrono::seconds(2));
     FAIL() << "a farewell was seen";
   } catch (const StillMissing& error) {
     EXPECT_THAT(error.what(), HasSubstr("still missing: \"goodbye\" on the terminal"));

@@ -1,51 +1,16 @@
 // The host is the same before and after a run, and two runs don't see each other.
 #include <gmock/gmock.h>
-#include <sys/utsname.h>
 
-#include <algorithm>
-
-#include "knetsim/sys/error.h"
-#include "knetsim/sys/file.h"
-#include "knetsim/sys/sysctl.h"
+#include "knetsim/fixtures/host_state.h"
+#include "knetsim/sys/process.h"
 #include "probe.h"
 
 namespace knetsim {
 namespace {
 
-namespace fs = std::filesystem;
-using testing::HasSubstr;
-
-std::string listing(const fs::path& directory) {
-  std::vector<std::string> names;
-  if (fs::exists(directory))
-    for (const auto& entry : fs::directory_iterator(directory)) names.push_back(entry.path().filename());
-  std::sort(names.begin(), names.end());
-  std::string text;
-  for (const auto& name : names) text += name + "\n";
-  return text;
-}
-
-// All that a run could leave behind. Without counters and life times, which change by themselves.
-std::map<std::string, std::string> state_of_host() {
-  utsname names{};
-  ::uname(&names);
-  std::map<std::string, std::string> state = {
-      {"links", exec({.argv = {"ip", "-brief", "link"}}).out},
-      {"addresses", exec({.argv = {"ip", "-brief", "address"}}).out},
-      {"routes", exec({.argv = {"ip", "-4", "route", "show", "table", "all"}}).out},
-      {"ruleset", exec({.argv = {"nft", "-s", "list", "ruleset"}}).out},  // empty for an ordinary user
-      {"shared memory", exec({.argv = {"ipcs", "-m"}}).out},
-      {"mounts", read_file("/proc/self/mountinfo")},
-      {"host name", names.nodename},
-  };
-  for (const char* directory : {"/run", "/run/netns", "/var/run", "/tmp/knetsim", "/sys/class/net", "/mnt"})
-    state[directory] = listing(directory);
-  for (const char* name : {"net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.forwarding",
-                           "net.ipv4.ping_group_range", "net.ipv6.conf.all.forwarding", "net.core.somaxconn",
-                           "kernel.core_pattern", "kernel.hostname", "kernel.shmmax", "user.max_user_namespaces"})
-    state[name] = read_sysctl(name);
-  return state;
-}
+using fixtures::differences;
+using fixtures::host_state;
+using testing::IsEmpty;
 
 // Touches each of them, from inside. Anything that fails ends it: then it would prove nothing.
 constexpr const char* kTouchEverything = R"sh(set -e
@@ -80,21 +45,21 @@ class Host : public testing::TestWithParam<Who> {
 
 TEST_P(Host, IsTheSameBeforeAndAfterARun) {
   ASSERT_TRUE(run({"true"}).ok()) << "makes the mount point, which alone may stay";
-  const auto before = state_of_host();
+  const auto before = host_state();
   const auto result = run({"bash", "-c", kTouchEverything});
   ASSERT_EQ(result.out, "touched\n") << result.err;
-  EXPECT_EQ(state_of_host(), before);
+  EXPECT_THAT(differences(before, host_state()), IsEmpty());
 }
 
 TEST_P(Host, IsTheSameWhileTwoRunsWithTheSameNamesGoOn) {
   ASSERT_TRUE(run({"true"}).ok());
-  const auto before = state_of_host();
+  const auto before = host_state();
   const auto script = kTouchEverything + std::string("cat");
   Flight first(enter({"bash", "-c", script}));
   first.wait_for("touched");
   Flight second(enter({"bash", "-c", script}));
   second.wait_for("touched");
-  EXPECT_EQ(state_of_host(), before);
+  EXPECT_THAT(differences(before, host_state()), IsEmpty());
 }
 
 TEST_P(Host, IsNotSeenFromInside) {

@@ -1,10 +1,7 @@
 #pragma once
 
 #include <array>
-#include <filesystem>
-#include <optional>
 #include <string>
-#include <vector>
 
 namespace knetsim::cli {
 
@@ -17,17 +14,11 @@ struct Flavoured {
 
 inline constexpr std::array<Flavoured, 2> kFlavoured{
     {{"--flannel", "KNETSIM_FLANNEL", "flanneld: auto, builtin or real"},
-     {"--cni", "KNETSIM_CNI", "CNI plugins: auto, builtin, real, or the path of a plugin of yours"}}};
+     {"--cni", "KNETSIM_CNI",
+      "CNI plugins: auto, builtin, real, or the path of a plugin or a directory of plugins of yours"}}};
 
-/// Where CNI plugins are looked for: CNI_PATH, then /opt/cni/bin, then /usr/lib/cni.
-std::vector<std::filesystem::path> cni_directories();
-std::optional<std::filesystem::path> find_cni_plugin(const std::string& name);
-/// KNETSIM_FLANNELD, else flanneld on PATH.
-std::optional<std::filesystem::path> find_flanneld();
-/// KNETSIM_SKROUTERD, else skrouterd on PATH.
-std::optional<std::filesystem::path> find_skrouterd();
-
-/// Throws InputError, with the remedy, for a value that `part` doesn't know, and for a real program that isn't there.
+/// Throws InputError, with the remedy, for what an emulation would refuse when it boots: a value that `part` doesn't
+/// know, a real program that isn't there or can't work here.
 void require_flavour(const Flavoured& part, const std::string& value);
 
 }  // namespace knetsim::cli

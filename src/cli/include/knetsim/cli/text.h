@@ -15,8 +15,6 @@ std::string pad_right(std::string_view text, std::size_t columns);
 std::string pad_left(std::string_view text, std::size_t columns);
 /// Every line of it behind `prefix`.
 std::string indent(std::string_view text, std::string_view prefix);
-/// The start of something that wasn't understood, fit for one line of a message: control characters as \x1b.
-std::string excerpt(std::string_view text);
 /// "0.04 s", "12.3 s"
 std::string seconds_text(double seconds);
 /// "1 check", "2 checks"

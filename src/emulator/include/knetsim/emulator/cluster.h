@@ -50,7 +50,8 @@ class Cluster {
   void delete_container(const std::string& name);
 
   /// Makes every worker translate `vip` to these containers in turn; a VIP that is there already is replaced and starts
-  /// with its first container. A container that is deleted later keeps its turn, as in the original.
+  /// with its first container. A container that is deleted later keeps its turn, as in the original. All workers do it
+  /// or, with an Error, none. Throws InputError if the VIP lies outside the cluster's ranges of services.
   void kp_vip_add(const std::string& vip, const std::vector<std::string>& containers);
   /// Throws InputError if the VIP isn't there.
   void kp_vip_delete(const std::string& vip);
@@ -76,8 +77,11 @@ class Cluster {
   void start_etcd();
   void write_static_subnets(unsigned mtu);
   void route_services();
+  /// Throws InputError if the VIP lies outside the ranges, or a container can't serve it.
+  kubeproxy::Service service(const Address& vip, const std::vector<std::string>& containers);
   ServiceNetwork& service_network();
   void apply_services(std::vector<kubeproxy::Service> services);
+  void put_back_services(Worker& worker) const;
 
   ClusterSpec spec_;
   unsigned mtu_;

@@ -20,7 +20,8 @@ class Daemon {
   Daemon(std::string name, Handle running, std::function<Handle()> start);
 
   const std::string& name() const noexcept { return name_; }
-  Process& process() noexcept { return *process_; }
+  /// Throws Error while there is none, because it couldn't be started anew.
+  Process& process();
 
   /// Its end, from now on, is no ailment: a test is about to bring it about in some other way.
   void expect_end() noexcept { told_to_end_ = true; }
@@ -28,7 +29,7 @@ class Daemon {
   ExitStatus stop();
   /// SIGKILL and wait.
   void kill();
-  /// Starts it anew, ending it first if it still runs.
+  /// Starts it anew, ending it first if it still runs. If that throws there is none, which is an ailment.
   void restart();
 
   /// What is wrong with it: ended without having been told to, or a panic or sanitizer report in its log. With the end

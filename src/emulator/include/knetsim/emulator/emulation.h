@@ -19,6 +19,11 @@ class Emulation {
   /// use. Throws InputError before anything is started, Error if a part doesn't come up; nothing stays then.
   static Emulation boot(Topology topology, const BootObserver& observer = {});
 
+  /// The same in two steps, for whoever wants to watch a boot or to see what is left of one that failed: first the
+  /// nodes and their cables, with nothing running; then, once, all the rest.
+  static Emulation plug(Topology topology);
+  void start(const BootObserver& observer = {});
+
   Emulation(Emulation&&) noexcept = default;
 
   const Topology& topology() const noexcept { return topology_; }

@@ -26,17 +26,17 @@ class Underlay {
   /// A node plugged into `switch_name`, its eth0 up with its addresses.
   Node plug(const NodeSpec& spec, const std::string& switch_name);
 
-  /// Waits until these nodes' links, and all switch ports, carry packets: the kernel lets a fresh link do so a moment
-  /// after it is up.
+  /// Waits until these nodes' links, and all switch ports, carry packets, and their addresses are ready for use: the
+  /// kernel lets a fresh link and a fresh IPv6 address be so a moment after they are up.
   void settle(const std::vector<const Node*>& nodes, std::chrono::milliseconds budget = kDefaultBudget);
 
   /// Takes the node's cable out (its switch port goes down), and puts it back; returns when packets pass again.
   void cut(const std::string& node);
   void heal(const std::string& node);
 
-  /// Makes these two know each other for good, without a place in the neighbour table that fills up.
+  /// Makes these know each other for good, without places in the neighbour table that fills up.
   /// Call it once they have settled: entries of a link that isn't ready yet were seen to vanish.
-  void introduce(const Node& a, const Node& b) const;
+  static void introduce(const std::vector<const Node*>& nodes);
 
   /// Where the switches are: every frame of the underlay can be seen here.
   const NetNs& netns() const noexcept { return netns_; }
@@ -60,7 +60,7 @@ class Underlay {
   NetNs netns_;
   netlink::Socket socket_;
   std::map<std::string, Switch> switches_;
-  int next_index_ = 2;  // of the links in here: chosen by us, a link can be made and used in one message
+  int next_index_;  // of the links in here
 };
 
 }  // namespace knetsim

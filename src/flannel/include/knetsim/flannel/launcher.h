@@ -80,8 +80,8 @@ class Launched {
 std::vector<Launched> launch_all(const Program& program, std::vector<LaunchSpec> specs, const Config& config,
                                  std::chrono::milliseconds budget = kDefaultBudget);
 
-/// Writes the network config where every flannel daemon looks for it, in etcd's v2 and v3 stores. Doesn't check it:
-/// parse_config() does.
+/// Writes the network config where every flannel daemon that is given this prefix looks for it, in etcd's v2 and v3
+/// stores. Doesn't check the config: parse_config() does. Throws InputError as parse_prefix().
 void write_config(etcd::SyncClient& client, const std::string& prefix, const std::string& json);
 
 }  // namespace knetsim::flannel

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "knetsim/sys/network.h"
@@ -27,6 +28,10 @@ struct DaemonOptions {
   std::uint16_t healthz_port = 0;          ///< 0: no health server
   int verbosity = 0;
 };
+
+/// The prefix of flannel's keys in etcd as every part spells it: it begins with a slash and ends without one. Throws
+/// InputError if it doesn't begin so, or is nothing else.
+std::string parse_prefix(std::string_view text);
 
 /// What the command line asks for besides running.
 enum class Request { run, help, version };

@@ -15,8 +15,8 @@ struct SubnetEnv {
   std::optional<Network> subnet;   ///< FLANNEL_SUBNET: the subnet's first address and its length, "10.5.52.1/24"
   std::optional<Network> ipv6_network;
   std::optional<Network> ipv6_subnet;
-  unsigned mtu = 0;
-  bool ip_masq = false;
+  std::optional<unsigned> mtu;  ///< FLANNEL_MTU
+  std::optional<bool> ip_masq;  ///< FLANNEL_IPMASQ: the daemon masquerades
   bool operator==(const SubnetEnv&) const = default;
 };
 

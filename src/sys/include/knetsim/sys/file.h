@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace knetsim {
 
@@ -11,6 +12,12 @@ namespace knetsim {
 std::string read_file(const std::filesystem::path& path);
 /// Replaces the content through a temporary file and rename(2), so that readers see the old or the new, never half.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode = 0644);
+/// The directory and those above it, made if absent. Throws SystemError, which names what stands in the way.
+void make_directories(const std::filesystem::path& path);
+/// The paths of what is in it, in no order; throws SystemError.
+std::vector<std::filesystem::path> list_directory(const std::filesystem::path& path);
+/// A symbolic link at `link`, in place of a file or link that is there; throws SystemError.
+void replace_symlink(const std::filesystem::path& target, const std::filesystem::path& link);
 /// Waits (inotify(7)) until the file exists with content; throws StillMissing when the budget ends. Its directory
 /// must exist.
 void wait_for_file(const std::filesystem::path& path, std::chrono::milliseconds budget);

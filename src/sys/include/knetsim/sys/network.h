@@ -28,6 +28,9 @@ Address address_of(const Network& network);
 unsigned prefix_length(const Network& network);
 /// The same network with its host bits cleared.
 Network canonical(const Network& network);
+/// The subnet's first address, which is its gateway's in every part of the emulation, with the subnet's prefix length.
+/// Throws InputError if there is none.
+Network gateway_of(const Network& subnet);
 bool contains(const Network& network, const Address& address);
 bool contains(const Network& outer, const Network& inner);
 bool overlaps(const Network& a, const Network& b);

@@ -37,10 +37,15 @@ struct Command {
   const NetNs* netns = nullptr;                         ///< where it runs; null: the caller's
   std::filesystem::path directory = {};                 ///< cwd and HOME; empty: the caller's
   std::map<std::string, std::string> environment = {};  ///< added to the caller's
+  std::vector<std::string> withheld = {};               ///< the caller's variables that begin so aren't handed on
   /// Another root directory to run it in, such as an unpacked container image; empty: the caller's. argv[0] and
   /// directory are then paths in there, where /proc, /dev and /tmp/knetsim are the caller's. Only in a sandbox.
   std::filesystem::path root = {};
 };
+
+/// Keeps from a program what the caller's environment would tell it: the variables that begin with `prefix`, which are
+/// flags that nobody gave, and a proxy: no proxy of the host's leads into an emulated network.
+Command in_neutral_environment(Command command, const std::string& prefix);
 
 /// The program's path, found on PATH, then in /usr/sbin and /sbin; nullopt if it isn't there.
 std::optional<std::filesystem::path> find_program(const std::string& name);

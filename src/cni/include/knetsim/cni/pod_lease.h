@@ -1,10 +1,10 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "knetsim/flannel/subnet_env.h"
 #include "knetsim/sys/network.h"
 
 namespace knetsim::cni {
@@ -13,20 +13,17 @@ namespace knetsim::cni {
 struct PodSubnet {
   Network network;  ///< of all workers, FLANNEL_NETWORK
   Network subnet;   ///< this worker's, host bits cleared, FLANNEL_SUBNET
-
-  /// The bridge's address: subnet base + 1.
-  Network gateway() const;
 };
 
-/// What a flannel daemon leaves in subnet.env for CNI plugins.
-struct SubnetEnv {
+/// What a plugin needs of a subnet.env, complete.
+struct PodLease {
   std::vector<PodSubnet> subnets;  ///< IPv4 before IPv6, at least one
   unsigned mtu = 0;
   bool ip_masq = false;  ///< the daemon masquerades, so that plugins needn't
 };
 
-/// Both throw InputError saying which key is missing or wrong; unknown keys are left alone.
-SubnetEnv parse_subnet_env(std::string_view text, std::string_view where = "subnet.env");
-SubnetEnv read_subnet_env(const std::filesystem::path& path);
+/// Both throw InputError naming `where` and the key that is missing or wrong.
+PodLease pod_lease_of(const flannel::SubnetEnv& env, std::string_view where);
+PodLease read_pod_lease(const std::filesystem::path& subnet_env);
 
 }  // namespace knetsim::cni

@@ -1,0 +1,267 @@
+// TCP connections through one, two and three routers, on real sockets.
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <future>
+
+#include "knetsim/sys/eventually.h"
+#include "tests/router_test.h"
+#include "tests/tcp.h"
+
+namespace knetsim::skupper {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::size_t kMiB = 1024 * 1024;
+
+// c1 (client's side, entrance 1028) -> c0 (service's side, service 8080).
+class FlowTest : public RouterTest {
+ protected:
+  void start_pair(const std::vector<Json>& more = {}, const Json& settings = Json::object()) {
+    std::vector<Json> entities{listener(55671), service("svc", 8080)};
+    entities.insert(entities.end(), more.begin(), more.end());
+    start("c0", entities, settings);
+    start("c1", {connector(55671), entrance("svc", 1028)}, settings);
+    wait_for_port(1028);
+  }
+  Process& c0() { return routers_.at(0); }
+  Process& c1() { return routers_.at(1); }
+
+  /// Sends while it receives, as echo needs: neither way may wait for the other.
+  static std::string exchange(TcpPeer& peer, const std::string& bytes) {
+    const auto sender = std::async(std::launch::async, [&] {
+      peer.send(bytes);
+      peer.finish();
+    });
+    return peer.receive_to_end();
+  }
+};
+
+TEST_F(FlowTest, BytesArriveInOrderBothWays) {
+  const TcpService echo(8080, TcpService::echo());
+  start_pair();
+  const auto bytes = pattern(20 * kMiB);
+  auto client = TcpPeer::connect(1028);
+  EXPECT_TRUE(exchange(client, bytes) == bytes);
+}
+
+TEST_F(FlowTest, TwoHundredConnectionsAtOnceStayApart) {
+  const TcpService echo(8080, TcpService::echo());
+  start_pair();
+  std::vector<std::future<bool>> all;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed)
+    all.push_back(std::async(std::launch::async, [seed] {
+      const auto bytes = pattern(kMiB, seed);
+      auto client = TcpPeer::connect(1028);
+      return exchange(client, bytes) == bytes;
+    }));
+  for (auto& one : all) EXPECT_TRUE(one.get());
+}
+
+TEST_F(FlowTest, ServiceThatSpeaksFirstIsHeard) {
+  const TcpService greeter(8080, TcpService::greet("hello"));
+  start_pair();
+  EXPECT_EQ(TcpPeer::connect(1028).receive_to_end(), "hello");
+}
+
+TEST_F(FlowTest, ClientThatHasFinishedStillReceives) {
+  const TcpService counter(8080, [](TcpPeer& peer) {
+    const auto all = peer.receive_to_end();
+    peer.send(std::to_string(all.size()));
+  });
+  start_pair();
+  auto client = TcpPeer::connect(1028);
+  client.send(pattern(3 * kMiB));
+  client.finish();
+  EXPECT_EQ(client.receive_to_end(), std::to_string(3 * kMiB));
+}
+
+TEST_F(FlowTest, ServiceThatHasFinishedStillReceives) {
+  std::promise<std::string> received;
+  const TcpService service(8080, [&](TcpPeer& peer) {
+    peer.send("bye");
+    peer.finish();
+    received.set_value(peer.receive_to_end());
+  });
+  start_pair();
+  auto client = TcpPeer::connect(1028);
+  EXPECT_EQ(client.receive_to_end(), "bye");
+  const auto bytes = pattern(2 * kMiB);
+  client.send(bytes);
+  client.finish();
+  EXPECT_TRUE(received.get_future().get() == bytes);
+}
+
+TEST_F(FlowTest, RefusedServiceClosesTheClientAndTheNextOneWorks) {
+  start_pair();
+  EXPECT_EQ(TcpPeer::connect(1028).wait_for_end(), "closed");
+  wait_for_log(c0(), "can't connect to 127.0.0.1:8080: Connection refused");
+  const TcpService greeter(8080, TcpService::greet("back"));
+  EXPECT_EQ(TcpPeer::connect(1028).receive_to_end(), "back");
+}
+
+TEST_F(FlowTest, ResetOfTheServiceReachesTheClient) {
+  const TcpService service(8080, [](TcpPeer& peer) {
+    peer.receive(5);
+    peer.reset();
+  });
+  start_pair();
+  auto client = TcpPeer::connect(1028);
+  client.send("hello");
+  EXPECT_EQ(client.wait_for_end(), "reset");
+}
+
+TEST_F(FlowTest, ResetOfTheClientReachesTheService) {
+  std::promise<std::string> end;
+  const TcpService service(8080, [&](TcpPeer& peer) {
+    peer.send("go");
+    end.set_value(peer.wait_for_end());
+  });
+  start_pair();
+  auto client = TcpPeer::connect(1028);
+  client.receive(2);
+  client.reset();
+  EXPECT_EQ(end.get_future().get(), "reset");
+}
+
+TEST_F(FlowTest, SlowReaderHoldsTheSenderBackAndNotTheMemory) {
+  std::atomic<std::size_t> sent = 0;
+  std::atomic<bool> stop = false;
+  const TcpService source(8080, [&](TcpPeer& peer) {
+    const auto piece = pattern(64 * 1024);
+    while (!stop) {
+      peer.send(piece);
+      sent += piece.size();
+    }
+  });
+  start_pair();
+  auto client = TcpPeer::connect(1028);
+  const auto before = client.receive(kMiB);
+  // The sender comes to a stop: nothing has moved for a while.
+  std::size_t last = 0;
+  int still = 0;
+  eventually([&]() -> std::optional<std::string> {
+    still = sent == last ? still + 1 : 0;
+    last = sent;
+    return still >= 5 ? std::nullopt : std::optional<std::string>("the sender is still sending");
+  });
+  EXPECT_LT(memory_kib(c0()), 40'000U);
+  EXPECT_LT(memory_kib(c1()), 40'000U);
+  // All of it is still there, in order.
+  const auto piece = pattern(64 * 1024);
+  for (std::size_t i = kMiB / piece.size(); i < 256; ++i) ASSERT_TRUE(client.receive(piece.size()) == piece);
+  stop = true;
+  client.reset();
+}
+
+TEST_F(FlowTest, ConnectionsAreSharedOutEvenlyAmongServices) {
+  const TcpService one(8080, TcpService::greet("1"));
+  const TcpService two(8081, TcpService::greet("2"));
+  start_pair({service("svc", 8081, "second")});
+  for (int i = 0; i < 20; ++i) TcpPeer::connect(1028).receive_to_end();
+  EXPECT_EQ(one.connections(), 10U);
+  EXPECT_EQ(two.connections(), 10U);
+}
+
+TEST_F(FlowTest, ServicesOfTwoRoutersShareTheWork) {
+  const TcpService near(8080, TcpService::greet("1"));
+  const TcpService far(8081, TcpService::greet("2"));
+  start("c0", {listener(55671), service("svc", 8080)});
+  start("c2", {listener(55672), service("svc", 8081)});
+  auto& entry = start("c1", {connector(55671), connector(55672), entrance("svc", 1028)});
+  wait_for_log(entry, "'c0': 'c0', 'c2': 'c2'");
+  wait_for_port(1028);
+  eventually([&]() -> std::optional<std::string> {
+    for (int i = 0; i < 10; ++i) TcpPeer::connect(1028).receive_to_end();
+    if (near.connections() > 0 && far.connections() > 0) return std::nullopt;
+    return "connections to one of the services";
+  });
+}
+
+TEST_F(FlowTest, ServiceOfTheSameRouterNeedsNoOther) {
+  const TcpService echo(8080, TcpService::echo());
+  start("c0", {service("svc", 8080), entrance("svc", 1028)});
+  wait_for_port(1028);
+  const auto bytes = pattern(5 * kMiB);
+  auto client = TcpPeer::connect(1028);
+  EXPECT_TRUE(exchange(client, bytes) == bytes);
+}
+
+TEST_F(FlowTest, ServiceTwoHopsAwayIsReachedThroughTheRouterBetween) {
+  const TcpService echo(8080, TcpService::echo());
+  start("c0", {listener(55671), service("svc", 8080)});
+  start("c1", {connector(55671), listener(55672)});
+  start("c2", {connector(55672), entrance("svc", 1028)});
+  wait_for_port(1028);
+  const auto bytes = pattern(10 * kMiB);
+  for (int i = 0; i < 5; ++i) {
+    auto client = TcpPeer::connect(1028);
+    EXPECT_TRUE(exchange(client, bytes) == bytes);
+  }
+  auto client = TcpPeer::connect(1028);
+  client.send("x");
+  EXPECT_EQ(client.receive(1), "x");
+  routers_.at(1).signal(SIGKILL);
+  EXPECT_EQ(client.wait_for_end(), "reset");
+}
+
+TEST_F(FlowTest, RefusalCrossesTheRouterBetween) {
+  start("c0", {listener(55671), service("svc", 8080)});
+  start("c1", {connector(55671), listener(55672)});
+  start("c2", {connector(55672), entrance("svc", 1028)});
+  wait_for_port(1028);
+  EXPECT_EQ(TcpPeer::connect(1028).wait_for_end(), "closed");
+}
+
+TEST_F(FlowTest, KilledRouterResetsItsFlowsAndItsSuccessorServesAgain) {
+  const TcpService echo(8080, TcpService::echo());
+  start_pair();
+  auto client = TcpPeer::connect(1028);
+  client.send("x");
+  EXPECT_EQ(client.receive(1), "x");
+  c0().signal(SIGKILL);
+  EXPECT_EQ(client.wait_for_end(), "reset");
+  wait_for_no_port(1028);
+  start("c0", {listener(55671), service("svc", 8080)});
+  wait_for_port(1028);
+  auto next = TcpPeer::connect(1028);
+  next.send("y");
+  EXPECT_EQ(next.receive(1), "y");
+}
+
+TEST_F(FlowTest, RoutersStopInGoodOrderOnEitherSignal) {
+  const TcpService echo(8080, TcpService::echo());
+  start_pair();
+  auto client = TcpPeer::connect(1028);
+  client.send("x");
+  client.receive(1);
+  c0().signal(SIGINT);
+  EXPECT_EQ(c0().wait(std::chrono::seconds(10)).code(), 0) << log_of(c0());
+  EXPECT_EQ(client.wait_for_end(), "reset");
+  c1().signal(SIGTERM);
+  EXPECT_EQ(c1().wait(std::chrono::seconds(10)).code(), 0) << log_of(c1());
+}
+
+TEST_F(FlowTest, OneThreadIsEnough) {
+  const TcpService echo(8080, TcpService::echo());
+  start_pair({}, {{"workerThreads", 1}});
+  const auto bytes = pattern(5 * kMiB);
+  auto client = TcpPeer::connect(1028);
+  EXPECT_TRUE(exchange(client, bytes) == bytes);
+}
+
+TEST_F(FlowTest, WithoutDataConnectionsTheControlConnectionCarriesFlows) {
+  const TcpService echo(8080, TcpService::echo());
+  start_pair({}, {{"dataConnectionCount", "0"}});
+  const auto bytes = pattern(5 * kMiB);
+  auto client = TcpPeer::connect(1028);
+  EXPECT_TRUE(exchange(client, bytes) == bytes);
+}
+
+}  // namespace
+}  // namespace knetsim::skupper

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace knetsim {
+
+/// The start of a foreign text, fit for one line of a message: in quotes, without the white space at its end, control
+/// and non-ASCII characters as \x1b, cut after `longest` bytes; an empty one is `nothing`.
+std::string excerpt(std::string_view text, std::size_t longest = 200);
+
+}  // namespace knetsim

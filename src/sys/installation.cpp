@@ -1,0 +1,39 @@
+#include "knetsim/sys/installation.h"
+
+#include <cstdlib>
+
+#include "knetsim/sys/error.h"
+
+namespace knetsim {
+
+namespace fs = std::filesystem;
+
+fs::path own_directory() {
+  std::error_code failure;
+  const auto program = fs::read_symlink("/proc/self/exe", failure);
+  if (failure)
+    throw SystemError(
+        failure.value(),
+        {.where = {}, .tried = "find out which program this is", .answer = {}, .remedy = "see that /proc is mounted"});
+  return program.parent_path();
+}
+
+std::vector<fs::path> own_directories() {
+  std::vector<fs::path> directories;
+  if (const char* bindir = std::getenv("KNETSIM_BINDIR"); bindir != nullptr && *bindir != '\0')
+    directories.emplace_back(bindir);
+  directories.push_back(own_directory());
+  return directories;
+}
+
+std::optional<fs::path> find_own(const std::string& name, const std::vector<fs::path>& directories,
+                                 std::initializer_list<const char*> places) {
+  for (const auto& directory : directories)
+    for (const auto* place : places) {
+      std::error_code absent;
+      if (auto file = (directory / place / name).lexically_normal(); fs::is_regular_file(file, absent)) return file;
+    }
+  return std::nullopt;
+}
+
+}  // namespace knetsim

@@ -1,0 +1,43 @@
+// Where a program's own files are looked for.
+#include "knetsim/sys/installation.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+
+const fs::path kDirectory = kStateDirectory;
+
+TEST(Installation, BeginsAtBindirThenBesideTheProgram) {
+  const auto own = fs::read_symlink("/proc/self/exe").parent_path();
+  EXPECT_EQ(own_directory(), own);
+  EXPECT_THAT(own_directories(), ElementsAre(own));
+  ::setenv("KNETSIM_BINDIR", "/elsewhere", 1);
+  EXPECT_THAT(own_directories(), ElementsAre("/elsewhere", own));
+  ::setenv("KNETSIM_BINDIR", "", 1);
+  EXPECT_THAT(own_directories(), ElementsAre(own));
+  ::unsetenv("KNETSIM_BINDIR");
+}
+
+TEST(Installation, TakesTheFirstPlaceThatHoldsTheFile) {
+  make_directories(kDirectory / "first/bin");
+  make_directories(kDirectory / "second/bin");
+  make_directories(kDirectory / "second/libexec/tool");  // a directory of that name is no file
+  write_file_atomically(kDirectory / "second/bin/tool", "");
+  const std::vector<fs::path> directories{kDirectory / "first/bin", kDirectory / "second/bin"};
+  EXPECT_EQ(find_own("tool", directories, {"../libexec", "."}), kDirectory / "second/bin/tool");
+  EXPECT_EQ(find_own("tool", {kDirectory / "first/bin"}, {"../libexec", "."}), std::nullopt);
+  write_file_atomically(kDirectory / "first/tool", "");
+  EXPECT_EQ(find_own("tool", directories, {".", ".."}), kDirectory / "first/tool");
+}
+
+}  // namespace
+}  // namespace knetsim
