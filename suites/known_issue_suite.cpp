@@ -19,6 +19,7 @@
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/flannel/launcher.h"
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/pty.h"
 

@@ -13,6 +13,7 @@ find_package(benchmark REQUIRED)
 find_package(pugixml 1.13 REQUIRED)
 find_package(simdjson 3 REQUIRED)
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>=3.7)
+pkg_check_modules(LIBEDIT REQUIRED IMPORTED_TARGET libedit)
 pkg_check_modules(LIBNFTNL REQUIRED IMPORTED_TARGET libnftnl>=1.2 libmnl)
 
 # Its .pc file in Debian 12 names an include directory that isn't there.
