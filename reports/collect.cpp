@@ -8,6 +8,7 @@
 
 #include "json_file.h"
 #include "knetsim/report/judge.h"
+#include "knetsim/report/statistics.h"
 #include "knetsim/report/text.h"
 #include "knetsim/report/version.h"
 #include "knetsim/sys/error.h"
@@ -114,6 +115,16 @@ void read_optional_files(const Source& source, RunResult& run) {
     run.coverage = read_lcov(source.run / "coverage.info", fs::absolute(source.root).lexically_normal());
 }
 
+/// Every README test boots the same network: how long that took is a figure of each night.
+void add_boot_figure(RunResult& run) {
+  std::vector<double> seconds;
+  for (const auto& test : run.tests)
+    if (suite_of(test) == "suite-readme" && !test.boot.empty()) seconds.push_back(test.boot.back().seconds);
+  if (seconds.empty()) return;
+  const auto [low, high] = std::minmax_element(seconds.begin(), seconds.end());
+  run.figures.push_back({"boot of the README's network", "s", median(seconds), *low, *high});
+}
+
 void note_other_shards(const Source& source, const std::vector<Registered>& registered, RunResult& run) {
   if (!run.shard) return;
   std::unordered_set<std::string_view> ours;
@@ -148,6 +159,7 @@ RunResult collect(const Source& source) {
     shorten_paths(source.root, test);
     run.tests.push_back(std::move(test));
   }
+  add_boot_figure(run);
   const auto allowed =
       source.allowed_skips.empty() ? AllowedSkips("", "no file") : AllowedSkips::read(source.allowed_skips);
   // One shard can't know whether a line is of use to another.

@@ -83,7 +83,7 @@ try {
     page.on('pageerror', (error) => { throw error; });
     page.on('console', (message) => { if (message.type() === 'error') throw new Error(message.text()); });
     page.on('request', (request) => { assert.match(request.url(), /^(file|data|blob):/, 'the page asks the network'); });
-    await page.goto(pathToFileURL(path.resolve(page_file)).href);
+    await page.goto(pathToFileURL(path.resolve(page_file)).href, { timeout: 120_000 });
     await judge(page, colorScheme);
     await shoot(page, colorScheme);
     await clickThrough(page);

@@ -74,6 +74,17 @@ TEST_F(ProgramTest, finds_the_second_attempt_of_what_failed) {
   EXPECT_THAT(file("results.json"), HasSubstr("\"outcome\": \"flaky\""));
 }
 
+TEST_F(ProgramTest, makes_the_time_that_the_readme_s_network_takes_to_boot_a_figure) {
+  scratch.write("out/registered.json",
+                R"({"tests":[{"name":"suite-readme:R.a","command":["s","--gtest_output=xml:/x/a.xml"]}]})");
+  scratch.write("out/ctest.xml", R"(<testsuite><testcase name="suite-readme:R.a" status="run"/></testsuite>)");
+  scratch.write("out/xml/a.xml", R"(<testsuites failures="0" errors="0"><testsuite><testcase status="run"><properties>
+<property name="boot" value="{&quot;C0: flannel&quot;:0.5,&quot;C0: etcd&quot;:0.25}"/></properties></testcase></testsuite></testsuites>)");
+  EXPECT_EQ(code(collect()), 0);
+  EXPECT_THAT(file("bench.json"), AllOf(HasSubstr("boot of the README's network"), HasSubstr("\"value\": 0.5")));
+  EXPECT_THAT(file("report.html"), HasSubstr("How long booting takes"));
+}
+
 TEST_F(ProgramTest, ends_with_two_and_writes_nothing_if_it_cannot_read_its_input) {
   write_run("run", passed);
   for (const auto* broken : {"registered.json", "ctest.xml"}) {

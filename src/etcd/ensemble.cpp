@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::size_t kLogLines = 8;
 constexpr milliseconds kFirstPatience{250};
-constexpr milliseconds kLastPatience{2'000};
 
 void check(const std::vector<MemberSpec>& specs) {
   const auto refuse = [](const std::string& reason) { throw InputError("etcd cluster: " + reason); };
@@ -109,11 +108,12 @@ class Election {
 
   void prompt() {
     if (steady_clock::now() < due_) return;
-    if (turn_ > 0) patience_ = std::min(patience_ * 2, kLastPatience);
+    if (turn_ > 0) patience_ *= 2;
     members_[turn_++ % members_.size()].prompt_election();
     due_ = steady_clock::now() + patience_;
   }
-  /// How long to wait for what needs a leader before the next one stands.
+  /// How long to wait for what needs a leader before the next one stands: longer each time, for a machine that is short
+  /// of time, but never past the deadline.
   milliseconds patience() const {
     const auto left = std::chrono::ceil<milliseconds>(deadline_ - steady_clock::now());
     return std::clamp(left, milliseconds(1), patience_);

@@ -9,7 +9,7 @@
 
 namespace knetsim::report {
 
-// The rules by which a run is called green. They are stricter than ctest's: docs/decisions/0002 says why.
+// The rules by which a run is called green. They are stricter than ctest's; docs/reports.md has them.
 
 /// What is said about one attempt at a test: by ctest, and by the test itself.
 struct Attempt {
