@@ -23,7 +23,7 @@ class Docs(unittest.TestCase):
         for file in CODE:
             if not file.is_file() or file == pathlib.Path(__file__):
                 continue
-            for target in re.findall(r"\bdocs/[A-Za-z0-9_/-]+(?:\.[a-z]+)?", file.read_text()):
+            for target in re.findall(r"(?<![\w/])docs/[A-Za-z0-9_/-]+(?:\.[a-z]+)?", file.read_text()):
                 self.assertTrue((SOURCE / target).exists(), f"{file}: {target}")
 
     def test_the_readme_s_commands_and_labels_exist(self):
