@@ -102,6 +102,8 @@ TEST_F(KnownIssueAtThePrompt, WithoutATerminalSigintEndsThePingAlone) {
   knetsim.wait_for("packets transmitted");
   knetsim.write("w1 echo and-now\n");
   knetsim.wait_for("\nand-now\n");
+  knetsim.write("# nothing runs by now\n");
+  knetsim.wait_for("# nothing runs by now\n");
   knetsim.interrupt();
   knetsim.wait_for("nothing runs that could be interrupted");
   knetsim.write("daemons\ncreate w1/late\nw2/c2 ping -c 1 -W 5 w1/late\n");

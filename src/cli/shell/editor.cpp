@@ -142,6 +142,9 @@ std::optional<std::string> Editor::next() {
   for (;;) {
     state_->requests.interrupt = false;
     int length = 0;
+    // libedit shows the prompt before it takes the terminal over: what is typed in between would be echoed twice, and a
+    // Ctrl-D lost.
+    ::el_set(line, EL_PREP_TERM, 1);
     const char* text = ::el_gets(line, &length);
     if (state_->requests.end) return std::nullopt;
     if (state_->requests.interrupt) {  // Ctrl-C drops the line

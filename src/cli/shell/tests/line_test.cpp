@@ -126,7 +126,7 @@ TEST(Line, ShowsWithACaretWhereItCannotBeUnderstood) {
 TEST(Line, PutsTheCaretBelowTheRightPlaceBehindControlAndMultibyteCharacters) {
   EXPECT_EQ(shown("\x01\xc3\xa4 \"x"),
             "  \\x01\xc3\xa4 \"x\n"
-            "       ^\n"
+            "        ^\n"
             "this quote is never closed\n");
 }
 
