@@ -191,7 +191,7 @@ TEST(Visitors, HaveATerminalOfTheirOwnWhoseCtrlCReachesTheirProgramAlone) {
 TEST(Visitors, TakeTheirProgramsWithThemWhenTheyGo) {
   Prompt prompt("single");
   auto visitor = on_terminal({"exec", "w1", "--", "sleep", "98765"});
-  const auto sleeps = [&] { return prompt.type("ps -eo args | grep -c '^sleep 98765'") != "0\n"; };
+  const auto sleeps = [&] { return prompt.type("ps -eo args | grep -c 'sleep 98765$'") != "0\n"; };
   eventually([&]() -> std::optional<std::string> {
     return sleeps() ? std::nullopt : std::optional<std::string>("the visitor's program");
   });

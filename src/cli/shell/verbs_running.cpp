@@ -50,7 +50,7 @@ void start_capture(Session& session, const Words& words) {
                                 did_you_mean(interface.text, there)),
                     "one of " + join(there, ", "));
   const auto file = std::filesystem::absolute(words.words[3].text);
-  std::vector<std::string> argv{"tcpdump", "-n", "-U", "-i", interface.text, "-w", file.string()};
+  std::vector<std::string> argv{"tcpdump", "-n", "-U", "--immediate-mode", "-i", interface.text, "-w", file.string()};
   // As root it would become another user, who may not write there.
   if (::geteuid() == 0) argv.insert(argv.end(), {"-Z", "root"});
   auto& started = session.background.start(node, argv, file);
