@@ -7,7 +7,7 @@
 // Two halves. The guard: here, workers may ping for ever and be stopped with Ctrl-C, and every daemon lives on. The
 // reproduction: a daemon started the original's way ends by Ctrl-C, and one with a session of its own doesn't.
 //
-// Topology: pair.json.
+// Topology: pair.json, with a router on the first worker.
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -19,8 +19,12 @@
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/flannel/launcher.h"
+#include "knetsim/skupper/launcher.h"
+#include "knetsim/skupper/site.h"
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/pty.h"
+#include "knetsim/sys/sockets.h"
 
 namespace knetsim::fixtures {
 namespace {
@@ -84,6 +88,13 @@ void wait_until_gone(pid_t pid) {
       std::chrono::seconds(30));
 }
 
+/// pair.json, with a router as well.
+Topology pair() {
+  auto topology = fixtures::topology("pair.json");
+  topology.clusters.at(0).skupper.emplace();
+  return topology;
+}
+
 class KnownIssueFixture : public EmulationTest {
  protected:
   Worker& w1() { return worker("w1"); }
@@ -93,6 +104,7 @@ class KnownIssueFixture : public EmulationTest {
     std::vector<Process*> all;
     for (auto& member : cluster("C0").etcd().members()) all.push_back(&member.process());
     for (auto* one : cluster("C0").workers()) all.push_back(&one->flanneld().process());
+    all.push_back(&cluster("C0").router().process());
     return all;
   }
 
@@ -108,7 +120,7 @@ class KnownIssueFixture : public EmulationTest {
 
 class KnownIssue : public KnownIssueFixture {
  protected:
-  void SetUp() override { boot(topology("pair.json")); }
+  void SetUp() override { boot(pair()); }
 };
 
 TEST_F(KnownIssue, AnEndlessPingEndedByCtrlCOnATerminalHarmsNobody) {
@@ -161,7 +173,7 @@ class KnownIssueReproduction : public KnownIssueFixture, public testing::WithPar
  protected:
   void SetUp() override {
     if (const auto absent = why_no_flannel(GetParam())) GTEST_SKIP() << *absent;
-    boot(with_flannel(topology("pair.json"), GetParam()));
+    boot(with_flannel(pair(), GetParam()));
     w1().flanneld().stop();
     std::filesystem::remove(w1().subnet_file());
   }
@@ -204,6 +216,48 @@ TEST_P(KnownIssueReproduction, FlanneldWithASessionOfItsOwnLivesOn) {
   // A process that has ended stays as a zombie until it is reaped, or is gone.
   EXPECT_NO_THROW(EXPECT_NE(state_of(pid).state, "Z")) << read_file(log_);
   EXPECT_THAT(read_file(log_), Not(ContainsRegex(kShutdown)));
+}
+
+class KnownIssueRouter : public KnownIssueFixture, public testing::WithParamInterface<Flavour> {
+ protected:
+  void SetUp() override {
+    if (const auto absent = why_no_skupper(GetParam())) GTEST_SKIP() << *absent;
+    boot(pair());
+    cluster("C0").router().stop();
+  }
+
+  /// A router of the same config, started in the shell; its pid once it listens.
+  pid_t start_router(MininetShell& shell, const std::string& starter) {
+    const auto program = skupper::resolve(to_string(GetParam()));
+    if (!program.root.empty()) throw Error("a router that needs another root directory can't be started by a shell");
+    const auto pid = shell.start(starter + " " + quoted({program.path.string(), "-c", "/tmp/knetsim/skupper/0.json"}) +
+                                 " >" + log_ + " 2>&1");
+    eventually([&]() -> std::optional<std::string> {
+      if (listening_tcp_ports(w1().netns()).contains(skupper::kInterRouterPort)) return std::nullopt;
+      return "a router that listens; its log:\n" + read_file(log_);
+    });
+    return pid;
+  }
+
+  const std::string log_ = "/tmp/knetsim/by-hand.log";
+};
+
+INSTANTIATE_TEST_SUITE_P(Flavours, KnownIssueRouter, testing::Values(Flavour::builtin, Flavour::real), flavour_name);
+
+TEST_P(KnownIssueRouter, InTheTerminalsProcessGroupItEndsByCtrlC) {
+  MininetShell shell(w1());
+  const auto pid = start_router(shell, "nohup");
+  shell.press_ctrl_c();
+  wait_until_gone(pid);
+}
+
+TEST_P(KnownIssueRouter, WithASessionOfItsOwnItLivesOn) {
+  MininetShell shell(w1());
+  const auto pid = start_router(shell, "setsid nohup");
+  shell.press_ctrl_c();
+  EXPECT_EQ(::kill(pid, 0), 0);
+  EXPECT_EQ(::getsid(pid), pid);
+  EXPECT_THAT(listening_tcp_ports(w1().netns()), testing::Contains(skupper::kInterRouterPort));
 }
 
 TEST_F(KnownIssue, EtcdInTheTerminalsProcessGroupEndsByCtrlC) {

@@ -123,7 +123,7 @@ TEST_F(RedTest, KeepsTheStateOfEveryNodeAndThePacketsOfTheLastSeconds) {
   const auto result = run("fails");
   EXPECT_THAT(result, ExitsWith(1));
   EXPECT_THAT(names_in(artefacts("fails") / "evidence"),
-              testing::UnorderedElementsAre("underlay", "e1", "w1", "w2", "w1.c1", "w2.c2", "w2.c3"));
+              testing::UnorderedElementsAre("topology.json", "underlay", "e1", "w1", "w2", "w1.c1", "w2.c2", "w2.c3"));
   const auto w1 = artefacts("fails") / "evidence" / "w1";
   EXPECT_THAT(read_file(w1 / "ruleset.txt"), HasSubstr("100.64.10.1"));
   EXPECT_THAT(read_file(w1 / "fdb.txt"), HasSubstr("dst 10.0.0.4"));
@@ -139,7 +139,8 @@ TEST_F(RedTest, KeepsTheEvidenceOfABootThatFailed) {
   EXPECT_THAT(result, ExitsWith(1));
   EXPECT_THAT(result.out, HasSubstr("not a directory"));
   const auto artefacts = out_ / "selftest-emulation" / "RedBoot.fails";
-  EXPECT_THAT(names_in(artefacts / "evidence"), testing::UnorderedElementsAre("underlay", "e1", "w1", "w2"));
+  EXPECT_THAT(names_in(artefacts / "evidence"),
+              testing::UnorderedElementsAre("topology.json", "underlay", "e1", "w1", "w2"));
   EXPECT_THAT(read_file(artefacts / "evidence" / "e1" / "etcd.log"), HasSubstr("not a directory"));
   EXPECT_TRUE(fs::exists(artefacts / "trace.pcapng"));
 }

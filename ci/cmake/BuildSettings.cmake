@@ -1,6 +1,7 @@
 # How every target of this project is compiled: language level, warnings, sanitizers, coverage.
 
 option(KNETSIM_COVERAGE "Instrument for lcov" OFF)
+option(KNETSIM_FUZZ "Build the targets for libFuzzer (clang)" OFF)
 set(KNETSIM_SANITIZE "" CACHE STRING "Value for -fsanitize=, empty for none")
 
 set(CMAKE_CXX_STANDARD 20)

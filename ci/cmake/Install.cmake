@@ -1,6 +1,6 @@
 # cmake --install: programs, libraries, headers, topologies, and a package for find_package(knetsim).
 #
-#   bin/                     knetsim, knetsim-flanneld, suite-*
+#   bin/                     knetsim, knetsim-flanneld, knetsim-skrouterd, knetsim-report, suite-*
 #   libexec/knetsim/cni/     the CNI plugin flannel
 #   share/knetsim/           topologies
 #   lib/, include/           every layer but the command line's, fixtures
@@ -12,7 +12,8 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 get_property(layers GLOBAL PROPERTY KNETSIM_LAYERS)
-list(REMOVE_ITEM layers cli)
+# Programs, and no layers for others to build on.
+list(REMOVE_ITEM layers cli report)
 list(TRANSFORM layers PREPEND knetsim_ OUTPUT_VARIABLE libraries)
 list(APPEND libraries knetsim_boost knetsim_host_state knetsim_test_main knetsim_fixtures)
 set_target_properties(knetsim_boost PROPERTIES EXPORT_NAME boost)
@@ -21,7 +22,8 @@ set_target_properties(knetsim_test_main PROPERTIES EXPORT_NAME test_main)
 set_target_properties(knetsim_fixtures PROPERTIES EXPORT_NAME fixtures)
 
 get_property(suites GLOBAL PROPERTY KNETSIM_SUITES)
-install(TARGETS knetsim knetsim-flanneld ${suites} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(TARGETS knetsim knetsim-flanneld knetsim-skrouterd knetsim-report ${suites}
+  RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(TARGETS cni-flannel RUNTIME DESTINATION libexec/knetsim/cni)
 install(TARGETS ${libraries} EXPORT knetsim ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 foreach(layer IN LISTS layers)

@@ -10,7 +10,10 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(GTest 1.12 REQUIRED)
 find_package(benchmark REQUIRED)
+find_package(pugixml 1.13 REQUIRED)
+find_package(simdjson 3 REQUIRED)
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>=3.7)
+pkg_check_modules(LIBEDIT REQUIRED IMPORTED_TARGET libedit)
 pkg_check_modules(LIBNFTNL REQUIRED IMPORTED_TARGET libnftnl>=1.2 libmnl)
 
 # Its .pc file in Debian 12 names an include directory that isn't there.

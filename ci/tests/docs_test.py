@@ -8,7 +8,7 @@ import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = [SOURCE / "README.md", *sorted((SOURCE / "docs").rglob("*.md"))]
-CODE = [file for folder in ("src", "fixtures", "suites", "ci") for file in sorted((SOURCE / folder).rglob("*"))
+CODE = [file for folder in ("src", "fixtures", "suites", "reports", "ci") for file in sorted((SOURCE / folder).rglob("*"))
         if file.suffix in (".h", ".cpp", ".cmake", ".in", ".txt", ".py") or file.parent == SOURCE / "ci"]
 
 
@@ -23,7 +23,7 @@ class Docs(unittest.TestCase):
         for file in CODE:
             if not file.is_file() or file == pathlib.Path(__file__):
                 continue
-            for target in re.findall(r"\bdocs/[A-Za-z0-9_/-]+(?:\.[a-z]+)?", file.read_text()):
+            for target in re.findall(r"(?<![\w/])docs/[A-Za-z0-9_/-]+(?:\.[a-z]+)?", file.read_text()):
                 self.assertTrue((SOURCE / target).exists(), f"{file}: {target}")
 
     def test_the_readme_s_commands_and_labels_exist(self):
@@ -35,5 +35,6 @@ class Docs(unittest.TestCase):
                                capture_output=True, text=True, check=True).stdout
         self.assertEqual(set(re.findall(r"[a-z-]+", said)), set(re.findall(r"^  ([a-z-]+)$", known, re.MULTILINE)))
         checks = set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE))
-        proven = set(re.findall(r'KNETSIM_CHECK\(\w+, \w+, "([a-z-]+)"', (SOURCE / "suites/readme_suite.cpp").read_text()))
+        proven = {check for suite in (SOURCE / "suites").glob("readme*_suite.cpp")
+                  for check in re.findall(r'KNETSIM_CHECK\(\s*\w+, \w+, "([a-z-]+)"', suite.read_text())}
         self.assertEqual(checks, proven, "the README's table and the checks of the suite differ")

@@ -18,6 +18,7 @@ echo "ctest $*" >>"$RECORD"
 case " $* " in
   *" --show-only=json-v1 "*) printf '%s' "$LISTING"; exit "${LISTING_FAILS:-0}" ;;
 esac
+case "$*" in *--rerun-failed*) JUNIT=$RETRIED; CTEST_FAILS=0 ;; esac
 for word; do case "$word" in */ctest.xml) [ -n "$JUNIT" ] && printf '%s' "$JUNIT" >"$word" ;; esac; done
 [ -n "$GTEST_FILTER" ] && echo "GTEST_FILTER got through"
 echo "100% tests passed, 0 tests failed out of 1"
@@ -25,6 +26,7 @@ echo "Total Test time (real) =   0.01 sec"
 exit "${CTEST_FAILS:-0}"
 """
 LISTING = '{"tests": [{"name": "a", "command": ["a"]}]}'
+FAILED = '<testsuite><testcase name="a" status="fail"/></testsuite>'
 PASSED = '<testsuite><testcase name="a" status="run"/></testsuite>'
 SKIPPED = '<testsuite><testcase name="a" status="notrun"/></testsuite>'
 
@@ -36,9 +38,12 @@ class EntryPoints(unittest.TestCase):
         self.tree = pathlib.Path(directory.name)
         shutil.copytree(SOURCE / ".ci", self.tree / ".ci")
         (self.tree / "ci").mkdir()
-        for name in ("test", "check", "verdict.py"):
+        for name in ("test", "check", "facts"):
             shutil.copy(SOURCE / "ci" / name, self.tree / "ci")
         (self.tree / "ci/allowed-skips.txt").write_text("")
+        (self.tree / "build/release/bin").mkdir(parents=True)
+        (self.tree / "build/release/bin/knetsim-report").symlink_to(
+            pathlib.Path(os.environ["KNETSIM_BUILD"]) / "bin/knetsim-report")
         self.add_program("ci/setup", '#!/bin/sh\necho setup >>"$RECORD"\nexit "${SETUP_FAILS:-0}"\n')
         self.add_program("bin/cmake", CMAKE)
         self.add_program("bin/ctest", CTEST)
@@ -80,7 +85,34 @@ class EntryPoints(unittest.TestCase):
             self.assertFalse([call for call in self.called if "--output-junit" in call])
 
     def test_a_failed_test_is_red(self):
+        self.assertEqual(self.run_script("ci/test", CTEST_FAILS="8", JUNIT=FAILED), 1)
+
+    def test_a_failure_that_only_ctest_knows_of_is_red(self):
         self.assertEqual(self.run_script("ci/test", CTEST_FAILS="8"), 8)
+
+    def test_a_run_ends_with_a_report_green_or_red(self):
+        for junit, word in ((PASSED, "green"), (FAILED, "red")):
+            self.run_script("ci/test", JUNIT=junit)
+            self.assertIn(f"<title>knetsim: {word}", (self.tree / "build/release/report/report.html").read_text())
+
+    def test_a_failure_is_run_once_more_if_asked_for_and_then_flaky_not_green(self):
+        again = {"CTEST_FAILS": "8", "JUNIT": FAILED, "RETRIED": PASSED}
+        self.assertEqual(self.run_script("ci/test", **again), 1)
+        self.assertFalse([call for call in self.called if "--rerun-failed" in call])
+        self.assertEqual(self.run_script("ci/test", **again, KNETSIM_RETRY="1"), 1)
+        self.assertEqual(len([call for call in self.called if "--rerun-failed" in call]), 1)
+        self.assertIn("a: flaky", self.text)
+
+    def test_a_shard_runs_its_part_and_says_so(self):
+        self.assertEqual(self.run_script("ci/test", GTEST_TOTAL_SHARDS="4", GTEST_SHARD_INDEX="1"), 0, self.text)
+        self.assertTrue(self.called[-1].endswith(" -I 2,,4"), self.called)
+        self.assertIn("shard 1 of 4", (self.tree / "build/release/report/summary.md").read_text())
+
+    def test_another_preset_is_built_run_and_reported(self):
+        (self.tree / "build/asan").symlink_to(self.tree / "build/release")
+        self.assertEqual(self.run_script("ci/test", KNETSIM_PRESET="asan"), 0, self.text)
+        self.assertEqual(self.called[1:3], ["cmake --preset asan", "cmake --build --preset asan"])
+        self.assertIn("ctest --preset asan", self.called[-1])
 
     def test_a_skip_that_nobody_allowed_is_red_although_ctest_is_content(self):
         self.assertEqual(self.run_script("ci/test", JUNIT=SKIPPED), 1)
@@ -89,7 +121,7 @@ class EntryPoints(unittest.TestCase):
     def test_a_run_that_leaves_no_result_is_red_even_if_an_earlier_one_did(self):
         for arguments in ([], ["-R", "a"]):
             self.assertEqual(self.run_script("ci/test", *arguments), 0)
-            self.assertEqual(self.run_script("ci/test", *arguments, JUNIT=""), 1)
+            self.assertEqual(self.run_script("ci/test", *arguments, JUNIT=""), 2)
 
     def test_rotten_leave_is_red_unless_only_some_tests_were_asked_for(self):
         (self.tree / "ci/allowed-skips.txt").write_text("gone # why\n")

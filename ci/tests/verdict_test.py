@@ -1,13 +1,13 @@
-"""What ci/verdict.py calls red, with fabricated results."""
+"""What `knetsim-report collect` calls red, with fabricated results."""
 
 import json
+import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 import unittest
 
-VERDICT = pathlib.Path(__file__).resolve().parent.parent / "verdict.py"
+REPORT = pathlib.Path(os.environ["KNETSIM_BUILD"]) / "bin/knetsim-report"
 
 PASSED = '<testcase name="T" status="run" result="completed"/>'
 FAILED = '<testcase name="T" status="run" result="completed"><failure message="1 is not 2"/></testcase>'
@@ -24,13 +24,14 @@ class Verdict(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.directory = pathlib.Path(directory.name)
+        (self.directory / "xml").mkdir()
         self.registered = {}
         self.results = []
         self.allowed = ""
 
     def add(self, name, status, xml=None, gtest_program=True):
         """A registered test, its status in ctest's JUnit file, and what its GoogleTest file holds (None: no file)."""
-        file = self.directory / f"{len(self.registered)}.xml"
+        file = self.directory / "xml" / f"{len(self.registered)}.xml"
         self.registered[name] = ["program", f"--gtest_filter={name}"]
         if gtest_program:
             self.registered[name].append(f"--gtest_output=xml:{file}")
@@ -48,8 +49,8 @@ class Verdict(unittest.TestCase):
 
     def run_verdict(self, *arguments):
         ran = subprocess.run(
-            [sys.executable, VERDICT, "--registered", self.directory / "registered.json", "--junit",
-             self.directory / "ctest.xml", "--allowed-skips", self.directory / "allowed.txt", *arguments],
+            [REPORT, "collect", self.directory, "--to", self.directory / "report", "--allowed-skips",
+             self.directory / "allowed.txt", *arguments],
             capture_output=True, text=True, timeout=60, check=False)
         return ran.returncode, ran.stdout + ran.stderr
 
@@ -169,28 +170,29 @@ class Verdict(unittest.TestCase):
 
     def test_a_crash_needs_no_result_file(self):
         self.add("a", "fail")
-        self.assert_green()  # the failure itself is in ctest's exit code
+        self.assert_red("a: failed: failed without leaving a result")
+        self.assertNotIn("that ctest doesn't count", self.run_verdict()[1])
 
     def test_every_reason_is_told_at_once(self):
         self.add("a", "run")
         self.add("b", "notrun", gtest(SKIPPED))
         code, text = self.judge()
         self.assertEqual(code, 1)
-        self.assertIn("red for 2 reason(s)", text)
+        self.assertIn("2 reasons that ctest doesn't count", text)
 
-    def test_a_missing_ctest_result_is_red(self):
+    def test_a_missing_ctest_result_cannot_be_judged(self):
         self.judge()
         (self.directory / "ctest.xml").unlink()
         code, text = self.run_verdict()
-        self.assertEqual(code, 1)
-        self.assertIn("ctest left no readable result", text)
+        self.assertEqual(code, 2)
+        self.assertIn("ctest.xml", text)
 
-    def test_half_a_ctest_result_is_red(self):
+    def test_half_a_ctest_result_cannot_be_judged(self):
         self.judge()
         (self.directory / "ctest.xml").write_text("<testsuite")
-        self.assertEqual(self.run_verdict()[0], 1)
+        self.assertEqual(self.run_verdict()[0], 2)
 
-    def test_a_listing_that_is_not_json_is_red(self):
+    def test_a_listing_that_is_not_json_cannot_be_judged(self):
         self.judge()
         (self.directory / "registered.json").write_text("")
-        self.assertEqual(self.run_verdict()[0], 1)
+        self.assertEqual(self.run_verdict()[0], 2)

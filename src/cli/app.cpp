@@ -14,7 +14,8 @@ namespace knetsim::cli {
 
 namespace {
 
-constexpr std::array<CommandMaker, 3> kCommands{make_check, make_doctor, make_completion};
+constexpr std::array<CommandMaker, 7> kCommands{make_up,    make_ps,     make_exec,      make_down,
+                                                make_check, make_doctor, make_completion};
 
 std::vector<std::string> names_in(const CLI::App& app) {
   std::vector<std::string> names;
@@ -43,7 +44,7 @@ int complain_about_unknown(Terminal& terminal, const CLI::App& app, const std::s
 }
 
 /// The first word that neither the program nor the chosen subcommand understood, if there is one.
-int check_leftovers(Terminal& terminal, const CLI::App& app, const CLI::App* chosen) {
+int check_leftovers(Terminal& terminal, const CLI::App& app, const CLI::App* chosen, bool takes_rest) {
   const auto in_root = app.remaining();
   if (!in_root.empty()) return complain_about_unknown(terminal, app, in_root.front(), "knetsim --help");
   if (chosen == nullptr) {
@@ -51,14 +52,18 @@ int check_leftovers(Terminal& terminal, const CLI::App& app, const CLI::App* cho
     return kExitCouldNotRun;
   }
   const auto in_command = chosen->remaining();
-  if (in_command.empty()) return kExitGood;
+  if (in_command.empty() || takes_rest) return kExitGood;
   return complain_about_unknown(terminal, *chosen, in_command.front(),
                                 fmt::format("knetsim {} --help", chosen->get_name()));
 }
 
-int dispatch(const std::vector<Command>& commands, const CLI::App* chosen, Terminal& terminal) try {
+int dispatch(const std::vector<Command>& commands, const CLI::App& app, const CLI::App* chosen,
+             Terminal& terminal) try {
   const auto command = std::find_if(commands.begin(), commands.end(),
                                     [&](const Command& candidate) { return candidate.options == chosen; });
+  const bool takes_rest = command != commands.end() && command->takes_rest;
+  if (const int code = check_leftovers(terminal, app, chosen, takes_rest); code != kExitGood || chosen == nullptr)
+    return code;
   return command->run(terminal);
 } catch (const Interrupted& interrupted) {
   terminal.err << "knetsim: " << interrupted.what() << '\n';
@@ -99,8 +104,7 @@ int run(const std::vector<std::string>& arguments, Terminal& terminal) {
   }
   const auto subcommands = app.get_subcommands();
   const CLI::App* chosen = subcommands.empty() ? nullptr : subcommands.front();
-  if (const int code = check_leftovers(terminal, app, chosen); code != kExitGood) return code;
-  return dispatch(commands, chosen, terminal);
+  return dispatch(commands, app, chosen, terminal);
 }
 
 }  // namespace knetsim::cli

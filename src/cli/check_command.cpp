@@ -33,7 +33,7 @@ struct Options {
   std::string json;
   ColorMode color = ColorMode::automatic;
   unsigned timeout = 120;
-  std::array<std::string, kFlavoured.size()> flavours;
+  FlavourChoices flavours;
 };
 
 std::vector<Listing> list_suites(const Options& options, const Interrupts& interrupts) {
@@ -56,8 +56,7 @@ int print_list(const std::vector<PlannedCheck>& plan, bool titles, Terminal& ter
 SuiteOptions suite_options(const Options& options) {
   SuiteOptions result;
   result.test_timeout = std::chrono::seconds(options.timeout);
-  for (std::size_t i = 0; i < kFlavoured.size(); ++i)
-    if (!options.flavours.at(i).empty()) result.environment[kFlavoured.at(i).variable] = options.flavours.at(i);
+  result.environment = environment_for(options.flavours);
   if (options.keep_evidence) result.environment["KNETSIM_KEEP_EVIDENCE"] = "1";
   return result;
 }
@@ -127,24 +126,13 @@ int write_json(const std::string& path, const RunResult& run, Terminal& terminal
   }
 }
 
-void require_flavours(const Options& options) {
-  for (std::size_t i = 0; i < kFlavoured.size(); ++i) {
-    const char* set = std::getenv(kFlavoured.at(i).variable);
-    const auto& chosen = options.flavours.at(i);
-    if (!chosen.empty())
-      require_flavour(kFlavoured.at(i), chosen);
-    else if (set != nullptr && *set != '\0')
-      require_flavour(kFlavoured.at(i), set);
-  }
-}
-
 int check(const Options& options, Terminal& terminal) {
   const auto style = Style::choose(options.color, terminal);
   const Interrupts interrupts;
   const auto listings = list_suites(options, interrupts);
   const auto plan = select_checks(plan_checks(listings), options.only);
   if (options.list || options.list_ids) return print_list(plan, !options.list_ids, terminal);
-  require_flavours(options);
+  require_flavours(options.flavours);
 
   terminal.out << style.bold(fmt::format("knetsim {}: {}", version(), count_of(plan.size(), "check"))) << "\n\n"
                << std::flush;
@@ -169,9 +157,7 @@ Command make_check(CLI::App& root) {
   app->add_flag("--keep-evidence", options->keep_evidence, "Keep what was captured of checks that pass, too");
   app->add_flag("-v,--verbose", options->verbose, "Show every action, and what the suites print");
   add_color_option(*app, options->color);
-  for (std::size_t i = 0; i < kFlavoured.size(); ++i)
-    app->add_option(kFlavoured.at(i).option, options->flavours.at(i), kFlavoured.at(i).description)
-        ->type_name("FLAVOUR");
+  add_flavour_options(*app, options->flavours);
   app->add_option("--timeout", options->timeout, "Seconds that one test may take before it counts as hanging")
       ->check(CLI::Range(1U, 86400U))
       ->capture_default_str();

@@ -20,6 +20,9 @@ const std::map<std::string, std::string, std::less<>> kWords{{"--only", "$(knets
                                                              {"--timeout", "60 120 300"},
                                                              {"--flannel", "auto builtin real"},
                                                              {"--cni", "auto builtin real"},
+                                                             {"--skupper", "auto builtin real"},
+                                                             {"exec", "$(knetsim ps -q 2>/dev/null)"},
+                                                             {"down", "$(knetsim ps -q 2>/dev/null)"},
                                                              {"completion", "bash zsh fish"}};
 
 std::vector<const CLI::Option*> named_options(const CLI::App& app) {

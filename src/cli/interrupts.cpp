@@ -23,11 +23,12 @@ bool is_ignored(int number) {
 Interrupted::Interrupted(int signal)
     : Error(std::string("interrupted by SIG") + ::sigabbrev_np(signal)), signal_(signal) {}
 
-Interrupts::Interrupts() {
+Interrupts::Interrupts(std::initializer_list<int> others) {
   sigset_t caught;
   sigemptyset(&caught);
   for (const int number : {SIGINT, SIGTERM, SIGHUP})
     if (!is_ignored(number)) sigaddset(&caught, number);
+  for (const int number : others) sigaddset(&caught, number);
   fd_ = Fd(::signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd_) throw SystemError("watch for signals");
   ::sigprocmask(SIG_BLOCK, &caught, &before_);

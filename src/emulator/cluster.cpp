@@ -75,10 +75,11 @@ void for_each_worker(const std::vector<std::unique_ptr<Worker>>& workers, const 
 
 Cluster::Cluster(const ClusterSpec& spec, unsigned index, Underlay& underlay) : spec_(spec), mtu_(underlay.spec().mtu) {
   for (const auto& node : spec_.etcd) etcd_nodes_.push_back(underlay.plug(node, spec_.switch_name));
+  const kubeproxy::ProxyOptions proxy{.pod_networks = pod_networks(spec_),
+                                      .bridges = {cni::PodNetworkOptions{}.bridge}};
   for (const auto& worker : spec_.workers)
-    workers_.push_back(std::make_unique<Worker>(
-        underlay.plug(worker, spec_.switch_name), fmt::format("k{}_", index), plugins_of(spec_, workers_.size()),
-        kubeproxy::ProxyOptions{.pod_networks = pod_networks(spec_), .bridges = {cni::PodNetworkOptions{}.bridge}}));
+    workers_.push_back(std::make_unique<Worker>(underlay.plug(worker, spec_.switch_name), fmt::format("k{}_", index),
+                                                plugins_of(spec_, workers_.size()), proxy));
 }
 
 Cluster::~Cluster() = default;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
@@ -54,6 +55,33 @@ void save_logs(const fs::path& from, const fs::path& to) {
   }
 }
 
+nlohmann::json place(const std::string& name, const char* kind, const std::string& on,
+                     const std::vector<Address>& addresses = {}) {
+  nlohmann::json json{{"name", name}, {"kind", kind}};
+  if (!on.empty()) json["on"] = on;
+  for (const auto& address : addresses) json["addresses"].push_back(address.to_string());
+  return json;
+}
+
+/// What hangs on what: enough to draw the emulation as it stands, containers made since the boot included.
+nlohmann::json places_of(Emulation& emulation) {
+  const auto& topology = emulation.topology();
+  auto places = nlohmann::json::array();
+  for (const auto& one : topology.underlay.switches) places.push_back(place(one.name, "switch", one.uplink));
+  for (const auto& cluster : topology.clusters) {
+    const auto add = [&](const NodeSpec& node, const char* kind) {
+      const auto& on = node.switch_name.empty() ? cluster.switch_name : node.switch_name;
+      places.push_back(place(node.name, kind, on, node.addresses));
+    };
+    for (const auto& node : cluster.etcd) add(node, "etcd");
+    for (const auto& node : cluster.workers) add(node, "worker");
+  }
+  for (const auto* node : emulation.nodes())
+    if (const auto slash = node->name().find('/'); slash != std::string::npos)
+      places.push_back(place(node->name(), "container", node->name().substr(0, slash), {node->address()}));
+  return places;
+}
+
 void save_views(const NetNs& netns, const fs::path& place) {
   fs::create_directories(place);
   for (const auto& view : views())
@@ -63,6 +91,8 @@ void save_views(const NetNs& netns, const fs::path& place) {
 }  // namespace
 
 void save_evidence(Emulation& emulation, const fs::path& directory) {
+  fs::create_directories(directory);
+  write_file_atomically(directory / "topology.json", places_of(emulation).dump(1) + "\n");
   save_views(emulation.underlay().netns(), directory / "underlay");
   for (const auto* node : emulation.nodes()) {
     auto name = node->name();

@@ -9,12 +9,14 @@ namespace {
 
 // What a Linux router is, whatever the host's own defaults are.
 void prepare_stack() {
-  write_sysctl("net.ipv4.ip_forward", "1");
   write_sysctl("net.ipv6.conf.all.forwarding", "1");
-  for (const char* scope : {"all", "default"}) {
-    const auto base = std::string("net.ipv4.conf.") + scope;
-    write_sysctl(base + ".rp_filter", "0");
-    write_sysctl(base + ".send_redirects", "0");
+  const SysctlDirectory conf("net.ipv4.conf");
+  const auto all = conf.open("all");
+  all.write("forwarding", "1");  // what ip_forward is another name of
+  const auto fresh = conf.open("default");
+  for (const auto* scope : {&all, &fresh}) {
+    scope->write("rp_filter", "0");
+    scope->write("send_redirects", "0");
   }
 }
 

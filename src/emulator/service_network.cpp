@@ -189,6 +189,11 @@ void ServiceNetwork::link(const Cluster& from, const Cluster& to, unsigned cost)
 
 void ServiceNetwork::wait_until_ready(std::chrono::milliseconds budget) { state_->wait_until_ready(budget); }
 
+const SkupperSpec* ServiceNetwork::spec(const Cluster& cluster) const {
+  const auto& spec = state_->specs[state_->index_of(cluster)];
+  return spec ? &*spec : nullptr;
+}
+
 Daemon& ServiceNetwork::router(const Cluster& cluster) {
   const auto found = state_->routers.find(state_->index_of(cluster));
   if (found != state_->routers.end()) return found->second.daemon;

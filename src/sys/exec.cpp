@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/process.h"
 #include "knetsim/sys/sigpipe.h"
-#include "launch.h"
 
 namespace knetsim {
 

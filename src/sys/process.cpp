@@ -11,9 +11,9 @@
 #include <deque>
 #include <fstream>
 
+#include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
-#include "launch.h"
 
 namespace knetsim {
 

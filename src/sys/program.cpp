@@ -17,14 +17,42 @@ namespace {
 bool is_executable(const fs::path& path) { return ::access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path); }
 
 // Debian's packages of the programs that a knetsim run may start.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 22> kPackages{{
-    {"etcd", "etcd-server"},   {"etcdctl", "etcd-client"}, {"nft", "nftables"}, {"iptables", "iptables"},
-    {"ip", "iproute2"},        {"bridge", "iproute2"},     {"ss", "iproute2"},  {"ping", "iputils-ping"},
-    {"ifconfig", "net-tools"}, {"wget", "wget"},           {"ps", "procps"},    {"tcpdump", "tcpdump"},
-    {"python3", "python3"},    {"conntrack", "conntrack"}, {"socat", "socat"},  {"iperf3", "iperf3"},
-    {"bash", "bash"},          {"nginx", "nginx-light"},   {"dot", "graphviz"}, {"mount", "mount"},
-    {"nsenter", "util-linux"}, {"setpriv", "util-linux"},
-}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 36> kPackages{{{"etcd", "etcd-server"},
+                                                                                   {"etcdctl", "etcd-client"},
+                                                                                   {"nft", "nftables"},
+                                                                                   {"iptables", "iptables"},
+                                                                                   {"ip", "iproute2"},
+                                                                                   {"bridge", "iproute2"},
+                                                                                   {"ss", "iproute2"},
+                                                                                   {"ping", "iputils-ping"},
+                                                                                   {"ifconfig", "net-tools"},
+                                                                                   {"wget", "wget"},
+                                                                                   {"ps", "procps"},
+                                                                                   {"tcpdump", "tcpdump"},
+                                                                                   {"python3", "python3"},
+                                                                                   {"conntrack", "conntrack"},
+                                                                                   {"socat", "socat"},
+                                                                                   {"iperf3", "iperf3"},
+                                                                                   {"bash", "bash"},
+                                                                                   {"nginx", "nginx-light"},
+                                                                                   {"dot", "graphviz"},
+                                                                                   {"mount", "mount"},
+                                                                                   {"nsenter", "util-linux"},
+                                                                                   {"setpriv", "util-linux"},
+                                                                                   {"curl", "curl"},
+                                                                                   {"tshark", "tshark"},
+                                                                                   {"traceroute", "traceroute"},
+                                                                                   {"tracepath", "iputils-tracepath"},
+                                                                                   {"mtr", "mtr-tiny"},
+                                                                                   {"arping", "iputils-arping"},
+                                                                                   {"dig", "bind9-dnsutils"},
+                                                                                   {"nc", "netcat-openbsd"},
+                                                                                   {"nmap", "nmap"},
+                                                                                   {"ethtool", "ethtool"},
+                                                                                   {"strace", "strace"},
+                                                                                   {"htop", "htop"},
+                                                                                   {"telnet", "telnet"},
+                                                                                   {"less", "less"}}};
 
 }  // namespace
 

@@ -11,9 +11,9 @@
 #include <cstdlib>
 #include <functional>
 
+#include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/fd.h"
-#include "launch.h"
 
 namespace knetsim {
 
@@ -32,11 +32,6 @@ void change_settings(const Fd& terminal, const std::function<void(termios&)>& ch
 }
 
 void turn(tcflag_t& flags, tcflag_t bit, bool on) { flags = on ? flags | bit : flags & ~bit; }
-
-void set_window(const Fd& terminal, unsigned short rows, unsigned short columns) {
-  const winsize size{.ws_row = rows, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
-  if (::ioctl(terminal.get(), TIOCSWINSZ, &size) != 0) throw SystemError("set the terminal's size");
-}
 
 // The end of it, with what isn't printable spelled out, so that a failure can be read.
 std::string printable(std::string_view text) {
@@ -61,6 +56,20 @@ milliseconds until(steady_clock::time_point deadline) {
 }
 
 }  // namespace
+
+PtyPair PtyPair::open() {
+  PtyPair pair{.ours = Fd(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)), .programs = {}};
+  if (!pair.ours || ::unlockpt(pair.ours.get()) != 0) throw SystemError("open a pseudo terminal", "/dev/ptmx");
+  // Works whatever is mounted at /dev/pts in this mount namespace.
+  pair.programs = Fd(::ioctl(pair.ours.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!pair.programs) throw SystemError("open the program's side of a pseudo terminal");
+  return pair;
+}
+
+void set_window(FdView terminal, unsigned short rows, unsigned short columns) {
+  const winsize size{.ws_row = rows, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+  if (::ioctl(terminal.get(), TIOCSWINSZ, &size) != 0) throw SystemError("set the terminal's size");
+}
 
 struct PtyProcess::State {
   Fd terminal;  // the master's side
@@ -131,17 +140,12 @@ PtyProcess& PtyProcess::operator=(PtyProcess&& other) noexcept {
 }
 
 PtyProcess PtyProcess::spawn(const Command& command, TerminalSettings settings) {
-  Fd terminal(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
-  if (!terminal || ::unlockpt(terminal.get()) != 0) throw SystemError("open a pseudo terminal", "/dev/ptmx");
-  // Works whatever is mounted at /dev/pts in this mount namespace.
-  const Fd program_side(::ioctl(terminal.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
-  if (!program_side) throw SystemError("open the program's side of a pseudo terminal");
-
-  set_window(terminal, settings.rows, settings.columns);
-  PtyProcess process(std::make_unique<State>(State{std::move(terminal)}));
+  auto pair = PtyPair::open();
+  set_window(pair.ours, settings.rows, settings.columns);
+  PtyProcess process(std::make_unique<State>(State{std::move(pair.ours)}));
   process.set_echo(settings.echo);
   if (settings.raw) process.set_raw(true);
-  process.state_->child.emplace(Child::launch(command, program_side, program_side, program_side, true));
+  process.state_->child.emplace(Child::launch(command, pair.programs, pair.programs, pair.programs, true));
   return process;
 }
 

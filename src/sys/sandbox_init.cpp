@@ -21,12 +21,13 @@ sigset_t forwarded() {
 }
 
 // Waits for the next signal and hands it on to `target`, SIGCHLD excepted. What a terminal sends (SI_KERNEL) has
-// reached the whole foreground group already: handing it on would deliver it twice.
+// reached the whole foreground group already: handing it on would deliver it twice. A hang-up alone is told to the
+// session's leader only.
 void forward_next_signal(pid_t target) {
   const auto set = forwarded();
   siginfo_t info{};
   const int number = ::sigwaitinfo(&set, &info);
-  if (number > 0 && number != SIGCHLD && info.si_code != SI_KERNEL) ::kill(target, number);
+  if (number > 0 && number != SIGCHLD && (info.si_code != SI_KERNEL || number == SIGHUP)) ::kill(target, number);
 }
 
 }  // namespace

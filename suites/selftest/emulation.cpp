@@ -9,6 +9,8 @@
 #include <mutex>
 
 #include "knetsim/fixtures/emulation_test.h"
+#include "knetsim/fixtures/events.h"
+#include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 
 namespace knetsim::fixtures {
@@ -20,6 +22,12 @@ class Red : public EmulationTest {
 };
 
 TEST_F(Red, fails) { FAIL() << "on purpose"; }
+
+TEST_F(Red, loses_a_packet) {
+  ASSERT_THAT(worker("w2").exec({"ip", "link", "set", "flannel.100", "down"}), Succeeds());
+  const Step step("w1/c1", "w2/c2", "ping");
+  EXPECT_THAT(worker("w1").container("c1"), CanPing(worker("w2").container("c2")));
+}
 
 TEST_F(Red, hangs) {
   std::mutex mutex;

@@ -1,11 +1,11 @@
 """Red is red: programs that fail in every way we know, each run in a ctest of its own through the project's discovery
-(ci/cmake/DiscoverTests.cmake) and judged by its verdict (ci/verdict.py)."""
+(ci/cmake/DiscoverTests.cmake) and judged by knetsim-report."""
 
+import html
 import json
 import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
@@ -34,8 +34,10 @@ class InnerRun:
         self.select = ["-R", tests]
         listed = self.ctest("--show-only=json-v1", *self.select)
         self.listable = listed.returncode == 0
-        (self.directory / "registered.json").write_text(listed.stdout)
-        ran = self.ctest("--no-tests=error", "--output-on-failure", "--output-junit", "junit.xml", *self.select)
+        (self.directory / "out").mkdir()
+        (self.directory / "out/registered.json").write_text(listed.stdout)
+        ran = self.ctest("--no-tests=error", "--output-on-failure", "--output-junit", "out/ctest.xml", "--output-log",
+                         "out/ctest.log", *self.select)
         self.code = ran.returncode
         self.text = ran.stdout + ran.stderr
 
@@ -45,14 +47,14 @@ class InnerRun:
 
     def statuses(self):
         """Test -> status in ctest's JUnit file: run (passed), fail, notrun."""
-        root = ElementTree.parse(self.directory / "junit.xml").getroot()
+        root = ElementTree.parse(self.directory / "out/ctest.xml").getroot()
         return {case.get("name").partition(":")[2]: case.get("status") for case in root.iter("testcase")}
 
     def verdict(self, allowed=""):
         (self.directory / "allowed.txt").write_text(allowed)
         return subprocess.run(
-            [sys.executable, SOURCE / "ci/verdict.py", "--registered", "registered.json", "--junit", "junit.xml",
-             "--allowed-skips", "allowed.txt"],
+            [PROGRAMS / "knetsim-report", "collect", "out", "--to", "report", "--allowed-skips", "allowed.txt",
+             "--source", SOURCE],
             cwd=self.directory, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -158,6 +160,25 @@ class RedIsRed(unittest.TestCase):
         run = self.run_inner(":Leaves.ADaemonThatHoldsTheOutput$")
         self.assertEqual((run.code, run.statuses()), (0, {"Leaves.ADaemonThatHoldsTheOutput": "run"}), run.text)
 
+    def test_a_broken_build_is_red_in_every_output_with_the_right_words(self):
+        run = self.run_inner("BootThrows.Test$|BySegmentationFault$|ForEver$|Control.Fails$", timeout=3)
+        self.assertEqual(run.verdict().returncode, 1, run.text)
+        for name in ("report.html", "summary.md", "junit.xml", "annotations.txt", "results.json"):
+            text = html.unescape((run.directory / "report" / name).read_text())
+            for words in ("the topology can't boot", "crashed: SEGFAULT", "hung: it was ended after",
+                          "Expected equality of these values"):
+                self.assertIn(words, text, name)
+        self.assertIn("file=suites/selftest/red.cpp,line=", (run.directory / "report/annotations.txt").read_text())
+
+    def test_a_lost_packet_is_red_with_its_path_marked_and_its_evidence(self):
+        run = self.run_inner(":Red.loses_a_packet$", program="selftest-emulation")
+        self.assertEqual(run.statuses(), {"Red.loses_a_packet": "fail"}, run.text)
+        self.assertEqual(run.verdict().returncode, 1, run.text)
+        page = (run.directory / "report/report.html").read_text()
+        self.assertIn("The failing path: w1/c1 – w1 – s0 – w2 – w2/c2", page)
+        for words in ("While <b>w1/c1</b>", "flannel.100", "trace.pcapng", "C0: flannel"):
+            self.assertIn(words, page)
+
     def test_a_program_without_tests_is_red(self):
         self.assert_no_run("selftest-empty", "has no tests")
 
@@ -182,6 +203,6 @@ class RedIsRed(unittest.TestCase):
         expected = {f"Odd/Listing.Test/{i}": "run" for i in range(8)} | {f"Typed/{i}.Test": "run" for i in range(2)}
         self.assertEqual((run.code, run.statuses()), (0, expected), run.text)
         self.assertEqual(run.verdict().returncode, 0)
-        commands = [test["command"] for test in json.loads((run.directory / "registered.json").read_text())["tests"]]
+        commands = [test["command"] for test in json.loads((run.directory / "out/registered.json").read_text())["tests"]]
         files = [argument for command in commands for argument in command if "xml:" in argument]
         self.assertEqual(len(set(files)), len(expected), "two tests write the same result file")

@@ -21,6 +21,9 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// How long a peer may take to read a close.
+constexpr std::chrono::seconds kFarewell{5};
+
 std::int64_t now_ms() {
   using namespace std::chrono;
   return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
@@ -63,8 +66,9 @@ void AmqpConnection::wait_writable() {
   if (std::exchange(waits_for_writable_, true)) return;
   socket_.async_wait(asio::ip::tcp::socket::wait_write,
                      [self = shared_from_this()](const boost::system::error_code& error) {
+                       if (error) return;
                        self->waits_for_writable_ = false;
-                       if (!error) self->run();
+                       self->run();
                      });
 }
 
@@ -96,11 +100,16 @@ void AmqpConnection::feed(std::string_view bytes) {
 }
 
 bool AmqpConnection::run() {
-  if (running_ || ended_) return false;
+  if (running_ || ended_ || target_) return false;
   running_ = true;
   const auto self = shared_from_this();
   do {
-    while (auto* event = pn_connection_driver_next_event(&driver_)) on_event(event);
+    while (auto* event = pn_connection_driver_next_event(&driver_)) {
+      // What comes between our close and the peer's interests nobody.
+      if (!closing_) on_event(event);
+      // Only now it is known how long the peer bears silence.
+      if (pn_event_type(event) == PN_CONNECTION_REMOTE_OPEN) tick();
+    }
     write();
   } while (pn_connection_driver_has_event(&driver_));
   running_ = false;
@@ -109,7 +118,9 @@ bool AmqpConnection::run() {
     return false;
   }
   if (!moving_) return true;
-  move();
+  // After whatever is queued for it on this shard.
+  target_ = moving_->shard;
+  shard_->post([self] { self->move(); });
   return false;
 }
 
@@ -122,7 +133,10 @@ void AmqpConnection::move() {
     socket_ = asio::ip::tcp::socket(shard_->context(), protocol, fd);
     timer_ = asio::steady_timer(shard_->context());
     waits_for_writable_ = false;
-    std::exchange(moving_, nullptr)();
+    target_ = nullptr;
+    const auto then = std::move(moving_->then);
+    moving_.reset();
+    then();
     start();
   });
 }
@@ -130,8 +144,7 @@ void AmqpConnection::move() {
 void AmqpConnection::move_to(Shard& shard, std::function<void()> then) {
   if (&shard == shard_) return then();
   timer_.cancel();
-  target_ = &shard;
-  moving_ = std::move(then);
+  moving_ = Move{&shard, std::move(then)};
 }
 
 /// Up to a buffer full of the engine's output. Each of its own buffers holds a frame at most.
@@ -189,23 +202,22 @@ void AmqpConnection::close_with(const char* condition, const std::string& descri
   pn_condition_set_name(error, condition);
   pn_condition_set_description(error, description.c_str());
   pn_connection_close(driver_.connection);
-  // Garbage may follow; nobody listens any more.
-  pn_connection_driver_read_close(&driver_);
-  touch();
-}
-
-void AmqpConnection::drop(const std::string& why) {
-  if (ended_) return;
-  socket_error_ = why;
-  pn_connection_driver_close(&driver_);
-  unwritten_.clear();
+  closing_ = true;
+  timer_.expires_after(kFarewell);
+  timer_.async_wait([self = shared_from_this()](const boost::system::error_code& aborted) {
+    if (aborted || self->ended_) return;
+    self->unwritten_.clear();
+    pn_connection_driver_close(&self->driver_);
+    self->run();
+  });
   touch();
 }
 
 std::string AmqpConnection::reason() const {
   if (!socket_error_.empty()) return socket_error_;
-  for (auto* condition : {pn_connection_remote_condition(driver_.connection), pn_transport_condition(driver_.transport),
-                          pn_connection_condition(driver_.connection)})
+  for (auto* condition :
+       {pn_connection_condition(driver_.connection), pn_connection_remote_condition(driver_.connection),
+        pn_transport_condition(driver_.transport)})
     if (pn_condition_is_set(condition)) {
       const auto* description = pn_condition_get_description(condition);
       return std::string(pn_condition_get_name(condition)) + ": " + (description ? description : "");

@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,8 @@
 namespace knetsim::skupper::router {
 
 /// An AMQP connection: a socket, and Qpid Proton's engine that speaks the protocol on it. The engine's own I/O (its
-/// proactor) isn't used: it moves 16 KiB a system call, and wakes a thread for each hand-over. Here bytes move in pieces
-/// of up to 256 KiB, and whoever has some puts them into the engine directly. See docs/decisions/.
+/// proactor) isn't used: it moves 16 KiB a system call, and wakes a thread for each hand-over. Here bytes move in
+/// pieces of up to 256 KiB, and whoever has some puts them into the engine directly. See docs/decisions/.
 ///
 /// Lives on one shard; all calls on its thread.
 class AmqpConnection : public std::enable_shared_from_this<AmqpConnection> {
@@ -33,8 +34,6 @@ class AmqpConnection : public std::enable_shared_from_this<AmqpConnection> {
   void touch();
   /// Closes the connection with an AMQP error, as soon as that is written.
   void close_with(const char* condition, const std::string& description);
-  /// Closes the socket, without a word.
-  void drop(const std::string& reason);
 
   Shard& shard() const noexcept { return *shard_; }
   bool open() const noexcept { return socket_.is_open(); }
@@ -51,6 +50,11 @@ class AmqpConnection : public std::enable_shared_from_this<AmqpConnection> {
   void move_to(Shard& shard, std::function<void()> then);
 
  private:
+  struct Move {
+    Shard* shard;
+    std::function<void()> then;
+  };
+
   void wait_readable();
   void wait_writable();
   void read();
@@ -71,9 +75,10 @@ class AmqpConnection : public std::enable_shared_from_this<AmqpConnection> {
   std::string peer_;
   std::string unwritten_;
   std::string socket_error_;
-  std::function<void()> moving_;
-  Shard* target_ = nullptr;
+  std::optional<Move> moving_;
+  Shard* target_ = nullptr;  ///< on its way there
   bool running_ = false;
+  bool closing_ = false;
   bool touched_ = false;
   bool waits_for_writable_ = false;
   bool ended_ = false;

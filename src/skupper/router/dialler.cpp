@@ -28,7 +28,7 @@ void Dialler::dial() {
     // Once for each reason: a peer that is away is tried often.
     if (const auto failure = error.message(); failure != std::exchange(self->last_failure_, failure) && self->log_)
       self->log_->info("SERVER", fmt::format("Connection to {}:{} failed: {}", self->connector_.host,
-                                            self->connector_.port, failure));
+                                             self->connector_.port, failure));
     self->retry();
   };
   socket_ = tcp::socket(shard_.context());

@@ -39,12 +39,14 @@ std::shared_ptr<void> ticket(const std::shared_ptr<Service>& service) {
 }  // namespace
 
 struct Flows::Target {
-  std::shared_ptr<Service> service;  ///< here, or
-  std::string router;                ///< there
+  std::shared_ptr<Service> service;              ///< here, or
+  std::shared_ptr<RouterConnection> connection;  ///< at an edge or, for an edge, in the interior, or
+  std::string router;                            ///< there
   std::shared_ptr<Load> load;
 };
 
-Flows::Flows(std::string router_id, const Log& log) : router_id_(std::move(router_id)), log_(log) {
+Flows::Flows(std::string router_id, bool edge, const Log& log)
+    : router_id_(std::move(router_id)), edge_(edge), log_(log) {
   flow_prefix_ = new_discriminator().substr(0, 5);
 }
 
@@ -85,25 +87,46 @@ std::optional<Flows::Target> Flows::choose(const View& view, const std::string& 
   };
   if (const auto found = view.services.find(address); found != view.services.end())
     for (const auto& service : found->second)
-      consider({service, {}, std::shared_ptr<Load>(service, &service->load)}, 0);
+      consider({service, nullptr, {}, std::shared_ptr<Load>(service, &service->load)}, 0);
+  if (const auto found = view.edge_consumers.find(address); found != view.edge_consumers.end())
+    for (const auto& edge : found->second)
+      if (!passed || !wire::has_passed(*passed, edge.connection->router()))
+        consider({nullptr, edge.connection, {}, edge.load}, 0);
+  if (const auto found = view.upstream.find(address); view.uplink && !passed && found != view.upstream.end())
+    consider({nullptr, view.uplink, {}, found->second}, 1);
   const auto* consumers = view.table.consumers(wire::mobile_key(address));
   const auto loads = view.remote.find(address);
   if (!consumers || loads == view.remote.end()) return best;
   for (const auto& remote : consumers->remote) {
     const auto load = loads->second.find(remote.router);
     if (load == loads->second.end() || (passed && wire::has_passed(*passed, remote.router))) continue;
-    consider({nullptr, remote.router, load->second}, static_cast<std::uint64_t>(remote.cost));
+    consider({nullptr, nullptr, remote.router, load->second}, static_cast<std::uint64_t>(remote.cost));
   }
   return best;
 }
 
-/// A connection towards `router`: one of this shard if there is any, taking turns.
+namespace {
+
+const std::vector<std::shared_ptr<RouterConnection>>& connections_towards(const View& view, const std::string& router) {
+  static const std::vector<std::shared_ptr<RouterConnection>> none;
+  const auto* route = view.table.route(router);
+  const auto neighbour = route ? view.neighbours.find(route->link) : view.neighbours.end();
+  return neighbour == view.neighbours.end() ? none : neighbour->second.connections;
+}
+
+}  // namespace
+
+/// A connection towards `router`, taking turns.
+std::shared_ptr<RouterConnection> Flows::any_connection_to(Shard& shard, const std::string& router) {
+  const auto& all = connections_towards(shard.view(), router);
+  return all.empty() ? nullptr : all.at(next_connection_++ % all.size());
+}
+
+/// The same, but one of this shard if there is any.
 std::shared_ptr<RouterConnection> Flows::connection_to(Shard& shard, const std::string& router) {
-  const auto* route = shard.view().table.route(router);
-  if (!route) return nullptr;
-  const auto neighbour = shard.view().neighbours.find(route->link);
-  if (neighbour == shard.view().neighbours.end() || neighbour->second.connections.empty()) return nullptr;
-  const auto& all = neighbour->second.connections;
+  if (edge_) return shard.view().uplink;
+  const auto& all = connections_towards(shard.view(), router);
+  if (all.empty()) return nullptr;
   const auto turn = next_connection_++;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& candidate = all.at((turn + i) % all.size());
@@ -121,11 +144,8 @@ void Flows::accept(Shard& shard, boost::asio::ip::tcp::socket socket, const std:
     client->adopt();
     return connect_local(client, target->service);
   }
-  const auto* route = shard.view().table.route(target->router);
-  const auto neighbour = route ? shard.view().neighbours.find(route->link) : shard.view().neighbours.end();
-  if (neighbour == shard.view().neighbours.end() || neighbour->second.connections.empty()) return;
-  const auto& all = neighbour->second.connections;
-  auto connection = all.at(next_connection_++ % all.size());
+  auto connection = target->connection ? target->connection : any_connection_to(shard, target->router);
+  if (!connection) return;
   auto& home = connection->shard();
   if (&home == &shard) return request(shard, std::move(socket), address, *target, std::move(connection));
   boost::system::error_code ignored;
@@ -152,11 +172,17 @@ void Flows::request(Shard& shard, boost::asio::ip::tcp::socket socket, const std
     const std::lock_guard lock(mutex_);
     replies_.emplace(name, std::pair(&shard, client));
   }
-  const auto head = wire::flow_request(router_id_, address, fmt::format("amqp:/_topo/0/{}/{}", router_id_, name),
+  const auto head = wire::flow_request(router_id_, address, wire::to_string(reply_to(name)),
                                        fmt::format("{}:{}", flow_prefix_, next_flow_++));
   auto stream = std::make_shared<OutgoingStream>(std::move(connection), wire::encode(head), InletRef(shard, client));
   client->set_outlet({shard, stream});
   stream->start();
+}
+
+/// Where the answer to a client is to go.
+wire::Address Flows::reply_to(const std::string& name) const {
+  if (edge_) return wire::EdgeAddress{router_id_, name};
+  return wire::TopologicalAddress{"0", router_id_, name};
 }
 
 void Flows::connect_local(const std::shared_ptr<TcpEndpoint>& client, const std::shared_ptr<Service>& service) {
@@ -191,11 +217,15 @@ std::optional<Flows::Dispatched> Flows::dispatch(IncomingStream& stream, std::st
   if (const auto* topological = std::get_if<wire::TopologicalAddress>(&address)) {
     result.outlet = topological->router == router_id_ ? reply(stream, topological->local)
                                                       : pass_on(stream, forwarded(), topological->router);
+  } else if (const auto* edge = std::get_if<wire::EdgeAddress>(&address)) {
+    result.outlet = edge_ && edge->router == router_id_
+                        ? reply(stream, edge->local)
+                        : pass_on_to(stream, forwarded(), connection_to_edge(stream.shard(), edge->router));
   } else if (const auto* mobile = std::get_if<wire::MobileAddress>(&address)) {
-    const auto target = choose(stream.shard().view(), mobile->name, &head.annotations);
-    if (target)
-      result.outlet = target->service ? serve(stream, head, target->service)
-                                      : pass_on(stream, forwarded(), target->router);
+    if (const auto target = choose(stream.shard().view(), mobile->name, &head.annotations))
+      result.outlet = target->service      ? serve(stream, head, target->service)
+                      : target->connection ? pass_on_to(stream, forwarded(), target->connection)
+                                           : pass_on(stream, forwarded(), target->router);
   }
   return result;
 }
@@ -221,8 +251,19 @@ OutletRef Flows::reply(IncomingStream& stream, const std::string& name) {
   return {*entry.first, client};
 }
 
+/// An edge router is reached by its own connection, or by the router that it is connected to.
+std::shared_ptr<RouterConnection> Flows::connection_to_edge(Shard& shard, const std::string& edge) {
+  if (edge_) return shard.view().uplink;
+  if (const auto found = shard.view().edges.find(edge); found != shard.view().edges.end()) return found->second;
+  const auto* consumers = shard.view().table.consumers(wire::edge_key(edge));
+  return consumers && !consumers->remote.empty() ? connection_to(shard, consumers->remote.front().router) : nullptr;
+}
+
 OutletRef Flows::pass_on(IncomingStream& stream, std::string head, const std::string& router) {
-  auto connection = connection_to(stream.shard(), router);
+  return pass_on_to(stream, std::move(head), connection_to(stream.shard(), router));
+}
+
+OutletRef Flows::pass_on_to(IncomingStream& stream, std::string head, std::shared_ptr<RouterConnection> connection) {
   if (!connection) return {};
   ++counters_.transit;
   auto& home = connection->shard();
@@ -234,36 +275,41 @@ OutletRef Flows::pass_on(IncomingStream& stream, std::string head, const std::st
 
 /// A request for one of our services: connects to it, and answers with a stream of its own.
 OutletRef Flows::serve(IncomingStream& stream, const wire::FlowHead& head, const std::shared_ptr<Service>& service) {
-  const auto reply_to = head.reply_to.value_or("");
-  const auto address = wire::parse_address(reply_to);
+  const auto answer_to = head.reply_to.value_or("");
+  const auto address = wire::parse_address(answer_to);
   const auto* topological = std::get_if<wire::TopologicalAddress>(&address);
-  if (!topological) throw wire::ProtocolError("a flow whose reply-to is no address of a router: \"" + reply_to + '"');
+  const auto* edge = std::get_if<wire::EdgeAddress>(&address);
+  if (!topological && !edge)
+    throw wire::ProtocolError("a flow whose reply-to is no address of a router: \"" + answer_to + '"');
   ++counters_.connected;
   auto& shard = stream.shard();
   auto server = std::make_shared<TcpEndpoint>(shard, count_endpoint(ticket(service)));
   const InletRef inlet(shard, stream.weak_from_this());
   server->set_inlet(inlet);
   server->connect(service->config.host, service->config.port,
-                  [this, &shard, server, inlet, reply_to, service, router = topological->router,
+                  [this, &shard, server, inlet, answer_to, service, at_edge = edge != nullptr,
+                   router = edge ? edge->router : topological->router,
                    arrival = std::static_pointer_cast<RouterConnection>(stream.connection().shared_from_this())](
                       const std::string& failure) {
-    if (!failure.empty()) {
-      ++counters_.refused;
-      log_.info("TCP_ADAPTOR", fmt::format("{}: can't connect to {}:{}: {}", service->config.name,
-                                           service->config.host, service->config.port, failure));
-      return inlet.refused();
-    }
-    // The answer takes the way that the request came, if it leads there or if no other is known yet.
-    auto connection = arrival->router() == router && arrival->open() ? arrival : connection_to(shard, router);
-    if (!connection) connection = arrival;
-    auto& home = connection->shard();
-    auto answer = std::make_shared<OutgoingStream>(std::move(connection),
-                                                   wire::encode(wire::flow_reply(router_id_, reply_to)),
-                                                   InletRef(shard, server));
-    server->set_outlet({home, answer});
-    answer->start();
-    server->start_reading();
-  });
+                    if (!failure.empty()) {
+                      ++counters_.refused;
+                      log_.info("TCP_ADAPTOR", fmt::format("{}: can't connect to {}:{}: {}", service->config.name,
+                                                           service->config.host, service->config.port, failure));
+                      return inlet.refused();
+                    }
+                    // The answer takes the way that the request came, if it leads there or if no other is known yet.
+                    auto connection = arrival->router() == router && arrival->open() ? arrival
+                                      : at_edge                                      ? connection_to_edge(shard, router)
+                                                                                     : connection_to(shard, router);
+                    if (!connection) connection = arrival;
+                    auto& home = connection->shard();
+                    auto answer = std::make_shared<OutgoingStream>(
+                        std::move(connection), wire::encode(wire::flow_reply(router_id_, answer_to)),
+                        InletRef(shard, server));
+                    server->set_outlet({home, answer});
+                    answer->start();
+                    server->start_reading();
+                  });
   return {shard, server};
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <array>
+#include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <memory>
@@ -15,6 +15,7 @@
 #include "router/log.h"
 #include "router/stream.h"
 #include "router/view.h"
+#include "wire/address.h"
 #include "wire/flow.h"
 
 namespace knetsim::skupper::router {
@@ -34,7 +35,8 @@ class Flows {
     std::atomic<std::int64_t> open = 0;        ///< endpoints
   };
 
-  Flows(std::string router_id, const Log& log);
+  /// `edge`: replies come by way of the interior.
+  Flows(std::string router_id, bool edge, const Log& log);
 
   /// A client has connected to the listener of `address`. On the acceptor's shard.
   void accept(Shard& shard, boost::asio::ip::tcp::socket socket, const std::string& address);
@@ -58,16 +60,21 @@ class Flows {
   struct Target;
 
   std::optional<Target> choose(const View& view, const std::string& address, const wire::RouterAnnotations* passed);
+  OutletRef pass_on_to(IncomingStream& stream, std::string head, std::shared_ptr<RouterConnection> connection);
   OutletRef serve(IncomingStream& stream, const wire::FlowHead& head, const std::shared_ptr<Service>& service);
   OutletRef reply(IncomingStream& stream, const std::string& name);
   OutletRef pass_on(IncomingStream& stream, std::string head, const std::string& router);
   void connect_local(const std::shared_ptr<TcpEndpoint>& client, const std::shared_ptr<Service>& service);
   void request(Shard& shard, boost::asio::ip::tcp::socket socket, const std::string& address, const Target& target,
                std::shared_ptr<RouterConnection> connection);
+  std::shared_ptr<RouterConnection> any_connection_to(Shard& shard, const std::string& router);
   std::shared_ptr<RouterConnection> connection_to(Shard& shard, const std::string& router);
+  std::shared_ptr<RouterConnection> connection_to_edge(Shard& shard, const std::string& edge);
+  wire::Address reply_to(const std::string& name) const;
   std::function<void()> count_endpoint(std::shared_ptr<void> load);
 
   std::string router_id_;
+  bool edge_;
   const Log& log_;
   Counters counters_;
   std::string flow_prefix_;
@@ -75,7 +82,7 @@ class Flows {
   std::atomic<std::uint64_t> next_tag_ = 0;
   std::atomic<std::uint64_t> next_connection_ = 0;
   std::mutex mutex_;
-  std::mt19937_64 random_{std::random_device{}()};                                     // guarded by mutex_
+  std::mt19937_64 random_{std::random_device{}()};                                          // guarded by mutex_
   std::unordered_map<std::string, std::pair<Shard*, std::weak_ptr<TcpEndpoint>>> replies_;  // guarded by mutex_
 };
 

@@ -32,8 +32,7 @@ void IncomingStream::readable() {
 
 void IncomingStream::take() {
   auto* link = pn_delivery_link(delivery_);
-  while (delivery_ && !ended_ && pn_delivery_pending(delivery_) > 0 &&
-         (refused_ || taken_ - acknowledged_ < kLimit)) {
+  while (delivery_ && !ended_ && pn_delivery_pending(delivery_) > 0 && (refused_ || taken_ - acknowledged_ < kLimit)) {
     const auto buffer = shard().output();
     const auto count = pn_link_recv(link, buffer.data(), buffer.size());
     if (count <= 0) return;

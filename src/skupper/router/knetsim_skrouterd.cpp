@@ -1,6 +1,7 @@
 // knetsim-skrouterd: a router with skrouterd's config, protocol and log, for TCP services.
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -29,6 +30,8 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? EXIT_SUCCESS : kFailure;
   }
   std::signal(SIGPIPE, SIG_IGN);
+  // Threads allocate little, and what one allocates another frees: a heap for each would only cost memory.
+  ::mallopt(M_ARENA_MAX, 1);
   // Never destroyed: connections end with the process. Static, so that leak checkers see that it is still held.
   static auto* const router = new knetsim::skupper::router::Router(knetsim::skupper::read_config(file));
   return router->run();

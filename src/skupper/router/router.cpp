@@ -55,7 +55,7 @@ Config with_id(Config config) {
 Router::Router(Config config)
     : config_(with_id(std::move(config))),
       log_(config_.logs),
-      flows_(config_.router.id, log_),
+      flows_(config_.router.id, config_.router.mode == RouterMode::edge, log_),
       shards_(make_shards(config_.router.worker_threads)),
       engine_(engine_settings(config_.router)),
       timer_(core().context()) {
@@ -91,8 +91,8 @@ int Router::run() {
     service->config = connector;
     services_[connector.address].push_back(std::move(service));
     engine_.add_consumer(wire::mobile_key(connector.address));
-    log_.info("TCP_ADAPTOR", fmt::format("Configured TcpConnector for {}, {}:{}", connector.address, connector.host,
-                                         connector.port));
+    log_.info("TCP_ADAPTOR",
+              fmt::format("Configured TcpConnector for {}, {}:{}", connector.address, connector.host, connector.port));
   }
   try {
     for (const auto& listener : config_.listeners) listen(listener);
@@ -152,8 +152,7 @@ void Router::serve_amqp(const Listener& listener, boost::asio::ip::tcp::socket s
   options.open.access_id = fmt::format("{}:1", listener.name);
   if (const auto tls = server_tls_.find(listener.name); tls != server_tls_.end()) options.tls = tls->second;
   const auto id = options.id;
-  auto connection =
-      std::make_shared<RouterConnection>(core(), std::move(socket), std::move(options), flows_, *this);
+  auto connection = std::make_shared<RouterConnection>(core(), std::move(socket), std::move(options), flows_, *this);
   log_.info("SERVER", fmt::format("[C{}] Accepted connection to {}:{} from {}", id, listener.host, listener.port,
                                   connection->peer()));
   connection->start();

@@ -47,6 +47,10 @@ class Router : public ConnectionObserver {
   void opened(std::shared_ptr<RouterConnection> connection) override;
   void control_ready(std::shared_ptr<RouterConnection> connection) override;
   void control_message(const RouterConnection& connection, std::string message) override;
+  void edge_consumes(std::shared_ptr<RouterConnection> connection, const std::string& address, bool topological,
+                     bool does) override;
+  void edge_produces(std::shared_ptr<RouterConnection> connection, const std::string& address) override;
+  void reachable(const RouterConnection& connection, const std::string& address, bool is) override;
   void closed(std::shared_ptr<RouterConnection> connection, const std::string& reason) override;
 
   /// Lets the engine work, soon.
@@ -55,6 +59,13 @@ class Router : public ConnectionObserver {
   /// Gives the shards a new view.
   void publish();
   void adjust_tcp_listeners();
+  /// What this edge router serves, and what it has entrances to.
+  void attach_to_interior(RouterConnection& connection) const;
+  void add_edges(View& view) const;
+  void forget_edge(const std::shared_ptr<RouterConnection>& connection);
+  /// Whether it is of use to a client to connect to `address`.
+  bool served(const std::string& address) const;
+  void tell_edges();
   Shard& core() noexcept { return *shards_.front(); }
   Shard& next_data_shard();
 
@@ -78,6 +89,16 @@ class Router : public ConnectionObserver {
   std::map<routing::LinkId, std::shared_ptr<RouterConnection>> control_;
   std::map<std::string, std::vector<std::shared_ptr<Service>>> services_;
   std::map<std::string, std::map<std::string, std::shared_ptr<Load>>> remote_loads_;
+  /// What an edge router consumes, by connection: its addresses.
+  struct Edge {
+    std::shared_ptr<RouterConnection> connection;
+    bool downlink = false;
+    std::map<std::string, std::shared_ptr<Load>> consumed;
+    std::map<std::string, bool> told;  ///< addresses that it wants to hear of; what it heard last
+  };
+  std::map<std::uint64_t, Edge> edges_;
+  std::shared_ptr<RouterConnection> uplink_;               ///< of an edge router
+  std::map<std::string, std::shared_ptr<Load>> upstream_;  ///< reachable there, by address
   int exit_code_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "router/router_connection.h"
 
+#include <fmt/format.h>
 #include <proton/condition.h>
 #include <proton/connection.h>
 #include <proton/delivery.h>
@@ -8,8 +9,6 @@
 #include <proton/sasl.h>
 #include <proton/session.h>
 #include <proton/transport.h>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -91,22 +90,27 @@ void RouterConnection::on_remote_open() {
   try {
     peer_open_ = wire::remote_open(connection(), transport());
   } catch (const wire::ProtocolError& error) {
+    introduce();
     return close_with("amqp:connection:framing-error", error.what());
   }
   router_ = peer_open_.container_id;
   auto verdict = observer_.greeted(*this);
   if (const auto* refusal = std::get_if<std::string>(&verdict)) {
     complain(*refusal);
+    introduce();
     return close_with("amqp:not-allowed", *refusal);
   }
   move_to(*std::get<Shard*>(verdict), [this] { accept(); });
 }
 
+void RouterConnection::introduce() {
+  if (settings_.initiator) return;  // has done so already
+  wire::configure(connection(), settings_.open);
+  pn_connection_open(connection());
+}
+
 void RouterConnection::accept() {
-  if (!settings_.initiator) {
-    wire::configure(connection(), settings_.open);
-    pn_connection_open(connection());
-  }
+  introduce();
   established_ = true;
   observer_.opened(std::static_pointer_cast<RouterConnection>(shared_from_this()));
   if (settings_.initiator && settings_.control) attach_router_links();
@@ -147,14 +151,15 @@ void RouterConnection::on_remote_link(pn_link_t* link) {
       pn_condition_set_name(pn_link_condition(link), "amqp:not-implemented");
       return pn_link_close(link);
     }
+    if (settings_.role == Role::edge && !settings_.initiator) return on_remote_edge_link(link);
     const auto kind = wire::remote_kind(link);
     if (!kind) {
       complain("attaches a link of a kind that routers don't have");
       return pn_link_close(link);
     }
     remember(link, *kind);
-    wire::configure(link, {.name = pn_link_name(link), .receiver = pn_link_is_receiver(link), .kind = *kind,
-                           .initiator = false});
+    wire::configure(
+        link, {.name = pn_link_name(link), .receiver = pn_link_is_receiver(link), .kind = *kind, .initiator = false});
     pn_link_open(link);
   }
   const auto kind = kind_of(link);
@@ -173,7 +178,10 @@ void RouterConnection::check_control_ready() {
 
 void RouterConnection::on_flow(pn_link_t* link) {
   if (!pn_link_is_sender(link) || pn_link_credit(link) <= 0) return;
-  if (link == control_sender_) {
+  if (link == tracking_) {
+    for (auto queue = std::exchange(untold_, {}); const auto& message : queue)
+      send_message(tracking_, message, untold_);
+  } else if (link == control_sender_) {
     check_control_ready();
     for (auto queue = std::exchange(control_queue_, {}); const auto& message : queue) send_control(message);
   } else if (kind_of(link) == wire::LinkKind::streaming && pn_link_current(link) == nullptr) {
@@ -184,14 +192,18 @@ void RouterConnection::on_flow(pn_link_t* link) {
 }
 
 void RouterConnection::send_control(const std::string& message) {
-  if (!control_sender_ || !open()) return;
-  if (pn_link_credit(control_sender_) <= 0) {
-    if (control_queue_.size() < kCredit) control_queue_.push_back(message);
+  if (control_sender_ && open()) send_message(control_sender_, message, control_queue_);
+}
+
+/// Presettled. Without credit it waits in `queue`; what has no room there is lost, as on any datagram service.
+void RouterConnection::send_message(pn_link_t* link, const std::string& message, std::deque<std::string>& queue) {
+  if (pn_link_credit(link) <= 0) {
+    if (queue.size() < kCredit) queue.push_back(message);
     return;
   }
   const auto tag = flows_.new_tag();
-  auto* delivery = pn_delivery(control_sender_, pn_dtag(tag.data(), tag.size()));
-  pn_link_send(control_sender_, message.data(), message.size());
+  auto* delivery = pn_delivery(link, pn_dtag(tag.data(), tag.size()));
+  pn_link_send(link, message.data(), message.size());
   pn_delivery_settle(delivery);
   touch();
 }
@@ -252,7 +264,7 @@ void RouterConnection::on_delivery(pn_delivery_t* delivery) {
     return;
   }
   const auto kind = kind_of(link);
-  if (kind == wire::LinkKind::control) return on_control_delivery(delivery);
+  if (kind == wire::LinkKind::control || link == tracking_) return on_message(delivery);
   if (kind == wire::LinkKind::data) return discard(delivery);
   auto* stream = static_cast<IncomingStream*>(pn_delivery_get_context(delivery));
   if (!stream) {
@@ -266,13 +278,13 @@ void RouterConnection::on_delivery(pn_delivery_t* delivery) {
   stream->readable();
 }
 
-void RouterConnection::on_control_delivery(pn_delivery_t* delivery) {
+void RouterConnection::on_message(pn_delivery_t* delivery) {
   auto* link = pn_delivery_link(delivery);
   if (delivery != pn_link_current(link)) return;
   const auto size = pn_delivery_pending(delivery);
   const auto before = control_message_.size();
   if (before + size > kMaxControlMessage)
-    return close_with("amqp:resource-limit-exceeded", "a message of the routing protocol of more than 4 MiB");
+    return close_with("amqp:resource-limit-exceeded", "a message between routers of more than 4 MiB");
   control_message_.resize(before + size);
   const auto count = pn_link_recv(link, control_message_.data() + before, size);
   control_message_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
@@ -282,7 +294,8 @@ void RouterConnection::on_control_delivery(pn_delivery_t* delivery) {
   pn_delivery_settle(delivery);
   delivery_complete(link);
   auto message = std::exchange(control_message_, {});
-  if (!aborted) observer_.control_message(*this, std::move(message));
+  if (aborted) return;
+  link == tracking_ ? on_tracking(message) : observer_.control_message(*this, std::move(message));
 }
 
 /// Messages that aren't flows (telemetry of other routers): accepted and forgotten.
@@ -311,6 +324,7 @@ void RouterConnection::on_link_gone(pn_link_t* link) {
   lose_streams_of(link);
   free_links_.erase(link);
   attaching_.erase(link);
+  on_edge_link_gone(link);
   if (link == control_sender_ || link == control_receiver_)
     return close_with("amqp:not-allowed", "the routing protocol's links were detached");
   pn_link_close(link);

@@ -33,6 +33,13 @@ class ConnectionObserver {
   /// The routing protocol's links stand, both ways.
   virtual void control_ready(std::shared_ptr<RouterConnection> connection) = 0;
   virtual void control_message(const RouterConnection& connection, std::string message) = 0;
+  /// An edge router consumes `address`, or no longer; `topological`: that is all that is addressed to itself.
+  virtual void edge_consumes(std::shared_ptr<RouterConnection> connection, const std::string& address, bool topological,
+                             bool does) = 0;
+  /// An edge router wants to hear whether `address` has consumers, by tell_reachable().
+  virtual void edge_produces(std::shared_ptr<RouterConnection> connection, const std::string& address) = 0;
+  /// The interior tells its edge router that `address` has consumers, or none.
+  virtual void reachable(const RouterConnection& connection, const std::string& address, bool is) = 0;
   virtual void closed(std::shared_ptr<RouterConnection> connection, const std::string& reason) = 0;
 };
 
@@ -47,10 +54,10 @@ class RouterConnection final : public AmqpConnection {
     Role role = Role::inter_router;
     std::int64_t cost = 1;
     std::shared_ptr<Dialler> dialler = {};  ///< initiators: what made it, and will make the next
-    wire::Open open;       ///< what it says of itself
+    wire::Open open;                        ///< what it says of itself
     std::uint32_t session_frames = 640;
-    TlsDomain tls = {};        ///< none: plain TCP
-    std::string tls_host = {};  ///< what a client verifies
+    TlsDomain tls = {};                             ///< none: plain TCP
+    std::string tls_host = {};                      ///< what a client verifies
     std::vector<std::string> sasl_mechanisms = {};  ///< empty: ANONYMOUS, and EXTERNAL with TLS
   };
 
@@ -75,6 +82,10 @@ class RouterConnection final : public AmqpConnection {
       if (self->open()) f(*self);
     });
   }
+  /// To the interior: what this edge router consumes, and what it wants to hear of.
+  void attach_edge_links(const std::vector<std::string>& consumed, const std::vector<std::string>& produced);
+  /// To an edge router: whether `address` has consumers.
+  void tell_reachable(const std::string& address, bool reachable);
   /// For the routing protocol. From this connection's shard.
   void send_control(const std::string& message);
   /// Sends the stream as soon as a link has credit.
@@ -95,6 +106,7 @@ class RouterConnection final : public AmqpConnection {
   void on_event(pn_event_t* event) override;
   void on_disconnected(const std::string& reason) override;
   void on_remote_open();
+  void introduce();
   void accept();
   void attach_router_links();
   pn_session_t* new_session();
@@ -102,13 +114,20 @@ class RouterConnection final : public AmqpConnection {
   void on_remote_link(pn_link_t* link);
   void on_flow(pn_link_t* link);
   void on_delivery(pn_delivery_t* delivery);
-  void on_control_delivery(pn_delivery_t* delivery);
+  void on_message(pn_delivery_t* delivery);
+  void send_message(pn_link_t* link, const std::string& message, std::deque<std::string>& queue);
   void discard(pn_delivery_t* delivery);
   void on_link_gone(pn_link_t* link);
   void on_session_gone(pn_session_t* session);
   void lose_streams_of(const pn_link_t* link);
   void check_control_ready();
   void begin_waiting();
+
+  // edge_links.cpp
+  pn_link_t* attach_edge(bool receiver, const std::string& address, const char* capability);
+  void on_remote_edge_link(pn_link_t* link);
+  void on_edge_link_gone(pn_link_t* link);
+  void on_tracking(const std::string& message);
 
   static constexpr int kCredit = 250;
   static constexpr int kPriorities = 10;
@@ -126,10 +145,13 @@ class RouterConnection final : public AmqpConnection {
   pn_link_t* control_sender_ = nullptr;
   pn_link_t* control_receiver_ = nullptr;
   std::string control_message_;
+  pn_link_t* tracking_ = nullptr;                         ///< with an edge router: either end of the address tracking
+  std::deque<std::string> untold_;                        ///< messages for it that wait for credit
+  std::unordered_map<pn_link_t*, std::string> consumed_;  ///< by the edge router, at the interior
   std::deque<std::string> control_queue_;
   std::unordered_map<const void*, std::pair<Stream, pn_link_t*>> streams_;
   std::deque<std::shared_ptr<OutgoingStream>> waiting_;
-  std::unordered_set<pn_link_t*> attaching_;  ///< for streams; not answered yet
+  std::unordered_set<pn_link_t*> attaching_;   ///< for streams; not answered yet
   std::unordered_set<pn_link_t*> free_links_;  ///< for streams; with credit
 };
 

@@ -43,9 +43,16 @@ void Router::opened(std::shared_ptr<RouterConnection> connection) {
   log_.info("ROUTER_CORE",
             fmt::format("[C{}] Connection Opened: dir={} host={} container_id={} role={}{}", connection->id(),
                         settings.initiator ? "out" : "in", connection->peer(), connection->router(),
-                        to_string(settings.role),
-                        settings.open.data || connection->peer_open().data ? "-data" : ""));
+                        to_string(settings.role), settings.open.data || connection->peer_open().data ? "-data" : ""));
   if (settings.role == Role::normal) return;
+  if (settings.role == Role::edge) {
+    if (!settings.initiator) return;  // its links tell what it is for
+    attach_to_interior(*connection);
+    return core().post([this, connection = std::move(connection)] {
+      if (!connection->ended()) uplink_ = connection;
+      publish();
+    });
+  }
   core().post([this, connection = std::move(connection)] {
     if (!connection->ended()) connections_.insert(connection);
     publish();
@@ -75,6 +82,7 @@ void Router::closed(std::shared_ptr<RouterConnection> connection, const std::str
                          connection->router(), reason.empty() ? "" : ": ", reason));
   if (const auto& dialler = connection->settings().dialler) dialler->ended(connection->established());
   core().post([this, connection = std::move(connection)] {
+    forget_edge(connection);
     connections_.erase(connection);
     control_.erase(connection->id());
     engine_.link_down(connection->id());
@@ -108,6 +116,7 @@ void Router::poll() {
   if (output.routes_changed || !output.addresses_changed.empty()) {
     publish();
     adjust_tcp_listeners();
+    tell_edges();
   }
   timer_.expires_at(engine_.next_poll());
   timer_.async_wait([this](const boost::system::error_code& error) {
@@ -135,6 +144,7 @@ void Router::publish() {
         neighbour.connections.push_back(connection);
     if (neighbour.connections.empty()) neighbour.connections.push_back(control);
   }
+  add_edges(*view);
   for (const auto& shard : shards_) {
     if (shard->here()) {
       shard->set_view(view);
@@ -146,11 +156,11 @@ void Router::publish() {
 
 void Router::adjust_tcp_listeners() {
   for (const auto& listener : config_.tcp_listeners) {
-    const bool served = engine_.table().consumers(wire::mobile_key(listener.address)) != nullptr;
+    const bool wanted = served(listener.address);
     const auto open = tcp_acceptors_.find(listener.name);
-    if (served == (open != tcp_acceptors_.end())) continue;
+    if (wanted == (open != tcp_acceptors_.end())) continue;
     const auto where = fmt::format("{}:{}", listener.host, listener.port);
-    if (!served) {
+    if (!wanted) {
       tcp_acceptors_.erase(open);
       log_.notice("TCP_ADAPTOR", fmt::format("Listener {}: {} has no consumer, stopped listening on {}", listener.name,
                                              listener.address, where));

@@ -20,12 +20,10 @@ namespace {
 TlsDomain make_domain(const SslProfile& profile, pn_ssl_mode_t mode) {
   TlsDomain domain(pn_ssl_domain(mode), pn_ssl_domain_free);
   if (!domain) throw Error("this build of Qpid Proton has no TLS");
-  if (!profile.cert_file.empty() &&
-      pn_ssl_domain_set_credentials(domain.get(), profile.cert_file.c_str(), profile.private_key_file.c_str(),
-                                    nullptr) != 0)
+  if (!profile.cert_file.empty() && pn_ssl_domain_set_credentials(domain.get(), profile.cert_file.c_str(),
+                                                                  profile.private_key_file.c_str(), nullptr) != 0)
     refuse(profile, profile.cert_file, "certificate, with the key " + profile.private_key_file.string());
-  if (!profile.ca_cert_file.empty() &&
-      pn_ssl_domain_set_trusted_ca_db(domain.get(), profile.ca_cert_file.c_str()) != 0)
+  if (!profile.ca_cert_file.empty() && pn_ssl_domain_set_trusted_ca_db(domain.get(), profile.ca_cert_file.c_str()) != 0)
     refuse(profile, profile.ca_cert_file, "caCertFile");
   if (!profile.ciphers.empty() && pn_ssl_domain_set_ciphers(domain.get(), profile.ciphers.c_str()) != 0)
     throw InputError("sslProfile \"" + profile.name + "\": ciphers \"" + profile.ciphers + "\" aren't OpenSSL's");
@@ -48,8 +46,8 @@ TlsDomain client_domain(const SslProfile& profile, bool verify_hostname) {
 
 TlsDomain server_domain(const SslProfile& profile, bool authenticate_peer, bool require) {
   auto domain = make_domain(profile, PN_SSL_MODE_SERVER);
-  if (authenticate_peer && pn_ssl_domain_set_peer_authentication(domain.get(), PN_SSL_VERIFY_PEER,
-                                                                 profile.ca_cert_file.c_str()) != 0)
+  if (authenticate_peer &&
+      pn_ssl_domain_set_peer_authentication(domain.get(), PN_SSL_VERIFY_PEER, profile.ca_cert_file.c_str()) != 0)
     refuse(profile, profile.ca_cert_file, "caCertFile");
   if (!require) pn_ssl_domain_allow_unsecured_client(domain.get());
   return domain;

@@ -42,9 +42,10 @@ std::string unpack(const std::string& text) {
 
 Frame read_frame(std::string_view bytes) {
   Frame frame;
+  if (bytes.starts_with("AMQP")) return frame;
   frame.sasl = bytes[5] == 1;
   if (!frame.sasl) frame.channel = static_cast<std::uint16_t>(big_endian(bytes.substr(6, 2)));
-  Decoder decoder(bytes.substr(static_cast<std::size_t>(bytes[4]) * 4));
+  Decoder decoder(bytes.substr(4 * static_cast<unsigned char>(bytes[4])));
   const auto value = decoder.value();
   const auto& performative = *value.get_if<Described>();
   frame.code = *performative.descriptor->get_if<std::uint64_t>();
@@ -58,6 +59,18 @@ std::size_t unit_length(std::string_view bytes) {
   if (bytes.size() < kFrameHeader) return 0;
   const auto length = bytes.starts_with("AMQP") ? kFrameHeader : big_endian(bytes.substr(0, 4));
   return bytes.size() < length ? 0 : length;
+}
+
+/// Takes the whole frames off the front.
+std::vector<Frame> take_frames(std::string& bytes) {
+  std::vector<Frame> frames;
+  std::size_t taken = 0;
+  while (const auto length = unit_length(std::string_view(bytes).substr(taken))) {
+    frames.push_back(read_frame(std::string_view(bytes).substr(taken, length)));
+    taken += length;
+  }
+  bytes.erase(0, taken);
+  return frames;
 }
 
 /// Transfers of one delivery follow each other on their link; the second and later ones may leave out its id.
@@ -79,6 +92,8 @@ std::vector<Delivery> assemble(const std::vector<Frame>& frames) {
 
 }  // namespace
 
+void PrintTo(const Value& value, std::ostream* out) { *out << to_string(value); }
+
 std::vector<Frame> Capture::with(std::uint64_t code) const {
   std::vector<Frame> result;
   for (const auto& frame : frames)
@@ -90,6 +105,13 @@ const Delivery& Capture::delivery(int packet) const {
   for (const auto& delivery : deliveries)
     if (delivery.packet == packet) return delivery;
   throw std::out_of_range(fmt::format("no delivery begins in packet {}", packet));
+}
+
+std::vector<Frame> read_frames(std::string_view bytes) {
+  std::string rest(bytes);
+  auto frames = take_frames(rest);
+  if (!rest.empty()) throw std::runtime_error("the bytes end within a frame");
+  return frames;
 }
 
 Capture read_capture() {
@@ -109,14 +131,12 @@ Capture read_capture() {
     const auto side = sender == "connector" ? Side::connector : Side::listener;
     auto& buffer = pending[{stream, side}];
     buffer += unpack(bytes);
-    while (const auto length = unit_length(buffer)) {
-      auto frame = buffer.starts_with("AMQP") ? Frame{} : read_frame(std::string_view(buffer).substr(0, length));
+    for (auto& frame : take_frames(buffer)) {
       frame.packet = packet;
       frame.time = std::chrono::milliseconds(milliseconds);
       frame.stream = stream;
       frame.sender = side;
       capture.frames.push_back(std::move(frame));
-      buffer.erase(0, length);
     }
   }
   for (const auto& [end, rest] : pending)

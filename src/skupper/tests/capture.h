@@ -3,13 +3,18 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wire/value.h"
 
 // What two real routers said to each other (skrouterd 3.5.1; c1 connects to c0), from captures/skrouterd-3.5.1.txt.
 namespace knetsim::skupper::wire {
+
+/// What GoogleTest shows of a value.
+void PrintTo(const Value& value, std::ostream* out);
 
 enum class Side { connector, listener };  ///< c1, c0
 
@@ -46,6 +51,9 @@ struct Capture {
   /// The first delivery that began in this packet.
   const Delivery& delivery(int packet) const;
 };
+
+/// All frames in what one end sent; throws if there is anything else. Packet, time, stream and sender are left out.
+std::vector<Frame> read_frames(std::string_view bytes);
 
 /// Throws if anything in the file isn't a whole frame.
 Capture read_capture();

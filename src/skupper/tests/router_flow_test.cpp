@@ -7,7 +7,6 @@
 #include <chrono>
 #include <csignal>
 #include <future>
-#include <thread>
 
 #include "knetsim/sys/eventually.h"
 #include "tests/router_test.h"
@@ -23,10 +22,10 @@ constexpr std::size_t kMiB = 1024 * 1024;
 // c1 (client's side, entrance 1028) -> c0 (service's side, service 8080).
 class FlowTest : public RouterTest {
  protected:
-  void start_pair(const Json& c0_more = Json::array(), Json settings = Json::object()) {
-    Json c0 = Json::array({listener(55671), service("svc", 8080)});
-    for (const auto& one : c0_more) c0.push_back(one);
-    start("c0", c0, settings);
+  void start_pair(const std::vector<Json>& more = {}, const Json& settings = Json::object()) {
+    std::vector<Json> entities{listener(55671), service("svc", 8080)};
+    entities.insert(entities.end(), more.begin(), more.end());
+    start("c0", entities, settings);
     start("c1", {connector(55671), entrance("svc", 1028)}, settings);
     wait_for_port(1028);
   }
@@ -35,13 +34,11 @@ class FlowTest : public RouterTest {
 
   /// Sends while it receives, as echo needs: neither way may wait for the other.
   static std::string exchange(TcpPeer& peer, const std::string& bytes) {
-    std::thread sender([&] {
+    const auto sender = std::async(std::launch::async, [&] {
       peer.send(bytes);
       peer.finish();
     });
-    auto received = peer.receive_to_end();
-    sender.join();
-    return received;
+    return peer.receive_to_end();
   }
 };
 
@@ -165,7 +162,7 @@ TEST_F(FlowTest, SlowReaderHoldsTheSenderBackAndNotTheMemory) {
 TEST_F(FlowTest, ConnectionsAreSharedOutEvenlyAmongServices) {
   const TcpService one(8080, TcpService::greet("1"));
   const TcpService two(8081, TcpService::greet("2"));
-  start_pair(Json::array({service("svc", 8081, "second")}));
+  start_pair({service("svc", 8081, "second")});
   for (int i = 0; i < 20; ++i) TcpPeer::connect(1028).receive_to_end();
   EXPECT_EQ(one.connections(), 10U);
   EXPECT_EQ(two.connections(), 10U);
@@ -252,7 +249,7 @@ TEST_F(FlowTest, RoutersStopInGoodOrderOnEitherSignal) {
 
 TEST_F(FlowTest, OneThreadIsEnough) {
   const TcpService echo(8080, TcpService::echo());
-  start_pair(Json::array(), {{"workerThreads", 1}});
+  start_pair({}, {{"workerThreads", 1}});
   const auto bytes = pattern(5 * kMiB);
   auto client = TcpPeer::connect(1028);
   EXPECT_TRUE(exchange(client, bytes) == bytes);
@@ -260,7 +257,7 @@ TEST_F(FlowTest, OneThreadIsEnough) {
 
 TEST_F(FlowTest, WithoutDataConnectionsTheControlConnectionCarriesFlows) {
   const TcpService echo(8080, TcpService::echo());
-  start_pair(Json::array(), {{"dataConnectionCount", "0"}});
+  start_pair({}, {{"dataConnectionCount", "0"}});
   const auto bytes = pattern(5 * kMiB);
   auto client = TcpPeer::connect(1028);
   EXPECT_TRUE(exchange(client, bytes) == bytes);

@@ -16,10 +16,6 @@ namespace knetsim::skupper {
 
 namespace {
 
-std::filesystem::path beside_this_program(const char* name) {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
-}
-
 std::string read_all(const std::filesystem::path& file) {
   std::ostringstream text;
   text << std::ifstream(file).rdbuf();
@@ -32,6 +28,10 @@ nlohmann::json entity(const char* type, nlohmann::json attributes, const nlohman
 }
 
 }  // namespace
+
+std::string RouterTest::program() {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "knetsim-skrouterd";
+}
 
 nlohmann::json RouterTest::router(const std::string& id, Json more) {
   return entity("router", {{"id", id}, {"mode", "interior"}}, more);
@@ -50,20 +50,24 @@ nlohmann::json RouterTest::connector(std::uint16_t port, Json more) {
 }
 
 nlohmann::json RouterTest::service(const std::string& address, std::uint16_t port, const std::string& name) {
-  return entity("tcpConnector", {{"name", name}, {"host", "127.0.0.1"}, {"port", port}, {"address", address}}, {});
+  return entity("tcpConnector", {{"name", name}, {"host", "127.0.0.1"}, {"port", port}, {"address", address}},
+                Json::object());
 }
 
 nlohmann::json RouterTest::entrance(const std::string& address, std::uint16_t port, const std::string& name) {
-  return entity("tcpListener", {{"name", name}, {"host", "127.0.0.1"}, {"port", port}, {"address", address}}, {});
+  return entity("tcpListener", {{"name", name}, {"host", "127.0.0.1"}, {"port", port}, {"address", address}},
+                Json::object());
 }
 
-Process& RouterTest::start(const std::string& id, Json entities, Json settings) {
+Process& RouterTest::start(const std::string& id, const std::vector<Json>& entities, Json settings) {
   const std::filesystem::path state = kStateDirectory;
   const auto config = state / fmt::format("{}-{}.json", id, routers_.size());
-  entities.insert(entities.begin(), router(id, std::move(settings)));
-  write_file_atomically(config, entities.dump(1), 0644);
-  routers_.push_back(Process::spawn({.argv = {beside_this_program("knetsim-skrouterd"), "-c", config}},
-                                    state / fmt::format("{}-{}.log", id, routers_.size())));
+  Json all = Json::array();
+  all.push_back(router(id, std::move(settings)));
+  for (const auto& one : entities) all.push_back(one);
+  write_file_atomically(config, all.dump(1), 0644);
+  routers_.push_back(
+      Process::spawn({.argv = {program(), "-c", config}}, state / fmt::format("{}-{}.log", id, routers_.size())));
   return routers_.back();
 }
 
@@ -112,7 +116,8 @@ void RouterTest::TearDown() {
       EXPECT_EQ(log_of(router).find(sanitizer), std::string::npos) << log_of(router);
   }
   if (HasFailure())
-    for (const auto& router : routers_) std::fprintf(stderr, "--- %s\n%s", router.log().c_str(), log_of(router).c_str());
+    for (const auto& router : routers_)
+      std::fprintf(stderr, "--- %s\n%s", router.log().c_str(), log_of(router).c_str());
 }
 
 }  // namespace knetsim::skupper

@@ -6,6 +6,7 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "knetsim/sys/process.h"
 
@@ -16,6 +17,9 @@ class RouterTest : public testing::Test {
  protected:
   using Json = nlohmann::json;
 
+  /// Where it is: beside this test.
+  static std::string program();
+
   // Entities of a config.
   static Json router(const std::string& id, Json more = Json::object());
   static Json listener(std::uint16_t port, Json more = Json::object());
@@ -24,8 +28,7 @@ class RouterTest : public testing::Test {
   static Json entrance(const std::string& address, std::uint16_t port, const std::string& name = "entrance");
 
   /// Starts a router; `entities` without router(id). The reference stays good.
-  Process& start(const std::string& id, Json entities, Json settings = Json::object());
-  /// One that isn't expected to run on: start() as often as needed, wait for its end.
+  Process& start(const std::string& id, const std::vector<Json>& entities, Json settings = Json::object());
   static void wait_for_port(std::uint16_t port);
   static void wait_for_no_port(std::uint16_t port);
   static std::string log_of(const Process& router);
@@ -33,11 +36,10 @@ class RouterTest : public testing::Test {
   /// Resident memory, KiB.
   static std::size_t memory_kib(const Process& router);
 
-  /// No router may have ended by itself, or have been told off by a sanitizer.
+  /// No router may have crashed, or have been told off by a sanitizer.
   void TearDown() override;
 
   std::deque<Process> routers_;
-  std::deque<bool> may_end_;
 };
 
 }  // namespace knetsim::skupper

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <mutex>
 #include <random>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -40,11 +41,15 @@ Fd new_socket() {
 
 }  // namespace
 
-TcpPeer::TcpPeer(Fd fd) : fd_(std::move(fd)) {
+TcpPeer::TcpPeer(Fd fd, std::function<void()> closing) : fd_(std::move(fd)), closing_(std::move(closing)) {
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   const int on = 1;
   ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+TcpPeer::~TcpPeer() {
+  if (fd_ && closing_) closing_();
 }
 
 TcpPeer TcpPeer::connect(std::uint16_t port) {
@@ -97,6 +102,7 @@ void TcpPeer::finish() { ::shutdown(fd_.get(), SHUT_WR); }
 void TcpPeer::reset() {
   const linger now{1, 0};
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  if (closing_) closing_();
   fd_.reset();
 }
 
@@ -116,12 +122,15 @@ struct TcpService::State {
   std::atomic<bool> ends = false;
   std::mutex mutex;
   std::vector<std::thread> threads;  // guarded by mutex
-  std::vector<int> fds;              // guarded by mutex; shut down at the end
+  std::set<int> fds;                 // guarded by mutex; open ones
   std::atomic<std::size_t> connections = 0;
   std::thread acceptor;
 
   void serve(int fd) {
-    TcpPeer peer{Fd(fd)};
+    TcpPeer peer(Fd(fd), [this, fd] {
+      const std::lock_guard lock(mutex);
+      fds.erase(fd);
+    });
     try {
       handler(peer);
     } catch (const Error&) {
@@ -135,7 +144,7 @@ struct TcpService::State {
       if (fd < 0) return;
       ++connections;
       const std::lock_guard lock(mutex);
-      fds.push_back(::dup(fd));
+      fds.insert(fd);
       threads.emplace_back([this, fd] { serve(fd); });
     }
   }
@@ -159,9 +168,11 @@ TcpService::~TcpService() {
   if (!state_) return;
   ::shutdown(state_->listening.get(), SHUT_RDWR);
   state_->acceptor.join();
-  for (const int fd : state_->fds) ::shutdown(fd, SHUT_RDWR);
+  {
+    const std::lock_guard lock(state_->mutex);
+    for (const int fd : state_->fds) ::shutdown(fd, SHUT_RDWR);
+  }
   for (auto& thread : state_->threads) thread.join();
-  for (const int fd : state_->fds) Fd owner(fd);
 }
 
 std::size_t TcpService::connections() const { return state_->connections; }

@@ -14,7 +14,11 @@ namespace knetsim::skupper {
 /// A TCP connection of a test, blocking; every call gives up after 20 s with an Error.
 class TcpPeer {
  public:
-  explicit TcpPeer(Fd fd);
+  /// `closing` is called before the descriptor is closed.
+  explicit TcpPeer(Fd fd, std::function<void()> closing = {});
+  TcpPeer(TcpPeer&&) noexcept = default;
+  TcpPeer& operator=(TcpPeer&&) noexcept = delete;
+  ~TcpPeer();
   /// To 127.0.0.1.
   static TcpPeer connect(std::uint16_t port);
 
@@ -31,6 +35,7 @@ class TcpPeer {
 
  private:
   Fd fd_;
+  std::function<void()> closing_;
 };
 
 /// A service on 127.0.0.1, each of its connections handled by a thread of its own. Ends with its owner.

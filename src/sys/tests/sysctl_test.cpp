@@ -26,6 +26,22 @@ TEST(Sysctl, BelongsToOneNamespaceAlone) {
   EXPECT_EQ(read_sysctl("net.ipv4.ip_forward"), "0");
 }
 
+TEST(Sysctl, IsWrittenBelowADirectoryThatWasOpenedOnce) {
+  const auto all = SysctlDirectory("net.ipv4.conf").open("all");
+  all.write("rp_filter", "2");
+  EXPECT_EQ(read_sysctl("net.ipv4.conf.all.rp_filter"), "2");
+  EXPECT_THROW(all.write("no_such_thing", "1"), SystemError);
+  EXPECT_THROW(SysctlDirectory("net.ipv4").open("no_such_thing"), SystemError);
+}
+
+TEST(Sysctl, ADirectoryStaysThatOfTheNamespaceItWasOpenedIn) {
+  const auto ns = NetNs::create();
+  const auto all = ns.run([] { return SysctlDirectory("net.ipv4.conf.all"); });
+  all.write("forwarding", "1");
+  EXPECT_EQ(ns.run([] { return read_sysctl("net.ipv4.ip_forward"); }), "1");
+  EXPECT_EQ(read_sysctl("net.ipv4.ip_forward"), "0");
+}
+
 TEST(Sysctl, TakesSlashesForInterfacesWithADotInTheirName) {
   ASSERT_TRUE(exec({.argv = {"ip", "link", "add", "eth0.100", "type", "bridge"}}).ok());
   write_sysctl("net/ipv4/conf/eth0.100/forwarding", "1");

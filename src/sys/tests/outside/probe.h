@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "../../launch.h"
+#include "knetsim/sys/child.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/process.h"
 

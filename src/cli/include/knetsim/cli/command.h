@@ -22,11 +22,17 @@ inline constexpr int kExitSignal = 128;  ///< plus the number of the signal that
 struct Command {
   CLI::App* options = nullptr;
   std::function<int(Terminal&)> run;
+  /// What the parser doesn't understand is the command's own affair: it begins a command for somebody else.
+  bool takes_rest = false;
 };
 
 /// A new subcommand is one file with such a function, and its line in the table in app.cpp.
 using CommandMaker = Command (*)(CLI::App& root);
 
+Command make_up(CLI::App& root);
+Command make_ps(CLI::App& root);
+Command make_exec(CLI::App& root);
+Command make_down(CLI::App& root);
 Command make_check(CLI::App& root);
 Command make_doctor(CLI::App& root);
 Command make_completion(CLI::App& root);

@@ -1,7 +1,12 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace knetsim::cli {
 
@@ -12,10 +17,19 @@ struct Flavoured {
   const char* description;  ///< for --help
 };
 
-inline constexpr std::array<Flavoured, 2> kFlavoured{
+inline constexpr std::array<Flavoured, 3> kFlavoured{
     {{"--flannel", "KNETSIM_FLANNEL", "flanneld: auto, builtin or real"},
      {"--cni", "KNETSIM_CNI",
-      "CNI plugins: auto, builtin, real, or the path of a plugin or a directory of plugins of yours"}}};
+      "CNI plugins: auto, builtin, real, or the path of a plugin or a directory of plugins of yours"},
+     {"--skupper", "KNETSIM_SKUPPER", "skrouterd: auto, builtin or real"}}};
+
+/// What was chosen on the command line, part by part; empty: left to the environment.
+using FlavourChoices = std::array<std::string, kFlavoured.size()>;
+void add_flavour_options(CLI::App& app, FlavourChoices& choices);
+/// The variables to set for them.
+std::map<std::string, std::string> environment_for(const FlavourChoices& choices);
+/// require_flavour for each part, as chosen or as the environment says.
+void require_flavours(const FlavourChoices& choices);
 
 /// Throws InputError, with the remedy, for what an emulation would refuse when it boots: a value that `part` doesn't
 /// know, a real program that isn't there or can't work here.

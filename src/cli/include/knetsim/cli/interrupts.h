@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csignal>
+#include <initializer_list>
 #include <optional>
 
 #include "knetsim/sys/error.h"
@@ -18,11 +19,12 @@ class Interrupted : public Error {
   int signal_;
 };
 
-/// SIGINT, SIGTERM and SIGHUP as something to poll (signalfd(2)), for as long as this object lives, except those
-/// that were ignored when it was made (nohup(1)). Children must get the old mask back: restore_in_child.
+/// SIGINT, SIGTERM and SIGHUP, and others if asked for, as something to poll (signalfd(2)), for as long as this object
+/// lives, except those that were ignored when it was made (nohup(1)). Children must get the old mask back:
+/// restore_in_child.
 class Interrupts {
  public:
-  Interrupts();
+  explicit Interrupts(std::initializer_list<int> others = {});
   ~Interrupts();
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;

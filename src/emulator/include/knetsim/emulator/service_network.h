@@ -38,6 +38,8 @@ class ServiceNetwork {
   /// As for start(); for a test that has ended and restarted routers by itself.
   void wait_until_ready(std::chrono::milliseconds budget = std::chrono::seconds(20));
 
+  /// Links and services as they are now, after all that came and went; nullptr if the cluster has no router.
+  const SkupperSpec* spec(const Cluster& cluster) const;
   /// Throws InputError if the cluster has no router.
   Daemon& router(const Cluster& cluster);
   /// As Cluster::ailments(), of the routers.

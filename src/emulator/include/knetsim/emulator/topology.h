@@ -105,4 +105,8 @@ struct Topology {
   void validate(const std::string& file = {}) const;
 };
 
+/// "demo" or "demo.json" -> where it is: in $KNETSIM_TOPOLOGIES, else in ../share/knetsim/topologies, seen from
+/// $KNETSIM_BINDIR or from the program's directory, as built and as installed. Throws InputError if it isn't there.
+std::filesystem::path find_topology(const std::string& name);
+
 }  // namespace knetsim

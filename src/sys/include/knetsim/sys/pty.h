@@ -10,9 +10,20 @@
 #include <string_view>
 
 #include "knetsim/sys/eventually.h"
+#include "knetsim/sys/fd.h"
 #include "knetsim/sys/process.h"
 
 namespace knetsim {
+
+/// Both sides of a pseudo terminal, pty(7). Ours doesn't block.
+struct PtyPair {
+  Fd ours;      ///< what is written here is typed; what is read here was printed
+  Fd programs;  ///< a program's standard streams
+  static PtyPair open();
+};
+
+/// Either side; tells the terminal's foreground process group (SIGWINCH) if that changes the size.
+void set_window(FdView terminal, unsigned short rows, unsigned short columns);
 
 /// What the program finds when it starts. See pty(7), termios(3).
 struct TerminalSettings {

@@ -1,4 +1,4 @@
-#include "launch.h"
+#include "knetsim/sys/child.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

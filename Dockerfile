@@ -1,0 +1,45 @@
+# knetsim in a box, with the real flanneld and skrouterd.
+#
+#   docker build -t knetsim .
+#   docker run --rm -i --privileged knetsim                          the prompt, in the demo network
+#   docker run --rm --privileged knetsim check                       the README's checks
+#   docker run --rm --privileged knetsim ctest -L vip                the suites
+
+ARG DEBIAN_IMAGE=docker.io/library/debian:12-slim
+ARG FLANNEL_IMAGE=docker.io/flannel/flannel:v0.25.7
+ARG SKUPPER_ROUTER_IMAGE=quay.io/skupper/skupper-router:3.5.1
+
+FROM ${FLANNEL_IMAGE} AS flannel
+FROM ${SKUPPER_ROUTER_IMAGE} AS skupper-router
+
+FROM ${DEBIAN_IMAGE} AS build
+COPY ci/setup /tmp/setup
+RUN /tmp/setup && rm -rf /var/lib/apt/lists/*
+RUN useradd --create-home builder && mkdir /knetsim && chown builder /knetsim
+USER builder
+WORKDIR /knetsim
+COPY --chown=builder . .
+RUN cmake --preset release && cmake --build --preset release
+# What running it needs of the build tree, in the same place, and the packages of the libraries that it is linked to.
+RUN mkdir -p ship/build/release/suites \
+ && cp -r --parents ci/cmake ship/ \
+ && cp -r build/release/bin build/release/share ship/build/release/ \
+ && cp build/release/suites/CTestTestfile.cmake build/release/suites/suite-*.ctest.cmake ship/build/release/suites/ \
+ && find ship/build/release/bin -type f -exec strip {} + \
+ && find ship/build/release/bin -type f -exec ldd {} + | awk '/=>/ {print $3}' | sort -u | xargs -n1 realpath \
+    | xargs dpkg -S 2>/dev/null | cut -d: -f1 | sort -u >ship/packages
+
+FROM ${DEBIAN_IMAGE}
+COPY --from=build --chown=root:root /knetsim/ship /knetsim
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+    $(cat /knetsim/packages) cmake containernetworking-plugins etcd-client etcd-server iproute2 iptables iputils-ping \
+    net-tools nftables nginx-light procps python3-minimal tcpdump wget \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=flannel /opt/bin/flanneld /opt/flannel/flanneld
+COPY --from=skupper-router / /opt/skupper-router
+COPY ci/container-entry /usr/local/bin/container-entry
+ENV KNETSIM_FLANNELD=/opt/flannel/flanneld KNETSIM_SKUPPER_ROOT=/opt/skupper-router KNETSIM_OUT=/out
+ENV PATH=/knetsim/build/release/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+WORKDIR /knetsim
+ENTRYPOINT ["container-entry"]

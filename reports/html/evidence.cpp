@@ -1,0 +1,109 @@
+#include "evidence.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
+
+namespace knetsim::report::html {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+constexpr std::size_t kLongestFile = 48 * 1024;
+
+std::vector<fs::path> sorted_entries(const fs::path& directory) {
+  std::vector<fs::path> entries;
+  std::error_code absent;
+  for (const auto& entry : fs::directory_iterator(directory, absent)) entries.push_back(entry.path());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+/// The interesting end of a log is its last one, of everything else the first.
+std::string excerpt(const fs::path& file) {
+  auto text = read_file(file);
+  if (text.size() > kLongestFile && file.extension() == ".log")
+    text =
+        fmt::format("... ({} earlier bytes)\n", text.size() - kLongestFile) + text.substr(text.size() - kLongestFile);
+  return clean(text, kLongestFile + 64);
+}
+
+Json read_node(const fs::path& directory, EvidenceBudget& budget, std::size_t& left_out) {
+  Json files = Json::object();
+  for (const auto& file : sorted_entries(directory)) {
+    // A link could lead anywhere.
+    if (!fs::is_regular_file(fs::symlink_status(file))) continue;
+    auto text = excerpt(file);
+    if (text.empty()) continue;
+    if (text.size() > budget.texts) {
+      ++left_out;
+      continue;
+    }
+    budget.texts -= text.size();
+    files[file.filename().string()] = std::move(text);
+  }
+  return files;
+}
+
+/// JSON that can stand inside a script element.
+std::string inside_script(const Json& json) {
+  std::string result;
+  for (const char c : json.dump(-1, ' ', false, Json::error_handler_t::replace)) {
+    if (c == '<')
+      result += "\\u003c";
+    else
+      result += c;
+  }
+  return result;
+}
+
+void write_capture(Out& out, const fs::path& file, const fs::path& link, EvidenceBudget& budget) {
+  std::error_code absent;
+  const auto size = fs::file_size(file, absent);
+  if (absent || !fs::is_regular_file(fs::symlink_status(file))) return;
+  const auto name = escape_html(file.filename().string());
+  if (size > budget.captures) {
+    out.add("<p><a href=\"{}\" download>{}</a>: the packets of the last seconds ({:.1f} MB, beside this page)</p>\n",
+            escape_html(link.string()), name, static_cast<double>(size) / 1e6);
+    return;
+  }
+  budget.captures -= size;
+  out.add("<p><a class=button download=\"{}\" href=\"data:application/octet-stream;base64,", name);
+  out.raw(base64(read_file(file)));
+  out.add("\">Download {}</a>: the packets of the last seconds, for Wireshark</p>\n", name);
+}
+
+}  // namespace
+
+void write_evidence(Out& out, const fs::path& directory, const TestResult& test, const std::string& id,
+                    EvidenceBudget& budget) {
+  out.add("<h4>Evidence</h4>\n<p>In <code>{}</code></p>\n", escape_html(test.evidence));
+  Json nodes = Json::object();
+  std::size_t left_out = 0;
+  for (const auto& node : sorted_entries(directory / "evidence"))
+    if (fs::is_directory(fs::symlink_status(node))) {
+      auto files = read_node(node, budget, left_out);
+      if (!files.empty()) nodes[node.filename().string()] = std::move(files);
+    }
+  if (left_out > 0)
+    out.add("<p>{} left out, so that this page stays small.</p>\n",
+            count_of(left_out, "file") + (left_out == 1 ? " is" : " are"));
+  if (!nodes.empty()) {
+    // The two ends of the failed step are what one wants to see first.
+    out.add(
+        "<div class=evidence data-from=\"{}\" data-to=\"{}\" data-of={}></div>\n<script type=application/json "
+        "id={}-evidence>",
+        escape_html(test.step ? test.step->from : ""), escape_html(test.step ? test.step->to : ""), id, id);
+    out.raw(inside_script(nodes)).raw("</script>\n");
+  }
+  for (const auto& file : sorted_entries(directory))
+    if (file.extension() == ".pcapng" || file.extension() == ".pcap")
+      write_capture(out, file, fs::path(test.evidence) / file.filename(), budget);
+}
+
+}  // namespace knetsim::report::html

@@ -1,0 +1,125 @@
+#include <array>
+
+#include "knetsim/report/judge.h"
+#include "knetsim/report/writers.h"
+#include "section.h"
+
+namespace knetsim::report {
+
+namespace html {
+
+namespace {
+
+constexpr std::array kOutcomes{Outcome::failed, Outcome::missing, Outcome::flaky, Outcome::skipped, Outcome::passed};
+
+/// A bar as wide as the page, in which each outcome has its share, and what it means in numbers below.
+void write_totals(Out& out, const RunResult& run) {
+  out.raw("<div class=bar aria-hidden=true>");
+  for (const auto outcome : kOutcomes)
+    if (const auto count = run.count(outcome); count > 0)
+      out.add("<i class={} style=flex-grow:{}></i>", to_string(outcome), count);
+  out.raw("</div>\n<ul class=totals>");
+  for (const auto outcome : kOutcomes)
+    if (const auto count = run.count(outcome); count > 0 || outcome == Outcome::passed || outcome == Outcome::failed)
+      out.add("<li class={0}><span aria-hidden=true>{1}</span> <b>{2}</b> {0}", to_string(outcome), mark(outcome),
+              count);
+  out.raw("</ul>\n");
+}
+
+void write_header(Out& out, const View& view) {
+  const auto& run = view.run;
+  const auto reasons = reasons_for_red(run, view.comparison.regressions);
+  const auto* verdict = reasons.empty() ? "green" : "red";
+  out.add(
+      "<header class={}>\n<div class=top><p class=brand>knetsim</p>"
+      "<button id=theme type=button hidden>Dark</button></div>\n<h1>{}</h1>\n",
+      verdict, reasons.empty() ? "Green: everything that was promised holds" : "Red");
+  if (!reasons.empty()) {
+    out.raw("<ul class=reasons>");
+    for (const auto& reason : reasons) out.add("<li>{}", escape_html(reason));
+    out.raw("</ul>\n");
+  }
+  write_totals(out, run);
+  out.raw("<p class=about>");
+  out.add("<time datetime=\"{0}\">{0}</time>, {1}", escape_html(run.started), seconds_text(run.seconds));
+  for (const auto* name : {"commit", "branch", "kernel", "preset"})
+    if (const auto value = run.fact(name); !value.empty()) out.add(" · {} <code>{}</code>", name, escape_html(value));
+  if (run.shard) out.add(" · shard {} of {}", run.shard->index, run.shard->total);
+  out.raw("</p>\n</header>\n");
+}
+
+struct Section {
+  const char* id;
+  const char* title;
+  void (*write)(Out&, const View&);
+};
+
+constexpr std::array kSections{Section{"changes", "Since last night", write_changes},
+                               Section{"problems", "Why this run can't be believed", write_problems},
+                               Section{"checks", "What the README promises", write_checks},
+                               Section{"failures", "Failures", write_failures},
+                               Section{"suites", "All tests", write_suites},
+                               Section{"boot", "How long booting takes", write_boot},
+                               Section{"figures", "Figures", write_charts},
+                               Section{"grid", "Tests × nights", write_grid},
+                               Section{"coverage", "Coverage", write_coverage},
+                               Section{"facts", "What it ran on", write_facts}};
+
+}  // namespace
+
+std::string_view mark(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::passed:
+      return "✓";
+    case Outcome::failed:
+      return "✗";
+    case Outcome::skipped:
+      return "–";
+    case Outcome::flaky:
+      return "≈";
+    case Outcome::missing:
+      break;
+  }
+  return "?";
+}
+
+std::string badge(Outcome outcome) {
+  return fmt::format("<span class=\"badge {0}\"><span aria-hidden=true>{1}</span> {0}</span>", to_string(outcome),
+                     mark(outcome));
+}
+
+}  // namespace html
+
+std::string html_page(const RunResult& run, const Comparison& comparison, const std::filesystem::path& report) {
+  using namespace html;
+  const View view{run, comparison, report};
+  const bool green = reasons_for_red(run, comparison.regressions).empty();
+  Out navigation;
+  Out body;
+  for (const auto& [id, title, write] : kSections) {
+    Out content;
+    write(content, view);
+    if (content.size() == 0) continue;
+    navigation.add("<li><a href=\"#{}\">{}</a>", id, title);
+    body.add("<section id={0} aria-labelledby={0}-title>\n<h2 id={0}-title>{1}</h2>\n", id, title);
+    body.raw(content.text()).raw("</section>\n");
+  }
+  Out page;
+  // No page that this one came from, and no network: everything is inside, and nothing else may be loaded.
+  page.raw(
+      "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
+      "<meta name=viewport content=\"width=device-width, initial-scale=1\">\n"
+      "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; "
+      "script-src 'unsafe-inline'; img-src data:\">\n<meta name=color-scheme content=\"light dark\">\n");
+  page.add("<title>knetsim: {} {}</title>\n", green ? "green" : "red", escape_html(run.fact("commit").substr(0, 10)));
+  page.raw("<style>\n")
+      .raw(kStyle)
+      .raw("</style>\n</head>\n<body>\n<a class=skip href=#main>Skip to the results</a>\n");
+  write_header(page, view);
+  page.raw("<nav aria-label=Sections><ul>").raw(navigation.text()).raw("</ul></nav>\n<main id=main>\n");
+  page.raw(body.text()).raw("</main>\n<footer>knetsim-report ").raw(escape_html(run.version));
+  page.raw("</footer>\n<script>\n").raw(kScript).raw("</script>\n</body>\n</html>\n");
+  return page.text();
+}
+
+}  // namespace knetsim::report

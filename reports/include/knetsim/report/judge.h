@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "knetsim/report/model.h"
+#include "knetsim/report/readers.h"
+
+namespace knetsim::report {
+
+// The rules by which a run is called green. They are stricter than ctest's; docs/reports.md has them.
+
+/// What is said about one attempt at a test: by ctest, and by the test itself.
+struct Attempt {
+  Reported ctest;
+  std::string ending;                ///< how ctest saw it end, "Timeout"; empty: not known
+  std::optional<GtestResult> gtest;  ///< nullopt: no readable result file
+  std::string gtest_file;            ///< where it should be
+};
+
+/// The outcome of an attempt and its reasons. Only a test whose witnesses agree has passed: one that left without
+/// running, or whose file tells another story than ctest, has failed.
+void judge_attempt(const Registered& registered, const Attempt& attempt, TestResult& test,
+                   std::vector<std::string>& problems);
+
+/// A test that failed and then passed on its one retry is flaky, with the reasons of its failure.
+void judge_retry(const Registered& registered, const Attempt& retry, TestResult& test);
+
+/// What is wrong with the run as a whole: no test, unknown or doubled ones, skips without leave, leave without use.
+/// Tests that were registered and not reported are added to `run` as missing.
+void judge_run(const std::vector<Registered>& registered, const std::vector<Reported>& reported,
+               const AllowedSkips& allowed, bool partial, RunResult& run);
+
+/// Why it is red, in words ("2 tests failed"); empty: it is green. `regressions` are those of a comparison.
+std::vector<std::string> reasons_for_red(const RunResult& run, const std::vector<std::string>& regressions = {});
+
+}  // namespace knetsim::report

@@ -1,0 +1,151 @@
+#include "knetsim/report/compare.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sample.h"
+
+namespace knetsim::report {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class CompareTest : public testing::Test {
+ protected:
+  /// Nights 1 to n, each with this one test.
+  template <typename Make>
+  void nights(int count, Make make) {
+    for (int number = 1; number <= count; ++number) append_night(scratch.path(), night(number, {make(number)}), true);
+  }
+  Comparison tonight(int number, const TestResult& test) {
+    run = night(number, {test});
+    return compare(run, read_history(scratch.path(), run.started));
+  }
+  static TestResult taking(double seconds) {
+    auto test = passing("T.a");
+    test.seconds = seconds;
+    return test;
+  }
+
+  Scratch scratch;
+  RunResult run;
+};
+
+TEST_F(CompareTest, a_failure_after_a_pass_is_new) {
+  nights(3, [](int) { return passing("T.a"); });
+  const auto changes = tonight(4, failing("T.a"));
+  ASSERT_THAT(changes.new_failures, SizeIs(1));
+  EXPECT_EQ(changes.new_failures[0].since, started(4));
+  EXPECT_THAT(changes.still_failing, IsEmpty());
+}
+
+TEST_F(CompareTest, a_failure_of_a_test_without_a_past_is_new) {
+  EXPECT_THAT(tonight(1, failing("T.a")).new_failures, SizeIs(1));
+}
+
+TEST_F(CompareTest, a_failure_that_lasts_is_told_with_its_first_night_and_commit) {
+  nights(5, [](int number) { return number < 3 ? passing("T.a") : failing("T.a"); });
+  const auto changes = tonight(6, failing("T.a"));
+  EXPECT_THAT(changes.new_failures, IsEmpty());
+  ASSERT_THAT(changes.still_failing, SizeIs(1));
+  EXPECT_EQ(changes.still_failing[0].nights, 4U);
+  EXPECT_EQ(changes.still_failing[0].since, started(3));
+  EXPECT_EQ(changes.still_failing[0].commit, night(3, {}).fact("commit"));
+}
+
+TEST_F(CompareTest, a_pass_after_a_failure_is_fixed_and_a_flake_is_not) {
+  nights(2, [](int) { return failing("T.a"); });
+  EXPECT_THAT(tonight(3, passing("T.a")).fixed, SizeIs(1));
+  auto flaky = failing("T.a");
+  flaky.outcome = Outcome::flaky;
+  const auto changes = tonight(3, flaky);
+  EXPECT_THAT(changes.fixed, IsEmpty());
+  EXPECT_THAT(changes.flaky, SizeIs(1));
+}
+
+TEST_F(CompareTest, a_test_that_is_lastingly_slower_is_a_regression) {
+  nights(19, [](int number) { return taking((number < 16 ? 0.50 : 0.60) + 0.001 * (number % 3)); });
+  const auto changes = tonight(20, taking(0.6));
+  ASSERT_THAT(changes.slower, SizeIs(1));
+  EXPECT_NEAR(changes.slower[0].before, 0.501, 0.0011);
+  EXPECT_NEAR(changes.slower[0].after, 0.6, 0.0021);
+  EXPECT_LT(changes.slower[0].p, 0.0005);
+  EXPECT_THAT(changes.regressions, ElementsAre("1 slowdown"));
+}
+
+TEST_F(CompareTest, one_noisy_night_is_no_alarm) {
+  nights(19, [](int number) { return taking(0.5 + 0.001 * (number % 3)); });
+  EXPECT_THAT(tonight(20, taking(5)).slower, IsEmpty());
+}
+
+TEST_F(CompareTest, two_noisy_nights_are_no_alarm) {
+  nights(19, [](int number) { return taking(number == 18 ? 3.0 : 0.5 + 0.001 * (number % 3)); });
+  EXPECT_THAT(tonight(20, taking(5)).slower, IsEmpty());
+}
+
+TEST_F(CompareTest, less_than_a_tenth_is_no_alarm_however_certain) {
+  nights(19, [](int number) { return taking(number < 16 ? 0.5 : 0.54); });
+  EXPECT_THAT(tonight(20, taking(0.54)).slower, IsEmpty());
+}
+
+TEST_F(CompareTest, a_few_milliseconds_are_no_alarm_however_many_percent) {
+  nights(19, [](int number) { return taking(number < 16 ? 0.002 : 0.009); });
+  EXPECT_THAT(tonight(20, taking(0.009)).slower, IsEmpty());
+}
+
+TEST_F(CompareTest, noise_as_wide_as_the_change_is_no_alarm) {
+  nights(19, [](int number) { return taking(0.5 + 0.1 * (number * 7 % 5)); });
+  EXPECT_THAT(tonight(20, taking(0.9)).slower, IsEmpty());
+}
+
+TEST_F(CompareTest, the_time_of_a_failure_counts_for_nothing) {
+  nights(19, [](int number) {
+    auto test = number < 10 ? failing("T.a") : taking(0.6);
+    if (number < 10) test.seconds = 0.1;
+    return test;
+  });
+  EXPECT_THAT(tonight(20, taking(0.6)).slower, IsEmpty());
+}
+
+TEST_F(CompareTest, a_throughput_is_worse_when_it_falls) {
+  for (int number = 1; number < 20; ++number) {
+    auto earlier = night(number, {});
+    earlier.figures = {{"tcp", "B/s", number < 16 ? 2e9 + number : 1.5e9 + number, 0, 0}};
+    append_night(scratch.path(), earlier, true);
+  }
+  run = night(20, {passing("T.a")});
+  run.figures = {{"tcp", "B/s", 1.5e9, 0, 0}};
+  EXPECT_THAT(compare(run, read_history(scratch.path(), run.started)).slower_figures, SizeIs(1));
+  run.figures[0].value = 3e9;
+  EXPECT_THAT(compare(run, read_history(scratch.path(), run.started)).slower_figures, IsEmpty());
+}
+
+TEST_F(CompareTest, coverage_that_falls_by_more_than_a_point_or_below_the_floor_is_a_regression) {
+  auto before = night(1, {passing("T.a")});
+  before.coverage = {{"src/sys", 1000, 900}};
+  append_night(scratch.path(), before, true);
+  run = night(2, {passing("T.a")});
+  const auto regressions = [&](std::size_t hit) {
+    run.coverage = {{"src/sys", 1000, hit}};
+    return compare(run, read_history(scratch.path(), run.started)).regressions;
+  };
+  EXPECT_THAT(regressions(895), IsEmpty());
+  EXPECT_THAT(regressions(885), ElementsAre("coverage fell by 1.5 points"));
+  EXPECT_THAT(regressions(840), ElementsAre(HasSubstr("below 85%"), HasSubstr("fell by 6.0")));
+}
+
+TEST_F(CompareTest, a_test_that_does_not_exist_any_more_is_named) {
+  nights(2, [](int) { return passing("T.a"); });
+  EXPECT_THAT(tonight(3, passing("T.b")).gone, ElementsAre("suite-vip:T.a"));
+}
+
+TEST_F(CompareTest, tonight_itself_and_later_nights_are_no_past) {
+  nights(9, [](int) { return failing("T.a"); });
+  EXPECT_THAT(tonight(1, failing("T.a")).new_failures, SizeIs(1));
+}
+
+}  // namespace
+}  // namespace knetsim::report

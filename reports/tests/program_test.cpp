@@ -1,0 +1,148 @@
+// The program as it is called: its files, its exit codes, its words.
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/process.h"
+#include "sample.h"
+
+namespace knetsim::report {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+namespace fs = std::filesystem;
+
+class ProgramTest : public testing::Test {
+ protected:
+  static ExecResult program(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), KNETSIM_REPORT);
+    return exec(Command{.argv = std::move(arguments)});
+  }
+  ExecResult collect(std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{"collect", (scratch.path() / "out").string(), "--to", report.string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return program(std::move(arguments));
+  }
+  void write_run(const std::string& status, const std::string& xml) {
+    scratch.write("out/registered.json",
+                  R"({"tests":[{"name":"s:T.a","command":["s","--gtest_output=xml:/x/a.xml"]}]})");
+    scratch.write("out/ctest.xml",
+                  fmt::format(R"(<testsuite><testcase name="s:T.a" status="{}" time="1"/></testsuite>)", status));
+    if (!xml.empty()) scratch.write("out/xml/a.xml", xml);
+  }
+  std::string file(const char* name) { return read_file(report / name); }
+
+  Scratch scratch;
+  fs::path report = scratch.path() / "report";
+  const std::string passed =
+      R"(<testsuites failures="0" errors="0"><testsuite><testcase status="run" result="completed"/></testsuite></testsuites>)";
+};
+
+int code(const ExecResult& result) { return result.status.code().value_or(-1); }
+
+TEST_F(ProgramTest, makes_a_green_report_in_silence) {
+  write_run("run", passed);
+  const auto result = collect();
+  EXPECT_EQ(code(result), 0) << result.err;
+  EXPECT_THAT(result.err, IsEmpty());
+  EXPECT_THAT(file("results.json"), HasSubstr("\"verdict\": \"green\""));
+  EXPECT_THAT(file("report.html"), HasSubstr("Green"));
+  for (const auto* name : {"summary.md", "junit.xml", "annotations.txt", "bench.json", "bench-bigger.json"})
+    EXPECT_TRUE(fs::exists(report / name)) << name;
+}
+
+TEST_F(ProgramTest, makes_a_red_report_and_says_why) {
+  write_run("fail", "");
+  const auto result = collect();
+  EXPECT_EQ(code(result), 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("red: 1 test failed"), HasSubstr("s:T.a: failed: failed without leaving"),
+                                HasSubstr("report.html")));
+  EXPECT_THAT(file("junit.xml"), HasSubstr("<failure"));
+}
+
+TEST_F(ProgramTest, finds_the_second_attempt_of_what_failed) {
+  write_run("fail", "");
+  scratch.write("out/retry/ctest.xml", R"(<testsuite><testcase name="s:T.a" status="run"/></testsuite>)");
+  scratch.write("out/retry/xml/a.xml", passed);
+  EXPECT_EQ(code(collect()), 1);
+  EXPECT_THAT(file("results.json"), HasSubstr("\"outcome\": \"flaky\""));
+}
+
+TEST_F(ProgramTest, makes_the_time_that_the_readme_s_network_takes_to_boot_a_figure) {
+  scratch.write("out/registered.json",
+                R"({"tests":[{"name":"suite-readme:R.a","command":["s","--gtest_output=xml:/x/a.xml"]}]})");
+  scratch.write("out/ctest.xml", R"(<testsuite><testcase name="suite-readme:R.a" status="run"/></testsuite>)");
+  scratch.write("out/xml/a.xml", R"(<testsuites failures="0" errors="0"><testsuite><testcase status="run"><properties>
+<property name="boot" value="{&quot;C0: flannel&quot;:0.5,&quot;C0: etcd&quot;:0.25}"/></properties></testcase></testsuite></testsuites>)");
+  EXPECT_EQ(code(collect()), 0);
+  EXPECT_THAT(file("bench.json"), AllOf(HasSubstr("boot of the README's network"), HasSubstr("\"value\": 0.5")));
+  EXPECT_THAT(file("report.html"), HasSubstr("How long booting takes"));
+}
+
+TEST_F(ProgramTest, ends_with_two_and_writes_nothing_if_it_cannot_read_its_input) {
+  write_run("run", passed);
+  for (const auto* broken : {"registered.json", "ctest.xml"}) {
+    write_run("run", passed);
+    scratch.write(std::string("out/") + broken, "<tests");
+    EXPECT_EQ(code(collect()), 2) << broken;
+    fs::remove(scratch.path() / "out" / broken);
+    const auto result = collect();
+    EXPECT_EQ(code(result), 2) << broken;
+    EXPECT_THAT(result.err, HasSubstr(broken));
+  }
+  EXPECT_FALSE(fs::exists(report));
+}
+
+TEST_F(ProgramTest, ends_with_two_if_it_is_called_wrongly) {
+  EXPECT_EQ(code(program({})), 2);
+  EXPECT_EQ(code(program({"collect"})), 2);
+  const auto result = program({"frobnicate"});
+  EXPECT_EQ(code(result), 2);
+  EXPECT_THAT(result.err, HasSubstr("--help"));
+}
+
+TEST_F(ProgramTest, explains_itself) {
+  const auto result = program({"--help"});
+  EXPECT_EQ(code(result), 0);
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("collect"), HasSubstr("compare"), HasSubstr("merge"), HasSubstr("Exit codes")));
+  EXPECT_EQ(code(program({"compare", "--help"})), 0);
+  EXPECT_THAT(program({"--version"}).out, HasSubstr("knetsim-report 0."));
+}
+
+TEST_F(ProgramTest, compares_and_remembers) {
+  const auto history = (scratch.path() / "history").string();
+  append_night(history, night(1, {{.name = "s:T.a", .outcome = Outcome::passed, .seconds = 1}}), true);
+  write_run("fail", "");
+  collect();
+  const auto dry = program({"compare", report.string(), "--history", history, "--dry-run"});
+  EXPECT_EQ(code(dry), 1) << dry.err;
+  EXPECT_THAT(file("summary.md"), HasSubstr("1 new failure"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(history), {}), 1);
+  EXPECT_EQ(code(program({"compare", report.string(), "--history", history})), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(history), {}), 2);
+}
+
+TEST_F(ProgramTest, refuses_to_compare_a_shard) {
+  write_run("run", passed);
+  scratch.write("out/all.json", R"({"tests":[{"name":"s:T.a"},{"name":"s:T.b"}]})");
+  scratch.write(
+      "out/facts.json",
+      R"({"schema":"knetsim.facts/1","started":"2026-11-01T01:00:00Z","facts":{},"tools":{},"shard":{"index":0,"total":2}})");
+  EXPECT_EQ(code(collect()), 0);
+  const auto result = program({"compare", report.string(), "--history", (scratch.path() / "history").string()});
+  EXPECT_EQ(code(result), 2);
+  EXPECT_THAT(result.err, HasSubstr("merge"));
+  const auto merged = program({"merge", report.string(), "--to", (scratch.path() / "merged").string()});
+  EXPECT_EQ(code(merged), 1);
+  EXPECT_THAT(merged.err, AllOf(HasSubstr("shard 1 of 2 is absent"), HasSubstr("s:T.b: missing")));
+}
+
+}  // namespace
+}  // namespace knetsim::report

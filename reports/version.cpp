@@ -1,0 +1,7 @@
+#include "knetsim/report/version.h"
+
+namespace knetsim::report {
+
+std::string_view version() { return KNETSIM_VERSION; }
+
+}  // namespace knetsim::report

@@ -1,0 +1,169 @@
+#include "knetsim/cli/attach/state_directory.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "knetsim/cli/text.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/text.h"
+
+namespace knetsim::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kLongestName = 40;
+constexpr const char* kEnding = ".sock";
+
+// Two that start at once mustn't take the same name, nor one remove the other's socket as a dead one's.
+class Locked {
+ public:
+  explicit Locked(FdView directory) : directory_(directory) {
+    if (::flock(directory_.get(), LOCK_EX) != 0) throw SystemError("lock the state directory");
+  }
+  ~Locked() { ::flock(directory_.get(), LOCK_UN); }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+
+ private:
+  FdView directory_;
+};
+
+void require_name(const std::string& name) {
+  const bool plain =
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == std::string::npos;
+  if (plain && !name.empty() && name.size() <= kLongestName && name.front() != '.' && name.front() != '-') return;
+  throw InputError(fmt::format("{} can't be the name of a lab\n  remedy: up to {} letters, digits, and . _ - within",
+                               excerpt(name), kLongestName));
+}
+
+// Through the descriptor: the path may be longer than sun_path, and nobody can swap a part of it.
+sockaddr_un address_of(FdView directory, const std::string& name) {
+  const auto path = fmt::format("/proc/self/fd/{}/{}{}", directory.get(), name, kEnding);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  return address;
+}
+
+Fd make_socket() {
+  Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket) throw SystemError("make a socket");
+  return socket;
+}
+
+// Empty if nobody listens there.
+Fd try_connect(FdView directory, const std::string& name) {
+  auto socket = make_socket();
+  const auto address = address_of(directory, name);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return socket;
+  if (errno == ECONNREFUSED || errno == ENOENT) return {};
+  throw SystemError("reach the lab", name);
+}
+
+fs::path default_place() {
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  struct stat there {};
+  if (runtime != nullptr && *runtime == '/' && ::stat(runtime, &there) == 0 && there.st_uid == ::geteuid())
+    return fs::path(runtime) / "knetsim";
+  return fmt::format("/tmp/knetsim-{}", ::geteuid());
+}
+
+}  // namespace
+
+void Registration::end() noexcept {
+  if (!directory_) return;
+  ::unlinkat(directory_.get(), (name_ + kEnding).c_str(), 0);
+  directory_.reset();
+}
+
+StateDirectory StateDirectory::open() {
+  const auto path = default_place();
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) throw SystemError("make the state directory", path.string());
+  Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory) throw SystemError("open the state directory", path.string());
+  struct stat found {};
+  if (::fstat(directory.get(), &found) != 0) throw SystemError("look at the state directory", path.string());
+  if (found.st_uid != ::geteuid() || (found.st_mode & 077U) != 0)
+    throw InputError(
+        describe({.where = path.string(),
+                  .tried = "use it as the state directory",
+                  .answer = fmt::format("it belongs to uid {} and has the mode {:o}; it must be ours alone",
+                                        found.st_uid, found.st_mode & 0777U),
+                  .remedy = "remove it, or set XDG_RUNTIME_DIR to a directory of yours"}));
+  return {std::move(directory), path};
+}
+
+bool StateDirectory::is_taken(const std::string& name) const {
+  if (try_connect(directory_, name)) return true;
+  ::unlinkat(directory_.get(), (name + kEnding).c_str(), 0);  // of one that was killed
+  return false;
+}
+
+Registration StateDirectory::take(const std::string& name) const {
+  auto listener = make_socket();
+  const auto address = address_of(directory_, name);
+  if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener.get(), SOMAXCONN) != 0)
+    throw SystemError("make the lab's socket", (path_ / (name + kEnding)).string());
+  Fd directory(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!directory) throw SystemError("keep the state directory open", path_.string());
+  return {std::move(directory), name, std::move(listener)};
+}
+
+Registration StateDirectory::reserve(const std::string& name) const {
+  require_name(name);
+  const Locked lock(directory_);
+  if (is_taken(name))
+    throw InputError(
+        fmt::format("a lab called {} runs already\n  remedy: another --name, or knetsim down {}", name, name));
+  return take(name);
+}
+
+Registration StateDirectory::reserve_like(const std::string& name) const {
+  require_name(name);
+  const Locked lock(directory_);
+  auto free = name;
+  for (int number = 2; is_taken(free); ++number) free = fmt::format("{}-{}", name, number);
+  return take(free);
+}
+
+std::vector<std::string> StateDirectory::names() const {
+  const Locked lock(directory_);
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator(fmt::format("/proc/self/fd/{}", directory_.get())))
+    if (entry.path().extension() == kEnding) found.push_back(entry.path().stem());
+  std::erase_if(found, [this](const std::string& name) { return !is_taken(name); });
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+Fd StateDirectory::connect(const std::string& name) const {
+  require_name(name);
+  if (auto connection = try_connect(directory_, name)) return connection;
+  const auto running = names();
+  throw InputError(
+      fmt::format("no lab called {} runs{}", name,
+                  running.empty() ? "\n  remedy: knetsim up starts one" : "\n  remedy: one of " + join(running, ", ")));
+}
+
+Peer peer_of(FdView connection) {
+  ucred credentials{};
+  socklen_t length = sizeof credentials;
+  if (::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0)
+    throw SystemError("ask who is at the other end");
+  return {credentials.pid, credentials.uid};
+}
+
+}  // namespace knetsim::cli

@@ -1,0 +1,116 @@
+#include "knetsim/cli/attach/visit.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "knetsim/cli/attach/message.h"
+#include "knetsim/cli/command.h"
+#include "knetsim/cli/event_loop.h"
+#include "knetsim/cli/interrupts.h"
+#include "knetsim/cli/terminal_relay.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/pty.h"
+
+namespace knetsim::cli {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int kPatience = 2000;  // milliseconds
+
+/// The program's end, once the lab has told it.
+class Ending {
+ public:
+  void take(FdView connection) {
+    const auto message = receive_message(connection);
+    content_ = message ? json::parse(message->text) : json{{"refused", "the lab has ended"}, {"code", kExitBad}};
+  }
+  explicit operator bool() const noexcept { return content_.has_value(); }
+
+  int tell(Terminal& terminal) const {
+    if (content_->contains("refused")) terminal.err << "knetsim: " << content_->value("refused", "") << '\n';
+    if (content_->contains("killed")) return kExitSignal + content_->value("killed", 0);
+    return content_->value(content_->contains("refused") ? "code" : "ended", kExitCouldNotRun);
+  }
+
+ private:
+  std::optional<json> content_;
+};
+
+json request_for(const std::string& node, const std::vector<std::string>& argv, bool terminal) {
+  const char* term = std::getenv("TERM");
+  return {{"ask", "run"}, {"node", node}, {"argv", argv}, {"terminal", terminal}, {"term", term ? term : ""}};
+}
+
+void ask_signal(FdView connection, int number) {
+  send_message(connection, json{{"ask", "signal"}, {"number", number}}.dump());
+}
+
+int run_on_terminal(FdView connection, const json& request, Terminal& terminal) {
+  EventLoop loop;
+  const Interrupts interrupts({SIGWINCH});
+  auto pty = PtyPair::open();
+  copy_settings(FdView(STDIN_FILENO), pty.programs);
+  Ending ending;
+  {
+    TerminalRelay relay(loop, pty.ours);
+    send_message(connection, request.dump(), {pty.programs, pty.programs, pty.programs});
+    const auto told = loop.watch(connection, POLLIN, [&] { ending.take(connection); });
+    const auto signals = loop.watch(interrupts.fd(), POLLIN, [&] {
+      const auto number = interrupts.take();
+      if (number == SIGWINCH)
+        relay.resize();
+      else if (number)
+        ask_signal(connection, *number);
+    });
+    loop.run_until([&] { return ending || relay.end_wanted(); });
+    if (!ending) {
+      ask_signal(connection, SIGKILL);
+      ending.take(connection);
+    }
+    relay.drain();
+  }
+  return ending.tell(terminal);
+}
+
+int run_plainly(FdView connection, const json& request, Terminal& terminal) {
+  EventLoop loop;
+  const Interrupts interrupts;
+  Ending ending;
+  send_message(connection, request.dump(), {FdView(STDIN_FILENO), FdView(STDOUT_FILENO), FdView(STDERR_FILENO)});
+  const auto told = loop.watch(connection, POLLIN, [&] { ending.take(connection); });
+  const auto signals = loop.watch(interrupts.fd(), POLLIN, [&] {
+    if (const auto number = interrupts.take()) ask_signal(connection, *number);
+  });
+  loop.run_until([&] { return static_cast<bool>(ending); });
+  return ending.tell(terminal);
+}
+
+}  // namespace
+
+int run_in_lab(FdView connection, const std::string& node, const std::vector<std::string>& argv, Terminal& terminal) {
+  const bool on_terminal = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
+  const auto request = request_for(node, argv, on_terminal);
+  return on_terminal ? run_on_terminal(connection, request, terminal) : run_plainly(connection, request, terminal);
+}
+
+std::string describe_lab(FdView connection) {
+  send_message(connection, json{{"ask", "describe"}}.dump());
+  pollfd answer{connection.get(), POLLIN, 0};
+  if (::poll(&answer, 1, kPatience) <= 0) return {};
+  const auto message = receive_message(connection);
+  return message ? message->text : std::string{};
+}
+
+void end_lab(FdView connection) {
+  send_message(connection, json{{"ask", "down"}}.dump());
+  while (receive_message(connection)) {
+  }
+}
+
+}  // namespace knetsim::cli

@@ -1,0 +1,135 @@
+#include "knetsim/cli/attach/visitors.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "knetsim/cli/attach/message.h"
+#include "knetsim/cli/attach/state_directory.h"
+#include "knetsim/cli/command.h"
+#include "knetsim/sys/child.h"
+#include "knetsim/sys/error.h"
+
+namespace knetsim::cli {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int kNoProgram = 127;
+
+json refusal(const std::string& reason, int code) { return {{"refused", reason}, {"code", code}}; }
+
+json end_of(const ExitStatus& status) {
+  if (const auto signal = status.signal()) return {{"killed", *signal}};
+  return {{"ended", status.code().value_or(1)}};
+}
+
+}  // namespace
+
+class Visitors::Visit {
+ public:
+  Visit(EventLoop& loop, const Host& host, Fd connection)
+      : loop_(loop), host_(host), connection_(std::move(connection)) {
+    incoming_ = loop_.watch(connection_, POLLIN, [this] { on_message(); });
+  }
+
+  bool over() const noexcept { return over_; }
+
+ private:
+  void on_message() try {
+    const auto message = receive_message(connection_);
+    if (!message) {
+      leave();
+      return;
+    }
+    const auto request = json::parse(message->text);
+    const auto ask = request.at("ask").get<std::string>();
+    if (ask == "describe")
+      answer(json::parse(host_.describe()));
+    else if (ask == "run")
+      run(request, message->descriptors);
+    else if (ask == "signal")
+      signal(request.at("number").get<int>());
+    else if (ask == "down")
+      end();
+    else
+      answer(refusal("unknown question: " + ask, kExitCouldNotRun));
+  } catch (const std::exception& error) {
+    answer(refusal(error.what(), kExitCouldNotRun));
+  }
+
+  void run(const json& request, const std::vector<Fd>& descriptors) {
+    if (child_ || descriptors.size() != 3)
+      throw InputError("a program needs three descriptors, and a visit of its own");
+    auto command =
+        host_.command_on(request.at("node").get<std::string>(), request.at("argv").get<std::vector<std::string>>());
+    if (command.argv.empty()) throw InputError("which program?");
+    if (const auto term = request.value("term", ""); !term.empty()) command.environment["TERM"] = term;
+    try {
+      require_program(command.argv.front());
+    } catch (const InputError& error) {
+      answer(refusal(error.what(), kNoProgram));
+      return;
+    }
+    child_ = Child::launch(command, descriptors[0], descriptors[1], descriptors[2], request.at("terminal").get<bool>());
+    end_ = loop_.watch(child_->pidfd(), POLLIN, [this] {
+      end_.end();
+      answer(end_of(*child_->status()));
+    });
+  }
+
+  void end() {
+    leave();
+    host_.end(std::move(connection_));
+  }
+
+  void signal(int number) const {
+    if (child_ && !end_.ended()) ::kill(-child_->pid(), number);
+  }
+
+  void answer(const json& content) {
+    try {
+      send_message(connection_, content.dump(-1, ' ', false, json::error_handler_t::replace));
+    } catch (const Error&) {
+      leave();
+    }
+  }
+
+  // The list of visits forgets this one later: its handler still runs.
+  void leave() {
+    over_ = true;
+    incoming_.end();
+    end_.end();
+    child_.reset();
+  }
+
+  EventLoop& loop_;
+  const Host& host_;
+  Fd connection_;
+  std::optional<Child> child_;
+  EventLoop::Watch incoming_;
+  EventLoop::Watch end_;
+  bool over_ = false;
+};
+
+Visitors::Visitors(EventLoop& loop, FdView listener, Host host)
+    : loop_(loop), listener_(listener), host_(std::move(host)) {
+  ::fcntl(listener_.get(), F_SETFL, O_NONBLOCK);
+  door_ = loop_.watch(listener_, POLLIN, [this] { welcome(); });
+}
+
+Visitors::~Visitors() = default;
+
+void Visitors::welcome() {
+  visits_.remove_if([](const std::unique_ptr<Visit>& visit) { return visit->over(); });
+  Fd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (connection && peer_of(connection).uid == ::geteuid())
+    visits_.push_back(std::make_unique<Visit>(loop_, host_, std::move(connection)));
+}
+
+}  // namespace knetsim::cli

@@ -1,0 +1,44 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <ostream>
+
+#include "knetsim/cli/attach/state_directory.h"
+#include "knetsim/cli/attach/visit.h"
+#include "knetsim/cli/command.h"
+#include "knetsim/cli/only_lab.h"
+#include "knetsim/sys/error.h"
+
+namespace knetsim::cli {
+
+namespace {
+
+constexpr const char* kUsage = "knetsim exec [NAME] NODE[/CONTAINER] -- COMMAND...";
+
+int exec_in_lab(const std::vector<std::string>& words, Terminal& terminal) {
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  const auto before = dashes - words.begin();
+  if (dashes == words.end() || before < 1 || before > 2 || dashes + 1 == words.end())
+    throw InputError(
+        fmt::format("say where, then --, then what\n  usage: {}\n  as: knetsim exec C0w1/c1 -- ping -c 1 "
+                    "10.0.0.4",
+                    kUsage));
+  const auto labs = StateDirectory::open();
+  const auto name = before == 2 ? words.front() : only_lab(labs);
+  return run_in_lab(labs.connect(name), *(dashes - 1), {dashes + 1, words.end()}, terminal);
+}
+
+}  // namespace
+
+Command make_exec(CLI::App& root) {
+  auto* app = root.add_subcommand("exec", "Run a program on a node of a lab that stands, from another terminal");
+  app->prefix_command();
+  app->footer(
+      fmt::format("Usage: {}\n", kUsage) +
+      "NAME may be left out if only one lab stands (knetsim ps). On a terminal the program has one of its own.\n"
+      "Exit codes: the program's; 128 + the signal's number; 127 it isn't there; 2 could not run.");
+  return {app, [app](Terminal& terminal) { return exec_in_lab(app->remaining(), terminal); }, true};
+}
+
+}  // namespace knetsim::cli

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <poll.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "knetsim/sys/fd.h"
+
+namespace knetsim::cli {
+
+/// Descriptors to wait for, each with what to do when it is ready (poll(2)). For one thread; handlers must not wait.
+class EventLoop {
+ public:
+  using Handler = std::function<void()>;
+
+  /// Ends its watch with itself; the loop must outlive it. Move-only.
+  class Watch {
+   public:
+    Watch() = default;
+    Watch(Watch&& other) noexcept : loop_(std::exchange(other.loop_, nullptr)), id_(other.id_) {}
+    Watch& operator=(Watch&& other) noexcept;
+    ~Watch() { end(); }
+    void end();
+    bool ended() const noexcept { return loop_ == nullptr; }
+
+   private:
+    friend class EventLoop;
+    Watch(EventLoop& loop, unsigned id) : loop_(&loop), id_(id) {}
+    EventLoop* loop_ = nullptr;
+    unsigned id_ = 0;
+  };
+
+  /// `events`: POLLIN, POLLOUT; a hang-up or error counts as well.
+  [[nodiscard]] Watch watch(FdView fd, short events, Handler handler);
+  /// Handles what comes until `done`, which is asked after each round.
+  void run_until(const std::function<bool()>& done);
+  /// Handles what is there, without waiting.
+  void run_ready() { run_once(0); }
+
+ private:
+  struct Entry {
+    int fd;
+    short events;
+    std::shared_ptr<Handler> handler;
+  };
+
+  void run_once(int timeout);
+
+  std::map<unsigned, Entry> entries_;
+  unsigned next_id_ = 0;
+};
+
+}  // namespace knetsim::cli

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "knetsim/cli/attach/state_directory.h"
+
+namespace knetsim::cli {
+
+/// The name of the lab that is meant when none is named. Throws InputError unless exactly one stands.
+std::string only_lab(const StateDirectory& labs);
+
+}  // namespace knetsim::cli

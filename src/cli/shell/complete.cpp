@@ -1,0 +1,166 @@
+#include "complete.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
+#include "lookup.h"
+#include "methods.h"
+#include "verbs.h"
+
+namespace knetsim::cli::shell {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<std::string> verb_names() {
+  std::vector<std::string> names;
+  for (const auto& verb : verbs()) names.emplace_back(verb.name);
+  return names;
+}
+
+std::vector<std::string> names_of(Session& session, Argument kind) {
+  std::vector<std::string> names;
+  for (auto* cluster : session.emulation.clusters()) {
+    if (kind == Argument::cluster) names.push_back(cluster->name());
+    if (kind == Argument::worker)
+      for (const auto* worker : cluster->workers()) names.push_back(worker->name());
+    if (kind == Argument::container)
+      for (const auto* container : cluster->containers()) names.push_back(container->name());
+  }
+  return names;
+}
+
+std::vector<std::string> programs_on_path() {
+  const char* path = std::getenv("PATH");
+  std::istringstream directories(path != nullptr ? path : "");
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (std::string directory; std::getline(directories, directory, ':');)
+    for (const auto& entry : fs::directory_iterator(directory, ignored)) names.push_back(entry.path().filename());
+  return names;
+}
+
+std::vector<std::string> files_like(const std::string& begun) {
+  const fs::path path(begun);
+  const auto directory = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    auto name =
+        path.has_parent_path() ? (directory / entry.path().filename()).string() : entry.path().filename().string();
+    if (entry.is_directory(ignored)) name += '/';
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+std::vector<std::string> daemons_on(Session& session, const std::string& node) {
+  std::vector<std::string> names;
+  const auto* found = node_named(session, node);
+  for (const auto& running : running_programs(session))
+    if (found != nullptr && running.node == found->name()) names.push_back(running.name);
+  return names;
+}
+
+std::vector<std::string> fitting(Session& session, Argument kind, const std::vector<std::string>& words,
+                                 const std::string& begun) {
+  switch (kind) {
+    case Argument::node:
+      return node_names(session);
+    case Argument::worker:
+    case Argument::container:
+    case Argument::cluster:
+      return names_of(session, kind);
+    case Argument::daemon:
+      return daemons_on(session, words.back());
+    case Argument::verb:
+      return verb_names();
+    case Argument::file:
+      return files_like(begun);
+    case Argument::state:
+      return words.front() == "vip" ? std::vector<std::string>{"add", "del"} : std::vector<std::string>{"up", "down"};
+    case Argument::program:
+      return programs_on_path();
+    case Argument::words:
+      if (words.front() == "ping") return {"all"};
+      if (words.front() == "capture") return {"any", "eth0", "flannel.100"};
+      return words.front() == "check" ? std::vector<std::string>{"--only"} : node_names(session);
+    case Argument::address:
+      return {};
+  }
+  return {};
+}
+
+// "py C0w1.exe", "C0w1.exec_container(\"c"
+std::vector<std::string> in_call(Session& session, const std::string& line, std::size_t& begin) {
+  const auto dot = line.rfind('.');
+  const auto bracket = line.rfind('(');
+  if (bracket == std::string::npos) {
+    begin = dot + 1;
+    auto names = method_names();
+    for (auto& name : names) name += "(\"";
+    return names;
+  }
+  const auto quote = line.find_last_of("\"'");
+  if (quote == std::string::npos || quote < bracket) return {};
+  begin = quote + 1;
+  std::vector<std::string> names;
+  for (const auto& name : names_of(session, Argument::container)) names.push_back(name.substr(name.find('/') + 1));
+  return names;
+}
+
+std::vector<std::string> words_before(const std::string& line, std::size_t begin) {
+  std::istringstream text(line.substr(skip_prompt(line), begin - std::min(begin, skip_prompt(line))));
+  std::vector<std::string> words;
+  for (std::string word; text >> word;) words.push_back(word);
+  return words;
+}
+
+std::vector<std::string> candidates_at(Session& session, const std::string& line, std::size_t begin) {
+  const auto words = words_before(line, begin);
+  if (words.empty()) {
+    auto names = verb_names();
+    const auto nodes = node_names(session);
+    names.insert(names.end(), nodes.begin(), nodes.end());
+    names.emplace_back("py");
+    return names;
+  }
+  const auto begun = line.substr(begin);
+  if (const auto* verb = find_verb(words.front())) {
+    if (verb->arguments.empty()) return {};
+    // The last kind goes on: vip add C0 ADDRESS CONTAINER...
+    const auto place = std::min(words.size() - 1, verb->arguments.size() - 1);
+    return fitting(session, verb->arguments[place], words, begun);
+  }
+  if (words.size() == 1 && node_named(session, words.front()) != nullptr) return programs_on_path();
+  return begun.find('/') == std::string::npos || node_named(session, begun.substr(0, begun.find('/'))) != nullptr
+             ? node_names(session)
+             : files_like(begun);
+}
+
+}  // namespace
+
+Completion complete(Session& session, const std::string& line) {
+  Completion result;
+  const auto blank = line.find_last_of(" \t");
+  result.begin = blank == std::string::npos ? 0 : blank + 1;
+  result.begin = std::max(result.begin, std::min(skip_prompt(line), line.size()));
+  const auto words = words_before(line, result.begin);
+  const auto word = line.substr(result.begin);
+  const bool is_call =
+      (!words.empty() && words.front() == "py") || (words.empty() && word.find('.') != std::string::npos);
+  if (is_call && line.find('.') == std::string::npos)
+    result.candidates = names_of(session, Argument::worker);
+  else
+    result.candidates = is_call ? in_call(session, line, result.begin) : candidates_at(session, line, result.begin);
+  const auto begun = line.substr(result.begin);
+  std::erase_if(result.candidates, [&](const std::string& name) { return !name.starts_with(begun); });
+  std::sort(result.candidates.begin(), result.candidates.end());
+  result.candidates.erase(std::unique(result.candidates.begin(), result.candidates.end()), result.candidates.end());
+  return result;
+}
+
+}  // namespace knetsim::cli::shell

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "knetsim/cli/shell/editor.h"
+#include "knetsim/cli/shell/session.h"
+
+namespace knetsim::cli::shell {
+
+/// Verbs, nodes, containers, programs, files, methods: whatever fits where the line ends.
+Completion complete(Session& session, const std::string& line);
+
+}  // namespace knetsim::cli::shell

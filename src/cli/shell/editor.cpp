@@ -1,0 +1,168 @@
+#include "knetsim/cli/shell/editor.h"
+
+#include <histedit.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cwchar>
+
+#include "knetsim/cli/shell/line_reader.h"
+#include "knetsim/sys/error.h"
+
+namespace knetsim::cli::shell {
+
+namespace {
+
+constexpr int kRemembered = 1000;
+
+struct EndLine {
+  void operator()(EditLine* line) const { ::el_end(line); }
+};
+struct EndHistory {
+  void operator()(History* history) const { ::history_end(history); }
+};
+
+std::string common_prefix(const std::vector<std::string>& words) {
+  auto prefix = words.front();
+  for (const auto& word : words) {
+    const auto [a, b] = std::mismatch(prefix.begin(), prefix.end(), word.begin(), word.end());
+    prefix.erase(a, prefix.end());
+  }
+  return prefix;
+}
+
+void list(const std::vector<std::string>& words) {
+  std::fputc('\n', stdout);
+  for (const auto& word : words) std::fprintf(stdout, "%s  ", word.c_str());
+  std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+struct Editor::State {
+  EventLoop& loop;
+  Requests& requests;
+  Completer completer;
+  std::string typed = {};  // keys that came before they were asked for
+  std::mbstate_t shift = {};
+  std::unique_ptr<History, EndHistory> history = {};
+  std::unique_ptr<EditLine, EndLine> line = {};
+
+  static State& of(EditLine* line) {
+    void* state = nullptr;
+    ::el_get(line, EL_CLIENTDATA, &state);
+    return *static_cast<State*>(state);
+  }
+
+  // 1 and the byte, 0 at the end, -1 if there is something else to do.
+  int next_byte(char& byte) {
+    if (typed.empty()) {
+      bool ready = false;
+      const auto watch = loop.watch(FdView(STDIN_FILENO), POLLIN, [&] { ready = true; });
+      loop.run_until([&] { return ready || requests.interrupt || requests.end; });
+      if (requests.interrupt || requests.end) return -1;
+      std::array<char, 256> buffer;
+      const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+      if (count <= 0) return static_cast<int>(count);
+      typed.assign(buffer.data(), static_cast<std::size_t>(count));
+    }
+    byte = typed.front();
+    typed.erase(0, 1);
+    return 1;
+  }
+
+  static int read_character(EditLine* line, wchar_t* character) {
+    auto& state = of(line);
+    for (;;) {
+      char byte = 0;
+      if (const int got = state.next_byte(byte); got != 1) return got;
+      const auto length = std::mbrtowc(character, &byte, 1, &state.shift);
+      if (length == static_cast<std::size_t>(-2)) continue;  // a character of several bytes
+      if (length == static_cast<std::size_t>(-1)) {          // not one at all: passed over
+        state.shift = {};
+        continue;
+      }
+      return 1;
+    }
+  }
+
+  static char* prompt(EditLine* /*line*/) {
+    static std::string text = kPrompt;
+    return text.data();
+  }
+
+  static unsigned char complete(EditLine* line, int /*key*/) {
+    const auto* info = ::el_line(line);
+    const std::string before(info->buffer, static_cast<std::size_t>(info->cursor - info->buffer));
+    const auto completion = of(line).completer(before);
+    if (completion.candidates.empty()) return CC_REFRESH_BEEP;
+    const auto known = before.substr(completion.begin);
+    auto more = common_prefix(completion.candidates).substr(known.size());
+    const bool only = completion.candidates.size() == 1;
+    // A path may go on, and so may a call.
+    if (only && (more.empty() || std::string_view("/.(\"").find(more.back()) == std::string_view::npos)) more += ' ';
+    if (!more.empty() && ::el_insertstr(line, more.c_str()) == 0) return CC_REFRESH;
+    list(completion.candidates);
+    return CC_REDISPLAY;
+  }
+};
+
+Editor::Editor(EventLoop& loop, Requests& requests, Completer completer)
+    : state_(std::make_unique<State>(State{loop, requests, std::move(completer)})) {
+  state_->line.reset(::el_init("knetsim", stdin, stdout, stderr));
+  state_->history.reset(::history_init());
+  if (!state_->line || !state_->history) throw Error("can't set up line editing");
+  auto* line = state_->line.get();
+  HistEvent event{};
+  ::history(state_->history.get(), &event, H_SETSIZE, kRemembered);
+  ::history(state_->history.get(), &event, H_SETUNIQUE, 1);
+  ::el_set(line, EL_CLIENTDATA, state_.get());
+  ::el_set(line, EL_PROMPT, &State::prompt);
+  ::el_set(line, EL_EDITOR, "emacs");
+  ::el_set(line, EL_HIST, ::history, state_->history.get());
+  ::el_set(line, EL_GETCFN, &State::read_character);
+  ::el_set(line, EL_SIGNAL, 1);  // stop and continue; the others are blocked and come through the loop
+  ::el_set(line, EL_ADDFN, "knetsim-complete", "Complete nodes, verbs and programs", &State::complete);
+  ::el_set(line, EL_BIND, "^I", "knetsim-complete", nullptr);
+  ::el_set(line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+}
+
+Editor::~Editor() = default;
+
+void Editor::resize() const { ::el_resize(state_->line.get()); }
+
+void Editor::type(const std::string& keys) { state_->typed += keys; }
+
+std::optional<std::string> Editor::next() {
+  auto* line = state_->line.get();
+  for (;;) {
+    state_->requests.interrupt = false;
+    int length = 0;
+    // libedit shows the prompt before it takes the terminal over: what is typed in between would be echoed twice, and a
+    // Ctrl-D lost.
+    ::el_set(line, EL_PREP_TERM, 1);
+    const char* text = ::el_gets(line, &length);
+    if (state_->requests.end) return std::nullopt;
+    if (state_->requests.interrupt) {  // Ctrl-C drops the line
+      std::fputs("^C\n", stdout);
+      ::el_reset(line);
+      continue;
+    }
+    if (text == nullptr || length <= 0) {
+      std::fputc('\n', stdout);
+      return std::nullopt;
+    }
+    std::string result(text, static_cast<std::size_t>(length));
+    while (!result.empty() && (result.back() == '\n' || result.back() == '\r')) result.pop_back();
+    HistEvent event{};
+    if (result.find_first_not_of(" \t") != std::string::npos)
+      ::history(state_->history.get(), &event, H_ENTER, result.c_str());
+    return result;
+  }
+}
+
+}  // namespace knetsim::cli::shell

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "knetsim/cli/shell/session.h"
+
+namespace knetsim::cli::shell {
+
+/// These throw LineError with the nearest name. A bare "w1", "e1" or "w1/c1" is the first cluster's.
+Node& find_node(Session& session, const Word& word);
+Worker& find_worker(Session& session, const Word& word);
+Cluster& find_cluster(Session& session, const Word& word);
+/// "C0w1/c1"
+Container& find_container(Session& session, const Word& word);
+
+/// nullptr if there is none.
+Node* node_named(Session& session, const std::string& name);
+std::vector<std::string> node_names(Session& session);
+
+/// "; did you mean C0w1?", or nothing.
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
+
+/// A program of the emulation, or one that was started at the prompt, and how to end and restart it.
+struct Running {
+  std::string node;
+  std::string name;  ///< "flanneld"
+  Process* process;  ///< null if a restart has failed
+  std::function<void()> kill;
+  std::function<void()> restart;  ///< empty: it can't be
+};
+std::vector<Running> running_programs(Session& session);
+Running find_program_on(Session& session, const Word& node, const Word& program);
+
+}  // namespace knetsim::cli::shell

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "knetsim/cli/shell/session.h"
+
+namespace knetsim::cli::shell {
+
+/// Switches, nodes, containers and services as a tree with their addresses.
+std::string picture(Session& session);
+
+/// "C0  100.64.10.1 -> c2, c3", a line for each virtual address and each exposed service; a container that is
+/// gone by its address.
+std::string services_text(Session& session);
+
+/// What a worker's containers get their addresses from; empty if that isn't known.
+std::string pod_subnet(const Worker& worker);
+
+}  // namespace knetsim::cli::shell

@@ -1,0 +1,115 @@
+#include "knetsim/cli/shell/prompt.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "complete.h"
+#include "knetsim/cli/attach/visitors.h"
+#include "knetsim/cli/command.h"
+#include "knetsim/cli/event_loop.h"
+#include "knetsim/cli/shell/editor.h"
+#include "knetsim/cli/shell/foreground.h"
+#include "knetsim/cli/shell/line_reader.h"
+#include "knetsim/cli/shell/session.h"
+#include "knetsim/sys/error.h"
+#include "lookup.h"
+#include "picture.h"
+
+namespace knetsim::cli::shell {
+
+namespace {
+
+Host host_for(Session& session, const std::string& topology, Requests& requests, std::vector<Fd>& waiting) {
+  const auto started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::now()));
+  return {.describe =
+              [&session, topology, started] {
+                std::size_t containers = 0;
+                for (auto* cluster : session.emulation.clusters()) containers += cluster->containers().size();
+                return nlohmann::json{{"schema", "knetsim.attach/1"},
+                                      {"name", session.name},
+                                      {"topology", topology},
+                                      {"started", started},
+                                      {"nodes", session.emulation.nodes().size() - containers},
+                                      {"containers", containers}}
+                    .dump();
+              },
+          .command_on =
+              [&session](const std::string& node, std::vector<std::string> argv) {
+                return find_node(session, {node, {0, node.size()}}).command(std::move(argv));
+              },
+          .end =
+              [&session, &requests, &waiting](Fd visitor) {
+                session.terminal.err << "\nknetsim: taken down by knetsim down\n";
+                waiting.push_back(std::move(visitor));
+                requests.end = 0;
+              }};
+}
+
+std::string greeting(Session& session) {
+  auto text = picture(session) + "\n";
+  if (const auto nodes = session.emulation.nodes(); !nodes.empty())
+    text += fmt::format("from another terminal: knetsim exec {} {} -- bash\n", session.name, nodes.front()->name());
+  return text + session.style.dim("help lists what can be typed; Ctrl-C ends a program, Ctrl-D the lab") + "\n\n";
+}
+
+}  // namespace
+
+PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal& terminal, const Style& style) {
+  EventLoop loop;
+  Requests requests;
+  std::vector<Fd> waiting;
+  Foreground foreground(loop, requests, around.interactive);
+  Session session{.emulation = emulation,
+                  .name = around.registration.name(),
+                  .terminal = terminal,
+                  .style = style,
+                  .run_in_front = [&](const knetsim::Command& command) { return foreground.run(command); },
+                  .interrupted =
+                      [&] {
+                        loop.run_ready();
+                        return requests.interrupt || requests.end.has_value();
+                      }};
+  const Visitors visitors(loop, around.registration.listener(), host_for(session, around.topology, requests, waiting));
+  terminal.out << greeting(session) << std::flush;
+
+  std::unique_ptr<LineSource> lines;
+  Editor* editor = nullptr;
+  if (around.interactive) {
+    auto made =
+        std::make_unique<Editor>(loop, requests, [&](const std::string& line) { return complete(session, line); });
+    editor = made.get();
+    lines = std::move(made);
+  } else {
+    lines = std::make_unique<LineReader>(loop, requests, FdView(STDIN_FILENO), terminal.out);
+  }
+  const auto signals = loop.watch(around.interrupts.fd(), POLLIN, [&] {
+    const auto number = around.interrupts.take();
+    if (number == SIGWINCH) {
+      foreground.resize();
+      if (editor != nullptr) editor->resize();
+    } else if (number == SIGINT) {
+      requests.interrupt = true;
+    } else if (number) {
+      requests.end = kExitSignal + *number;
+    }
+  });
+
+  int first_failure = kDone;
+  while (!session.leaving) {
+    const auto line = lines->next();
+    if (!line) break;
+    const int status = execute(session, *line);
+    terminal.out << std::flush;
+    if (first_failure == kDone) first_failure = status;
+    if (editor != nullptr) editor->type(foreground.take_typed_ahead());
+  }
+  return {first_failure, requests.end, std::move(waiting)};
+}
+
+}  // namespace knetsim::cli::shell

@@ -1,0 +1,249 @@
+// What lines do to an emulation.
+#include <gmock/gmock.h>
+
+#include "knetsim/sys/eventually.h"
+#include "knetsim/sys/file.h"
+#include "shell_fixture.h"
+
+namespace knetsim::cli::shell {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ContainsRegex;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::MatchesRegex;
+
+TEST_F(Shell, RunsProgramsOnNodesAndInContainers) {
+  EXPECT_EQ(type("C0w1 ip -br address show eth0"), 0);
+  EXPECT_THAT(shown, HasSubstr("10.0.0.3/8"));
+  EXPECT_EQ(type("w2 ip -br address show eth0"), 0) << "a bare name is the first cluster's";
+  EXPECT_THAT(shown, HasSubstr("10.0.0.4/8"));
+  EXPECT_EQ(type("C0w1/c1 ip -br address show eth0"), 0);
+  EXPECT_THAT(shown, HasSubstr("11.13.0."));
+  EXPECT_EQ(type("exec C0w1/c1 ip -br address show eth0"), 0);
+  EXPECT_THAT(shown, HasSubstr("11.13.0."));
+}
+
+TEST_F(Shell, UnderstandsTheOriginalsCalls) {
+  EXPECT_EQ(type(R"(py C0w1.exec_container("c1", "ip -br address show eth0"))"), 0);
+  EXPECT_THAT(shown, HasSubstr("11.13.0."));
+  EXPECT_EQ(type(R"(py C0w2.create_container("c5"))"), 0) << shown;
+  EXPECT_THAT(shown, HasSubstr("C0w2/c5  11.14.0."));
+  EXPECT_EQ(type(R"(C0.kp_vip_add("100.64.10.1", ["c1", "c5"]))"), 0) << shown;
+  EXPECT_EQ(type("services"), 0);
+  EXPECT_EQ(shown, "C0  100.64.10.1 -> c1, c5\n");
+  EXPECT_EQ(type(R"(py C0w2.delete_container("c5"))"), 0);
+  EXPECT_EQ(type("services"), 0);
+  EXPECT_THAT(shown, MatchesRegex("C0  100.64.10.1 -> c1, 11.14.0.[0-9]+ \\(gone\\)\n"));
+  EXPECT_EQ(type("py C0w1.IP()"), 0);
+  EXPECT_EQ(shown, "10.0.0.3\n");
+}
+
+TEST_F(Shell, TakesANodesNameForItsAddressUnlessItIsQuoted) {
+  EXPECT_EQ(type("C0w1 echo C0w2 'C0w2' xC0w2"), 0);
+  EXPECT_EQ(shown, "10.0.0.4 C0w2 xC0w2\n");
+  EXPECT_EQ(type("C0w1 echo C0w2 | cat"), 0);
+  EXPECT_EQ(shown, "10.0.0.4\n") << "also where a shell does the rest";
+}
+
+TEST_F(Shell, GivesWhatNeedsAShellToShAsItWasTyped) {
+  EXPECT_EQ(type("C0w1 echo \"a  b\" | tr a x > out; cat out; echo $((1 + 2))"), 0);
+  EXPECT_EQ(shown, "x  b\n3\n");
+  EXPECT_EQ(type("sh echo 'one  two' | wc -w"), 0);
+  EXPECT_EQ(shown, "2\n");
+  EXPECT_EQ(type("echo one | tr o 0"), 0) << "outside all nodes";
+  EXPECT_EQ(shown, "0ne\n");
+  EXPECT_EQ(type("C0w1 echo '*'"), 0);
+  EXPECT_THAT(ran.back(), ElementsAre("echo", "*")) << "no shell without need";
+}
+
+TEST_F(Shell, HandsOnHowAProgramEnded) {
+  EXPECT_EQ(type("C0w1 false"), 1);
+  EXPECT_EQ(type("C0w1 sh -c 'exit 7'"), 7);
+  EXPECT_EQ(type("C0w1 sh -c 'kill -9 $$'"), 137);
+}
+
+TEST_F(Shell, NamesThePackageOfAProgramThatIsNotThere) {
+  EXPECT_EQ(type("C0w1 no-such-program"), 127);
+  EXPECT_THAT(shown, HasSubstr("no-such-program"));
+  EXPECT_EQ(type("py C0w1.exec_container(\"c1\", \"no-such-program\")"), 127);
+  const auto path = std::string(std::getenv("PATH"));
+  ::setenv("PATH", "/nowhere", 1);
+  // The sbin directories are always looked into; this program lies elsewhere.
+  EXPECT_EQ(type("C0w1 tcpdump-is-not-here"), 127);
+  EXPECT_EQ(type("C0w1 wget x"), 127);
+  EXPECT_THAT(shown, HasSubstr("apt-get install wget"));
+  ::setenv("PATH", path.c_str(), 1);
+}
+
+TEST_F(Shell, NamesTheNearestForWhatIsUnknown) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"C0w9 ifconfig", "\"C0w9\" is no verb, node or program; did you mean C0w"},
+      {"nods", "did you mean nodes?"},
+      {"help nods", "did you mean nodes?"},
+      {"exec C0w9 ip", "there is no node \"C0w9\"; did you mean C0w"},
+      {"create C0w9/c7", "there is no worker \"C0w9\"; did you mean C0w"},
+      {"delete C0w1/c9", "there is no container \"C0w1/c9\"; did you mean C0w1/c"},
+      {"vip add C9 100.64.10.1 c1", "there is no cluster \"C9\"; did you mean C0?"},
+      {"vip ad 100.64.10.1 c1", "expected add or del; did you mean add?"},
+      {"link C0w1 dwon", "expected up or down; did you mean down?"},
+      {"capture C0w1 eth9 file", "has no interface \"eth9\"; did you mean eth0?"},
+      {"check --only pod-to-pdo", "did you mean pod-to-pod?"},
+      {"py C0w1.exec_containr(\"c1\", \"ip\")", "did you mean exec_container?"},
+      {"py C0w1.exec_container(\"c9\", \"ip\")", "did you mean C0w1/c"},
+  };
+  for (const auto& [line, words] : cases) {
+    EXPECT_EQ(type(line), 2) << line;
+    EXPECT_THAT(shown, AllOf(HasSubstr(words), HasSubstr("^"))) << line;
+  }
+}
+
+TEST_F(Shell, RefusesWhatMakesNoSense) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"C0w1", "what should run there?"},
+      {"create", "usage: create WORKER/NAME"},
+      {"create C0w1", "which container?"},
+      {"create C0w1/c1", "already"},
+      {"create C0w1/", "can't be empty"},
+      {"nodes C0w1", "nothing may follow here"},
+      {"nodes | cat", "only programs on nodes"},
+      {"create C0w1/c9 &", "can't go on in the background"},
+      {"ps aux &", "only a program on a node"},
+      {"vip add 100.64.10.1", "expected the containers"},
+      {"vip add C0 nonsense c1", "isn't an address"},
+      {"vip add 100.64.10.1 c9", "c9"},
+      {"vip del 100.64.99.99", "no VIP"},
+      {"link C0w1/c1 down", "only workers and etcd nodes"},
+      {"ping 10.0.0.3", "only ping all"},
+      {"kill C0w1 flanneld", "there is no program on C0w1"},
+      {"graph picture.bmp", "one of .svg"},
+      {"capture stop", "nothing is being captured"},
+      {"py C0w1.exec_container(\"c1\")", "takes 2 arguments, and 1 is given"},
+      {"py C0w1.exec_container(\"c1\", \"echo 'a\")", "never closed"},
+      {"py C0w1.exec_container(\"c1\", \"\")", "empty"},
+      {"py C0.kp_vip_add(\"100.64.10.1\", \"c1\")", "expected a list"},
+      {"py C0w1.exec_container(1, \"ip\")", "expected a container's name as a text"},
+  };
+  for (const auto& [line, words] : cases) {
+    EXPECT_EQ(type(line), 2) << line;
+    EXPECT_THAT(shown, HasSubstr(words)) << line;
+  }
+}
+
+TEST_F(Shell, CreatesAndDeletesContainers) {
+  EXPECT_EQ(type("create C0w2/c5"), 0) << shown;
+  EXPECT_EQ(type("create C0w2 c6"), 0) << shown;
+  EXPECT_NE(type("C0w1 ping -c 1 -W 5 C0w2/c5"), 0) << "no routes between workers without flannel";
+  EXPECT_EQ(type("C0w2 ping -c 1 -W 5 C0w2/c5"), 0) << shown;
+  EXPECT_EQ(type("delete C0w2/c5"), 0) << shown;
+  EXPECT_EQ(type("delete C0w2 c6"), 0) << shown;
+  EXPECT_EQ(type("delete C0w2/c6"), 2);
+}
+
+TEST_F(Shell, PullsACableAndPutsItBack) {
+  EXPECT_EQ(type("link C0w2 down"), 0) << shown;
+  // The kernel tells the other end of a veth pair a moment later.
+  eventually([this]() -> std::optional<std::string> {
+    type("links C0w2");
+    return shown.find("no carrier") != std::string::npos ? std::nullopt : std::optional(shown);
+  });
+  EXPECT_THAT(shown, ContainsRegex("C0w2 +eth0 +veth +no carrier"));
+  EXPECT_EQ(type("link C0w2 up"), 0) << shown;
+  EXPECT_EQ(type("C0w1 ping -c 1 -W 5 C0w2"), 0) << shown;
+}
+
+TEST_F(Shell, ShowsWhatStands) {
+  EXPECT_EQ(type("nodes"), 0);
+  EXPECT_THAT(shown,
+              AllOf(HasSubstr("├─ C0w1"), HasSubstr("└─ C0w2"), HasSubstr("10.0.0.3"), HasSubstr("11.13.0.0/20")));
+  EXPECT_EQ(type("routes C0w1"), 0);
+  EXPECT_THAT(shown, HasSubstr("100.64.0.0/16"));
+  EXPECT_EQ(type("services"), 0);
+  EXPECT_THAT(shown, HasSubstr("there is no service"));
+  EXPECT_EQ(type("help"), 0);
+  for (const auto* verb : {"nodes", "ping", "create", "vip", "capture", "exec_container_async"})
+    EXPECT_THAT(shown, HasSubstr(verb));
+  EXPECT_EQ(type("help vip"), 0);
+  EXPECT_THAT(shown, HasSubstr("vip add|del"));
+  EXPECT_EQ(type("dump /tmp/knetsim/evidence"), 0);
+  EXPECT_THAT(read_file("/tmp/knetsim/evidence/C0w1/addresses.txt"), HasSubstr("10.0.0.3/8"));
+}
+
+TEST_F(Shell, DrawsWhatStands) {
+  EXPECT_EQ(type("graph /tmp/knetsim/picture.dot"), 0) << shown;
+  EXPECT_THAT(read_file("/tmp/knetsim/picture.dot"), AllOf(HasSubstr("\"s0\" -- \"C0w1\""), HasSubstr("11.13.0.")));
+  EXPECT_EQ(type("graph /tmp/knetsim/picture.svg"), 0) << shown;
+  EXPECT_THAT(read_file("/tmp/knetsim/picture.svg"), AllOf(HasSubstr("<svg"), HasSubstr("C0w1")));
+}
+
+TEST_F(Shell, PingsEveryContainerFromEveryOtherInATable) {
+  EXPECT_EQ(type("create C0w2/c3"), 0);
+  EXPECT_EQ(type("ping all"), 1) << "c3 is on another worker, and nothing connects them here";
+  EXPECT_THAT(shown, HasSubstr("C0  c1  c2  c3\n"
+                               "c1  –   ✓   ✗\n"
+                               "c2  ✓   –   ✗\n"
+                               "c3  ✗   ✗   –\n"
+                               "2 of 6 pings answered"));
+  EXPECT_EQ(type("delete C0w2/c3"), 0);
+  EXPECT_EQ(type("pingall"), 0) << shown;
+}
+
+TEST_F(Shell, ChecksWhatStands) {
+  EXPECT_EQ(type("vip add 100.64.10.1 c1 c2"), 0);
+  EXPECT_EQ(type("check"), 0) << shown;
+  EXPECT_THAT(shown, HasSubstr("7 of 7 checks hold"));
+  EXPECT_EQ(type("delete C0w1/c2"), 0);
+  EXPECT_EQ(type("check --only=vip,workers"), 1);
+  EXPECT_THAT(shown, AllOf(HasSubstr("✓ workers"), HasSubstr("✗ vip"), HasSubstr("1 of 2 checks hold")));
+}
+
+TEST_F(Shell, KeepsProgramsInTheBackgroundUntilTheyAreKilledOrTheirContainerGoes) {
+  EXPECT_EQ(type("C0w1 sleep 1000 &"), 0) << shown;
+  EXPECT_EQ(type(R"(py C0w1.exec_container_async("c1", "sleep 1001"))"), 0) << shown;
+  EXPECT_EQ(type("daemons"), 0);
+  EXPECT_THAT(shown, AllOf(ContainsRegex("C0w1 +sleep +pid [0-9]+ +runs"), ContainsRegex("C0w1/c1 +sleep")));
+  EXPECT_EQ(type("restart C0w1 sleep"), 2) << "what was typed can be typed again";
+  EXPECT_EQ(type("kill C0w1 sleep"), 0) << shown;
+  EXPECT_EQ(type("delete C0w1/c1"), 0) << shown;
+  EXPECT_EQ(type("daemons"), 0);
+  EXPECT_EQ(shown, "");
+}
+
+TEST_F(Shell, CapturesPacketsUntilToldToStop) {
+  EXPECT_EQ(type("capture C0w1 eth0 /tmp/knetsim/packets.pcap"), 0) << shown;
+  EXPECT_EQ(type("C0w1 ping -c 3 -i 0.01 C0w2"), 0) << shown;
+  eventually([]() -> std::optional<std::string> {
+    const auto bytes = std::filesystem::file_size("/tmp/knetsim/packets.pcap");
+    return bytes > 6 * 98 ? std::nullopt : std::optional(std::to_string(bytes) + " bytes of packets only");
+  });
+  EXPECT_EQ(type("capture stop"), 0) << shown;
+  EXPECT_THAT(shown, MatchesRegex("/tmp/knetsim/packets.pcap: ([6-9]|[1-9][0-9]+) packets from C0w1\n"));
+}
+
+TEST_F(Shell, LeavesWhenToldTo) {
+  EXPECT_EQ(type("exit"), 0);
+  EXPECT_TRUE(session_.leaving);
+}
+
+TEST_F(Shell, CompletesWhatFits) {
+  EXPECT_THAT(offered("no"), Contains("nodes"));
+  EXPECT_THAT(offered("C0w1/"), ElementsAre("C0w1/c1", "C0w1/c2"));
+  EXPECT_THAT(offered("C0w1 ifconf"), ElementsAre("ifconfig"));
+  EXPECT_THAT(offered("C0w1 ping C0w2"), ElementsAre("C0w2"));
+  EXPECT_THAT(offered("create C0"), ElementsAre("C0w1", "C0w2"));
+  EXPECT_THAT(offered("delete C0w1/c"), ElementsAre("C0w1/c1", "C0w1/c2"));
+  EXPECT_THAT(offered("vip "), ElementsAre("add", "del"));
+  EXPECT_THAT(offered("link C0w1 "), ElementsAre("down", "up"));
+  EXPECT_THAT(offered("ping "), ElementsAre("all"));
+  EXPECT_THAT(offered("help ca"), ElementsAre("capture"));
+  EXPECT_THAT(offered("py C0w1.exec_container_"), ElementsAre("exec_container_async(\""));
+  EXPECT_THAT(offered("py C0w1.exec_container(\"c"), ElementsAre("c1", "c2"));
+  EXPECT_THAT(offered("> exec C0w2"), ElementsAre("C0w2"));
+  EXPECT_THAT(offered("nodes "), IsEmpty());
+}
+
+}  // namespace
+}  // namespace knetsim::cli::shell

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "knetsim/cli/shell/session.h"
+
+namespace knetsim::cli::shell {
+
+/// What the words after a verb name, for completion.
+enum class Argument { node, worker, container, cluster, address, daemon, verb, file, state, program, words };
+
+/// A word that begins a line: what it does, and how to tell of it.
+struct Verb {
+  std::string_view name;
+  std::string_view usage;    ///< "create WORKER/NAME"
+  std::string_view summary;  ///< one line
+  std::string_view details;  ///< for `help VERB`; may be empty
+  std::vector<Argument> arguments;
+  /// `line` is what `words` were read from. Throws LineError, or any Error.
+  int (*run)(Session& session, std::string_view line, const Words& words);
+};
+
+/// In the order in which `help` lists them. A new verb is a function and its line in one of the tables behind this.
+const std::vector<Verb>& verbs();
+/// By name or alias; nullptr if there is none.
+const Verb* find_verb(std::string_view name);
+
+/// The tables, one for each subject: showing, changing, running, trying.
+std::vector<Verb> showing_verbs();
+std::vector<Verb> changing_verbs();
+std::vector<Verb> running_verbs();
+std::vector<Verb> service_verbs();
+std::vector<Verb> trying_verbs();
+
+/// Throws LineError naming the verb's usage unless it has from `least` to `most` words after it.
+void require_arguments(const Words& words, std::size_t least, std::size_t most);
+
+/// Throws LineError if the words hold what only a shell would understand.
+void require_plain(const Words& words);
+
+}  // namespace knetsim::cli::shell

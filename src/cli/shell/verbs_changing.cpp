@@ -1,0 +1,101 @@
+// Verbs that change what stands.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "knetsim/cli/text.h"
+#include "lookup.h"
+#include "programs.h"
+#include "verbs.h"
+
+namespace knetsim::cli::shell {
+
+namespace {
+
+/// "C0w1/c5", or "C0w1 c5": the two parts with their places.
+std::pair<Word, Word> worker_and_name(const Words& words) {
+  require_arguments(words, 1, 2);
+  const auto& first = words.words[1];
+  if (words.words.size() == 3) return {first, words.words[2]};
+  const auto slash = first.text.find('/');
+  if (slash == std::string::npos)
+    throw LineError({words.end, words.end}, "which container?", fmt::format("as: {}/c5", first.text));
+  return {{first.text.substr(0, slash), first.span}, {first.text.substr(slash + 1), first.span}};
+}
+
+int create(Session& session, std::string_view /*line*/, const Words& words) {
+  const auto [worker, name] = worker_and_name(words);
+  create_container_on(session, find_worker(session, worker), name);
+  return kDone;
+}
+
+int remove(Session& session, std::string_view /*line*/, const Words& words) {
+  const auto [worker, name] = worker_and_name(words);
+  const auto& on = find_worker(session, worker);
+  delete_container(session, find_container(session, {on.name() + "/" + name.text, name.span}));
+  return kDone;
+}
+
+int link(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 2, 2);
+  const auto& node = find_node(session, words.words[1]);
+  if (node.name().find('/') != std::string::npos)
+    throw LineError(words.words[1].span, "only workers and etcd nodes have a cable",
+                    fmt::format("{} ip link set eth0 down is for containers", node.name()));
+  const auto& state = words.words[2];
+  if (state.text == "down")
+    session.emulation.underlay().cut(node.name());
+  else if (state.text == "up")
+    session.emulation.underlay().heal(node.name());
+  else
+    throw LineError(state.span, "expected up or down" + did_you_mean(state.text, {"up", "down"}));
+  return kDone;
+}
+
+int kill(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 2, 2);
+  const auto program = find_program_on(session, words.words[1], words.words[2]);
+  if (program.process == nullptr || !program.process->running())
+    throw LineError(words.words[2].span, "it has ended already");
+  program.kill();
+  session.background.forget_ended();
+  return kDone;
+}
+
+int restart(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 2, 2);
+  const auto program = find_program_on(session, words.words[1], words.words[2]);
+  if (!program.restart) throw LineError(words.words[2].span, "what was started at the prompt is typed again instead");
+  program.restart();
+  return kDone;
+}
+
+}  // namespace
+
+std::vector<Verb> changing_verbs() {
+  return {
+      {"create", "create WORKER/NAME", "make a container and connect it", "", {Argument::worker}, create},
+      {"delete", "delete WORKER/NAME", "disconnect a container and end it", "", {Argument::container}, remove},
+      {"link",
+       "link NODE down|up",
+       "pull a node's cable out of its switch, or put it back",
+       "",
+       {Argument::node, Argument::state},
+       link},
+      {"kill",
+       "kill NODE PROGRAM",
+       "SIGKILL to a daemon, or to what was started with &",
+       "",
+       {Argument::node, Argument::daemon},
+       kill},
+      {"restart",
+       "restart NODE DAEMON",
+       "start a daemon anew, and wait until it works",
+       "",
+       {Argument::node, Argument::daemon},
+       restart},
+  };
+}
+
+}  // namespace knetsim::cli::shell

@@ -1,0 +1,143 @@
+// Verbs that look and change nothing.
+#include <fmt/format.h>
+
+#include <map>
+#include <ostream>
+
+#include "graph.h"
+#include "knetsim/cli/table.h"
+#include "knetsim/cli/text.h"
+#include "knetsim/emulator/evidence.h"
+#include "knetsim/netlink/address.h"
+#include "knetsim/netlink/link.h"
+#include "knetsim/netlink/route.h"
+#include "lookup.h"
+#include "picture.h"
+#include "verbs.h"
+
+namespace knetsim::cli::shell {
+
+namespace {
+
+int nodes(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 0, 0);
+  session.terminal.out << picture(session);
+  return kDone;
+}
+
+/// The one that was named, or all of them.
+std::vector<Node*> chosen(Session& session, const Words& words) {
+  require_arguments(words, 0, 1);
+  if (words.words.size() == 2) return {&find_node(session, words.words[1])};
+  return session.emulation.nodes();
+}
+
+std::vector<Row> links_of(const Node& node) {
+  auto socket = node.netlink();
+  std::map<int, std::vector<std::string>> addresses;
+  for (const auto& one : netlink::list_addresses(socket)) addresses[one.interface].push_back(to_string(one.address));
+  std::vector<Row> rows;
+  for (const auto& link : netlink::list_links(socket)) {
+    if (link.name == "lo") continue;
+    rows.push_back({node.name(), link.name, link.kind.empty() ? "-" : link.kind,
+                    !link.up       ? "down"
+                    : link.running ? "up"
+                                   : "no carrier",
+                    fmt::format("mtu {}", link.mtu), join(addresses[link.index], " ")});
+  }
+  return rows;
+}
+
+int links(Session& session, std::string_view /*line*/, const Words& words) {
+  std::vector<Row> rows;
+  for (const auto* node : chosen(session, words))
+    for (auto& row : links_of(*node)) rows.push_back(std::move(row));
+  session.terminal.out << table(rows);
+  return kDone;
+}
+
+std::vector<Row> routes_of(const Node& node) {
+  auto socket = node.netlink();
+  std::map<int, std::string> names;
+  for (const auto& link : netlink::list_links(socket)) names[link.index] = link.name;
+  std::vector<Row> rows;
+  for (const auto& route : netlink::list_routes(socket)) {
+    const auto destination = prefix_length(route.destination) == 0 ? "default" : to_string(route.destination);
+    rows.push_back({node.name(), destination, route.gateway ? "via " + route.gateway->to_string() : "direct",
+                    names[route.interface]});
+  }
+  return rows;
+}
+
+int routes(Session& session, std::string_view /*line*/, const Words& words) {
+  std::vector<Row> rows;
+  for (const auto* node : chosen(session, words))
+    for (auto& row : routes_of(*node)) rows.push_back(std::move(row));
+  session.terminal.out << table(rows);
+  return kDone;
+}
+
+int daemons(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 0, 0);
+  std::vector<Row> rows;
+  bool all_run = true;
+  for (auto& program : running_programs(session)) {
+    if (program.process == nullptr) {
+      all_run = false;
+      rows.push_back({program.node, program.name, "-", session.style.red("couldn't be restarted")});
+      continue;
+    }
+    const auto ended = program.process->status();
+    all_run = all_run && !ended;
+    rows.push_back({program.node, program.name, fmt::format("pid {}", program.process->pid()),
+                    ended ? session.style.red(ended->describe()) : session.style.green("runs"),
+                    program.process->log().string()});
+  }
+  session.terminal.out << table(rows);
+  return all_run ? kDone : kFailed;
+}
+
+int dump(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 1, 1);
+  const std::filesystem::path directory = words.words[1].text;
+  save_evidence(session.emulation, directory);
+  session.terminal.out << fmt::format("what every node looks like is in {}\n",
+                                      std::filesystem::absolute(directory).string());
+  return kDone;
+}
+
+int graph(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 1, 1);
+  return write_graph(session, words.words[1]);
+}
+
+}  // namespace
+
+std::vector<Verb> showing_verbs() {
+  return {
+      {"nodes", "nodes", "the picture: switches, nodes, containers, addresses, services", "", {}, nodes},
+      {"links", "links [NODE]", "interfaces, whether they are up, and their addresses", "", {Argument::node}, links},
+      {"routes", "routes [NODE]", "routing tables", "", {Argument::node}, routes},
+      {"daemons",
+       "daemons",
+       "what runs on the nodes: etcd, flanneld, what was started with &",
+       "Ends badly if one of them has ended.",
+       {},
+       daemons},
+      {"dump",
+       "dump DIRECTORY",
+       "write down what every node looks like",
+       "Links, addresses, routes, neighbours, FDB, packet filter with counters, connections and logs of\n"
+       "every node, as the tests keep it when they fail.",
+       {Argument::file},
+       dump},
+      {"graph",
+       "graph FILE.svg",
+       "draw the picture (Graphviz); the ending may be svg, png, pdf or dot",
+       "",
+       {Argument::file},
+       graph},
+  };
+}
+
+}  // namespace knetsim::cli::shell

@@ -1,0 +1,134 @@
+// Verbs that try whether what stands works.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ostream>
+
+#include "knetsim/cli/table.h"
+#include "knetsim/cli/text.h"
+#include "knetsim/sys/text.h"
+#include "live_checks.h"
+#include "lookup.h"
+#include "ping_matrix.h"
+#include "verbs.h"
+
+namespace knetsim::cli::shell {
+
+namespace {
+
+PingCount show_matrix(Session& session, Cluster& cluster) {
+  std::vector<Node*> pods;
+  Row head{cluster.name()};
+  for (auto* container : cluster.containers()) {
+    pods.push_back(container);
+    head.push_back(container->short_name());
+  }
+  const auto matrix = ping_all(pods, session.interrupted);
+  std::vector<Row> rows{head};
+  for (std::size_t i = 0; i < pods.size(); ++i) {
+    Row row{head[i + 1]};
+    for (const auto& cell : matrix[i]) row.emplace_back(cell ? *cell ? kGood : kBad : kNeither);
+    rows.push_back(std::move(row));
+  }
+  session.terminal.out << table(rows);
+  return count(matrix);
+}
+
+int ping(Session& session, std::string_view /*line*/, const Words& words) {
+  const auto& first = words.words.front();
+  if (first.text != "pingall" && (words.words.size() != 2 || words.words[1].text != "all"))
+    throw LineError(first.span, "only ping all is known here: every container pings every other of its cluster",
+                    "from a node: C0w1 ping -c 1 C0w2");
+  PingCount all;
+  for (auto* cluster : session.emulation.clusters()) {
+    if (cluster->containers().size() < 2) continue;
+    const auto one = show_matrix(session, *cluster);
+    all.answered += one.answered;
+    all.sent += one.sent;
+  }
+  session.terminal.out << fmt::format("{} of {} pings answered (a row pings the columns)\n", all.answered, all.sent);
+  return all.answered == all.sent ? kDone : kFailed;
+}
+
+/// "--only a,b", "--only=a,b" or nothing: the ids, each with its place.
+std::vector<Word> wanted_checks(const Words& words) {
+  require_plain(words);
+  if (words.words.size() == 1) return {};
+  const auto& option = words.words[1];
+  auto list = option;
+  if (option.text == "--only" && words.words.size() == 3)
+    list = words.words[2];
+  else if (option.text.starts_with("--only=") && words.words.size() == 2)
+    list.text = option.text.substr(std::string_view("--only=").size());
+  else
+    throw LineError(option.span, "expected --only and a list", "usage: check [--only ID,...]");
+  std::vector<Word> ids;
+  for (std::size_t at = 0; at <= list.text.size();) {
+    const auto comma = std::min(list.text.find(',', at), list.text.size());
+    ids.push_back({list.text.substr(at, comma - at), list.span});
+    at = comma + 1;
+  }
+  return ids;
+}
+
+std::vector<LiveCheck> selected_checks(const Words& words) {
+  const auto wanted = wanted_checks(words);
+  std::vector<std::string> known;
+  for (const auto& check : live_checks()) known.emplace_back(check.id);
+  for (const auto& id : wanted)
+    if (std::find(known.begin(), known.end(), id.text) == known.end())
+      throw LineError(id.span, fmt::format("there is no check {}{}", excerpt(id.text), did_you_mean(id.text, known)),
+                      "one of " + join(known, ", "));
+  std::vector<LiveCheck> selected;
+  for (const auto& check : live_checks())
+    if (wanted.empty() ||
+        std::any_of(wanted.begin(), wanted.end(), [&](const Word& id) { return id.text == check.id; }))
+      selected.push_back(check);
+  return selected;
+}
+
+std::optional<std::string> ailment_of(const LiveCheck& check, Session& session) try {
+  return check.run(session);
+} catch (const Error& error) {
+  return error.what();
+}
+
+int check(Session& session, std::string_view /*line*/, const Words& words) {
+  const auto& style = session.style;
+  std::size_t passed = 0;
+  const auto selected = selected_checks(words);
+  for (const auto& one : selected) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto ailment = ailment_of(one, session);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    session.terminal.out << fmt::format("{} {:<11} {} {}\n", ailment ? style.red(kBad) : style.green(kGood), one.id,
+                                        one.title, style.dim(seconds_text(took.count())))
+                         << (ailment ? indent(*ailment, "    ") : "") << std::flush;
+    if (!ailment) ++passed;
+    if (session.interrupted()) break;
+  }
+  session.terminal.out << fmt::format("{} of {} hold\n", passed, count_of(selected.size(), "check"));
+  return passed == selected.size() ? kDone : kFailed;
+}
+
+}  // namespace
+
+std::vector<Verb> trying_verbs() {
+  return {
+      {"ping",
+       "ping all",
+       "every container pings every other of its cluster, as a truth table",
+       "",
+       {Argument::words},
+       ping},
+      {"check",
+       "check [--only ID,...]",
+       "prove that what stands works",
+       "Looks at this emulation and leaves it as it is. knetsim check, outside, proves more on clusters of its own.",
+       {Argument::words, Argument::words},
+       check},
+  };
+}
+
+}  // namespace knetsim::cli::shell

@@ -1,0 +1,135 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <clocale>
+#include <csignal>
+#include <cstdlib>
+#include <future>
+#include <optional>
+#include <ostream>
+
+#include "knetsim/cli/attach/state_directory.h"
+#include "knetsim/cli/color_option.h"
+#include "knetsim/cli/command.h"
+#include "knetsim/cli/event_loop.h"
+#include "knetsim/cli/flavours.h"
+#include "knetsim/cli/interrupts.h"
+#include "knetsim/cli/shell/prompt.h"
+#include "knetsim/cli/text.h"
+#include "knetsim/cli/version.h"
+#include "knetsim/emulator/emulation.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Options {
+  std::string topology = "demo";
+  std::string name;
+  bool strict = false;
+  ColorMode color = ColorMode::automatic;
+  FlavourChoices flavours;
+};
+
+fs::path topology_file(const std::string& name) {
+  return name.find('/') != std::string::npos ? fs::path(name) : find_topology(name);
+}
+
+Registration reserve_name(const Options& options, const fs::path& file) {
+  const auto labs = StateDirectory::open();
+  if (!options.name.empty()) return labs.reserve(options.name);
+  // A file may be called what a lab can't.
+  try {
+    return labs.reserve_like(file.stem());
+  } catch (const InputError&) {
+    return labs.reserve_like("lab");
+  }
+}
+
+/// Boots in a thread of its own, so that a signal can end it at once: the kernel destroys what stands by then.
+std::unique_ptr<Emulation> boot(Topology topology, const Interrupts& interrupts, Registration& registration,
+                                Terminal& terminal, const Style& style) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto tell = [&](const std::string& part, double seconds) {
+    terminal.out << fmt::format("{} {:<15} {}\n", style.green(kGood), part, style.dim(seconds_text(seconds)))
+                 << std::flush;
+  };
+  auto done = Pipe::create();
+  auto booting = std::async(std::launch::async, [&] {
+    const Fd closed_at_the_end = std::move(done.write);
+    return std::make_unique<Emulation>(Emulation::boot(std::move(topology), tell));
+  });
+  EventLoop loop;
+  bool ready = false;
+  std::optional<int> signal;
+  const auto end = loop.watch(done.read, POLLIN, [&] { ready = true; });
+  const auto signals = loop.watch(interrupts.fd(), POLLIN, [&] {
+    if (const auto number = interrupts.take(); number && *number != SIGWINCH) signal = number;
+  });
+  loop.run_until([&] { return ready || signal; });
+  if (signal) {
+    terminal.err << "knetsim: " << Interrupted(*signal).what() << '\n';
+    registration.end();
+    std::_Exit(kExitSignal + *signal);
+  }
+  auto emulation = booting.get();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  tell("ready", took.count());
+  return emulation;
+}
+
+int up(const Options& options, Terminal& terminal) {
+  require_flavours(options.flavours);
+  for (const auto& [variable, value] : environment_for(options.flavours)) ::setenv(variable.c_str(), value.c_str(), 1);
+  const auto file = topology_file(options.topology);
+  auto topology = Topology::from_file(file);
+  topology.validate(file.string());
+  auto registration = reserve_name(options, file);
+  const auto style = Style::choose(options.color, terminal);
+  // For libedit, which takes what is typed for characters.
+  if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr) std::setlocale(LC_CTYPE, "");
+
+  Sandbox::enter();
+  const Interrupts interrupts({SIGWINCH});
+  terminal.out << style.bold(fmt::format("knetsim {}: {}", version(), registration.name())) << "\n" << std::flush;
+  auto emulation = boot(std::move(topology), interrupts, registration, terminal, style);
+  const bool interactive = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
+  const auto end = shell::run_prompt(*emulation,
+                                     {.interrupts = interrupts,
+                                      .registration = registration,
+                                      .topology = file.filename().string(),
+                                      .interactive = interactive},
+                                     terminal, style);
+  emulation.reset();
+  registration.end();
+  if (end.asked_to) return *end.asked_to;
+  return options.strict ? end.first_failure : kExitGood;
+}
+
+}  // namespace
+
+Command make_up(CLI::App& root) {
+  auto* app = root.add_subcommand("up", "Stand a network up, and give a prompt in the middle of it");
+  auto options = std::make_shared<Options>();
+  app->add_option("TOPOLOGY", options->topology, "demo, pair, single, or the path of a file (docs/topology.md)")
+      ->capture_default_str();
+  app->add_option("--name", options->name, "What knetsim ps, exec and down call it; else it is the topology's name")
+      ->type_name("NAME");
+  app->add_flag("--strict", options->strict, "End with the exit code of the first line that failed");
+  add_color_option(*app, options->color);
+  add_flavour_options(*app, options->flavours);
+  app->footer(
+      "On a terminal: line editing, history, completion; help tells what can be typed. Lines from a pipe or a file "
+      "are\n"
+      "echoed and done one by one. Ctrl-C ends the program in front, Ctrl-D or exit takes everything down.\n"
+      "Exit codes: 0; 2 could not run; with --strict the first failed line's; 128 + the number of a signal.");
+  return {app, [options](Terminal& terminal) { return up(*options, terminal); }};
+}
+
+}  // namespace knetsim::cli

@@ -1,0 +1,140 @@
+#include "tests/amqp_peer.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <proton/condition.h>
+#include <proton/connection.h>
+#include <proton/delivery.h>
+#include <proton/link.h>
+#include <proton/sasl.h>
+#include <proton/session.h>
+#include <proton/transport.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <new>
+
+#include "knetsim/sys/error.h"
+#include "wire/link.h"
+#include "wire/open.h"
+#include "wire/proton.h"
+
+namespace knetsim::skupper {
+
+namespace {
+
+constexpr timeval kPatience{20, 0};
+constexpr int kCredit = 250;
+
+}  // namespace
+
+AmqpPeer::AmqpPeer(std::uint16_t port, const std::string& id, Options options)
+    : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)  // NOLINT
+    throw SystemError("connect");
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  if (pn_connection_driver_init(&driver_, nullptr, nullptr) != 0) throw std::bad_alloc();
+  auto open = wire::router_open(id, 1);
+  open.annotations_version = options.annotations_version;
+  open.data = options.data;
+  pn_sasl_allowed_mechs(pn_sasl(driver_.transport), "ANONYMOUS");
+  wire::configure(driver_.transport, open);
+  wire::configure(driver_.connection, open);
+  pn_connection_open(driver_.connection);
+  write();
+}
+
+AmqpPeer::~AmqpPeer() { pn_connection_driver_destroy(&driver_); }
+
+void AmqpPeer::write() {
+  for (;;) {
+    while (pn_connection_driver_next_event(&driver_)) {
+    }
+    const auto bytes = pn_connection_driver_write_buffer(&driver_);
+    if (bytes.size == 0) return;
+    send_raw({bytes.start, bytes.size});
+    pn_connection_driver_write_done(&driver_, bytes.size);
+  }
+}
+
+void AmqpPeer::send_raw(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto count = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count < 0) return;  // the router has closed; reading tells why
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+bool AmqpPeer::read() {
+  const auto space = pn_connection_driver_read_buffer(&driver_);
+  if (space.size == 0) return false;
+  const auto count = ::recv(fd_.get(), space.start, space.size, 0);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) throw Error("the router says nothing");
+  if (count <= 0) return false;
+  pn_connection_driver_read_done(&driver_, static_cast<std::size_t>(count));
+  write();
+  return true;
+}
+
+void AmqpPeer::until(const std::function<bool()>& done) {
+  while (!done())
+    if (!read()) throw Error("the router has closed the connection");
+}
+
+void AmqpPeer::wait_for_open() {
+  until([&] { return (pn_connection_state(driver_.connection) & PN_REMOTE_ACTIVE) != 0; });
+}
+
+std::string AmqpPeer::wait_for_end() {
+  while (read()) {
+  }
+  const auto* description = pn_condition_get_description(pn_connection_remote_condition(driver_.connection));
+  return description ? description : "";
+}
+
+pn_link_t* AmqpPeer::attach(const std::string& name, const char* capability, bool receiver) {
+  auto* session = pn_session(driver_.connection);
+  pn_session_open(session);
+  auto* link = receiver ? pn_receiver(session, name.c_str()) : pn_sender(session, name.c_str());
+  const auto kind = wire::link_kind(capability);
+  wire::configure(link, {.name = name, .receiver = receiver, .kind = *kind, .initiator = true});
+  pn_link_open(link);
+  if (receiver) pn_link_flow(link, kCredit);
+  write();
+  return link;
+}
+
+void AmqpPeer::send(pn_link_t* link, std::string_view message) {
+  until([&] { return pn_link_credit(link) > 0; });
+  pn_delivery(link, pn_dtag("tag", 3));
+  // The session's window may be smaller than the message.
+  pn_link_send(link, message.data(), message.size());
+  pn_link_advance(link);
+  write();
+}
+
+void AmqpPeer::send_control(std::string_view message) {
+  attach("control-in", "qd.router", true);
+  send(attach("control-out", "qd.router", false), message);
+}
+
+std::uint64_t AmqpPeer::send_stream(std::string_view message) {
+  auto* link = attach("stream" + std::to_string(links_++), "", false);
+  send(link, message);
+  auto* delivery = pn_unsettled_head(link);
+  until([&] { return pn_delivery_remote_state(delivery) != 0; });
+  return pn_delivery_remote_state(delivery);
+}
+
+std::string AmqpPeer::name() const {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size);  // NOLINT
+  return "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+}
+
+}  // namespace knetsim::skupper

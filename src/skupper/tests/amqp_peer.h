@@ -1,0 +1,56 @@
+#pragma once
+
+#include <proton/connection_driver.h>
+#include <proton/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "knetsim/sys/fd.h"
+
+namespace knetsim::skupper {
+
+/// A peer of a router under a test's control: connects to 127.0.0.1, says what a router says first (or what a test
+/// wants instead), and then what it is told to. Blocking; gives up after 20 s with an Error.
+class AmqpPeer {
+ public:
+  struct Options {
+    std::optional<std::int64_t> annotations_version = 2;
+    bool data = false;  ///< one of a trunk's data connections
+  };
+
+  AmqpPeer(std::uint16_t port, const std::string& id, Options options = {.annotations_version = 2, .data = false});
+  ~AmqpPeer();
+  AmqpPeer(const AmqpPeer&) = delete;
+  AmqpPeer& operator=(const AmqpPeer&) = delete;
+
+  /// Until the router has opened the connection, too.
+  void wait_for_open();
+  /// Until the router has closed it; returns why it says that it has.
+  std::string wait_for_end();
+  /// Bytes past the engine, into the middle of the protocol.
+  void send_raw(std::string_view bytes);
+  /// A message on a control link (qd.router).
+  void send_control(std::string_view message);
+  /// A complete delivery on a new streaming link; returns the outcome.
+  std::uint64_t send_stream(std::string_view message);
+  /// "127.0.0.1:41894": what the router calls it.
+  std::string name() const;
+
+ private:
+  pn_link_t* attach(const std::string& name, const char* capability, bool receiver);
+  void send(pn_link_t* link, std::string_view message);
+  void write();
+  /// False at the end of the connection.
+  bool read();
+  void until(const std::function<bool()>& done);
+
+  Fd fd_;
+  pn_connection_driver_t driver_{};
+  int links_ = 0;
+};
+
+}  // namespace knetsim::skupper

@@ -1,0 +1,62 @@
+// Edge routers: they have one connection, to a router of the interior, and take no part in the routing protocol.
+
+#include <csignal>
+
+#include "tests/router_test.h"
+#include "tests/tcp.h"
+
+namespace knetsim::skupper {
+namespace {
+
+// interior a, listening for edges, and interior b, a's neighbour.
+class EdgeTest : public RouterTest {
+ protected:
+  static Json edge_listener() { return listener(45671, {{"role", "edge"}}); }
+  static Json edge_connector() { return connector(45671, {{"role", "edge"}}); }
+  static Json edge() { return {{"mode", "edge"}}; }
+
+  static void expect_echo(std::uint16_t port) {
+    const auto bytes = pattern(100'000);
+    for (int i = 0; i < 5; ++i) {
+      auto client = TcpPeer::connect(port);
+      client.send(bytes);
+      client.finish();
+      EXPECT_TRUE(client.receive_to_end() == bytes);
+    }
+  }
+
+  TcpService echo_{8080, TcpService::echo()};
+};
+
+TEST_F(EdgeTest, ServiceAtTheEdgeIsReachedFromTheInterior) {
+  start("a", {edge_listener(), listener(55671), entrance("svc", 1028)});
+  start("b", {connector(55671), entrance("svc", 1029)});
+  start("e", {edge_connector(), service("svc", 8080)}, edge());
+  for (const std::uint16_t port : {1028, 1029}) {
+    wait_for_port(port);
+    expect_echo(port);
+  }
+}
+
+TEST_F(EdgeTest, ClientAtTheEdgeReachesServicesOfTheInterior) {
+  start("a", {edge_listener(), listener(55671), service("near", 8080)});
+  start("b", {connector(55671), service("far", 8080)});
+  start("e", {edge_connector(), entrance("near", 1028, "near"), entrance("far", 1029, "far")}, edge());
+  for (const std::uint16_t port : {1028, 1029}) {
+    wait_for_port(port);
+    expect_echo(port);
+  }
+}
+
+TEST_F(EdgeTest, EdgesReachEachOtherAndNoticeWhenOneIsGone) {
+  start("a", {edge_listener()});
+  auto& server = start("e1", {edge_connector(), service("svc", 8080)}, edge());
+  start("e2", {edge_connector(), entrance("svc", 1028)}, edge());
+  wait_for_port(1028);
+  expect_echo(1028);
+  server.signal(SIGKILL);
+  wait_for_no_port(1028);
+}
+
+}  // namespace
+}  // namespace knetsim::skupper

@@ -1,0 +1,121 @@
+// Peers that aren't routers, or not well-behaved ones: told off in the log, and all else goes on.
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <proton/disposition.h>
+
+#include <memory>
+
+#include "knetsim/sys/error.h"
+#include "tests/amqp_peer.h"
+#include "tests/router_test.h"
+#include "tests/tcp.h"
+
+namespace knetsim::skupper {
+namespace {
+
+using testing::HasSubstr;
+
+// c0, with a service, listens to everybody; c1 is a good neighbour of it and has the entrance.
+class HostileTest : public RouterTest {
+ protected:
+  void SetUp() override {
+    start("c0", {listener(55671), listener(5672, {{"role", "normal"}}),
+                 listener(9090, {{"role", "normal"}, {"http", true}}), service("svc", 8080)});
+    start("c1", {connector(55671), entrance("svc", 1028)});
+    wait_for_port(1028);
+  }
+  void TearDown() override {
+    auto client = TcpPeer::connect(1028);
+    client.send("still here");
+    EXPECT_EQ(client.receive(10), "still here");
+    EXPECT_FALSE(routers_.at(0).status());
+    RouterTest::TearDown();
+  }
+
+  TcpService echo_{8080, TcpService::echo()};
+};
+
+TEST_F(HostileTest, GarbageOnAnyPortEndsThatConnectionOnly) {
+  for (const std::uint16_t port : {55671, 5672, 9090}) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      auto peer = TcpPeer::connect(port);
+      try {
+        peer.send(pattern(4096, seed));
+        peer.finish();
+        peer.wait_for_end();
+      } catch (const SystemError&) {
+        // Thrown out before it had said everything.
+      }
+    }
+  }
+  wait_for_log(routers_.at(0), "amqp:connection:framing-error");
+}
+
+TEST_F(HostileTest, GarbageInTheMiddleOfAConnectionEndsIt) {
+  AmqpPeer peer(55671, "x1");
+  peer.wait_for_open();
+  peer.send_raw(pattern(4096));
+  peer.wait_for_end();
+  wait_for_log(routers_.at(0), fmt::format("{} (x1): amqp:", peer.name()));
+}
+
+TEST_F(HostileTest, FrameAboveTheLimitEndsTheConnection) {
+  AmqpPeer peer(55671, "x1");
+  peer.wait_for_open();
+  std::string frame("\x00\x10\x00\x00\x02\x00\x00\x00", 8);  // 1 MiB, of type AMQP
+  peer.send_raw(frame + std::string(1024 * 1024, 'x'));
+  peer.wait_for_end();
+  wait_for_log(routers_.at(0), "(x1): amqp:");
+}
+
+TEST_F(HostileTest, OlderAnnotationsAreRefused) {
+  AmqpPeer peer(55671, "old", {.annotations_version = 1});
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("incompatible router annotations"));
+  wait_for_log(routers_.at(0), "incompatible router annotations: old speaks version 1");
+}
+
+TEST_F(HostileTest, WhoeverIsNoRouterIsRefused) {
+  AmqpPeer peer(55671, "client", {.annotations_version = std::nullopt});
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("not a router of this protocol"));
+}
+
+TEST_F(HostileTest, RouterWithOurOwnIdIsRefused) {
+  AmqpPeer peer(55671, "c0");
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("own id"));
+  wait_for_log(routers_.at(0), "this router's own id, c0");
+}
+
+TEST_F(HostileTest, MalformedRoutingMessageEndsTheConnection) {
+  AmqpPeer peer(55671, "x1");
+  peer.wait_for_open();
+  peer.send_control("no message at all");
+  peer.wait_for_end();
+  wait_for_log(routers_.at(0), "(x1): the message doesn't begin with router annotations");
+}
+
+TEST_F(HostileTest, FlowWithoutAHeadIsRefusedAndTheConnectionLivesOn) {
+  AmqpPeer peer(55671, "x1", {.data = true});
+  peer.wait_for_open();
+  EXPECT_EQ(peer.send_stream("no message at all"), PN_MODIFIED);
+  EXPECT_EQ(peer.send_stream(pattern(100'000)), PN_MODIFIED);
+  wait_for_log(routers_.at(0), "(x1): ");
+}
+
+TEST_F(HostileTest, PeerThatNeverReadsCostsLittle) {
+  auto peer = TcpPeer::connect(55671);
+  for (int i = 0; i < 20; ++i) {
+    auto client = TcpPeer::connect(1028);
+    client.send(pattern(1024 * 1024));
+    client.receive(1024 * 1024);
+  }
+  EXPECT_LT(memory_kib(routers_.at(0)), 60'000U);
+}
+
+TEST_F(HostileTest, ManyConnectionsThatSayNothingDoNoHarm) {
+  std::vector<TcpPeer> silent;
+  for (int i = 0; i < 300; ++i) silent.push_back(TcpPeer::connect(55671));
+}
+
+}  // namespace
+}  // namespace knetsim::skupper

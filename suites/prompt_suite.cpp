@@ -1,0 +1,277 @@
+// The prompt, as people and pipelines use it: `knetsim up` on a real terminal and on a pipe, and its visitors.
+//
+// Topology: pair.json, unless a test says otherwise.
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "knetsim/fixtures/prompt.h"
+#include "knetsim/sys/child.h"
+#include "knetsim/sys/eventually.h"
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/process.h"
+#include "knetsim/sys/sandbox.h"
+
+namespace knetsim::fixtures {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::EndsWith;
+using testing::HasSubstr;
+
+/// The program with these arguments, run to its end with this on its stdin.
+ExecResult knetsim(std::vector<std::string> arguments, const std::string& input = {}) {
+  arguments.insert(arguments.begin(), knetsim_program().string());
+  return exec({.argv = std::move(arguments), .directory = {}, .environment = lab_environment()},
+              std::chrono::seconds(90), input);
+}
+
+PtyProcess on_terminal(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), knetsim_program().string());
+  auto environment = lab_environment();
+  environment["TERM"] = "xterm";
+  return PtyProcess::spawn({.argv = std::move(arguments), .directory = {}, .environment = environment});
+}
+
+TEST(PromptOnATerminal, GreetsWithAPictureOfWhatStandsAndHowToAttach) {
+  Prompt prompt("pair");
+  EXPECT_THAT(prompt.greeting(), AllOf(ContainsRegex("✓ C0: etcd +[0-9.]+ s"), ContainsRegex("✓ ready +[0-9.]+ s"),
+                                       HasSubstr("├─ w1  10.0.0.3  flannel 11."), HasSubstr("100.64.10.1 -> c2, c3"),
+                                       HasSubstr("knetsim exec pair ")));
+  EXPECT_EQ(prompt.leave().code(), 0);
+}
+
+TEST(PromptOnATerminal, GivesProgramsATerminalOfTheirOwn) {
+  Prompt prompt("pair");
+  EXPECT_THAT(prompt.type("w1 tty"), ContainsRegex("^/dev/pts/[0-9]+\n$"));
+  EXPECT_THAT(prompt.type("w1 stty size"), HasSubstr("50 240"));
+  prompt.start("w1 top", "load average");
+  prompt.terminal().write("q");
+  prompt.terminal().expect("knetsim> ");
+  prompt.start("w1/c1 bash --norc", "# ");
+  prompt.terminal().write("echo $((40 + 2)); ip -br address show eth0\n");
+  prompt.terminal().expect("42\r\n");
+  prompt.terminal().expect("11.");
+  prompt.terminal().write("exit\n");
+  prompt.terminal().expect("knetsim> ");
+  EXPECT_EQ(prompt.type("w1 echo back"), "back\n");
+}
+
+TEST(PromptOnATerminal, ShowsOutputWhileAProgramRuns) {
+  Prompt prompt("pair");
+  prompt.start("w1 ping w2", "icmp_seq=2");
+  EXPECT_THAT(prompt.press_ctrl_c(), HasSubstr("packets transmitted"));
+}
+
+TEST(PromptOnATerminal, SurvivesProgramsThatFloodHangOrSpoilTheirTerminal) {
+  Prompt prompt("single");
+  prompt.start("w1 yes", "y\r\ny\r\ny");
+  prompt.press_ctrl_c();
+  EXPECT_EQ(prompt.type("w1 echo one"), "one\n");
+  prompt.type("w1 sh -c 'stty raw -echo -isig; kill -9 $$'");
+  EXPECT_EQ(prompt.type("w1 echo two"), "two\n");
+  prompt.start("w1 sh -c 'trap : INT QUIT; echo stuck; while :; do read x </dev/tty; done'", "stuck");
+  prompt.terminal().write("\x03\x1c\x1d\x1d\x1d");
+  prompt.terminal().expect("(killed by SIGKILL)");
+  prompt.terminal().expect("knetsim> ");
+  EXPECT_EQ(prompt.type("w1 echo three"), "three\n");
+  EXPECT_EQ(prompt.leave().code(), 0);
+}
+
+TEST(PromptOnATerminal, DoesWhatWasTypedWhileAProgramRanThatDoesNotRead) {
+  Prompt prompt("single");
+  prompt.terminal().write("w1 sleep 0.2\nw1 echo $((1 + 1))nd\nw1 echo $((1 + 2))rd\n");
+  prompt.terminal().expect("\r\n2nd\r\n");
+  prompt.terminal().expect("\r\n3rd\r\n");
+}
+
+TEST(PromptOnATerminal, DropsTheLineWithCtrlCAndEditsCompletesAndRemembers) {
+  Prompt prompt("single");
+  prompt.terminal().write("w1 echo no");
+  prompt.terminal().expect("w1 echo no");
+  prompt.press_ctrl_c();
+  EXPECT_EQ(prompt.type("w1 echo firsd\bt"), "first\n");
+  EXPECT_EQ(prompt.type("w1 ifconf\teth0 | grep -c 10.0.0.3"), "1\n") << "completed";
+  EXPECT_EQ(prompt.type("\x1b[A\x1b[A"), "first\n") << "two lines back";
+  EXPECT_EQ(prompt.type("w1 echo gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f\n");
+}
+
+TEST(PromptOnATerminal, EndsWhenItsTerminalGoes) {
+  auto terminal = PtyPair::open();
+  auto environment = lab_environment();
+  environment["TERM"] = "xterm";
+  auto program =
+      Child::launch({.argv = {knetsim_program().string(), "up", "single"}, .directory = {}, .environment = environment},
+                    terminal.programs, terminal.programs, terminal.programs, true);
+  terminal.programs.reset();
+  // A visitor is served when the prompt is there; until then it waits.
+  eventually(
+      []() -> std::optional<std::string> {
+        return knetsim({"exec", "w1", "--", "true"}).ok() ? std::nullopt : std::optional<std::string>("the lab");
+      },
+      std::chrono::seconds(60));
+  const std::string line = "w1 sleep 1000\n";
+  ASSERT_EQ(::write(terminal.ours.get(), line.data(), line.size()), static_cast<ssize_t>(line.size()));
+  terminal.ours.reset();
+  program.wait(std::chrono::seconds(30));
+  EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
+}
+
+TEST(PromptOnAPipe, EchoesTheLinesAndDoesThem) {
+  const auto ran = knetsim({"up", "pair"}, "w1 ifconfig\n\n# a comment\nw1/c1 cat\nw1 echo last");
+  EXPECT_EQ(ran.status.code(), 0);
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("knetsim> w1 ifconfig\n"), HasSubstr("flannel.100: flags=4163<UP,BROADCAST"),
+                             EndsWith("knetsim> w1 echo last\nlast\n")))
+      << "a program can't read the script, and the last line needs no newline";
+}
+
+TEST(PromptOnAPipe, EndsWithTheFirstFailureIfItIsStrict) {
+  const std::string script = "w1 sh -c 'exit 7'\nw1 no-such-program\nw1 echo reached\n";
+  EXPECT_EQ(knetsim({"up", "single"}, script).status.code(), 0);
+  const auto strict = knetsim({"up", "single", "--strict"}, script);
+  EXPECT_EQ(strict.status.code(), 7);
+  EXPECT_THAT(strict.out, EndsWith("reached\n"));
+  EXPECT_EQ(knetsim({"up", "single", "--strict"}, "w1 no-such-program\n").status.code(), 127);
+  EXPECT_EQ(knetsim({"up", "single", "--strict"}, "w1 echo 'open\n").status.code(), 2);
+  EXPECT_EQ(knetsim({"up", "single", "--strict"}, "w1 true\nexit\nw1 false\n").status.code(), 0);
+}
+
+TEST(PromptOnAPipe, RefusesWhatItCannotStandUpBeforeItStartsAnything) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
+      {{"up", "dmo"}, "one of demo, pair, single"},
+      {{"up", "./no-such.json"}, "no-such.json"},
+      {{"up", "--name", "../x"}, "can't be the name of a lab"},
+      {{"up", "--flannel", "bulitin"}, "bulitin"},
+  };
+  for (const auto& [arguments, words] : cases) {
+    const auto ran = knetsim(arguments, "exit\n");
+    EXPECT_EQ(ran.status.code(), 2) << words;
+    EXPECT_THAT(ran.err, HasSubstr(words));
+    EXPECT_EQ(ran.out, "");
+  }
+}
+
+TEST(Visitors, RunProgramsOnNodesAndInContainersAndTakeTheLabDown) {
+  Prompt prompt("pair", {"--name", "mine"});
+  EXPECT_THAT(knetsim({"ps"}).out, ContainsRegex("mine +[0-9]+ +20[0-9-]+T[0-9:]+Z +pair.json +3 +3\n"));
+  const auto inside = knetsim({"exec", "w1/c1", "--", "ip", "-br", "address", "show", "eth0"});
+  EXPECT_EQ(inside.status.code(), 0);
+  EXPECT_THAT(inside.out, HasSubstr("11."));
+  EXPECT_EQ(knetsim({"exec", "mine", "w1", "--", "sh", "-c", "cat; exit 5"}, "through stdin").out, "through stdin");
+  EXPECT_EQ(knetsim({"exec", "mine", "w1", "--", "sh", "-c", "exit 5"}).status.code(), 5);
+  EXPECT_EQ(knetsim({"exec", "w1", "--", "sh", "-c", "kill -9 $$"}).status.code(), 137);
+  EXPECT_EQ(prompt.type("w1 echo here"), "here\n") << "the prompt goes on meanwhile";
+
+  const auto down = knetsim({"down"});
+  EXPECT_EQ(down.status.code(), 0) << down.err;
+  EXPECT_EQ(down.out, "mine is down\n");
+  EXPECT_EQ(prompt.terminal().wait().code(), 0);
+  EXPECT_THAT(knetsim({"ps"}).out, HasSubstr("no lab stands here"));
+}
+
+TEST(Visitors, HaveATerminalOfTheirOwnWhoseCtrlCReachesTheirProgramAlone) {
+  Prompt prompt("pair");
+  prompt.start("w1 ping w2", "icmp_seq=1");
+  auto visitor = on_terminal({"exec", "w1/c1", "--", "bash", "--norc"});
+  visitor.expect("# ");
+  visitor.write("tty; ping 127.0.0.1\n");
+  visitor.expect("/dev/pts/");
+  visitor.expect("icmp_seq=1");
+  visitor.write("\x03");
+  visitor.expect("packets transmitted");
+  visitor.write("exit 3\n");
+  EXPECT_EQ(visitor.wait().code(), 3);
+  prompt.terminal().expect("icmp_seq=2");
+  EXPECT_THAT(prompt.press_ctrl_c(), HasSubstr("packets transmitted"));
+}
+
+TEST(Visitors, TakeTheirProgramsWithThemWhenTheyGo) {
+  Prompt prompt("single");
+  auto visitor = on_terminal({"exec", "w1", "--", "sleep", "98765"});
+  const auto sleeps = [&] { return prompt.type("ps -eo args | grep -c '^sleep 98765'") != "0\n"; };
+  eventually([&]() -> std::optional<std::string> {
+    return sleeps() ? std::nullopt : std::optional<std::string>("the visitor's program");
+  });
+  visitor.signal(SIGKILL);
+  visitor.wait();
+  eventually([&]() -> std::optional<std::string> {
+    return sleeps() ? std::optional<std::string>("the end of the visitor's program") : std::nullopt;
+  });
+}
+
+TEST(Visitors, AreToldWhatTheyGotWrong) {
+  const auto none = knetsim({"exec", "w1", "--", "true"});
+  EXPECT_EQ(none.status.code(), 2);
+  EXPECT_THAT(none.err, HasSubstr("knetsim up starts one"));
+  Prompt prompt("single");
+  const std::vector<std::tuple<std::vector<std::string>, int, std::string>> cases{
+      {{"exec", "w9", "--", "true"}, 2, "there is no node \"w9\"; did you mean w1?"},
+      {{"exec", "w1", "--", "no-such-program"}, 127, "no-such-program"},
+      {{"exec", "other", "w1", "--", "true"}, 2, "one of single"},
+      {{"exec", "w1"}, 2, "usage: knetsim exec"},
+      {{"exec"}, 2, "usage: knetsim exec"},
+      {{"exec", "w1", "--"}, 2, "usage: knetsim exec"},
+      {{"down", "other"}, 2, "no lab called other runs"},
+      {{"up", "single", "--name", "single"}, 2, "runs already"},
+  };
+  for (const auto& [arguments, code, words] : cases) {
+    const auto ran = knetsim(arguments);
+    EXPECT_EQ(ran.status.code(), code) << words;
+    EXPECT_THAT(ran.err, HasSubstr(words));
+  }
+}
+
+TEST(Visitors, FindLabsUnderTheFirstFreeName) {
+  Prompt first("single");
+  Prompt second("single");
+  EXPECT_EQ(knetsim({"ps", "-q"}).out, "single\nsingle-2\n");
+  EXPECT_EQ(knetsim({"exec", "single-2", "w1", "--", "true"}).status.code(), 0);
+  EXPECT_EQ(knetsim({"exec", "w1", "--", "true"}).status.code(), 2) << "which of the two?";
+  EXPECT_EQ(knetsim({"down", "--all"}).status.code(), 0);
+  EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
+}
+
+TEST(Visitors, DoNotSeeALabThatWasKilled) {
+  Prompt prompt("single");
+  prompt.terminal().signal(SIGKILL);
+  prompt.terminal().wait();
+  eventually([]() -> std::optional<std::string> {
+    const auto names = knetsim({"ps", "-q"}).out;
+    return names.empty() ? std::nullopt : std::optional(names + " still stands");
+  });
+  EXPECT_EQ(knetsim({"up", "single", "--name", "single"}, "exit\n").status.code(), 0) << "its name is free again";
+}
+
+TEST(StatePlace, IsClosedToOthersAndNotTakenFromThem) {
+  const auto place = std::filesystem::path(lab_environment().at("XDG_RUNTIME_DIR")) / "knetsim";
+  EXPECT_EQ(knetsim({"ps"}).status.code(), 0);
+  struct stat made {};
+  ASSERT_EQ(::stat(place.c_str(), &made), 0);
+  EXPECT_EQ(made.st_mode & 07777U, 0700U);
+
+  std::filesystem::permissions(place, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
+  EXPECT_EQ(knetsim({"ps"}).status.code(), 2);
+  EXPECT_THAT(knetsim({"ps"}).err, HasSubstr("it must be ours alone"));
+
+  std::filesystem::remove(place);
+  std::filesystem::create_directory("/tmp/knetsim/elsewhere");
+  std::filesystem::permissions("/tmp/knetsim/elsewhere", std::filesystem::perms::owner_all);
+  std::filesystem::create_symlink("/tmp/knetsim/elsewhere", place);
+  EXPECT_EQ(knetsim({"ps"}).status.code(), 2) << "no link is followed";
+}
+
+TEST(Signals, EndTheLabAndNameThemselvesInTheExitCode) {
+  for (const int number : {SIGTERM, SIGHUP}) {
+    Prompt prompt("single");
+    prompt.start("w1 sleep 1000", "");
+    prompt.terminal().signal(number);
+    EXPECT_EQ(prompt.terminal().wait().code(), 128 + number);
+    EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
+  }
+}
+
+}  // namespace
+}  // namespace knetsim::fixtures

@@ -1,0 +1,217 @@
+// Services between clusters: what is exposed is reached, nothing else is, and streams arrive whole.
+//
+// Topology: demo.json as the README shows it, and clusters in line (skupper_lab.h) for the rest. Each test judges the
+// built-in routers, real ones, and one of each as neighbours.
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+
+#include "knetsim/fixtures/matchers.h"
+#include "knetsim/fixtures/topologies.h"
+#include "knetsim/fixtures/traffic.h"
+#include "knetsim/skupper/config.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/sockets.h"
+#include "skupper_lab.h"
+
+namespace knetsim::fixtures {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::Each;
+using testing::Eq;
+using testing::Ge;
+using testing::HasSubstr;
+using testing::Le;
+using testing::Not;
+
+class SkupperDemo : public SkupperTest {
+ protected:
+  void SetUp() override { boot_sites(topology("demo.json")); }
+};
+
+class Skupper : public SkupperTest {
+ protected:
+  void SetUp() override { boot_sites(sites(2)); }
+};
+
+class SkupperLine : public SkupperTest {
+ protected:
+  void SetUp() override { boot_sites(sites(3)); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Flavours, SkupperDemo, kAllFlavours, flavour_name);
+INSTANTIATE_TEST_SUITE_P(Flavours, Skupper, kAllFlavours, flavour_name);
+INSTANTIATE_TEST_SUITE_P(Flavours, SkupperLine, kAllFlavours, flavour_name);
+
+TEST_P(SkupperDemo, EveryContainerOfTheOtherClusterFetchesThePage) {
+  write_file_atomically(worker("C0w3").directory() / "index.html", "served by c4\n");
+  for (auto* one : cluster("C1").containers())
+    EXPECT_THAT(one->exec({"wget", "-q", "-O", "-", "--tries=1", entrance().to_string() + ":1028"}),
+                AllOf(Succeeds(), Prints("served by c4\n")))
+        << one->name();
+}
+
+TEST_P(SkupperDemo, EachClusterHasOneRouterItsConfigAndItsLog) {
+  for (const std::string index : {"0", "1"}) {
+    const auto config = "/tmp/knetsim/skupper/" + index + ".json";
+    EXPECT_EQ(skupper::read_config(config).router.id, index);
+    EXPECT_THAT(read_file("/tmp/knetsim/skupper/" + index + ".log"),
+                AllOf(HasSubstr("SERVER ("), HasSubstr("55671"), HasSubstr("skrouterd -c " + config)));
+    EXPECT_THAT(node("C0w1").exec({"ps", "aux"}).out, HasSubstr("skrouterd -c " + config));
+  }
+}
+
+TEST_P(Skupper, AServiceIsReachedOnlyWhileItIsExposed) {
+  const EchoServer echo(server(), kServed);
+  EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
+  cluster("C0").unexpose("svc1");
+  EXPECT_THROW(connect(), SystemError);
+  EXPECT_THAT(listening_tcp_ports(worker("C1w1").netns()), Not(Contains(kOffered)));
+  cluster("C0").expose("c1", kServed, "svc1", kOffered);
+  EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
+}
+
+TEST_P(Skupper, EachContainerOfTheOtherClusterAndItsWorkerReachesTheService) {
+  const EchoServer echo(server(), kServed);
+  const Node* const clients[] = {&last().container("c1"), &last().container("c2"), &worker("C1w1")};
+  for (const auto* one : clients) EXPECT_EQ(tcp_exchange(*one, entrance(), kOffered), std::nullopt) << one->name();
+}
+
+TEST_P(Skupper, AClientThatFinishesFirstStillGetsItsAnswer) {
+  TcpServer listener(server(), kServed);
+  auto here = connect();
+  const auto request = test_pattern(300'000);
+  here.send(request);
+  here.finish();
+  auto there = listener.accept();
+  EXPECT_EQ(there.receive_to_end(), request);
+  const auto answer = test_pattern(200'000);
+  there.send(answer);
+  there.finish();
+  EXPECT_EQ(here.receive_to_end(), answer);
+}
+
+TEST_P(Skupper, AServerThatFinishesFirstStillGetsTheRest) {
+  TcpServer listener(server(), kServed);
+  auto here = connect();
+  auto there = listener.accept();
+  there.send("that's all");
+  there.finish();
+  EXPECT_EQ(here.receive_to_end(), "that's all");
+  const auto rest = test_pattern(300'000);
+  here.send(rest);
+  here.finish();
+  EXPECT_EQ(there.receive_to_end(), rest);
+}
+
+TEST_P(Skupper, AServerMaySpeakFirst) {
+  TcpServer listener(server(), kServed);
+  auto here = connect();
+  auto there = listener.accept();
+  there.send("220 welcome");
+  EXPECT_EQ(here.receive(11), "220 welcome");
+  here.send("HELO");
+  EXPECT_EQ(there.receive(4), "HELO");
+}
+
+TEST_P(Skupper, AnAbortReachesTheOtherEnd) {
+  TcpServer listener(server(), kServed);
+  {
+    auto here = connect();
+    here.send("x");
+    auto there = listener.accept();
+    there.receive(1);
+    here.abort();
+    there.wait_for_end();
+  }
+  auto here = connect();
+  here.send("x");
+  auto there = listener.accept();
+  there.receive(1);
+  there.abort();
+  here.wait_for_end();
+}
+
+TEST_P(Skupper, TwoHundredConnectionsAtOnceEachCarryAMegabyteEachWay) {
+  const EchoServer echo(server(), kServed);
+  const auto troubles = tcp_exchanges(client(), entrance(), kOffered, 200, 1U << 20U, std::chrono::seconds(90));
+  EXPECT_THAT(troubles, AllOf(testing::SizeIs(200), Each(Eq(std::nullopt))));
+  EXPECT_EQ(echo.flows(), 200U);
+}
+
+TEST_P(Skupper, AReaderThatIsSlowDoesNotGrowTheRouters) {
+  TcpServer listener(server(), kServed);
+  auto reader = connect();
+  auto writer = listener.accept();
+  reader.send("x");  // the flow stands
+  writer.receive(1);
+  const auto memory = [this] {
+    return std::max(resident_memory(cluster("C0").router().process().pid()),
+                    resident_memory(cluster("C1").router().process().pid()));
+  };
+  const auto before = memory();
+  constexpr std::size_t kMegabyte = 1U << 20U;
+  const auto sent = writer.send_until_stuck(256 * kMegabyte, std::chrono::seconds(2));
+  // What the two sockets hold and the window between the routers; without flow control all of it would go.
+  EXPECT_LT(sent, 64 * kMegabyte);
+  EXPECT_LT(memory() - std::min(before, memory()), 16 * kMegabyte);
+
+  // A stuck connection is in nobody else's way, and its bytes are all there.
+  auto other = connect();
+  other.send("hello");
+  auto peer = listener.accept();
+  EXPECT_EQ(peer.receive(5), "hello");
+  writer.finish();
+  const auto received = reader.receive_to_end();
+  ASSERT_EQ(received.size(), sent);
+  const auto chunk = test_pattern(std::size_t{1} << 16U);
+  for (std::size_t at = 0; at < sent; at += chunk.size())
+    ASSERT_EQ(received.compare(at, chunk.size(), chunk, 0, std::min(chunk.size(), sent - at)), 0) << "at byte " << at;
+}
+
+TEST_P(Skupper, ConnectionsAreBalancedOverTheContainersThatServe) {
+  cluster("C0").expose("c2", kServed, "svc1", kOffered);
+  const EchoServer first(server("c1"), kServed);
+  const EchoServer second(server("c2"), kServed);
+  constexpr std::size_t kConnections = 20;
+  std::vector<TcpStream> open;
+  for (std::size_t i = 0; i < kConnections; ++i) {
+    open.push_back(connect());
+    open.back().send("x");
+    EXPECT_EQ(open.back().receive(1), "x");
+  }
+  EXPECT_EQ(first.flows() + second.flows(), kConnections);
+  EXPECT_THAT(first.flows(), AllOf(Ge(kConnections / 4), Le(kConnections * 3 / 4)));
+}
+
+TEST_P(SkupperLine, AServiceTwoHopsAwayIsReached) {
+  const EchoServer echo(server(), kServed);
+  EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
+  EXPECT_EQ(tcp_exchange(cluster("C1").container("c1"), worker("C1w1").address(), kOffered), std::nullopt);
+  const auto troubles = tcp_exchanges(client(), entrance(), kOffered, 20, 1U << 20U, std::chrono::seconds(60));
+  EXPECT_THAT(troubles, Each(Eq(std::nullopt)));
+}
+
+TEST_P(SkupperLine, AServiceTwoHopsAwayIsWithdrawnWithTheRouterBetween) {
+  const EchoServer echo(server(), kServed);
+  ASSERT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
+  cluster("C1").router().stop();
+  wait_until_withdrawn();
+  cluster("C1").router().restart();
+  wait_until_offered();
+  EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
+}
+
+TEST_P(SkupperLine, ALinkMadeLaterIsTheShorterWay) {
+  const EchoServer echo(server(), kServed);
+  emulation().link("C2", "C0");
+  cluster("C1").router().stop();
+  EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
+}
+
+}  // namespace
+}  // namespace knetsim::fixtures
