@@ -82,10 +82,10 @@ TEST_F(EtcdUnderLoad, KeepsItsLeaderWhileAllCoresAreBusy) {
   const std::filesystem::path log = std::filesystem::path(kStateDirectory) / "load.log";
   for (int i = 0; i < 4; ++i) load.push_back(Process::spawn(busy, log));
   SyncClient etcd = client();
-  for (int i = 0; i < 300; ++i) etcd.put("/load", std::to_string(i));
+  for (int i = 0; i < 100; ++i) etcd.put("/load", std::to_string(i));
   // Now there is nothing but heartbeats between the members.
   const std::size_t follower = (leader() + 1) % 3;
-  for (int heartbeats = 0; heartbeats < 40; ++heartbeats) {
+  for (int heartbeats = 0; heartbeats < 10; ++heartbeats) {
     const auto before = bytes_from_peers(follower);
     eventually(
         [&]() -> std::optional<std::string> {
