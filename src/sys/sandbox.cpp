@@ -129,6 +129,7 @@ bool enter_in_place() {
   unshare_all(kNamespaces);
   sandbox::make_mounts_private();
   sandbox::mount_fresh();
+  sandbox::hide_name_servers();
   NetNs::set_loopback_up();
   return false;
 }
@@ -154,6 +155,7 @@ bool enter_with_init() {
   sandbox::make_mounts_private();
   sandbox::mount_proc();
   sandbox::mount_fresh();
+  sandbox::hide_name_servers();
   NetNs::set_loopback_up();
 
   const pid_t program = ::fork();

@@ -58,6 +58,17 @@ void mount_fresh() {
   mount_one("tmpfs", "/proc/self/fd/" + std::to_string(state.get()), kPlain, "mode=0755");
 }
 
+void hide_name_servers() {
+  constexpr const char* kEmpty = "/run/resolv.conf";
+  constexpr const char* kResolvConf = "/etc/resolv.conf";
+  const Fd file(::open(kEmpty, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+  if (!file) throw SystemError("create", kEmpty);
+  // Absent, also as the target of a link into the covered /run, it names no server.
+  if (::mount(kEmpty, kResolvConf, nullptr, MS_BIND, nullptr) != 0 && errno != ENOENT)
+    throw SystemError("mount an empty file", kResolvConf);
+  ::unlink(kEmpty);
+}
+
 void unmount_fresh() {
   for (const char* target : {kStateDirectory, "/run", "/sys"})
     if (::umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) != 0) throw SystemError("unmount", target);

@@ -16,6 +16,9 @@ void make_mounts_private();
 void mount_proc();
 /// Fresh /sys (of the calling thread's network namespace), /run and /tmp/knetsim, over whatever is there.
 void mount_fresh();
+/// An empty /etc/resolv.conf, for good. Call after mount_fresh(). Nothing outside can be reached: a program that asked
+/// the host's name server would wait for the time-out of each of its questions.
+void hide_name_servers();
 /// Takes away what mount_fresh() mounted, with everything that is mounted below.
 void unmount_fresh();
 
