@@ -232,6 +232,7 @@ class KnownIssueRouter : public KnownIssueFixture, public testing::WithParamInte
     if (!program.root.empty()) throw Error("a router that needs another root directory can't be started by a shell");
     const auto pid = shell.start(starter + " " + quoted({program.path.string(), "-c", "/tmp/knetsim/skupper/0.json"}) +
                                  " >" + log_ + " 2>&1");
+    wait_for_file(log_, kDefaultBudget);
     eventually([&]() -> std::optional<std::string> {
       if (listening_tcp_ports(w1().netns()).contains(skupper::kInterRouterPort)) return std::nullopt;
       return "a router that listens; its log:\n" + read_file(log_);
