@@ -24,6 +24,10 @@ target_compile_options(knetsim_settings INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # The preprocessor's state differs between a header compiled ahead and one read in place.
   target_compile_options(knetsim_settings INTERFACE -fpch-preprocess)
+  if(CMAKE_UNITY_BUILD)
+    # It takes unnamed namespaces of joined source files for ones of headers.
+    target_compile_options(knetsim_settings INTERFACE -Wno-subobject-linkage)
+  endif()
   if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # GCC bug 105651, fixed in 13: "literal" + std::string is taken for overlapping memory.
     target_compile_options(knetsim_settings INTERFACE -Wno-restrict)

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Options {
+struct CheckOptions {
   std::vector<std::string> suites{"suite-readme"};
   std::vector<std::string> only;
   bool list = false;
@@ -36,7 +36,7 @@ struct Options {
   FlavourChoices flavours;
 };
 
-std::vector<Listing> list_suites(const Options& options, const Interrupts& interrupts) {
+std::vector<Listing> list_suites(const CheckOptions& options, const Interrupts& interrupts) {
   std::vector<Listing> listings;
   for (const auto& suite : options.suites) {
     const auto program = find_suite(suite, own_directory());
@@ -53,7 +53,7 @@ int print_list(const std::vector<PlannedCheck>& plan, bool titles, Terminal& ter
   return kExitGood;
 }
 
-SuiteOptions suite_options(const Options& options) {
+SuiteOptions suite_options(const CheckOptions& options) {
   SuiteOptions result;
   result.test_timeout = std::chrono::seconds(options.timeout);
   result.environment = environment_for(options.flavours);
@@ -62,9 +62,9 @@ SuiteOptions suite_options(const Options& options) {
 }
 
 /// The command that runs the same suites in the same flavours.
-std::string command_for(const Options& options) {
+std::string command_for(const CheckOptions& options) {
   std::string command = "knetsim check";
-  if (options.suites != Options().suites)
+  if (options.suites != CheckOptions().suites)
     for (const auto& suite : options.suites) command += " --suite " + suite;
   for (std::size_t i = 0; i < kFlavoured.size(); ++i)
     if (!options.flavours.at(i).empty())
@@ -86,8 +86,9 @@ std::vector<std::pair<fs::path, std::vector<std::string>>> by_program(const std:
   return programs;
 }
 
-RunResult run_plan(const Options& options, const std::vector<Listing>& listings, const std::vector<PlannedCheck>& plan,
-                   const Interrupts& interrupts, Terminal& terminal, const Style& style) {
+RunResult run_plan(const CheckOptions& options, const std::vector<Listing>& listings,
+                   const std::vector<PlannedCheck>& plan, const Interrupts& interrupts, Terminal& terminal,
+                   const Style& style) {
   RunResult run;
   run.started = std::chrono::system_clock::now();
   run.command = command_for(options);
@@ -126,7 +127,7 @@ int write_json(const std::string& path, const RunResult& run, Terminal& terminal
   }
 }
 
-int check(const Options& options, Terminal& terminal) {
+int check(const CheckOptions& options, Terminal& terminal) {
   const auto style = Style::choose(options.color, terminal);
   const Interrupts interrupts;
   const auto listings = list_suites(options, interrupts);
@@ -145,7 +146,7 @@ int check(const Options& options, Terminal& terminal) {
 
 Command make_check(CLI::App& root) {
   auto* app = root.add_subcommand("check", "Prove what the README says, check by check, on clusters stood up here");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CheckOptions>();
   app->add_option("--only", options->only, "Only these checks (--list tells their ids)")
       ->delimiter(',')
       ->allow_extra_args(false)

@@ -14,12 +14,12 @@ namespace knetsim::cli {
 
 namespace {
 
-struct Options {
+struct DoctorOptions {
   std::string json;
   ColorMode color = ColorMode::automatic;
 };
 
-int doctor(const Options& options, Terminal& terminal) {
+int doctor(const DoctorOptions& options, Terminal& terminal) {
   auto findings = examine_kernel();
   Host host;
   host.user = ::geteuid();
@@ -37,7 +37,7 @@ int doctor(const Options& options, Terminal& terminal) {
 
 Command make_doctor(CLI::App& root) {
   auto* app = root.add_subcommand("doctor", "See whether this machine has what the checks need, by trying it");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DoctorOptions>();
   app->add_option("--json", options->json, "Write the findings to this file too (docs/results-schema.md)")
       ->type_name("FILE");
   add_color_option(*app, options->color);

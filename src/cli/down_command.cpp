@@ -10,12 +10,12 @@ namespace knetsim::cli {
 
 namespace {
 
-struct Options {
+struct DownOptions {
   std::string name;
   bool all = false;
 };
 
-int down(const Options& options, Terminal& terminal) {
+int down(const DownOptions& options, Terminal& terminal) {
   const auto labs = StateDirectory::open();
   auto names = labs.names();
   if (!options.all) names = {options.name.empty() ? only_lab(labs) : options.name};
@@ -30,7 +30,7 @@ int down(const Options& options, Terminal& terminal) {
 
 Command make_down(CLI::App& root) {
   auto* app = root.add_subcommand("down", "Take a lab down that stands, and wait until it is gone");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DownOptions>();
   auto* name = app->add_option("NAME", options->name, "Its name (knetsim ps); may be left out if only one stands");
   app->add_flag("--all", options->all, "All labs of yours")->excludes(name);
   return {app, [options](Terminal& terminal) { return down(*options, terminal); }};

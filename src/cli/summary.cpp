@@ -36,10 +36,10 @@ void print_table(const RunResult& run, const Terminal& terminal, const Style& st
   std::size_t label = width("check");
   for (const auto& check : run.checks) label = std::max(label, width(check.id));
   const auto row = [&](std::string_view number, std::string_view id, std::string_view verdict, std::string_view actions,
-                       std::string_view seconds) {
+                       std::string_view took) {
     return std::array<std::string, 3>{fmt::format("{}  {}  ", pad_left(number, 3), pad_right(id, label)),
                                       pad_right(verdict, 9),
-                                      fmt::format("  {}  {}  ", pad_left(actions, 7), pad_left(seconds, 8))};
+                                      fmt::format("  {}  {}  ", pad_left(actions, 7), pad_left(took, 8))};
   };
   const auto title = row("#", "check", "verdict", "actions", "seconds");
   terminal.out << '\n' << style.bold(title[0] + title[1] + title[2] + "the README says") << '\n';

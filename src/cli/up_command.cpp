@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Options {
+struct UpOptions {
   std::string topology = "demo";
   std::string name;
   bool strict = false;
@@ -41,7 +41,7 @@ fs::path topology_file(const std::string& name) {
   return name.find('/') != std::string::npos ? fs::path(name) : find_topology(name);
 }
 
-Registration reserve_name(const Options& options, const fs::path& file) {
+Registration reserve_name(const UpOptions& options, const fs::path& file) {
   const auto labs = StateDirectory::open();
   if (!options.name.empty()) return labs.reserve(options.name);
   // A file may be called what a lab can't.
@@ -84,7 +84,7 @@ std::unique_ptr<Emulation> boot(Topology topology, const Interrupts& interrupts,
   return emulation;
 }
 
-int up(const Options& options, Terminal& terminal) {
+int up(const UpOptions& options, Terminal& terminal) {
   require_flavours(options.flavours);
   for (const auto& [variable, value] : environment_for(options.flavours)) ::setenv(variable.c_str(), value.c_str(), 1);
   const auto file = topology_file(options.topology);
@@ -116,7 +116,7 @@ int up(const Options& options, Terminal& terminal) {
 
 Command make_up(CLI::App& root) {
   auto* app = root.add_subcommand("up", "Stand a network up, and give a prompt in the middle of it");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<UpOptions>();
   app->add_option("TOPOLOGY", options->topology, "demo, pair, single, or the path of a file (docs/topology.md)")
       ->capture_default_str();
   app->add_option("--name", options->name, "What knetsim ps, exec and down call it; else it is the topology's name")

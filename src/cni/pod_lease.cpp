@@ -27,7 +27,7 @@ const T& require(const std::optional<T>& value, std::string_view key, std::strin
 Network require_family(const std::optional<Network>& value, std::string_view key, bool v6, std::string_view where) {
   const auto& network = require(value, key, where);
   if (is_v6(network) != v6)
-    throw refusal(where, fmt::format("{}: {} is of the other address family", key, to_string(network)));
+    throw refusal(where, fmt::format("{}: {} is of the other address family", key, knetsim::to_string(network)));
   return canonical(network);
 }
 

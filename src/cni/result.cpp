@@ -88,14 +88,14 @@ std::string to_json(const Result& result) {
     document["interfaces"].push_back(std::move(item));
   }
   for (const auto& ip : result.ips) {
-    json item{{"address", to_string(ip.address)}};
+    json item{{"address", knetsim::to_string(ip.address)}};
     if (result.cni_version.starts_with("0.")) item["version"] = is_v6(ip.address) ? "6" : "4";
     if (ip.gateway) item["gateway"] = ip.gateway->to_string();
     if (ip.interface) item["interface"] = *ip.interface;
     document["ips"].push_back(std::move(item));
   }
   for (const auto& route : result.routes) {
-    json item{{"dst", to_string(route.destination)}};
+    json item{{"dst", knetsim::to_string(route.destination)}};
     if (route.gateway) item["gw"] = route.gateway->to_string();
     document["routes"].push_back(std::move(item));
   }

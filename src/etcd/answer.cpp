@@ -10,8 +10,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr unsigned kOk = 200;
-
 Error::Code code_of(int grpc_code) {
   switch (grpc_code) {
     case 4:

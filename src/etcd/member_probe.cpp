@@ -16,7 +16,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr unsigned kOk = 200;
 constexpr unsigned kNoContent = 204;
 
 constexpr std::chrono::milliseconds kConnectTimeout{500};

@@ -30,6 +30,8 @@ struct Call {
   Retry retry = Retry::never;
 };
 
+inline constexpr unsigned kOk = 200;  ///< HTTP status
+
 struct Answer {
   unsigned status = 0;
   std::string body;

@@ -15,7 +15,6 @@ using nlohmann::json;
 namespace {
 
 constexpr std::int64_t kKeyNotFound = 100;
-constexpr unsigned kOk = 200;
 constexpr unsigned kCreated = 201;
 
 /// Percent-encodes all but RFC 3986's unreserved characters and those in `kept`.

@@ -19,7 +19,6 @@ namespace http = boost::beast::http;
 namespace {
 
 constexpr std::size_t kMaxLine = 512U << 20;
-constexpr unsigned kOk = 200;
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "knetsim/netlink/error.h"
 #include "knetsim/netlink/socket.h"
 #include "message.h"
 
@@ -75,6 +76,6 @@ Verdict read_verdict(const nlmsghdr* message);
 Verdict read_end_of_dump(const nlmsghdr* message);
 
 /// The Error of a refusal, with the remedy where there is one.
-class Error refusal(const std::string& where, const std::string& tried, const Verdict& verdict);
+Error refusal(const std::string& where, const std::string& tried, const Verdict& verdict);
 
 }  // namespace knetsim::netlink

@@ -18,7 +18,7 @@ constexpr int kInterruptsBeforeKill = 3;
 
 }  // namespace
 
-ExitStatus Foreground::run(const Command& command) {
+ExitStatus Foreground::run(const knetsim::Command& command) {
   requests_.interrupt = false;
   return on_terminal_ ? run_on_terminal(command) : run_plainly(command);
 }
@@ -27,7 +27,7 @@ void Foreground::resize() const {
   if (relay_ != nullptr) relay_->resize();
 }
 
-ExitStatus Foreground::run_on_terminal(const Command& command) {
+ExitStatus Foreground::run_on_terminal(const knetsim::Command& command) {
   const auto pty = PtyPair::open();
   copy_settings(FdView(STDIN_FILENO), pty.programs);
   auto child = Child::launch(command, pty.programs, pty.programs, pty.programs, true);
@@ -44,7 +44,7 @@ ExitStatus Foreground::run_on_terminal(const Command& command) {
   return status;
 }
 
-ExitStatus Foreground::run_plainly(const Command& command) {
+ExitStatus Foreground::run_plainly(const knetsim::Command& command) {
   const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null) throw SystemError("open", "/dev/null");
   auto child = Child::launch(command, null, FdView(STDOUT_FILENO), FdView(STDERR_FILENO));

@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 // Three clusters in line, C2 -> C1 -> C0, and one apart; each row of the table below breaks one thing in it.
-const json kGood = json::parse(R"({
+const json kGoodSites = json::parse(R"({
   "underlay": {"network": "10.0.0.0/8", "switches": [{"name": "t0"}]},
   "clusters": [
     {"name": "C0", "switch": "t0",
@@ -39,14 +39,14 @@ const json kGood = json::parse(R"({
   ]
 })");
 
-std::vector<SitePlan> good_plans() { return site_plans(Topology::from_json(kGood.dump(), "good.json")); }
+std::vector<SitePlan> good_plans() { return site_plans(Topology::from_json(kGoodSites.dump(), "good.json")); }
 
 const SiteAddresses kAddresses{
     .router = [](std::size_t cluster) { return advance(parse_address("10.0.0.0"), cluster); },
     .container = [](std::size_t, const std::string& name) { return parse_address("11.0.0." + name.substr(1)); }};
 
 TEST(SitePlan, IsReadFromATopology) {
-  const auto topology = Topology::from_json(kGood.dump(), "good.json");
+  const auto topology = Topology::from_json(kGoodSites.dump(), "good.json");
   EXPECT_THAT(topology.clusters[0].containers[0].command, ElementsAre("python3", "-m", "http.server", "80"));
   EXPECT_EQ(topology.clusters[0].skupper->flavour, "builtin");
   EXPECT_EQ(topology.clusters[0].skupper->services[1].port, 8080);
@@ -101,19 +101,19 @@ TEST(SitePlan, StartsWithThoseThatOthersConnectTo) {
   EXPECT_THAT(start_order(plans), ElementsAre(1, 2, 0, 3)) << "a ring has no first one";
 }
 
-struct BadInput {
+struct BadPlan {
   const char* what;     // names the test
-  const char* pointer;  // where kGood is changed
+  const char* pointer;  // where kGoodSites is changed
   const char* value;    // to what, as JSON
   const char* problem;  // the place and the words
 };
 
-void PrintTo(const BadInput& input, std::ostream* out) { *out << input.what; }
+void PrintTo(const BadPlan& input, std::ostream* out) { *out << input.what; }
 
-class BadSitePlan : public testing::TestWithParam<BadInput> {};
+class BadSitePlan : public testing::TestWithParam<BadPlan> {};
 
 TEST_P(BadSitePlan, IsRefusedWithFilePlaceValueAndRemedy) {
-  auto bad = kGood;
+  auto bad = kGoodSites;
   bad[json::json_pointer(GetParam().pointer)] = json::parse(GetParam().value);
   try {
     Topology::from_json(bad.dump(), "bad.json");
@@ -126,33 +126,33 @@ TEST_P(BadSitePlan, IsRefusedWithFilePlaceValueAndRemedy) {
 INSTANTIATE_TEST_SUITE_P(
     , BadSitePlan,
     testing::Values(
-        BadInput{"UnknownMember", "/clusters/0/skupper/service", "[]", "/clusters/0/skupper/service: []: unknown key"},
-        BadInput{"UnknownFlavour", "/clusters/0/skupper/flavour", "\"fast\"", "no such choice"},
-        BadInput{"EmptyCommand", "/clusters/0/containers/0/command", "[\"\"]",
-                 "/clusters/0/containers/0/command: \"\": a program needs a name"},
-        BadInput{"UnknownCluster", "/clusters/1/skupper/links/0/cluster", "\"C9\"",
-                 "/clusters/1/skupper/links/0/cluster: \"C9\": there is no cluster of that name"},
-        BadInput{"ItsOwnCluster", "/clusters/1/skupper/links/0/cluster", "\"C1\"", "isn't linked with itself"},
-        BadInput{"ClusterWithoutARouter", "/clusters/1/skupper/links/0/cluster", "\"C4\"",
-                 "that cluster has no router to connect to"},
-        BadInput{"LinkTwice", "/clusters/1/skupper/links", R"([{"cluster": "C0"}, {"cluster": "C0"}])",
-                 "/clusters/1/skupper/links/1/cluster: \"C0\": the link stands twice"},
-        BadInput{"CostZero", "/clusters/1/skupper/links/0/cost", "0", "/clusters/1/skupper/links/0/cost: 0: out of"},
-        BadInput{"NoName", "/clusters/2/skupper/services/0/name", "\"\"", "a service needs a name"},
-        BadInput{"NameWithABlank", "/clusters/2/skupper/services/0/name", "\"a b\"", "has blanks"},
-        BadInput{"UnknownContainer", "/clusters/2/skupper/services/0/container", "\"c9\"",
-                 "/clusters/2/skupper/services/0/container: \"c9\": the cluster has no container of that name"},
-        BadInput{"PortZero", "/clusters/2/skupper/services/0/port", "0",
-                 "/clusters/2/skupper/services/0/port: 0: out of"},
-        BadInput{"PortOfTheRouter", "/clusters/2/skupper/services/0/listenPort", "55671",
-                 "\"55671\": the router listens there itself"},
-        BadInput{"PortOfAnotherService", "/clusters/2/skupper/services/0/listenPort", "1028",
-                 "/clusters/2/skupper/services/0/listenPort: \"1028\": the port is svc1's already"},
-        BadInput{"TwoPortsOfAService", "/clusters/0/skupper/services/1/listenPort", "1030",
-                 "/clusters/0/skupper/services/1/listenPort: \"1030\": svc1 is offered on port 1028 already"},
-        BadInput{"ServiceTwice", "/clusters/0/skupper/services/1/container", "\"c1\"",
-                 "/clusters/0/skupper/services/1/container: \"c1\": serves svc1 already"},
-        BadInput{"NoWorker", "/clusters/3/workers", "[]", "/clusters/3/skupper: \"C3\": a router needs a worker"}),
+        BadPlan{"UnknownMember", "/clusters/0/skupper/service", "[]", "/clusters/0/skupper/service: []: unknown key"},
+        BadPlan{"UnknownFlavour", "/clusters/0/skupper/flavour", "\"fast\"", "no such choice"},
+        BadPlan{"EmptyCommand", "/clusters/0/containers/0/command", "[\"\"]",
+                "/clusters/0/containers/0/command: \"\": a program needs a name"},
+        BadPlan{"UnknownCluster", "/clusters/1/skupper/links/0/cluster", "\"C9\"",
+                "/clusters/1/skupper/links/0/cluster: \"C9\": there is no cluster of that name"},
+        BadPlan{"ItsOwnCluster", "/clusters/1/skupper/links/0/cluster", "\"C1\"", "isn't linked with itself"},
+        BadPlan{"ClusterWithoutARouter", "/clusters/1/skupper/links/0/cluster", "\"C4\"",
+                "that cluster has no router to connect to"},
+        BadPlan{"LinkTwice", "/clusters/1/skupper/links", R"([{"cluster": "C0"}, {"cluster": "C0"}])",
+                "/clusters/1/skupper/links/1/cluster: \"C0\": the link stands twice"},
+        BadPlan{"CostZero", "/clusters/1/skupper/links/0/cost", "0", "/clusters/1/skupper/links/0/cost: 0: out of"},
+        BadPlan{"NoName", "/clusters/2/skupper/services/0/name", "\"\"", "a service needs a name"},
+        BadPlan{"NameWithABlank", "/clusters/2/skupper/services/0/name", "\"a b\"", "has blanks"},
+        BadPlan{"UnknownContainer", "/clusters/2/skupper/services/0/container", "\"c9\"",
+                "/clusters/2/skupper/services/0/container: \"c9\": the cluster has no container of that name"},
+        BadPlan{"PortZero", "/clusters/2/skupper/services/0/port", "0",
+                "/clusters/2/skupper/services/0/port: 0: out of"},
+        BadPlan{"PortOfTheRouter", "/clusters/2/skupper/services/0/listenPort", "55671",
+                "\"55671\": the router listens there itself"},
+        BadPlan{"PortOfAnotherService", "/clusters/2/skupper/services/0/listenPort", "1028",
+                "/clusters/2/skupper/services/0/listenPort: \"1028\": the port is svc1's already"},
+        BadPlan{"TwoPortsOfAService", "/clusters/0/skupper/services/1/listenPort", "1030",
+                "/clusters/0/skupper/services/1/listenPort: \"1030\": svc1 is offered on port 1028 already"},
+        BadPlan{"ServiceTwice", "/clusters/0/skupper/services/1/container", "\"c1\"",
+                "/clusters/0/skupper/services/1/container: \"c1\": serves svc1 already"},
+        BadPlan{"NoWorker", "/clusters/3/workers", "[]", "/clusters/3/skupper: \"C3\": a router needs a worker"}),
     [](const auto& row) { return row.param.what; });
 
 }  // namespace

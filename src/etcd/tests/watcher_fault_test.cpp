@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster_test.h"
 #include "fake_server.h"
 #include "knetsim/etcd/sync_client.h"
 #include "knetsim/sys/eventually.h"
@@ -17,6 +18,7 @@ using test::chunk;
 using test::chunked_head;
 using test::FakeServer;
 using test::http_answer;
+using test::kPatience;
 using test::Reply;
 using testing::Each;
 using testing::ElementsAre;
@@ -28,7 +30,6 @@ using testing::ThrowsMessage;
 using namespace std::chrono_literals;
 using Then = Reply::Then;
 
-constexpr std::chrono::milliseconds kPatience{20'000};
 constexpr const char* kCreated = R"({"result":{"header":{"revision":"10"},"created":true}})"
                                  "\n";
 

@@ -13,7 +13,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-constexpr std::chrono::seconds kBudget{20};
 constexpr const char* kAlloc = R"({"Network": "10.5.0.0/16", "Backend": {"Type": "alloc"}})";
 
 class Daemon : public FlannelTest {
@@ -151,7 +150,7 @@ TEST_F(Daemon, EndsWhereTheNamedInterfaceIsAbsent) {
   auto wrong = options(0);
   wrong.interfaces = {"eth9"};
   start(0, wrong);
-  EXPECT_EQ(worker(0).daemon->process().wait(kBudget).code(), 1);
+  EXPECT_EQ(worker(0).daemon->process().wait(kExitBudget).code(), 1);
   EXPECT_THAT(log_of(0), AllOf(HasSubstr("Failed to find interface to use that matches the interfaces provided: eth9"),
                                HasSubstr("there are: lo, eth0")));
 }
@@ -161,7 +160,7 @@ TEST_F(Daemon, EndsWhereThereIsNoDefaultRoute) {
   auto unnamed = options(0);
   unnamed.interfaces.clear();
   start(0, unnamed);
-  EXPECT_EQ(worker(0).daemon->process().wait(kBudget).code(), 1);
+  EXPECT_EQ(worker(0).daemon->process().wait(kExitBudget).code(), 1);
   EXPECT_THAT(log_of(0), AllOf(HasSubstr("there is no default route"), HasSubstr("-iface")));
 }
 

@@ -15,7 +15,7 @@ namespace knetsim::flannel::test {
 
 namespace {
 
-constexpr std::chrono::milliseconds kBudget{45'000};
+constexpr std::chrono::milliseconds kPatience{45'000};
 
 void plug(const NetNs& node, const NetNs& hub, int bridge, const std::string& port,
           const std::vector<Network>& addresses) {
@@ -68,7 +68,7 @@ void FlannelTest::add_etcd_route(const netlink::Route& route) {
 
 void FlannelTest::restart_etcd() {
   ensemble_->members().front().restart();
-  ensemble_->wait_until_healthy(kBudget);
+  ensemble_->wait_until_healthy(kPatience);
 }
 
 DaemonOptions FlannelTest::options(std::size_t index) {
@@ -89,7 +89,7 @@ void FlannelTest::start(std::size_t index, const DaemonOptions& options) {
 
 void FlannelTest::await_ready(std::size_t index) {
   auto& it = worker(index);
-  it.env = it.daemon->wait_until_ready(config_, kBudget);
+  it.env = it.daemon->wait_until_ready(config_, kPatience);
 }
 
 void FlannelTest::start_all() {
@@ -100,7 +100,7 @@ void FlannelTest::start_all() {
 ExitStatus FlannelTest::stop(std::size_t index, int signal) {
   auto& process = worker(index).daemon->process();
   process.signal(signal);
-  return process.wait(kBudget);
+  return process.wait(kPatience);
 }
 
 void FlannelTest::await_peer(std::size_t from, std::size_t to) {
@@ -109,7 +109,7 @@ void FlannelTest::await_peer(std::size_t from, std::size_t to) {
   const int link = netlink::get_link(socket, vxlan_link_name(config_.backend.vni, false)).index;
   netlink::wait_for_route(
       worker(from).netns, worker(to).subnet(),
-      [&](const auto& route) { return route.interface == link && route.gateway == base && route.onlink; }, kBudget);
+      [&](const auto& route) { return route.interface == link && route.gateway == base && route.onlink; }, kPatience);
   auto far = worker(to).socket();
   const auto vtep = netlink::get_link(far, vxlan_link_name(config_.backend.vni, false)).mac;
   const auto neighbours = netlink::list_neighbours(socket, AF_INET, link);
@@ -138,7 +138,7 @@ void FlannelTest::await_log(std::size_t index, const std::string& text) {
         if (log_of(index).find(text) != std::string::npos) return std::nullopt;
         return fmt::format("\"{}\" in the log of {}:\n{}", text, worker(index).name, log_of(index));
       },
-      kBudget);
+      kPatience);
 }
 
 void FlannelTest::add_pods() {
@@ -165,7 +165,7 @@ ExecResult FlannelTest::ping(std::size_t from, std::size_t to, std::vector<std::
   };
   Command command{.argv = {"ping", "-n", "-I", pod(worker(from)), pod(worker(to))}, .netns = &worker(from).netns};
   command.argv.insert(command.argv.begin() + 2, more.begin(), more.end());
-  return exec(command, kBudget);
+  return exec(command, kPatience);
 }
 
 std::vector<etcd::KeyValue> FlannelTest::leases() { return client_->list(prefix()).kvs; }

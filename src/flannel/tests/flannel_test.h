@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,9 @@
 #include "knetsim/sys/netns.h"
 
 namespace knetsim::flannel::test {
+
+/// For a daemon that is to end by itself.
+inline constexpr std::chrono::seconds kExitBudget{20};
 
 inline constexpr const char* kVxlan = R"({"Network": "11.0.0.0/8", "SubnetLen": 20, "SubnetMin": "11.10.0.0",
     "SubnetMax": "11.99.0.0", "Backend": {"Type": "vxlan", "VNI": 100, "Port": 8472}})";

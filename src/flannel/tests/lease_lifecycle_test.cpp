@@ -16,8 +16,6 @@ using testing::HasSubstr;
 
 using testing::SizeIs;
 
-constexpr std::chrono::seconds kBudget{20};
-
 /// Room for `count` leases of /24.
 std::string room_for(unsigned count) {
   return fmt::format(R"({{"Network": "10.5.0.0/16", "SubnetMin": "10.5.1.0", "SubnetMax": "10.5.{}.0",
@@ -47,7 +45,7 @@ TEST_F(LeaseLifecycle, OneDaemonTooManyEndsSayingOutOfSubnets) {
     await_ready(i);
   }
   start(2);
-  EXPECT_EQ(worker(2).daemon->process().wait(kBudget).code(), 1);
+  EXPECT_EQ(worker(2).daemon->process().wait(kExitBudget).code(), 1);
   EXPECT_THAT(log_of(2), HasSubstr("out of subnets: 2 leases fill 10.5.1.0 ... 10.5.2.0"));
 }
 
@@ -115,9 +113,9 @@ TEST_F(LeaseLifecycle, IsRenewedAMarginBeforeItsEnd) {
   auto watcher = etcd().watch(prefix());
   start(0, brief);
   await_ready(0);
-  const auto created = watcher.next(kBudget);
+  const auto created = watcher.next(kExitBudget);
   ASSERT_TRUE(created);
-  const auto renewed = watcher.next(kBudget);
+  const auto renewed = watcher.next(kExitBudget);
   ASSERT_TRUE(renewed);
   EXPECT_EQ(renewed->events[0].type, etcd::Event::Type::put);
   EXPECT_EQ(renewed->events[0].kv.value, created->events[0].kv.value);
@@ -130,7 +128,7 @@ TEST_F(LeaseLifecycle, RevocationEndsTheDaemonWithCode0AndLeavesTheDataPlane) {
   start_all();
   await_full_mesh();
   etcd().revoke(lease_of(0)->lease);
-  EXPECT_EQ(worker(0).daemon->process().wait(kBudget).code(), 0);
+  EXPECT_EQ(worker(0).daemon->process().wait(kExitBudget).code(), 0);
   EXPECT_THAT(log_of(0), HasSubstr("Lease has been revoked. Shutting down daemon."));
   await_peer(0, 1);
 }
@@ -139,7 +137,7 @@ TEST_F(LeaseLifecycle, TakeoverByAnotherNodeIsALossToo) {
   stand_up(1, room_for(9));
   start_all();
   etcd().put(key_of(0), value_of("10.0.0.99"));
-  EXPECT_EQ(worker(0).daemon->process().wait(kBudget).code(), 0);
+  EXPECT_EQ(worker(0).daemon->process().wait(kExitBudget).code(), 0);
   EXPECT_THAT(log_of(0), HasSubstr("was taken over by {\"PublicIP\":\"10.0.0.99\""));
 }
 

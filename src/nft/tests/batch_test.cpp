@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "demo_table.h"
 #include "knetsim/nft/ruleset.h"
 #include "lab.h"
 
@@ -19,7 +20,6 @@ using lab::listing;
 using testing::HasSubstr;
 using testing::Not;
 
-const TableId kTable{Family::ip, "demo"};
 const ChainId kChain{kTable, "c"};
 const Set kSet{.id = {kTable, "s"}, .key = {Type::ipv4_addr}};
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "demo_table.h"
 #include "knetsim/nft/batch.h"
 #include "lab.h"
 
@@ -15,8 +16,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
-
-const TableId kTable{Family::ip, "demo"};
 
 template <typename Action>
 int errno_of(const Action& action) {

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "demo_table.h"
 #include "knetsim/nft/batch.h"
 #include "knetsim/nft/ruleset.h"
 #include "lab.h"
@@ -16,7 +17,6 @@ using lab::Lab;
 using lab::Protocol;
 using testing::ElementsAre;
 
-const TableId kTable{Family::ip, "demo"};
 const ChainId kPrerouting{kTable, "prerouting"};
 const ChainId kForward{kTable, "forward"};
 const Address kVip = parse_address("100.64.10.1");

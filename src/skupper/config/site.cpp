@@ -6,11 +6,11 @@ namespace knetsim::skupper {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 // What the routers of all sites have in common.
-void add_listeners(json& config) {
-  const auto add = [&](json attributes) { config.push_back({"listener", std::move(attributes)}); };
+void add_listeners(ordered_json& config) {
+  const auto add = [&](ordered_json attributes) { config.push_back({"listener", std::move(attributes)}); };
   add({{"name", "amqp"}, {"host", "localhost"}, {"port", kAmqpPort}});
   add({{"name", "interior-listener"},
        {"role", "inter-router"},
@@ -34,12 +34,12 @@ void add_listeners(json& config) {
 }  // namespace
 
 std::string to_config(const Site& site) {
-  json config = json::array();
+  ordered_json config = ordered_json::array();
   config.push_back({"router",
                     {{"id", site.id},
                      {"mode", "interior"},
                      {"helloMaxAgeSeconds", "3"},
-                     {"metadata", json{{"id", site.id}, {"version", "1.0.2"}}.dump()}}});
+                     {"metadata", ordered_json{{"id", site.id}, {"version", "1.0.2"}}.dump()}}});
   add_listeners(config);
   config.push_back({"address", {{"prefix", "mc"}, {"distribution", "multicast"}}});
   for (const auto& remote : site.remotes)

@@ -23,7 +23,7 @@ namespace knetsim::skupper {
 
 namespace {
 
-constexpr timeval kPatience{20, 0};
+constexpr timeval kPeerPatience{20, 0};
 constexpr int kCredit = 250;
 
 }  // namespace
@@ -36,7 +36,7 @@ AmqpPeer::AmqpPeer(std::uint16_t port, const std::string& id, Options options)
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)  // NOLINT
     throw SystemError("connect");
-  ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kPeerPatience, sizeof kPeerPatience);
   if (pn_connection_driver_init(&driver_, nullptr, nullptr) != 0) throw std::bad_alloc();
   auto open = wire::router_open(id, 1);
   open.annotations_version = options.annotations_version;

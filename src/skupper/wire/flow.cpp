@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kContentType = "application/octet-stream";
 constexpr const char* kVersionKey = "V";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kFlowVersion = 1;
 constexpr std::uint32_t kFlags = RouterAnnotations::kStreaming | RouterAnnotations::kResendReleased;
 // Far above what a router writes; a peer can't make us hold more than this for a flow that hasn't begun.
 constexpr std::size_t kMaxHead = 16 * 1024;
@@ -34,9 +34,9 @@ ParsedFlow to_flow(ParsedMessage parsed) {
   auto& message = parsed.message;
   if (message.properties.to.empty()) throw ProtocolError("the flow's head has no address (to)");
   const auto* version = find(message.application_properties, kVersionKey);
-  if (!version || as_integer(*version) != kVersion)
+  if (!version || as_integer(*version) != kFlowVersion)
     throw ProtocolError(fmt::format("the flow's encapsulation version (V) is {}, not {}",
-                                    version ? to_string(*version) : "missing", kVersion));
+                                    version ? to_string(*version) : "missing", kFlowVersion));
   ParsedFlow flow;
   flow.head.annotations = std::move(message.annotations);
   flow.head.to = std::move(message.properties.to);
@@ -60,7 +60,7 @@ std::string encode(const FlowHead& head) {
   Encoder encoder;
   encoder.section(code(Section::properties), List{Value(), Value(), head.to, Value(), text_or_null(head.reply_to),
                                                   text_or_null(head.correlation_id), kContentType});
-  encoder.section(code(Section::application_properties), Map{{kVersionKey, kVersion}});
+  encoder.section(code(Section::application_properties), Map{{kVersionKey, kFlowVersion}});
   encoder.section(code(Section::amqp_value), Value());
   return encode(head.annotations) + encoder.take();
 }

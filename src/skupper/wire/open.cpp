@@ -12,11 +12,11 @@ namespace {
 
 // What skrouterd 3.5.1 says of itself.
 constexpr const char* kProduct = "skupper-router";
-constexpr const char* kVersion = "3.5.1";
+constexpr const char* kProductVersion = "3.5.1";
 constexpr std::int64_t kDataRole = 4;  // QDR_ROLE_INTER_ROUTER_DATA
-constexpr std::size_t kMaxId = 127;
+constexpr std::size_t kMaxRouterId = 127;
 
-const std::vector<std::string> kCapabilities{"ANONYMOUS-RELAY", "qd.streaming-links", "qd.connection_trunking"};
+const std::vector<std::string> kPeerCapabilities{"ANONYMOUS-RELAY", "qd.streaming-links", "qd.connection_trunking"};
 
 Value key(const char* name) { return Symbol{name}; }
 Value number(std::int64_t value) { return static_cast<std::int32_t>(value); }
@@ -46,10 +46,10 @@ std::optional<std::int64_t> integer(const Map& map, std::string_view name) {
 Open router_open(std::string router_id, std::int64_t connection_id) {
   Open open;
   open.container_id = std::move(router_id);
-  open.offered_capabilities = kCapabilities;
-  open.desired_capabilities = kCapabilities;
+  open.offered_capabilities = kPeerCapabilities;
+  open.desired_capabilities = kPeerCapabilities;
   open.product = kProduct;
-  open.version = kVersion;
+  open.version = kProductVersion;
   open.connection_id = connection_id;
   open.annotations_version = kAnnotationsVersion;
   return open;
@@ -84,8 +84,8 @@ Open parse_properties(const Value& properties) {
 
 std::optional<std::string> refusal(const Open& peer, std::string_view own_id) {
   if (peer.container_id.empty()) return "the peer has no container id";
-  if (peer.container_id.size() > kMaxId)
-    return fmt::format("the peer's container id has {} bytes, more than {}", peer.container_id.size(), kMaxId);
+  if (peer.container_id.size() > kMaxRouterId)
+    return fmt::format("the peer's container id has {} bytes, more than {}", peer.container_id.size(), kMaxRouterId);
   if (peer.annotations_version != kAnnotationsVersion)
     return peer.annotations_version
                ? fmt::format("incompatible router annotations: {} speaks version {}, this router version {}",

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 
-const fs::path kDirectory = kStateDirectory;
+const fs::path kRoot = kStateDirectory;
 
 TEST(Installation, BeginsAtBindirThenBesideTheProgram) {
   const auto own = fs::read_symlink("/proc/self/exe").parent_path();
@@ -28,15 +28,15 @@ TEST(Installation, BeginsAtBindirThenBesideTheProgram) {
 }
 
 TEST(Installation, TakesTheFirstPlaceThatHoldsTheFile) {
-  make_directories(kDirectory / "first/bin");
-  make_directories(kDirectory / "second/bin");
-  make_directories(kDirectory / "second/libexec/tool");  // a directory of that name is no file
-  write_file_atomically(kDirectory / "second/bin/tool", "");
-  const std::vector<fs::path> directories{kDirectory / "first/bin", kDirectory / "second/bin"};
-  EXPECT_EQ(find_own("tool", directories, {"../libexec", "."}), kDirectory / "second/bin/tool");
-  EXPECT_EQ(find_own("tool", {kDirectory / "first/bin"}, {"../libexec", "."}), std::nullopt);
-  write_file_atomically(kDirectory / "first/tool", "");
-  EXPECT_EQ(find_own("tool", directories, {".", ".."}), kDirectory / "first/tool");
+  make_directories(kRoot / "first/bin");
+  make_directories(kRoot / "second/bin");
+  make_directories(kRoot / "second/libexec/tool");  // a directory of that name is no file
+  write_file_atomically(kRoot / "second/bin/tool", "");
+  const std::vector<fs::path> directories{kRoot / "first/bin", kRoot / "second/bin"};
+  EXPECT_EQ(find_own("tool", directories, {"../libexec", "."}), kRoot / "second/bin/tool");
+  EXPECT_EQ(find_own("tool", {kRoot / "first/bin"}, {"../libexec", "."}), std::nullopt);
+  write_file_atomically(kRoot / "first/tool", "");
+  EXPECT_EQ(find_own("tool", directories, {".", ".."}), kRoot / "first/tool");
 }
 
 }  // namespace

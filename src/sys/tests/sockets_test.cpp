@@ -18,7 +18,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::filesystem::path kLog = std::filesystem::path(kStateDirectory) / "test.log";
+const std::filesystem::path kServerLog = std::filesystem::path(kStateDirectory) / "test.log";
 
 template <typename SocketAddress>
 Fd bound_socket(int family, int type, SocketAddress address) {
@@ -63,7 +63,7 @@ TEST(Sockets, OtherNamespacesDoNotCount) {
 
 TEST(Sockets, AreWaitedFor) {
   const auto ns = NetNs::create();
-  auto server = Process::spawn({.argv = {"python3", "-m", "http.server", "8000"}, .netns = &ns}, kLog);
+  auto server = Process::spawn({.argv = {"python3", "-m", "http.server", "8000"}, .netns = &ns}, kServerLog);
   EXPECT_NO_THROW(wait_until_listening(server, ns, {8000}));
   try {
     wait_until_listening(server, ns, {8000, 8001}, std::chrono::milliseconds(10));
@@ -76,7 +76,7 @@ TEST(Sockets, AreWaitedFor) {
 
 TEST(Sockets, AreNotWaitedForWhenTheProgramHasEnded) {
   const auto ns = NetNs::create();
-  auto server = Process::spawn({.argv = {"bash", "-c", "echo bad config; exit 1"}, .netns = &ns}, kLog);
+  auto server = Process::spawn({.argv = {"bash", "-c", "echo bad config; exit 1"}, .netns = &ns}, kServerLog);
   try {
     wait_until_listening(server, ns, {8000});
     FAIL() << "it has ended";

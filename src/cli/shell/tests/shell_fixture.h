@@ -41,7 +41,7 @@ class Shell : public testing::Test {
   bool only_note_programs = false;
 
  private:
-  ExitStatus run(const Command& command) {
+  ExitStatus run(const knetsim::Command& command) {
     ran.push_back(command.argv);
     if (only_note_programs) return ExitStatus(0);
     const auto result = exec(command);
@@ -57,7 +57,7 @@ class Shell : public testing::Test {
                    .name = "test",
                    .terminal = {out_, out_},
                    .style = Style(false),
-                   .run_in_front = [this](const Command& command) { return run(command); }};
+                   .run_in_front = [this](const knetsim::Command& command) { return run(command); }};
 };
 
 }  // namespace knetsim::cli::shell

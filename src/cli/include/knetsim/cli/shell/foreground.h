@@ -28,15 +28,15 @@ class Foreground {
       : loop_(loop), requests_(requests), on_terminal_(on_terminal) {}
 
   /// Until its end. Throws Error if it can't be started.
-  ExitStatus run(const Command& command);
+  ExitStatus run(const knetsim::Command& command);
   /// The terminal has changed its size.
   void resize() const;
   /// What was typed while programs ran, and none of them read.
   std::string take_typed_ahead() { return std::exchange(typed_ahead_, {}); }
 
  private:
-  ExitStatus run_on_terminal(const Command& command);
-  ExitStatus run_plainly(const Command& command);
+  ExitStatus run_on_terminal(const knetsim::Command& command);
+  ExitStatus run_plainly(const knetsim::Command& command);
 
   EventLoop& loop_;
   Requests& requests_;

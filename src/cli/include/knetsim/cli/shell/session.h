@@ -18,7 +18,7 @@ struct Session {
   Terminal terminal;
   Style style;
   /// Runs a program in front of whoever sits there, to its end. Throws Error if it can't be started.
-  std::function<ExitStatus(const Command&)> run_in_front;
+  std::function<ExitStatus(const knetsim::Command&)> run_in_front;
   /// Whether Ctrl-C was pressed since the line began: what takes long asks now and then.
   std::function<bool()> interrupted = [] { return false; };
   Background background = {};
