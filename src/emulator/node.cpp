@@ -9,7 +9,6 @@ namespace {
 
 // What a Linux router is, whatever the host's own defaults are.
 void prepare_stack() {
-  write_sysctl("net.ipv6.conf.all.forwarding", "1");
   const SysctlDirectory conf("net.ipv4.conf");
   const auto all = conf.open("all");
   all.write("forwarding", "1");  // what ip_forward is another name of

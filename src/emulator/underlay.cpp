@@ -33,10 +33,16 @@ NetNs make_switch_room() {
   return ns;
 }
 
-// Addresses are the topology's: duplicate address detection (RFC 4862) would find nothing, yet keep a link-local
-// address unusable for a second or two, and a router asks its neighbours from that one. Counts for links that are made
-// later.
-void skip_duplicate_address_detection() { write_sysctl("net.ipv6.conf.default.accept_dad", "0"); }
+// A node without IPv6 addresses does without this: each descent into /proc/sys/net costs a search among all
+// namespaces'.
+void prepare_v6() {
+  const SysctlDirectory conf("net.ipv6.conf");
+  conf.open("all").write("forwarding", "1");
+  // Addresses are the topology's: duplicate address detection (RFC 4862) would find nothing, yet keep a link-local
+  // address unusable for a second or two, and a router asks its neighbours from that one. Counts for links that are
+  // made later.
+  conf.open("default").write("accept_dad", "0");
+}
 
 // The link is asked for by itself: the kernel answers that under the lock under which it brings links into use, while a
 // listing may show a link as running that its bridge doesn't forward to yet.
@@ -116,7 +122,7 @@ Node Underlay::plug(const NodeSpec& spec, const std::string& switch_name) {
   Node node(spec.name, spec.name, std::filesystem::path(kStateDirectory) / spec.name);
   node.set_addresses(spec.addresses);
   const auto addresses = networks_of(spec);
-  if (has_v6(spec.addresses)) node.netns().run(skip_duplicate_address_detection);
+  if (has_v6(spec.addresses)) node.netns().run(prepare_v6);
   auto socket = node.netlink();
   netlink::Batch batch(socket);  // all that is asked of the node's own namespace goes in one message
   netlink::create_veth(socket_,

@@ -14,7 +14,7 @@ namespace knetsim::nft {
 namespace {
 
 template <typename T>
-std::array<std::uint8_t, sizeof(T)> host_bytes(T value) {
+std::array<std::uint8_t, sizeof(T)> native_bytes(T value) {
   std::array<std::uint8_t, sizeof(T)> bytes{};
   std::memcpy(bytes.data(), &value, sizeof(T));
   return bytes;
@@ -84,22 +84,22 @@ Data::Data(const Address& address) {
   }
 }
 
-Data::Data(L4Proto protocol) : Data(Type::inet_proto, host_bytes(static_cast<std::uint8_t>(protocol))) {}
+Data::Data(L4Proto protocol) : Data(Type::inet_proto, native_bytes(static_cast<std::uint8_t>(protocol))) {}
 
-Data::Data(AddressType type) : Data(Type::fib_addrtype, host_bytes(static_cast<std::uint32_t>(type))) {}
+Data::Data(AddressType type) : Data(Type::fib_addrtype, native_bytes(static_cast<std::uint32_t>(type))) {}
 
 Data Data::port(std::uint16_t number) {
   const std::array<std::uint8_t, 2> bytes{static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)};
   return Data(Type::inet_service, bytes);
 }
 
-Data Data::mark(std::uint32_t value) { return Data(Type::mark, host_bytes(value)); }
+Data Data::mark(std::uint32_t value) { return Data(Type::mark, native_bytes(value)); }
 
-Data Data::integer(std::uint32_t value) { return Data(Type::integer, host_bytes(value)); }
+Data Data::integer(std::uint32_t value) { return Data(Type::integer, native_bytes(value)); }
 
-Data Data::icmp_type(std::uint8_t number) { return Data(Type::icmp_type, host_bytes(number)); }
+Data Data::icmp_type(std::uint8_t number) { return Data(Type::icmp_type, native_bytes(number)); }
 
-Data Data::icmpv6_type(std::uint8_t number) { return Data(Type::icmpv6_type, host_bytes(number)); }
+Data Data::icmpv6_type(std::uint8_t number) { return Data(Type::icmpv6_type, native_bytes(number)); }
 
 Data Data::ifname(std::string_view name) {
   if (name.empty() || name.size() >= IFNAMSIZ) {
