@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <future>
+#include <vector>
 
 #include "knetsim/sys/eventually.h"
 #include "tests/router_test.h"
@@ -160,10 +161,16 @@ TEST_F(FlowTest, SlowReaderHoldsTheSenderBackAndNotTheMemory) {
 }
 
 TEST_F(FlowTest, ConnectionsAreSharedOutEvenlyAmongServices) {
-  const TcpService one(8080, TcpService::greet("1"));
-  const TcpService two(8081, TcpService::greet("2"));
+  const TcpService one(8080, TcpService::echo());
+  const TcpService two(8081, TcpService::echo());
   start_pair({service("svc", 8081, "second")});
-  for (int i = 0; i < 20; ++i) TcpPeer::connect(1028).receive_to_end();
+  // All stay open: each goes where fewer are.
+  std::vector<TcpPeer> clients;
+  for (int i = 0; i < 20; ++i) {
+    auto& client = clients.emplace_back(TcpPeer::connect(1028));
+    client.send("x");
+    ASSERT_EQ(client.receive(1), "x");
+  }
   EXPECT_EQ(one.connections(), 10U);
   EXPECT_EQ(two.connections(), 10U);
 }
