@@ -17,6 +17,8 @@ namespace knetsim::etcd {
 
 using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
 
+inline constexpr unsigned kOk = 200;  ///< HTTP status
+
 /// A TCP connection to an endpoint, with what was read ahead from it.
 struct Connection {
   explicit Connection(const boost::asio::any_io_executor& executor) : stream(executor) {}

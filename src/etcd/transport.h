@@ -30,8 +30,6 @@ struct Call {
   Retry retry = Retry::never;
 };
 
-inline constexpr unsigned kOk = 200;  ///< HTTP status
-
 struct Answer {
   unsigned status = 0;
   std::string body;
