@@ -10,7 +10,7 @@ target_precompile_headers(knetsim_test_pch PRIVATE
 
 # Tests needn't be fast, they need to be there soon.
 add_library(knetsim_test_settings INTERFACE)
-if(CMAKE_BUILD_TYPE STREQUAL "Release")
+if(CMAKE_BUILD_TYPE STREQUAL "Release" OR KNETSIM_SANITIZE)
   target_compile_options(knetsim_test_settings INTERFACE -O0)
 endif()
 target_link_libraries(knetsim_test_pch PRIVATE

@@ -3,11 +3,13 @@
 #include <array>
 #include <cstdlib>
 #include <regex>
+#include <type_traits>
 
 #include "knetsim/cli/doctor.h"
 #include "knetsim/cni/find_plugin.h"
 #include "knetsim/cni/plugins.h"
 #include "knetsim/flannel/launcher.h"
+#include "knetsim/skupper/launcher.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/process.h"
 
@@ -86,42 +88,44 @@ Finding examine_required(const Wanted& wanted) {
   return finding;
 }
 
-Finding examine_skrouterd() {
-  Finding finding{.group = "programs", .name = "skrouterd", .detail = {}, .remedy = {}};
-  const char* set = std::getenv("KNETSIM_SKROUTERD");
-  const bool named = set != nullptr && *set != '\0';
-  const auto program = find_program(named ? fs::absolute(set).string() : "skrouterd");
-  if (!program) {
-    finding.state = Finding::State::optional;
-    finding.detail = "not found: only the real router's tests need it";
-    finding.remedy = "set KNETSIM_SKROUTERD to the path of a real one";
-    return finding;
-  }
-  const auto answer = ask_version(*program, "--version");
-  finding.detail = answer.ok ? fmt::format("{}  ({})", answer.text, program->string()) : answer.text;
-  if (!answer.ok) finding.state = Finding::State::optional;
-  return finding;
-}
-
-// Whatever KNETSIM_FLANNEL says: a real one that is found and can't work here ends a boot.
-Finding examine_flanneld() {
-  Finding finding{.group = "programs", .name = "flanneld", .detail = {}, .remedy = {}};
-  auto environment = flannel::Environment::current();
-  environment.flannel.reset();
+// A daemon that has a built-in stand-in: judged as an emulation would, whatever KNETSIM_FLANNEL and KNETSIM_SKUPPER
+// say. A real one that is found and can't work here ends a boot.
+template <typename Resolve>
+Finding examine_daemon(const char* name, const char* stand_in, const char* remedy, const Resolve& resolve) {
+  Finding finding{.group = "programs", .name = name, .detail = {}, .remedy = {}};
   try {
-    const auto program = flannel::resolve("auto", environment);
-    if (program.flavour == flannel::Flavour::real) {
+    const auto program = resolve();
+    using Flavour = std::remove_cvref_t<decltype(program.flavour)>;
+    if (program.flavour == Flavour::real) {
       finding.detail = fmt::format("{}  ({})", version_in(program.version), program.path.string());
       return finding;
     }
     finding.state = Finding::State::optional;
-    finding.detail = "not found: knetsim-flanneld does its work";
-    finding.remedy = "set KNETSIM_FLANNELD to the path of a real one";
+    finding.detail = fmt::format("not found: {} does its work", stand_in);
+    finding.remedy = remedy;
   } catch (const Error& error) {
     finding.state = Finding::State::bad;
     finding.detail = error.what();
   }
   return finding;
+}
+
+Finding examine_flanneld() {
+  return examine_daemon("flanneld", "knetsim-flanneld", "set KNETSIM_FLANNELD to the path of a real one", [] {
+    auto environment = flannel::Environment::current();
+    environment.flannel.reset();
+    return flannel::resolve("auto", environment);
+  });
+}
+
+Finding examine_skrouterd() {
+  constexpr const char* kRemedy =
+      "set KNETSIM_SKROUTERD to the path of a real one, or KNETSIM_SKUPPER_ROOT to its unpacked image";
+  return examine_daemon("skrouterd", "knetsim-skrouterd", kRemedy, [] {
+    auto environment = skupper::Environment::current();
+    environment.skupper.reset();
+    return skupper::resolve("auto", environment);
+  });
 }
 
 // A plugin tells the versions of the protocol when it is asked in the protocol's own way.

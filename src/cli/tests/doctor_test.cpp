@@ -76,6 +76,15 @@ TEST(DoctorOfPrograms, judges_a_real_flanneld_as_an_emulation_would) {
   EXPECT_THAT(examine_programs(), Found("flanneld", State::bad, "use 0.20.1 or later"));
 }
 
+TEST(DoctorOfPrograms, judges_a_real_router_as_an_emulation_would) {
+  const auto script = scratch("skrouterd", "#!/bin/sh\necho 3.5.1\n");
+  std::filesystem::permissions(script, std::filesystem::perms::all);
+  const Environment fit(Variables{{"KNETSIM_SKROUTERD", script.string()}, {"KNETSIM_SKUPPER", "builtin"}});
+  EXPECT_THAT(examine_programs(), Found("skrouterd", State::good, "3.5.1  (/tmp/knetsim/skrouterd)"));
+  const Environment elsewhere(Variables{{"KNETSIM_SKUPPER_ROOT", "/tmp/knetsim"}, {"KNETSIM_SKROUTERD", "/absent"}});
+  EXPECT_THAT(examine_programs(), Found("skrouterd", State::bad, "there is no /absent in it"));
+}
+
 TEST(DoctorOfPrograms, does_not_call_a_broken_one_good) {
   const auto script = scratch("etcd", "#!/bin/sh\necho 3.4.1\necho libc is too old >&2\nexit 1\n");
   std::filesystem::permissions(script, std::filesystem::perms::all);
