@@ -57,7 +57,7 @@ double seconds_of_unshare() {
                                      "--mount-proc", "true"}},
                            std::chrono::seconds(10));
   if (!result.ok()) throw Error("unshare: " + result.err);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return seconds_since(begin);
 }
 
 class BootScenario : public Hold {

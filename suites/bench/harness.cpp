@@ -26,10 +26,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-double seconds_since(steady_clock::time_point start) {
-  return std::chrono::duration<double>(steady_clock::now() - start).count();
-}
-
 /// A namespace whose end can be seen: its veth's peer, here, goes with it.
 class Canary {
  public:
@@ -77,6 +73,10 @@ std::string read_line(const Fd& fd) {
 }
 
 }  // namespace
+
+double seconds_since(steady_clock::time_point start) {
+  return std::chrono::duration<double>(steady_clock::now() - start).count();
+}
 
 double Series::median() const {
   auto sorted = values_;

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 namespace knetsim::bench {
+
+double seconds_since(std::chrono::steady_clock::time_point start);
 
 /// The figures of several runs of one thing.
 class Series {

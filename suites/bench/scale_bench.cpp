@@ -27,10 +27,6 @@ constexpr double kDownEach = 0.002;    // s
 constexpr double kMesh = 5;            // s
 constexpr double kPssEach = 3 * 1024;  // KiB, a flannel daemon
 
-double seconds_since(steady_clock::time_point start) {
-  return std::chrono::duration<double>(steady_clock::now() - start).count();
-}
-
 /// A field of a file such as /proc/meminfo or smaps_rollup, in KiB.
 long kib_of(const std::string& file, const std::string& field) {
   std::ifstream text(file);

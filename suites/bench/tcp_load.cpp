@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "harness.h"
 #include "knetsim/sys/error.h"
 
 namespace knetsim::bench {
@@ -21,10 +22,6 @@ namespace {
 
 using boost::asio::ip::tcp;
 using std::chrono::steady_clock;
-
-double seconds_since(steady_clock::time_point start) {
-  return std::chrono::duration<double>(steady_clock::now() - start).count();
-}
 
 void no_delay(int fd) {
   const int on = 1;

@@ -45,11 +45,16 @@ TEST(Probe, leaves_no_trace_in_the_network_it_was_called_in) {
   EXPECT_EQ(names(read_file("/proc/net/dev")), names(before));
 }
 
+/// A program in the state directory that runs `script`.
+std::string fake_program(const std::string& name, const std::string& script) {
+  const auto program = scratch(name, "#!/bin/sh\n" + script + "\n");
+  std::filesystem::permissions(program, std::filesystem::perms::all);
+  return program.string();
+}
+
 TEST(DoctorOfPrograms, tells_their_versions) {
-  const auto directory = std::filesystem::path(kStateDirectory);
-  const auto script = scratch("etcd", "#!/bin/sh\necho etcd Version: 9.8.7\n");
-  std::filesystem::permissions(script, std::filesystem::perms::all);
-  const Environment environment(Variables{{"PATH", directory.string()}});
+  fake_program("etcd", "echo etcd Version: 9.8.7");
+  const Environment environment(Variables{{"PATH", std::string(kStateDirectory)}});
   EXPECT_THAT(examine_programs(), Found("etcd", State::good, "9.8.7  (/tmp/knetsim/etcd)"));
 }
 
@@ -63,11 +68,7 @@ TEST(DoctorOfPrograms, names_the_package_of_each_that_is_missing) {
   EXPECT_THAT(findings, Found("flanneld", State::optional, "knetsim-flanneld does its work"));
 }
 
-std::string fake_flanneld(const std::string& version) {
-  const auto script = scratch("flanneld", "#!/bin/sh\necho v" + version + " >&2\n");
-  std::filesystem::permissions(script, std::filesystem::perms::all);
-  return script.string();
-}
+std::string fake_flanneld(const std::string& version) { return fake_program("flanneld", "echo v" + version + " >&2"); }
 
 TEST(DoctorOfPrograms, judges_a_real_flanneld_as_an_emulation_would) {
   const Environment fit(Variables{{"KNETSIM_FLANNELD", fake_flanneld("0.20.2")}, {"KNETSIM_FLANNEL", "builtin"}});
@@ -77,17 +78,15 @@ TEST(DoctorOfPrograms, judges_a_real_flanneld_as_an_emulation_would) {
 }
 
 TEST(DoctorOfPrograms, judges_a_real_router_as_an_emulation_would) {
-  const auto script = scratch("skrouterd", "#!/bin/sh\necho 3.5.1\n");
-  std::filesystem::permissions(script, std::filesystem::perms::all);
-  const Environment fit(Variables{{"KNETSIM_SKROUTERD", script.string()}, {"KNETSIM_SKUPPER", "builtin"}});
+  const auto program = fake_program("skrouterd", "echo 3.5.1");
+  const Environment fit(Variables{{"KNETSIM_SKROUTERD", program}, {"KNETSIM_SKUPPER", "builtin"}});
   EXPECT_THAT(examine_programs(), Found("skrouterd", State::good, "3.5.1  (/tmp/knetsim/skrouterd)"));
   const Environment elsewhere(Variables{{"KNETSIM_SKUPPER_ROOT", "/tmp/knetsim"}, {"KNETSIM_SKROUTERD", "/absent"}});
   EXPECT_THAT(examine_programs(), Found("skrouterd", State::bad, "there is no /absent in it"));
 }
 
 TEST(DoctorOfPrograms, does_not_call_a_broken_one_good) {
-  const auto script = scratch("etcd", "#!/bin/sh\necho 3.4.1\necho libc is too old >&2\nexit 1\n");
-  std::filesystem::permissions(script, std::filesystem::perms::all);
+  fake_program("etcd", "echo 3.4.1; echo libc is too old >&2; exit 1");
   const Environment environment(Variables{{"PATH", std::string(kStateDirectory)}});
   EXPECT_THAT(examine_programs(), Found("etcd", State::bad, "libc is too old"));
 }
