@@ -7,14 +7,16 @@ namespace knetsim::report {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::string_view kSchema = "knetsim.report/1";
 
-Json json_of(const Reason& reason) { return {{"file", reason.file}, {"line", reason.line}, {"text", reason.text}}; }
+OrderedJson json_of(const Reason& reason) {
+  return {{"file", reason.file}, {"line", reason.line}, {"text", reason.text}};
+}
 
-Json json_of(const TestResult& test) {
-  Json json{{"test", test.name}, {"outcome", to_string(test.outcome)}, {"seconds", test.seconds}};
+OrderedJson json_of(const TestResult& test) {
+  OrderedJson json{{"test", test.name}, {"outcome", to_string(test.outcome)}, {"seconds", test.seconds}};
   if (!test.labels.empty()) json["labels"] = test.labels;
   for (const auto& reason : test.reasons) json["reasons"].push_back(json_of(reason));
   if (!test.evidence.empty()) json["evidence"] = test.evidence;
@@ -25,7 +27,7 @@ Json json_of(const TestResult& test) {
   return json;
 }
 
-Json json_of(const Figure& figure) {
+OrderedJson json_of(const Figure& figure) {
   return {{"name", figure.name},
           {"unit", figure.unit},
           {"value", figure.value},
@@ -33,13 +35,13 @@ Json json_of(const Figure& figure) {
           {"high", figure.high}};
 }
 
-Json json_of(const LayerCoverage& layer) {
+OrderedJson json_of(const LayerCoverage& layer) {
   return {{"layer", layer.layer}, {"lines", layer.lines}, {"hit", layer.hit}};
 }
 
 template <typename T>
-Json list_of(const std::vector<T>& items) {
-  auto list = Json::array();
+OrderedJson list_of(const std::vector<T>& items) {
+  auto list = OrderedJson::array();
   for (const auto& item : items) list.push_back(json_of(item));
   return list;
 }
@@ -74,14 +76,14 @@ TestResult test_from(const JsonPlace& place) {
 
 std::string to_json(const RunResult& run, const std::vector<std::string>& regressions) {
   const auto reasons = reasons_for_red(run, regressions);
-  Json json{{"schema", kSchema},
-            {"version", run.version},
-            {"started", run.started},
-            {"seconds", run.seconds},
-            {"verdict", reasons.empty() ? "green" : "red"},
-            {"reasons", reasons},
-            {"facts", run.facts},
-            {"tools", run.tools}};
+  OrderedJson json{{"schema", kSchema},
+                   {"version", run.version},
+                   {"started", run.started},
+                   {"seconds", run.seconds},
+                   {"verdict", reasons.empty() ? "green" : "red"},
+                   {"reasons", reasons},
+                   {"facts", run.facts},
+                   {"tools", run.tools}};
   auto& totals = json["totals"];
   for (const auto outcome : {Outcome::passed, Outcome::failed, Outcome::skipped, Outcome::flaky, Outcome::missing})
     totals[std::string(to_string(outcome))] = run.count(outcome);
@@ -91,7 +93,7 @@ std::string to_json(const RunResult& run, const std::vector<std::string>& regres
   json["coverage"] = list_of(run.coverage);
   json["tests"] = list_of(run.tests);
   if (!run.elsewhere.empty()) json["elsewhere"] = run.elsewhere;
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 RunResult read_results(const std::filesystem::path& file) {

@@ -33,6 +33,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   endif()
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  # CMake's -O3 compiles a quarter longer, for programs that are no faster.
+  string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
   # Daemons run by the hundred: a program holds, and maps, only what it uses.
   target_compile_options(knetsim_settings INTERFACE -ffunction-sections -fdata-sections)
   target_link_options(knetsim_settings INTERFACE -Wl,--gc-sections -Wl,--as-needed)

@@ -56,8 +56,8 @@ Registration reserve_name(const UpOptions& options, const fs::path& file) {
 std::unique_ptr<Emulation> boot(Topology topology, const Interrupts& interrupts, Registration& registration,
                                 Terminal& terminal, const Style& style) {
   const auto start = std::chrono::steady_clock::now();
-  const auto tell = [&](const std::string& part, double seconds) {
-    terminal.out << fmt::format("{} {:<15} {}\n", style.green(kGood), part, style.dim(seconds_text(seconds)))
+  const auto tell = [&](const std::string& part, double spent) {
+    terminal.out << fmt::format("{} {:<15} {}\n", style.green(kGood), part, style.dim(seconds_text(spent)))
                  << std::flush;
   };
   auto done = Pipe::create();

@@ -44,7 +44,7 @@ Address all_ones(const Network& network) {
 // IPv4's last address is the broadcast one; IPv6 has none.
 Range range_of(const Network& subnet) {
   if (prefix_length(subnet) > (is_v6(subnet) ? 126U : 30U))
-    throw knetsim::Error(fmt::format("Network {} too small to allocate from", to_string(subnet)));
+    throw knetsim::Error(fmt::format("Network {} too small to allocate from", knetsim::to_string(subnet)));
   auto last = all_ones(subnet);
   if (last.is_v4()) last = boost::asio::ip::address_v4(last.to_v4().to_uint() - 1);
   return {.first = address_of(gateway_of(subnet)), .last = last};

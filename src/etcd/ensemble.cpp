@@ -16,7 +16,6 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t kLogLines = 8;
 constexpr milliseconds kFirstPatience{250};
 
 void check(const std::vector<MemberSpec>& specs) {
@@ -71,7 +70,7 @@ std::string title(const Member& member) {
     if (!reason && (reason = member.ailment(kFirstPatience))) *reason += " (its peer port answers)";
     if (!reason) continue;
     reasons += fmt::format("\n  {}: {}; the end of {}:\n{}", title(member), *reason, member.spec().log.string(),
-                           member.process().log_tail(kLogLines));
+                           member.log_tail());
   }
   Diagnosis diagnosis;
   diagnosis.where = "etcd";

@@ -57,9 +57,10 @@ std::string Member::endpoint() const { return client_url(spec_); }
 std::optional<std::string> Member::end() {
   const auto status = process_.status();
   if (!status) return std::nullopt;
-  return "etcd has ended (" + status->describe() + "); the end of " + spec_.log.string() + ":\n" +
-         process_.log_tail(kLogLines);
+  return "etcd has ended (" + status->describe() + "); the end of " + spec_.log.string() + ":\n" + log_tail();
 }
+
+std::string Member::log_tail() const { return process_.log_tail(kLogLines); }
 
 std::optional<std::string> Member::ailment(std::chrono::milliseconds patience) {
   if (auto ended = end()) return ended;

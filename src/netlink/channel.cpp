@@ -16,8 +16,6 @@ namespace knetsim::netlink {
 
 namespace {
 
-// One datagram of the kernel's: a dump fills at most 32 KiB, a single link with many virtual functions less.
-constexpr std::size_t kDatagram = 64 * 1024;
 // Acknowledgements wait in the receive buffer (208 KiB by default, each counted as 768 bytes or more).
 constexpr std::size_t kBatchPiece = 64;
 constexpr int kDumpAttempts = 200;

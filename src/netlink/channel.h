@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <initializer_list>
 #include <optional>
@@ -12,6 +13,9 @@
 #include "message.h"
 
 namespace knetsim::netlink {
+
+/// Bytes of the kernel's longest datagram: a dump fills at most 32 KiB, a single link with many virtual functions less.
+constexpr std::size_t kDatagram = 64 * 1024;
 
 /// A NETLINK_ROUTE socket in the calling thread's namespace, extended acknowledgements switched on.
 Fd open_route_socket(int extra_flags = 0);

@@ -17,8 +17,6 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t kDatagram = 64 * 1024;
-
 void join(FdView fd, int group) {
   if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
     throw SystemError("subscribe to netlink notifications");

@@ -16,6 +16,7 @@
 
 #include "harness.h"
 #include "knetsim/emulator/emulation.h"
+#include "knetsim/fixtures/prompt.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/process.h"
@@ -33,7 +34,8 @@ struct Scenario {
 
 constexpr std::array kScenarios{Scenario{"sandbox", 0.005, 0.15, 1},     Scenario{"single-builtin", 0.010, 0.15, 1},
                                 Scenario{"single-real", 0.040, 0.15, 1}, Scenario{"pair", 0.3, 0.15, 1},
-                                Scenario{"demo", 0.6, 0.15, 1},          Scenario{"demo-skupper", 1, 0.15, 1}};
+                                Scenario{"demo", 0.6, 0.15, 1},          Scenario{"demo-skupper", 1, 0.15, 1},
+                                Scenario{"prompt", 1.2, 0.15, 1}};
 
 Topology topology_of(const std::string& scenario) {
   if (scenario == "demo-skupper") return fixtures::topology("demo.json");
@@ -58,6 +60,20 @@ double seconds_of_unshare() {
                            std::chrono::seconds(10));
   if (!result.ok()) throw Error("unshare: " + result.err);
   return seconds_since(begin);
+}
+
+// `knetsim up` on a terminal, until it asks for the first line; left with Ctrl-D.
+Life time_prompt() {
+  std::optional<fixtures::Prompt> prompt;
+  const auto up = [&] {
+    prompt.emplace("demo");
+    return nlohmann::json::object();
+  };
+  const auto down = [&] {
+    const auto status = prompt->leave();
+    if (!status.success()) throw Error("knetsim up: " + status.describe());
+  };
+  return time_life(up, down);
 }
 
 class BootScenario : public Hold {
@@ -90,7 +106,7 @@ nlohmann::json measure(const Scenario& scenario, int runs) {
   nlohmann::json parts;
   const bool has_floor = scenario.name == std::string_view("sandbox");
   for (int run = -1; run < runs; ++run) {
-    const auto life = time_scenario(scenario.name);
+    const auto life = scenario.name == std::string_view("prompt") ? time_prompt() : time_scenario(scenario.name);
     if (run < 0) continue;  // the first one warms the page cache
     if (has_floor) floor.add(seconds_of_unshare());
     up.values.add(life.up);
@@ -122,7 +138,7 @@ int run(int argc, char** argv) {
   std::string scenario;
   app.add_option("--runs", runs, "counted runs of each scenario, after one to warm up")->check(CLI::Range(1, 1000));
   app.add_option("--json", file, "write the figures to this file");
-  app.add_option("--only", only, "scenarios: sandbox, single-builtin, single-real, pair, demo, demo-skupper")
+  app.add_option("--only", only, "scenarios: sandbox, single-builtin, single-real, pair, demo, demo-skupper, prompt")
       ->delimiter(',');
   app.add_option("--scenario", scenario)->group("");  // the child's side
   CLI11_PARSE(app, argc, argv);

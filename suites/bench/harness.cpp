@@ -106,24 +106,35 @@ nlohmann::json to_json(const Figure& figure) {
   return json;
 }
 
-Life time_scenario(const std::string& scenario) {
+Life time_life(const std::function<nlohmann::json()>& up, const std::function<void()>& down) {
   Canary canary;
   const auto begin = steady_clock::now();
-  auto child = start(scenario);
-  const auto line = read_line(child.ready);
-  const auto up = seconds_since(begin);
-
+  auto report = up();
+  const auto stood = seconds_since(begin);
   const auto told = steady_clock::now();
-  child.hold.reset();
-  int status = 0;
-  ::waitpid(child.pid, &status, 0);
+  down();
   const auto exit = seconds_since(told);
-  if (line.empty() || !ExitStatus(status).success())
-    throw Error(fmt::format("scenario {} failed: {}", scenario, ExitStatus(status).describe()));
-
   const auto ended = steady_clock::now();
   canary.wait_until_dissolved();
-  return {.up = up, .exit = exit, .drain = seconds_since(ended), .report = nlohmann::json::parse(line)};
+  return {.up = stood, .exit = exit, .drain = seconds_since(ended), .report = std::move(report)};
+}
+
+Life time_scenario(const std::string& scenario) {
+  std::optional<Running> child;
+  const auto up = [&]() -> nlohmann::json {
+    child = start(scenario);
+    const auto line = read_line(child->ready);
+    if (line.empty()) throw Error(fmt::format("scenario {} failed", scenario));
+    return nlohmann::json::parse(line);
+  };
+  const auto down = [&] {
+    child->hold.reset();
+    int status = 0;
+    ::waitpid(child->pid, &status, 0);
+    if (!ExitStatus(status).success())
+      throw Error(fmt::format("scenario {} failed: {}", scenario, ExitStatus(status).describe()));
+  };
+  return time_life(up, down);
 }
 
 int live(Hold& hold) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -37,7 +38,7 @@ std::string text_of(const Figure& figure);
 /// {median, min, max, runs, budget, within_budget}
 nlohmann::json to_json(const Figure& figure);
 
-/// What this very program, started as a fresh process that enters a sandbox of its own, took, in seconds.
+/// What a process that stands something up took, in seconds.
 struct Life {
   double up;              ///< from the start of the process until it says that everything stands
   double exit;            ///< from being told to end until the process has ended
@@ -45,9 +46,13 @@ struct Life {
   nlohmann::json report;  ///< what the scenario itself had to say
 };
 
-/// Runs `/proc/self/exe --scenario <scenario>`. Call inside a sandbox: how the kernel drains is seen by a namespace of
-/// the caller's that is dissolved after those of the child (the kernel takes them in their order). Throws Error if the
-/// child fails.
+/// Times a life whose process `up` starts, returning its report when everything stands, and `down` ends, returning when
+/// the process has ended. Call inside a sandbox: how the kernel drains is seen by a namespace of the caller's that is
+/// dissolved after those of the process (the kernel takes them in their order).
+Life time_life(const std::function<nlohmann::json()>& up, const std::function<void()>& down);
+
+/// The life of this very program, run as a fresh process: `/proc/self/exe --scenario <scenario>`. Throws Error if that
+/// fails.
 Life time_scenario(const std::string& scenario);
 
 /// The child's side: enters the sandbox, calls `scenario`, says on stdout that everything stands (with what `scenario`

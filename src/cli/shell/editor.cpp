@@ -126,7 +126,8 @@ Editor::Editor(EventLoop& loop, Requests& requests, Completer completer)
   ::el_set(line, EL_HIST, ::history, state_->history.get());
   ::el_set(line, EL_GETCFN, &State::read_character);
   ::el_set(line, EL_SIGNAL, 1);  // stop and continue; the others are blocked and come through the loop
-  ::el_set(line, EL_ADDFN, "knetsim-complete", "Complete nodes, verbs and programs", &State::complete);
+  // Wide, since el_set() converts the names and never frees them.
+  ::el_wset(line, EL_ADDFN, L"knetsim-complete", L"Complete nodes, verbs and programs", &State::complete);
   ::el_set(line, EL_BIND, "^I", "knetsim-complete", nullptr);
   ::el_set(line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
 }

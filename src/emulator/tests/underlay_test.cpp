@@ -45,6 +45,13 @@ TEST(Underlay, CarriesBothFamilies) {
   EXPECT_TRUE(pings(a, "fd00::2"));
 }
 
+TEST(Underlay, NodesForwardTheFamiliesOfTheirAddresses) {
+  Underlay underlay(two_switches());
+  const auto a = underlay.plug(node_spec("a", {"10.0.0.1", "fd00::1"}), "s0");
+  EXPECT_EQ(a.exec({"cat", "/proc/sys/net/ipv4/conf/all/forwarding"}).out, "1\n");
+  EXPECT_EQ(a.exec({"cat", "/proc/sys/net/ipv6/conf/all/forwarding"}).out, "1\n");
+}
+
 TEST(Underlay, LeavesTheFirstIndicesToFallbackTunnels) {
   Underlay underlay(two_switches());
   const auto a = underlay.plug(node_spec("a", {"10.0.0.1"}), "s0");
@@ -61,6 +68,7 @@ TEST(Underlay, SettledNodesWaitForNoDuplicateAddressDetection) {
   const auto addresses = netlink::list_addresses(socket, eth0.index, AF_INET6);
   EXPECT_THAT(addresses, SizeIs(2)) << "the given address, and a link-local one to ask neighbours from";
   for (const auto& address : addresses) EXPECT_FALSE(address.tentative()) << netlink::to_string(address);
+  EXPECT_EQ(a.exec({"cat", "/proc/sys/net/ipv6/conf/default/accept_dad"}).out, "0\n") << "a second or two of waiting";
 }
 
 TEST(Underlay, ANodeWithoutIpv6AddressSendsNoIpv6) {

@@ -3,14 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "network.h"
-#include "wire/address.h"
 
 namespace knetsim::skupper::routing {
 namespace {
 
 using namespace std::chrono_literals;
-
-const std::string kService = wire::mobile_key("svc1:8080");
 
 class Convergence : public testing::Test {
  protected:

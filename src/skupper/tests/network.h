@@ -13,8 +13,12 @@
 #include <vector>
 
 #include "routing/engine.h"
+#include "wire/address.h"
 
 namespace knetsim::skupper::routing {
+
+/// The address that the routers know a service by.
+inline const std::string kService = wire::mobile_key("svc1:8080");
 
 /// Routing engines joined by wires, in virtual time: nothing waits, and every run is the same. A message takes a
 /// millisecond from end to end.

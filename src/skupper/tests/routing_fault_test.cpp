@@ -15,7 +15,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-const std::string kService = wire::mobile_key("svc1:8080");
 const std::string kOther = wire::mobile_key("svc2:8080");
 
 class RoutingFault : public testing::Test {

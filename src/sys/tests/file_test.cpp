@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "directory.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/sandbox.h"
@@ -24,12 +25,6 @@ using testing::HasSubstr;
 
 const fs::path kDirectory = kStateDirectory;
 const fs::path kFile = kDirectory / "subnet.env";
-
-std::vector<std::string> names_in(const fs::path& directory) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(directory)) names.push_back(entry.path().filename());
-  return names;
-}
 
 TEST(ReadFile, ReturnsEveryByte) {
   std::string content(200'000, 'x');

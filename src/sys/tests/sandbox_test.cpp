@@ -7,8 +7,8 @@
 
 #include <filesystem>
 #include <fstream>
-#include <set>
 
+#include "directory.h"
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/process.h"
 
@@ -19,12 +19,6 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
-
-std::set<std::string> names_in(const fs::path& directory) {
-  std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(directory)) names.insert(entry.path().filename());
-  return names;
-}
 
 TEST(Sandbox, NamesNoServerThatCouldNotBeReached) {
   // Where the host has none, a program finds none either.

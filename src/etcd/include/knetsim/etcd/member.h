@@ -67,6 +67,8 @@ class Member {
   void restart();
 
   Process& process() noexcept { return process_; }
+  /// What it logged last.
+  std::string log_tail() const;
 
  private:
   Member(MemberSpec spec, Command command, Process process);
