@@ -59,9 +59,10 @@ class EntryPoints(unittest.TestCase):
     def run_script(self, script, *arguments, **environment):
         record = self.tree / "record"
         record.write_text("")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("KNETSIM_")}
         ran = subprocess.run(
             [self.tree / script, *arguments], cwd="/", capture_output=True, text=True, timeout=60, check=False,
-            env={**os.environ, "PATH": f"{self.tree}/bin:{os.environ['PATH']}", "RECORD": str(record),
+            env={**inherited, "PATH": f"{self.tree}/bin:{os.environ['PATH']}", "RECORD": str(record),
                  "LISTING": LISTING, "JUNIT": PASSED, **environment})
         self.called = record.read_text().splitlines()
         self.text = ran.stdout + ran.stderr

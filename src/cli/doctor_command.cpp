@@ -21,12 +21,12 @@ struct DoctorOptions {
 
 int doctor(const DoctorOptions& options, Terminal& terminal) {
   auto findings = examine_kernel();
-  Host host;
-  host.user = ::geteuid();
-  host.may_make_namespaces = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+  Machine machine;
+  machine.user = ::geteuid();
+  machine.may_make_namespaces = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
     return finding.name == kSandboxFinding && finding.state == Finding::State::good;
   });
-  for (auto examine : {examine_privileges(host), examine_programs()})
+  for (auto examine : {examine_privileges(machine), examine_programs()})
     findings.insert(findings.end(), examine.begin(), examine.end());
   print_findings(findings, terminal, Style::choose(options.color, terminal));
   if (!options.json.empty()) write_file_atomically(options.json, to_json(findings));

@@ -91,7 +91,7 @@ TEST(DoctorOfPrograms, does_not_call_a_broken_one_good) {
   EXPECT_THAT(examine_programs(), Found("etcd", State::bad, "libc is too old"));
 }
 
-Host host_with(uid_t user, bool works, const std::string& capabilities = "000001ffffffffff") {
+Machine machine_with(uid_t user, bool works, const std::string& capabilities = "000001ffffffffff") {
   namespace fs = std::filesystem;
   const fs::path root = fs::path(kStateDirectory) / "sys";
   fs::create_directories(root / "kernel");
@@ -102,7 +102,7 @@ Host host_with(uid_t user, bool works, const std::string& capabilities = "000001
 }
 
 TEST(DoctorOfPrivileges, tells_an_ordinary_user_which_setting_forbids_and_how_to_change_it) {
-  const auto findings = examine_privileges(host_with(1000, false));
+  const auto findings = examine_privileges(machine_with(1000, false));
   EXPECT_THAT(findings, Found("user", State::good, "uid 1000"));
   EXPECT_THAT(
       findings,
@@ -114,13 +114,13 @@ TEST(DoctorOfPrivileges, tells_an_ordinary_user_which_setting_forbids_and_how_to
 }
 
 TEST(DoctorOfPrivileges, does_not_mind_a_setting_that_the_kernel_did_not_apply) {
-  EXPECT_TRUE(healthy(examine_privileges(host_with(1000, true))));
-  EXPECT_TRUE(healthy(examine_privileges(host_with(0, true))));
+  EXPECT_TRUE(healthy(examine_privileges(machine_with(1000, true))));
+  EXPECT_TRUE(healthy(examine_privileges(machine_with(0, true))));
 }
 
 TEST(DoctorOfPrivileges, tells_a_root_without_capabilities_from_a_real_one) {
-  EXPECT_THAT(examine_privileges(host_with(0, true)), Found("user", State::good, "root"));
-  const auto findings = examine_privileges(host_with(0, false, "00000000a80425fb"));
+  EXPECT_THAT(examine_privileges(machine_with(0, true)), Found("user", State::good, "root"));
+  const auto findings = examine_privileges(machine_with(0, false, "00000000a80425fb"));
   EXPECT_THAT(findings, Found("user", State::bad, "CAP_SYS_ADMIN CAP_NET_ADMIN"));
 }
 

@@ -1,5 +1,7 @@
 #include "router/http.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -42,7 +44,14 @@ http::response<http::string_body> answer(const http::request<http::empty_body>& 
   return response;
 }
 
-asio::awaitable<void> converse(asio::ip::tcp::socket socket, const HttpPages& pages) {
+std::string peer_of(const asio::ip::tcp::socket& socket) {
+  boost::system::error_code error;
+  const auto peer = socket.remote_endpoint(error);
+  return error ? "a peer that has gone" : fmt::format("{}:{}", peer.address().to_string(), peer.port());
+}
+
+asio::awaitable<void> converse(asio::ip::tcp::socket socket, const HttpPages& pages, const Log& log) {
+  const auto peer = peer_of(socket);
   beast::tcp_stream stream(std::move(socket));
   try {
     stream.expires_after(kPatience);
@@ -53,16 +62,17 @@ asio::awaitable<void> converse(asio::ip::tcp::socket socket, const HttpPages& pa
     co_await http::async_write(stream, response, asio::use_awaitable);
     boost::system::error_code ignored;
     stream.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-  } catch (const boost::system::system_error&) {
-    // Not HTTP, too slow, or gone: the connection ends with this frame.
+  } catch (const boost::system::system_error& error) {  // not HTTP, too slow, or gone
+    if (error.code() != http::error::end_of_stream)
+      log.warning("HTTP", fmt::format("{}: {}", peer, error.code().message()));
   }
 }
 
 }  // namespace
 
-void serve_http(asio::ip::tcp::socket socket, const HttpPages& pages) {
+void serve_http(asio::ip::tcp::socket socket, const HttpPages& pages, const Log& log) {
   const auto executor = socket.get_executor();
-  asio::co_spawn(executor, converse(std::move(socket), pages), asio::detached);
+  asio::co_spawn(executor, converse(std::move(socket), pages, log), asio::detached);
 }
 
 }  // namespace knetsim::skupper::router

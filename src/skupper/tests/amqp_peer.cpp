@@ -15,6 +15,7 @@
 #include <new>
 
 #include "knetsim/sys/error.h"
+#include "tests/tcp.h"
 #include "wire/link.h"
 #include "wire/open.h"
 #include "wire/proton.h"
@@ -41,6 +42,7 @@ AmqpPeer::AmqpPeer(std::uint16_t port, const std::string& id, Options options)
   auto open = wire::router_open(id, 1);
   open.annotations_version = options.annotations_version;
   open.data = options.data;
+  if (options.idle_timeout_ms) open.idle_timeout_ms = *options.idle_timeout_ms;
   pn_sasl_allowed_mechs(pn_sasl(driver_.transport), "ANONYMOUS");
   wire::configure(driver_.transport, open);
   wire::configure(driver_.connection, open);
@@ -89,6 +91,10 @@ void AmqpPeer::wait_for_open() {
   until([&] { return (pn_connection_state(driver_.connection) & PN_REMOTE_ACTIVE) != 0; });
 }
 
+void AmqpPeer::wait_for_frames(std::uint64_t count) {
+  until([&] { return pn_transport_get_frames_input(driver_.transport) >= count; });
+}
+
 std::string AmqpPeer::wait_for_end() {
   while (read()) {
   }
@@ -130,11 +136,6 @@ std::uint64_t AmqpPeer::send_stream(std::string_view message) {
   return pn_delivery_remote_state(delivery);
 }
 
-std::string AmqpPeer::name() const {
-  sockaddr_in address{};
-  socklen_t size = sizeof address;
-  ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size);  // NOLINT
-  return "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-}
+std::string AmqpPeer::name() const { return name_of(fd_); }
 
 }  // namespace knetsim::skupper

@@ -19,16 +19,20 @@ class AmqpPeer {
  public:
   struct Options {
     std::optional<std::int64_t> annotations_version = 2;
-    bool data = false;  ///< one of a trunk's data connections
+    bool data = false;                                  ///< one of a trunk's data connections
+    std::optional<std::uint32_t> idle_timeout_ms = {};  ///< a router's if it isn't given
   };
 
-  AmqpPeer(std::uint16_t port, const std::string& id, Options options = {.annotations_version = 2, .data = false});
+  AmqpPeer(std::uint16_t port, const std::string& id,
+           Options options = {.annotations_version = 2, .data = false, .idle_timeout_ms = {}});
   ~AmqpPeer();
   AmqpPeer(const AmqpPeer&) = delete;
   AmqpPeer& operator=(const AmqpPeer&) = delete;
 
   /// Until the router has opened the connection, too.
   void wait_for_open();
+  /// Until that many frames have come in all, empty ones too.
+  void wait_for_frames(std::uint64_t count);
   /// Until the router has closed it; returns why it says that it has.
   std::string wait_for_end();
   /// Bytes past the engine, into the middle of the protocol.

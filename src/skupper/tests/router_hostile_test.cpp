@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <proton/disposition.h>
 
+#include <map>
 #include <memory>
 
 #include "knetsim/sys/error.h"
@@ -36,10 +37,13 @@ class HostileTest : public RouterTest {
   TcpService echo_{8080, TcpService::echo()};
 };
 
-TEST_F(HostileTest, GarbageOnAnyPortEndsThatConnectionOnly) {
-  for (const std::uint16_t port : {55671, 5672, 9090}) {
+TEST_F(HostileTest, GarbageOnAnyPortEndsThatConnectionOnlyAndIsNamedInTheLog) {
+  for (const auto& [port, reason] : std::map<std::uint16_t, std::string>{{55671, " (): amqp:connection:framing-error"},
+                                                                         {5672, " (): amqp:connection:framing-error"},
+                                                                         {9090, ": bad "}}) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
       auto peer = TcpPeer::connect(port);
+      SCOPED_TRACE(peer.name());
       try {
         peer.send(pattern(4096, seed));
         peer.finish();
@@ -47,9 +51,9 @@ TEST_F(HostileTest, GarbageOnAnyPortEndsThatConnectionOnly) {
       } catch (const SystemError&) {
         // Thrown out before it had said everything.
       }
+      wait_for_log(routers_.at(0), fmt::format("{}{}", peer.name(), reason));
     }
   }
-  wait_for_log(routers_.at(0), "amqp:connection:framing-error");
 }
 
 TEST_F(HostileTest, GarbageInTheMiddleOfAConnectionEndsIt) {

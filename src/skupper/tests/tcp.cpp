@@ -97,6 +97,16 @@ std::string TcpPeer::receive_to_end() {
   }
 }
 
+std::string name_of(FdView socket) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)  // NOLINT
+    throw SystemError("ask a socket for its name");
+  return "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+}
+
+std::string TcpPeer::name() const { return name_of(fd_); }
+
 void TcpPeer::finish() { ::shutdown(fd_.get(), SHUT_WR); }
 
 void TcpPeer::reset() {

@@ -30,6 +30,8 @@ class TcpPeer {
   std::string receive_to_end();
   void finish();  ///< FIN
   void reset();   ///< RST; nothing may follow
+  /// Its own end, as the peer sees it: "127.0.0.1:40000".
+  std::string name() const;
   /// Waits until the peer has closed or reset the connection, whatever comes before: "closed" or "reset".
   std::string wait_for_end();
 
@@ -37,6 +39,9 @@ class TcpPeer {
   Fd fd_;
   std::function<void()> closing_;
 };
+
+/// A socket's own end on 127.0.0.1: "127.0.0.1:40000".
+std::string name_of(FdView socket);
 
 /// A service on 127.0.0.1, each of its connections handled by a thread of its own. Ends with its owner.
 class TcpService {

@@ -36,13 +36,13 @@ std::vector<Finding> examine_kernel();
 std::vector<Finding> examine_programs();
 
 /// What the privileges and the kernel's settings say about who may make namespaces.
-struct Host {
+struct Machine {
   uid_t user = 0;
   bool may_make_namespaces = false;             ///< as tried
   std::filesystem::path sysctls = "/proc/sys";  ///< tests give another
   std::filesystem::path status = "/proc/self/status";
 };
-std::vector<Finding> examine_privileges(const Host& host);
+std::vector<Finding> examine_privileges(const Machine& machine);
 
 bool healthy(const std::vector<Finding>& findings);
 void print_findings(const std::vector<Finding>& findings, const Terminal& terminal, const Style& style);

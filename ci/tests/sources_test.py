@@ -1,0 +1,45 @@
+"""What no compiler sees, since it looks at one translation unit at a time."""
+
+import collections
+import pathlib
+import re
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NOISE = re.compile(r"//[^\n]*|\"(?:\\.|[^\"\\\n])*\"")
+TOKEN = re.compile(r"namespace\s+(?P<namespace>[\w:]+)?\s*{"
+                   r"|\b(?:class|struct)\s+(?P<type>\w+)(?:\s+final)?\s*(?::(?!:)[^{;]*)?{"
+                   r"|(?P<open>{)|(?P<close>})")
+
+
+def types_of(text):
+    """The names of the types that a file defines in namespaces that others can see."""
+    around = []  # for each open brace: its namespace's name, or None
+    for token in TOKEN.finditer(NOISE.sub("", text)):
+        if token["close"]:
+            if around:
+                around.pop()
+        elif token["open"]:
+            around.append(None)
+        elif token["type"]:
+            if None not in around:
+                yield "::".join([*around, token["type"]])
+            around.append(None)
+        else:
+            around.append(token["namespace"])  # an unnamed one: None
+
+
+class Sources(unittest.TestCase):
+    def test_a_type_has_one_definition(self):
+        places = collections.defaultdict(list)
+        for top in ("src", "fixtures", "suites", "reports"):
+            for file in [*ROOT.glob(f"{top}/**/*.h"), *ROOT.glob(f"{top}/**/*.cpp")]:
+                for found in types_of(file.read_text()):
+                    places[found].append(str(file.relative_to(ROOT)))
+        self.assertGreater(len(places), 300, "the sources were read")
+        self.assertEqual({name: where for name, where in places.items() if len(where) > 1}, {})
+
+    def test_what_is_a_definition(self):
+        text = 'namespace a {\nclass B;\nstruct C final : D {\n struct E {};\n};\nnamespace {\nstruct F {};\n}\n' \
+               'struct C::G {};  // struct H {\nnamespace b::c {\nclass I {};\nvoid f() { struct J {}; }\n}\n}\n'
+        self.assertEqual(list(types_of(text)), ["a::C", "a::b::c::I"])
