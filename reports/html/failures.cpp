@@ -14,7 +14,7 @@ constexpr std::size_t kMost = 200;
 
 void write_reason(Out& out, const Reason& reason) {
   if (!reason.file.empty()) out.add("<p class=place><code>{}:{}</code></p>\n", escape_html(reason.file), reason.line);
-  out.add("<pre tabindex=0 role=region aria-label=\"failure message\">{}</pre>\n", escape_html(reason.text));
+  out.add("<pre tabindex=0 role=group aria-label=\"failure message\">{}</pre>\n", escape_html(reason.text));
 }
 
 std::string since(const View& view, const TestResult& test) {
