@@ -34,7 +34,7 @@ COPY --from=build --chown=root:root /knetsim/ship /knetsim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     $(cat /knetsim/packages) cmake containernetworking-plugins etcd-client etcd-server iproute2 iptables iputils-ping \
-    net-tools nftables nginx-light procps python3-minimal tcpdump wget \
+    net-tools nftables nginx-light procps python3 tcpdump wget \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=flannel /opt/bin/flanneld /opt/flannel/flanneld
 COPY --from=skupper-router / /opt/skupper-router
