@@ -133,7 +133,8 @@ RouterConnection::Settings Router::settings(const ConnectionSettings& limits, Ro
 
 void Router::listen(const Listener& listener) {
   auto accepted = [this, &listener](boost::asio::ip::tcp::socket socket) {
-    listener.http ? serve_http(std::move(socket), pages_.at(listener.name), log_) : serve_amqp(listener, std::move(socket));
+    listener.http ? serve_http(std::move(socket), pages_.at(listener.name), log_)
+                  : serve_amqp(listener, std::move(socket));
   };
   if (listener.http) {
     auto& pages = pages_[listener.name];
