@@ -17,7 +17,7 @@ namespace knetsim::skupper {
 
 namespace {
 
-#ifdef KNETSIM_INSTRUMENTED
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 // Shadow, red zones and what was freed but not given back: with asan 62 to 88 MB were resident where 40 are allowed.
 constexpr std::size_t kSanitizersShareKib = 60'000;
 #else
