@@ -117,6 +117,10 @@ class Setup(unittest.TestCase):
         self.assertIn("this isn't Debian", self.text)
         self.assertIn("libnftnl-dev", self.text)
 
+    def test_fuzzing_needs_clang_too(self):
+        self.assertEqual(self.run_setup("--fuzz"), 0, self.text)
+        self.assertRegex(self.record, r" install .*clang libclang-rt-dev\n")
+
     def test_an_unknown_argument_is_refused(self):
         self.assertEqual(self.run_setup("--everything"), 2)
         self.assertIn('"--everything"', self.text)

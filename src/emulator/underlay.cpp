@@ -79,6 +79,8 @@ int Underlay::create_bridge(const std::string& name) {
 }
 
 void Underlay::connect(int lower, int upper) {
+  const int lower_index = next_index_++;
+  const int upper_index = next_index_++;
   // Named by number: two switches' names wouldn't fit into the 15 characters of an interface's.
   netlink::create_veth(socket_,
                        {.ns = netns_,
@@ -87,14 +89,14 @@ void Underlay::connect(int lower, int upper) {
                         .mac = {},
                         .up = true,
                         .master = lower,
-                        .index = next_index_++},
+                        .index = lower_index},
                        {.ns = netns_,
                         .name = fmt::format("down{}", lower),
                         .mtu = spec_.mtu,
                         .mac = {},
                         .up = true,
                         .master = upper,
-                        .index = next_index_++});
+                        .index = upper_index});
 }
 
 int Underlay::take_port(const std::string& switch_name) {
