@@ -36,6 +36,11 @@ void IncomingStream::take() {
     const auto buffer = shard().output();
     const auto count = pn_link_recv(link, buffer.data(), buffer.size());
     if (count <= 0) return;
+    since_window_ += static_cast<std::size_t>(count);
+    if (since_window_ >= connection_->session_window() / 2) {
+      since_window_ = 0;
+      connection_->open_window(link);
+    }
     if (!refused_) pass_on({buffer.data(), static_cast<std::size_t>(count)});
   }
 }

@@ -44,9 +44,10 @@ class IncomingStream : public Inlet, public std::enable_shared_from_this<Incomin
   std::string head_;
   OutletRef outlet_;
   bool has_outlet_ = false;
-  bool ended_ = false;    ///< the delivery is complete or aborted
-  bool refused_ = false;  ///< what comes is thrown away
-  bool done_ = false;     ///< the outcome is told
+  bool ended_ = false;            ///< the delivery is complete or aborted
+  bool refused_ = false;          ///< what comes is thrown away
+  bool done_ = false;             ///< the outcome is told
+  std::size_t since_window_ = 0;  ///< bytes taken since the peer was told of the session's window
   std::uint64_t taken_ = 0;
   std::uint64_t acknowledged_ = 0;
 };

@@ -64,7 +64,7 @@ void RouterConnection::on_event(pn_event_t* event) {
     case PN_SESSION_REMOTE_OPEN: {
       auto* session = pn_event_session(event);
       if ((pn_session_state(session) & PN_LOCAL_UNINIT) == 0) return;
-      pn_session_set_incoming_capacity(session, std::size_t{settings_.session_frames} * settings_.open.max_frame_size);
+      pn_session_set_incoming_capacity(session, session_window());
       return pn_session_open(session);
     }
     case PN_LINK_REMOTE_OPEN:
@@ -119,7 +119,7 @@ void RouterConnection::accept() {
 
 pn_session_t* RouterConnection::new_session() {
   auto* session = pn_session(connection());
-  pn_session_set_incoming_capacity(session, std::size_t{settings_.session_frames} * settings_.open.max_frame_size);
+  pn_session_set_incoming_capacity(session, session_window());
   pn_session_open(session);
   return session;
 }
@@ -248,6 +248,13 @@ void RouterConnection::link_is_free(pn_link_t* link) {
 
 void RouterConnection::delivery_complete(pn_link_t* link) {
   pn_link_flow(link, kCredit - pn_link_credit(link));
+  touch();
+}
+
+/// By itself Proton tells of it only when nothing is left, and the sender stands still until it hears. It does so too
+/// with each change of a link's credit, so that goes up and down by one.
+void RouterConnection::open_window(pn_link_t* link) {
+  pn_link_flow(link, pn_link_credit(link) > kCredit ? -1 : 1);
   touch();
 }
 

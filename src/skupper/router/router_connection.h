@@ -98,6 +98,10 @@ class RouterConnection final : public AmqpConnection {
   void forget_waiting(const OutgoingStream& stream);
   void link_is_free(pn_link_t* link);
   void delivery_complete(pn_link_t* link);
+  /// In bytes, of each session.
+  std::size_t session_window() const { return std::size_t{settings_.session_frames} * settings_.open.max_frame_size; }
+  /// Tells the peer of the session's window before that is used up.
+  void open_window(pn_link_t* link);
   void stream_ended(const void* stream, pn_delivery_t* delivery);
 
  private:

@@ -114,11 +114,17 @@ pn_link_t* AmqpPeer::attach(const std::string& name, const char* capability, boo
   return link;
 }
 
-void AmqpPeer::send(pn_link_t* link, std::string_view message) {
+pn_link_t* AmqpPeer::attach_stream() { return attach("stream" + std::to_string(streams_++), "", false); }
+
+void AmqpPeer::begin(pn_link_t* link, std::string_view message) {
   until([&] { return pn_link_credit(link) > 0; });
   pn_delivery(link, pn_dtag("tag", 3));
   // The session's window may be smaller than the message.
   pn_link_send(link, message.data(), message.size());
+}
+
+void AmqpPeer::send(pn_link_t* link, std::string_view message) {
+  begin(link, message);
   pn_link_advance(link);
   write();
 }
@@ -129,11 +135,24 @@ void AmqpPeer::send_control(std::string_view message) {
 }
 
 std::uint64_t AmqpPeer::send_stream(std::string_view message) {
-  auto* link = attach("stream" + std::to_string(links_++), "", false);
+  auto* link = attach_stream();
   send(link, message);
   auto* delivery = pn_unsettled_head(link);
   until([&] { return pn_delivery_remote_state(delivery) != 0; });
   return pn_delivery_remote_state(delivery);
+}
+
+void AmqpPeer::begin_stream(std::string_view message) {
+  auto* link = attach_stream();
+  begin(link, message);
+  write();
+  begun_ = link;
+  credit_ = pn_link_credit(link);
+}
+
+void AmqpPeer::wait_for_window() {
+  // Proton keeps the window to itself, but the frame that tells of it tells of the credit, too.
+  until([&] { return pn_link_credit(begun_) != credit_; });
 }
 
 std::string AmqpPeer::name() const { return name_of(fd_); }

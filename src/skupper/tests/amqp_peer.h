@@ -41,11 +41,17 @@ class AmqpPeer {
   void send_control(std::string_view message);
   /// A complete delivery on a new streaming link; returns the outcome.
   std::uint64_t send_stream(std::string_view message);
+  /// The beginning of a delivery on a new streaming link.
+  void begin_stream(std::string_view message);
+  /// Until the router has said, since the stream was begun, how much more of it would be taken.
+  void wait_for_window();
   /// "127.0.0.1:41894": what the router calls it.
   std::string name() const;
 
  private:
   pn_link_t* attach(const std::string& name, const char* capability, bool receiver);
+  pn_link_t* attach_stream();
+  void begin(pn_link_t* link, std::string_view message);
   void send(pn_link_t* link, std::string_view message);
   void write();
   /// False at the end of the connection.
@@ -54,7 +60,9 @@ class AmqpPeer {
 
   Fd fd_;
   pn_connection_driver_t driver_{};
-  int links_ = 0;
+  int streams_ = 0;
+  pn_link_t* begun_ = nullptr;  ///< by begin_stream()
+  int credit_ = 0;              ///< that it had then
 };
 
 }  // namespace knetsim::skupper
