@@ -33,6 +33,7 @@ class Flows {
     std::atomic<std::uint64_t> refused = 0;    ///< of those, that failed
     std::atomic<std::uint64_t> transit = 0;    ///< streams passed on to another router
     std::atomic<std::int64_t> open = 0;        ///< endpoints
+    std::atomic<std::int64_t> links = 0;       ///< ours that carry streams to other routers
   };
 
   /// `edge`: replies come by way of the interior.
@@ -52,6 +53,7 @@ class Flows {
   const Log& log() const noexcept { return log_; }
   const std::string& router_id() const noexcept { return router_id_; }
   const Counters& counters() const noexcept { return counters_; }
+  std::atomic<std::int64_t>& link_count() noexcept { return counters_.links; }
   std::string new_discriminator();
   /// Delivery tags count up, as skrouterd's.
   std::array<char, 8> new_tag();

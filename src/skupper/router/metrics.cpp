@@ -23,6 +23,7 @@ std::string metrics(const View& view, const Flows::Counters& counters, std::size
                 static_cast<std::int64_t>(view.table.routes.size())) +
          metric("qdr_addresses_total", "gauge", "Addresses that have a consumer.",
                 static_cast<std::int64_t>(view.table.addresses.size())) +
+         metric("qdr_streaming_links", "gauge", "Links that carry streams to other routers.", counters.links.load()) +
          metric("qdr_tcp_endpoints", "gauge", "TCP connections with clients and services.", counters.open.load()) +
          metric("qdr_tcp_accepted_total", "counter", "Connections of clients.", count(counters.accepted)) +
          metric("qdr_tcp_connected_total", "counter", "Connections to services that were tried.",

@@ -39,7 +39,9 @@ RouterConnection::RouterConnection(Shard& shard, boost::asio::ip::tcp::socket so
     : AmqpConnection(shard, std::move(socket), settings.initiator ? Side::client : Side::server),
       settings_(std::move(settings)),
       flows_(flows),
-      observer_(observer) {
+      observer_(observer),
+      streaming_links_([this] { return attach(new_session(), false, wire::LinkKind::streaming); },
+                       flows_.link_count()) {
   wire::configure(transport(), settings_.open);
   auto mechanisms = fmt::format("{}", fmt::join(settings_.sasl_mechanisms, " "));
   if (mechanisms.empty()) mechanisms = settings_.tls ? "EXTERNAL ANONYMOUS" : "ANONYMOUS";
@@ -185,9 +187,7 @@ void RouterConnection::on_flow(pn_link_t* link) {
     check_control_ready();
     for (auto queue = std::exchange(control_queue_, {}); const auto& message : queue) send_control(message);
   } else if (kind_of(link) == wire::LinkKind::streaming && pn_link_current(link) == nullptr) {
-    attaching_.erase(link);
-    free_links_.insert(link);
-    begin_waiting();
+    streaming_links_.credited(link);
   }
 }
 
@@ -210,25 +210,8 @@ void RouterConnection::send_message(pn_link_t* link, const std::string& message,
 
 void RouterConnection::start_stream(const std::shared_ptr<OutgoingStream>& stream) {
   if (!open()) return stream->connection_lost();
-  waiting_.push_back(stream);
-  begin_waiting();
-  if (waiting_.size() <= attaching_.size()) return;
-  attaching_.insert(attach(new_session(), false, wire::LinkKind::streaming));
+  streaming_links_.start(stream);
   touch();
-}
-
-void RouterConnection::begin_waiting() {
-  while (!waiting_.empty() && !free_links_.empty()) {
-    auto* link = *free_links_.begin();
-    free_links_.erase(link);
-    const auto stream = std::move(waiting_.front());
-    waiting_.pop_front();
-    stream->begin(link);
-  }
-}
-
-void RouterConnection::forget_waiting(const OutgoingStream& stream) {
-  std::erase_if(waiting_, [&](const auto& one) { return one.get() == &stream; });
 }
 
 pn_delivery_t* RouterConnection::new_delivery(pn_link_t* link, OutgoingStream& stream) {
@@ -242,8 +225,12 @@ pn_delivery_t* RouterConnection::new_delivery(pn_link_t* link, OutgoingStream& s
 void RouterConnection::link_is_free(pn_link_t* link) {
   touch();
   if (pn_link_credit(link) <= 0) return;  // on_flow will find it
-  free_links_.insert(link);
-  begin_waiting();
+  streaming_links_.credited(link);
+}
+
+void RouterConnection::link_is_settled(pn_link_t* link) {
+  touch();
+  streaming_links_.settled(link);
 }
 
 void RouterConnection::delivery_complete(pn_link_t* link) {
@@ -329,8 +316,7 @@ void RouterConnection::lose_streams_of(const pn_link_t* link) {
 
 void RouterConnection::on_link_gone(pn_link_t* link) {
   lose_streams_of(link);
-  free_links_.erase(link);
-  attaching_.erase(link);
+  streaming_links_.gone(link);
   on_edge_link_gone(link);
   if (link == control_sender_ || link == control_receiver_)
     return close_with("amqp:not-allowed", "the routing protocol's links were detached");
@@ -349,7 +335,7 @@ void RouterConnection::on_session_gone(pn_session_t* session) {
 
 void RouterConnection::on_disconnected(const std::string& reason) {
   const auto self = std::static_pointer_cast<RouterConnection>(shared_from_this());
-  for (auto waiting = std::exchange(waiting_, {}); const auto& stream : waiting) stream->connection_lost();
+  streaming_links_.lost();
   lose_streams_of(nullptr);
   has_ended_ = true;
   observer_.closed(self, reason);

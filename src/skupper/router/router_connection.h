@@ -6,12 +6,12 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <variant>
 #include <vector>
 
 #include "router/amqp_connection.h"
 #include "router/dialler.h"
+#include "router/streaming_links.h"
 #include "router/tls.h"
 #include "wire/link.h"
 #include "wire/open.h"
@@ -95,8 +95,9 @@ class RouterConnection final : public AmqpConnection {
 
   // For its streams.
   pn_delivery_t* new_delivery(pn_link_t* link, OutgoingStream& stream);
-  void forget_waiting(const OutgoingStream& stream);
+  void forget_waiting(const OutgoingStream& stream) { streaming_links_.forget(stream); }
   void link_is_free(pn_link_t* link);
+  void link_is_settled(pn_link_t* link);
   void delivery_complete(pn_link_t* link);
   /// In bytes, of each session.
   std::size_t session_window() const { return std::size_t{settings_.session_frames} * settings_.open.max_frame_size; }
@@ -125,7 +126,6 @@ class RouterConnection final : public AmqpConnection {
   void on_session_gone(pn_session_t* session);
   void lose_streams_of(const pn_link_t* link);
   void check_control_ready();
-  void begin_waiting();
 
   // edge_links.cpp
   pn_link_t* attach_edge(bool receiver, const std::string& address, const char* capability);
@@ -154,9 +154,7 @@ class RouterConnection final : public AmqpConnection {
   std::unordered_map<pn_link_t*, std::string> consumed_;  ///< by the edge router, at the interior
   std::deque<std::string> control_queue_;
   std::unordered_map<const void*, std::pair<Stream, pn_link_t*>> streams_;
-  std::deque<std::shared_ptr<OutgoingStream>> waiting_;
-  std::unordered_set<pn_link_t*> attaching_;   ///< for streams; not answered yet
-  std::unordered_set<pn_link_t*> free_links_;  ///< for streams; with credit
+  StreamingLinks streaming_links_;
 };
 
 }  // namespace knetsim::skupper::router

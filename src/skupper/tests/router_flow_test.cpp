@@ -10,11 +10,8 @@
 #include <vector>
 
 #include "knetsim/sys/eventually.h"
-#include "tests/amqp_peer.h"
 #include "tests/router_test.h"
 #include "tests/tcp.h"
-#include "wire/annotations.h"
-#include "wire/flow.h"
 
 namespace knetsim::skupper {
 namespace {
@@ -271,17 +268,6 @@ TEST_F(FlowTest, WithoutDataConnectionsTheControlConnectionCarriesFlows) {
   const auto bytes = pattern(5 * kMiB);
   auto client = TcpPeer::connect(1028);
   EXPECT_TRUE(exchange(client, bytes) == bytes);
-}
-
-TEST_F(FlowTest, ASenderHearsOfTheWindowBeforeItHasUsedItUp) {
-  const TcpService echo(8080, TcpService::echo());
-  start("c0", {listener(55671, {{"maxSessionFrames", 8}}), service("svc", 8080)});
-  wait_for_port(55671);
-  AmqpPeer sender(55671, "x1", {.data = true});
-  sender.wait_for_open();
-  const auto head = wire::encode(wire::flow_request("x1", "svc", "amqp:/_topo/0/x1/temp.a", "x:1"));
-  sender.begin_stream(head + pattern(5 * 16 * 1024));  // 6 frames of the 8
-  sender.wait_for_window();
 }
 
 }  // namespace

@@ -20,11 +20,6 @@ class ProgramTest : public RouterTest {
     arguments.insert(arguments.begin(), program());
     return exec({.argv = arguments});
   }
-  static std::string get(std::uint16_t port, const std::string& page) {
-    auto peer = TcpPeer::connect(port);
-    peer.send("GET " + page + " HTTP/1.1\r\nHost: router\r\n\r\n");
-    return peer.receive_to_end();
-  }
 };
 
 TEST_F(ProgramTest, TellsItsVersionAndItsUsage) {
@@ -56,17 +51,17 @@ TEST_F(ProgramTest, PortThatIsTakenEndsItWithOne) {
 TEST_F(ProgramTest, ServesHealthAndMetrics) {
   start("c0", {listener(9090, {{"role", "normal"}, {"http", true}})});
   wait_for_port(9090);
-  EXPECT_THAT(get(9090, "/healthz"), AllOf(HasSubstr("200 OK"), HasSubstr("OK\n")));
-  EXPECT_THAT(get(9090, "/metrics"), AllOf(HasSubstr("200 OK"), HasSubstr("# TYPE qdr_connections_total gauge\n"),
-                                           HasSubstr("\nqdr_routers_total 0\n")));
-  EXPECT_THAT(get(9090, "/"), HasSubstr("404"));
+  EXPECT_THAT(http_get(9090, "/healthz"), AllOf(HasSubstr("200 OK"), HasSubstr("OK\n")));
+  EXPECT_THAT(http_get(9090, "/metrics"), AllOf(HasSubstr("200 OK"), HasSubstr("# TYPE qdr_connections_total gauge\n"),
+                                                HasSubstr("\nqdr_routers_total 0\n")));
+  EXPECT_THAT(http_get(9090, "/"), HasSubstr("404"));
 }
 
 TEST_F(ProgramTest, PagesThatAreSwitchedOffAreNotThere) {
   start("c0", {listener(9090, {{"role", "normal"}, {"http", true}, {"metrics", false}})});
   wait_for_port(9090);
-  EXPECT_THAT(get(9090, "/healthz"), HasSubstr("200 OK"));
-  EXPECT_THAT(get(9090, "/metrics"), HasSubstr("404"));
+  EXPECT_THAT(http_get(9090, "/healthz"), HasSubstr("200 OK"));
+  EXPECT_THAT(http_get(9090, "/metrics"), HasSubstr("404"));
 }
 
 TEST_F(ProgramTest, ConnectsAsSoonAsThePeerIsThere) {

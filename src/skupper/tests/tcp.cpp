@@ -97,6 +97,12 @@ std::string TcpPeer::receive_to_end() {
   }
 }
 
+std::string http_get(std::uint16_t port, std::string_view page) {
+  auto peer = TcpPeer::connect(port);
+  peer.send("GET " + std::string(page) + " HTTP/1.1\r\nHost: router\r\n\r\n");
+  return peer.receive_to_end();
+}
+
 std::string name_of(FdView socket) {
   sockaddr_in address{};
   socklen_t size = sizeof address;

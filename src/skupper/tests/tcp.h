@@ -40,6 +40,9 @@ class TcpPeer {
   std::function<void()> closing_;
 };
 
+/// What an HTTP server on 127.0.0.1 answers, heads and all.
+std::string http_get(std::uint16_t port, std::string_view page);
+
 /// A socket's own end on 127.0.0.1: "127.0.0.1:40000".
 std::string name_of(FdView socket);
 
