@@ -5,9 +5,11 @@
 #include <proton/condition.h>
 #include <proton/connection.h>
 #include <proton/delivery.h>
+#include <proton/event.h>
 #include <proton/link.h>
 #include <proton/sasl.h>
 #include <proton/session.h>
+#include <proton/terminus.h>
 #include <proton/transport.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -16,9 +18,13 @@
 
 #include "knetsim/sys/error.h"
 #include "tests/tcp.h"
+#include "wire/address.h"
+#include "wire/annotations.h"
+#include "wire/codec.h"
 #include "wire/link.h"
 #include "wire/open.h"
 #include "wire/proton.h"
+#include "wire/sections.h"
 
 namespace knetsim::skupper {
 
@@ -37,8 +43,19 @@ AmqpPeer::AmqpPeer(std::uint16_t port, const std::string& id, Options options)
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)  // NOLINT
     throw SystemError("connect");
+  open(id, options);
+}
+
+AmqpPeer::AmqpPeer(FdView listening, const std::string& id)
+    : fd_(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC)), interior_(true) {
+  if (!fd_) throw SystemError("accept");
+  open(id, {.annotations_version = 2, .data = false, .idle_timeout_ms = {}});
+}
+
+void AmqpPeer::open(const std::string& id, const Options& options) {
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kPeerPatience, sizeof kPeerPatience);
   if (pn_connection_driver_init(&driver_, nullptr, nullptr) != 0) throw std::bad_alloc();
+  if (interior_) pn_transport_set_server(driver_.transport);
   auto open = wire::router_open(id, 1);
   open.annotations_version = options.annotations_version;
   open.data = options.data;
@@ -54,12 +71,28 @@ AmqpPeer::~AmqpPeer() { pn_connection_driver_destroy(&driver_); }
 
 void AmqpPeer::write() {
   for (;;) {
-    while (pn_connection_driver_next_event(&driver_)) {
-    }
+    while (auto* event = pn_connection_driver_next_event(&driver_))
+      if (interior_) oblige(event);
     const auto bytes = pn_connection_driver_write_buffer(&driver_);
     if (bytes.size == 0) return;
     send_raw({bytes.start, bytes.size});
     pn_connection_driver_write_done(&driver_, bytes.size);
+  }
+}
+
+void AmqpPeer::oblige(pn_event_t* event) {
+  if (pn_event_type(event) == PN_SESSION_REMOTE_OPEN) {
+    pn_session_open(pn_event_session(event));
+  } else if (pn_event_type(event) == PN_LINK_REMOTE_OPEN) {
+    auto* link = pn_event_link(event);
+    pn_terminus_copy(pn_link_source(link), pn_link_remote_source(link));
+    pn_terminus_copy(pn_link_target(link), pn_link_remote_target(link));
+    pn_link_open(link);
+    if (pn_link_is_receiver(link)) pn_link_flow(link, kCredit);
+    const auto* source = pn_terminus_get_address(pn_link_remote_source(link));
+    if (source && std::string_view(source) == "_$qd.edge_addr_tracking") tracking_ = link;
+  } else if (pn_event_type(event) == PN_DELIVERY && pn_link_is_receiver(pn_event_link(event))) {
+    arrived_ = pn_event_delivery(event);
   }
 }
 
@@ -153,6 +186,19 @@ void AmqpPeer::begin_stream(std::string_view message) {
 void AmqpPeer::wait_for_window() {
   // Proton keeps the window to itself, but the frame that tells of it tells of the credit, too.
   until([&] { return pn_link_credit(begun_) != credit_; });
+}
+
+void AmqpPeer::tell_reachable(const std::string& address) {
+  until([&] { return tracking_ != nullptr; });
+  wire::Encoder body;
+  body.section(wire::code(wire::Section::amqp_value), wire::List{wire::mobile_key(address), true});
+  send(tracking_, wire::encode(wire::originate("x1")) + body.take());
+}
+
+std::string AmqpPeer::wait_for_stream() {
+  until([&] { return arrived_ != nullptr; });
+  const auto* target = pn_terminus_get_address(pn_link_remote_target(pn_delivery_link(arrived_)));
+  return target ? target : "";
 }
 
 std::string AmqpPeer::name() const { return name_of(fd_); }

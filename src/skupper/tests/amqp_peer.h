@@ -25,6 +25,8 @@ class AmqpPeer {
 
   AmqpPeer(std::uint16_t port, const std::string& id,
            Options options = {.annotations_version = 2, .data = false, .idle_timeout_ms = {}});
+  /// An interior router instead, to whom an edge router connects: opens what that opens, and gives credit for it.
+  AmqpPeer(FdView listening, const std::string& id);
   ~AmqpPeer();
   AmqpPeer(const AmqpPeer&) = delete;
   AmqpPeer& operator=(const AmqpPeer&) = delete;
@@ -45,10 +47,16 @@ class AmqpPeer {
   void begin_stream(std::string_view message);
   /// Until the router has said, since the stream was begun, how much more of it would be taken.
   void wait_for_window();
+  /// To an edge router: that the address has a consumer.
+  void tell_reachable(const std::string& address);
+  /// Until a stream comes from an edge router. Returns what address its link is bound to; empty if to none.
+  std::string wait_for_stream();
   /// "127.0.0.1:41894": what the router calls it.
   std::string name() const;
 
  private:
+  void open(const std::string& id, const Options& options);
+  void oblige(pn_event_t* event);
   pn_link_t* attach(const std::string& name, const char* capability, bool receiver);
   pn_link_t* attach_stream();
   void begin(pn_link_t* link, std::string_view message);
@@ -60,6 +68,9 @@ class AmqpPeer {
 
   Fd fd_;
   pn_connection_driver_t driver_{};
+  bool interior_ = false;
+  pn_link_t* tracking_ = nullptr;     ///< on which an edge router hears what is reachable
+  pn_delivery_t* arrived_ = nullptr;  ///< from an edge router
   int streams_ = 0;
   pn_link_t* begun_ = nullptr;  ///< by begin_stream()
   int credit_ = 0;              ///< that it had then

@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include "tests/amqp_peer.h"
 #include "tests/router_test.h"
 #include "tests/tcp.h"
 
@@ -56,6 +57,17 @@ TEST_F(EdgeTest, EdgesReachEachOtherAndNoticeWhenOneIsGone) {
   expect_echo(1028);
   server.signal(SIGKILL);
   wait_for_no_port(1028);
+}
+
+TEST_F(EdgeTest, StreamsGoToTheInteriorOnLinksThatAreBoundToNoAddress) {
+  const auto listening = listen_on(45671);
+  start("e", {edge_connector(), entrance("one", 1028, "one"), entrance("two", 1029, "two")}, edge());
+  AmqpPeer interior(listening, "x1");
+  interior.tell_reachable("one");
+  interior.tell_reachable("two");
+  for (const std::uint16_t port : {1028, 1029}) wait_for_port(port);
+  const auto client = TcpPeer::connect(1029);
+  EXPECT_EQ(interior.wait_for_stream(), "");
 }
 
 }  // namespace

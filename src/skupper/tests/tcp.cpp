@@ -132,6 +132,17 @@ std::string TcpPeer::wait_for_end() {
   }
 }
 
+Fd listen_on(std::uint16_t port) {
+  auto listening = new_socket();
+  const int on = 1;
+  ::setsockopt(listening.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const auto address = loopback(port);
+  if (::bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||  // NOLINT
+      ::listen(listening.get(), SOMAXCONN) != 0)
+    throw SystemError("listen", "127.0.0.1:" + std::to_string(port));
+  return listening;
+}
+
 struct TcpService::State {
   Fd listening;
   Handler handler;
@@ -168,13 +179,7 @@ struct TcpService::State {
 
 TcpService::TcpService(std::uint16_t port, Handler handler) : state_(std::make_unique<State>()) {
   state_->handler = std::move(handler);
-  state_->listening = new_socket();
-  const int on = 1;
-  ::setsockopt(state_->listening.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const auto address = loopback(port);
-  if (::bind(state_->listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||  // NOLINT
-      ::listen(state_->listening.get(), SOMAXCONN) != 0)
-    throw SystemError("listen", "127.0.0.1:" + std::to_string(port));
+  state_->listening = listen_on(port);
   state_->acceptor = std::thread([state = state_.get()] { state->accept(); });
 }
 
