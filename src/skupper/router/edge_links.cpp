@@ -3,6 +3,7 @@
 // all that is addressed to itself, and one on which it hears which addresses have consumers.
 
 #include <fmt/format.h>
+#include <proton/condition.h>
 #include <proton/link.h>
 #include <proton/session.h>
 #include <proton/terminus.h>
@@ -12,6 +13,7 @@
 #include "wire/address.h"
 #include "wire/codec.h"
 #include "wire/message.h"
+#include "wire/proton.h"
 #include "wire/sections.h"
 
 namespace knetsim::skupper::router {
@@ -66,6 +68,12 @@ void RouterConnection::attach_edge_links(const std::vector<std::string>& consume
 }
 
 void RouterConnection::on_remote_edge_link(pn_link_t* link) {
+  if (const auto kind = wire::remote_kind(link); kind == wire::LinkKind::control || kind == wire::LinkKind::data) {
+    complain("an edge router attaches a link that only routers of the interior have among each other");
+    pn_link_open(link);
+    pn_condition_set_name(pn_link_condition(link), "amqp:not-allowed");
+    return pn_link_close(link);
+  }
   const auto self = std::static_pointer_cast<RouterConnection>(shared_from_this());
   pn_terminus_copy(pn_link_source(link), pn_link_remote_source(link));
   pn_terminus_copy(pn_link_target(link), pn_link_remote_target(link));

@@ -172,7 +172,8 @@ void Router::dial(const Connector& connector, bool control, Shard& shard, const 
                                                                    boost::asio::ip::tcp::socket socket) {
     auto options = settings(connector.connection, connector.role);
     options.initiator = true;
-    options.control = control;
+    // An edge router takes no part in the routing protocol: the interior would refuse its links.
+    options.control = control && connector.role == Role::inter_router;
     options.dialler = dialler;
     options.open.hostname = connector.host;
     options.open.group_correlator = correlator;
