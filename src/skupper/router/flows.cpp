@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <functional>
-#include <tuple>
 
+#include "router/flow_target.h"
 #include "router/incoming_stream.h"
 #include "router/outgoing_stream.h"
 #include "router/router_connection.h"
@@ -38,13 +38,6 @@ std::shared_ptr<void> ticket(const std::shared_ptr<Service>& service) {
 
 }  // namespace
 
-struct Flows::Target {
-  std::shared_ptr<Service> service;              ///< here, or
-  std::shared_ptr<RouterConnection> connection;  ///< at an edge or, for an edge, in the interior, or
-  std::string router;                            ///< there
-  std::shared_ptr<Load> load;
-};
-
 Flows::Flows(std::string router_id, bool edge, const Log& log)
     : router_id_(std::move(router_id)), edge_(edge), log_(log) {
   flow_prefix_ = new_discriminator().substr(0, 5);
@@ -71,38 +64,6 @@ std::function<void()> Flows::count_endpoint(std::shared_ptr<void> load) {
     --counters_.open;
     load.reset();
   };
-}
-
-/// As skrouterd balances: the consumer with the fewest open flows, where each hop of cost counts like one; then the one
-/// that has had fewest.
-std::optional<Flows::Target> Flows::choose(const View& view, const std::string& address,
-                                           const wire::RouterAnnotations* passed) {
-  std::optional<Target> best;
-  std::tuple<std::uint64_t, std::uint64_t> best_value;
-  const auto consider = [&](Target target, std::uint64_t cost) {
-    const std::tuple value(target.load->active + cost, target.load->total.load());
-    if (best && best_value <= value) return;
-    best = std::move(target);
-    best_value = value;
-  };
-  if (const auto found = view.services.find(address); found != view.services.end())
-    for (const auto& service : found->second)
-      consider({service, nullptr, {}, std::shared_ptr<Load>(service, &service->load)}, 0);
-  if (const auto found = view.edge_consumers.find(address); found != view.edge_consumers.end())
-    for (const auto& edge : found->second)
-      if (!passed || !wire::has_passed(*passed, edge.connection->router()))
-        consider({nullptr, edge.connection, {}, edge.load}, 0);
-  if (const auto found = view.upstream.find(address); view.uplink && !passed && found != view.upstream.end())
-    consider({nullptr, view.uplink, {}, found->second}, 1);
-  const auto* consumers = view.table.consumers(wire::mobile_key(address));
-  const auto loads = view.remote.find(address);
-  if (!consumers || loads == view.remote.end()) return best;
-  for (const auto& remote : consumers->remote) {
-    const auto load = loads->second.find(remote.router);
-    if (load == loads->second.end() || (passed && wire::has_passed(*passed, remote.router))) continue;
-    consider({nullptr, nullptr, remote.router, load->second}, static_cast<std::uint64_t>(remote.cost));
-  }
-  return best;
 }
 
 namespace {
@@ -137,7 +98,7 @@ std::shared_ptr<RouterConnection> Flows::connection_to(Shard& shard, const std::
 
 void Flows::accept(Shard& shard, boost::asio::ip::tcp::socket socket, const std::string& address) {
   ++counters_.accepted;
-  const auto target = choose(shard.view(), address, nullptr);
+  const auto target = choose_target(shard.view(), address, nullptr);
   if (!target) return;  // the listener is about to be closed, as is the socket
   if (target->service) {
     auto client = std::make_shared<TcpEndpoint>(shard, std::move(socket), count_endpoint(nullptr));
@@ -157,8 +118,8 @@ void Flows::accept(Shard& shard, boost::asio::ip::tcp::socket socket, const std:
 }
 
 /// Sends the client's stream to the service's router, and waits for the answering one.
-void Flows::request(Shard& shard, boost::asio::ip::tcp::socket socket, const std::string& address, const Target& target,
-                    std::shared_ptr<RouterConnection> connection) {
+void Flows::request(Shard& shard, boost::asio::ip::tcp::socket socket, const std::string& address,
+                    const FlowTarget& target, std::shared_ptr<RouterConnection> connection) {
   const auto name = "temp." + new_discriminator();
   auto counted = count_endpoint(ticket(target.load));
   auto closed = [this, name, counted = std::move(counted)]() mutable {
@@ -222,7 +183,7 @@ std::optional<Flows::Dispatched> Flows::dispatch(IncomingStream& stream, std::st
                         ? reply(stream, edge->local)
                         : pass_on_to(stream, forwarded(), connection_to_edge(stream.shard(), edge->router));
   } else if (const auto* mobile = std::get_if<wire::MobileAddress>(&address)) {
-    if (const auto target = choose(stream.shard().view(), mobile->name, &head.annotations))
+    if (const auto target = choose_target(stream.shard().view(), mobile->name, &head.annotations))
       result.outlet = target->service      ? serve(stream, head, target->service)
                       : target->connection ? pass_on_to(stream, forwarded(), target->connection)
                                            : pass_on(stream, forwarded(), target->router);

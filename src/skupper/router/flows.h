@@ -20,6 +20,7 @@
 
 namespace knetsim::skupper::router {
 
+struct FlowTarget;
 class IncomingStream;
 class OutgoingStream;
 class TcpEndpoint;
@@ -59,15 +60,12 @@ class Flows {
   std::array<char, 8> new_tag();
 
  private:
-  struct Target;
-
-  std::optional<Target> choose(const View& view, const std::string& address, const wire::RouterAnnotations* passed);
   OutletRef pass_on_to(IncomingStream& stream, std::string head, std::shared_ptr<RouterConnection> connection);
   OutletRef serve(IncomingStream& stream, const wire::FlowHead& head, const std::shared_ptr<Service>& service);
   OutletRef reply(IncomingStream& stream, const std::string& name);
   OutletRef pass_on(IncomingStream& stream, std::string head, const std::string& router);
   void connect_local(const std::shared_ptr<TcpEndpoint>& client, const std::shared_ptr<Service>& service);
-  void request(Shard& shard, boost::asio::ip::tcp::socket socket, const std::string& address, const Target& target,
+  void request(Shard& shard, boost::asio::ip::tcp::socket socket, const std::string& address, const FlowTarget& target,
                std::shared_ptr<RouterConnection> connection);
   std::shared_ptr<RouterConnection> any_connection_to(Shard& shard, const std::string& router);
   std::shared_ptr<RouterConnection> connection_to(Shard& shard, const std::string& router);
