@@ -20,6 +20,7 @@ namespace knetsim::skupper::router {
 
 namespace {
 
+constexpr const char* kReserved = "_$qd.";  ///< what modules of skupper-router say to each other
 constexpr const char* kTracking = "_$qd.edge_addr_tracking";
 constexpr const char* kDownlink = "qd.router-edge-downlink";
 constexpr int kTrackingCredit = 32;
@@ -82,8 +83,9 @@ void RouterConnection::on_remote_edge_link(pn_link_t* link) {
   pn_link_open(link);
   if (pn_link_is_receiver(link)) {
     pn_link_flow(link, kCredit);
-    if (const auto address = address_of(pn_link_remote_target(link)); !address.empty())
-      observer_.edge_produces(self, address);
+    const auto address = address_of(pn_link_remote_target(link));
+    if (address.starts_with(kReserved)) return remember(link, wire::LinkKind::data);
+    if (!address.empty()) observer_.edge_produces(self, address);
     return;
   }
   const auto address = address_of(pn_link_remote_source(link));

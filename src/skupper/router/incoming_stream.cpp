@@ -12,8 +12,8 @@
 
 namespace knetsim::skupper::router {
 
-IncomingStream::IncomingStream(std::shared_ptr<RouterConnection> connection, pn_delivery_t* delivery)
-    : connection_(std::move(connection)), delivery_(delivery) {}
+IncomingStream::IncomingStream(std::shared_ptr<RouterConnection> connection, pn_delivery_t* delivery, bool any_message)
+    : connection_(std::move(connection)), delivery_(delivery), any_message_(any_message) {}
 
 Shard& IncomingStream::shard() const noexcept { return connection_->shard(); }
 
@@ -25,7 +25,9 @@ void IncomingStream::readable() {
   if (pn_delivery_aborted(delivery_)) {
     ended_ = done_ = true;
     outlet_.abort();
-    return settle();
+    auto* link = pn_delivery_link(delivery_);
+    settle();
+    return connection_->delivery_complete(link);
   }
   if (!pn_delivery_partial(delivery_) && pn_delivery_pending(delivery_) == 0) end();
 }
@@ -37,7 +39,8 @@ void IncomingStream::take() {
     const auto count = pn_link_recv(link, buffer.data(), buffer.size());
     if (count <= 0) return;
     since_window_ += static_cast<std::size_t>(count);
-    if (since_window_ >= connection_->session_window() / 2) {
+    // A quarter, because the window is one of frames, and frames may be smaller than they could be.
+    if (since_window_ >= connection_->session_window() / 4) {
       since_window_ = 0;
       connection_->open_window(link);
     }
@@ -64,19 +67,25 @@ void IncomingStream::find_outlet() {
     has_outlet_ = true;
     outlet_ = std::move(found->outlet);
     const auto rest = std::exchange(head_, {}).substr(found->consumed);
-    if (!outlet_) return refused();
+    if (!outlet_) return no_flow();
     if (!rest.empty()) pass_on(rest);
   } catch (const wire::ProtocolError& error) {
-    connection_->complain(error.what());
-    refused();
+    if (!any_message_) connection_->complain(error.what());
+    no_flow();
   }
+}
+
+void IncomingStream::no_flow() {
+  if (!any_message_) return refused();
+  refused_ = true;
+  completed();
 }
 
 void IncomingStream::end() {
   ended_ = true;
   if (!refused_ && !has_outlet_) {
-    connection_->complain("a message that ends within its head");
-    refused();
+    if (!any_message_) connection_->complain("a message that ends within its head");
+    no_flow();
   }
   pn_link_advance(pn_delivery_link(delivery_));
   connection_->delivery_complete(pn_delivery_link(delivery_));

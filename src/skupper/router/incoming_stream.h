@@ -16,7 +16,8 @@ class RouterConnection;
 /// address in it. Lives on its connection's shard.
 class IncomingStream : public Inlet, public std::enable_shared_from_this<IncomingStream> {
  public:
-  IncomingStream(std::shared_ptr<RouterConnection> connection, pn_delivery_t* delivery);
+  /// What isn't a flow for somebody here is refused; on a link for `any_message`s it is accepted and forgotten.
+  IncomingStream(std::shared_ptr<RouterConnection> connection, pn_delivery_t* delivery, bool any_message);
 
   /// Bytes have come, or the end, or the peer has settled.
   void readable();
@@ -36,6 +37,7 @@ class IncomingStream : public Inlet, public std::enable_shared_from_this<Incomin
   void take();
   void pass_on(std::string_view bytes);
   void find_outlet();
+  void no_flow();
   void end();
   void settle();
 
@@ -43,6 +45,7 @@ class IncomingStream : public Inlet, public std::enable_shared_from_this<Incomin
   pn_delivery_t* delivery_;
   std::string head_;
   OutletRef outlet_;
+  bool any_message_;
   bool has_outlet_ = false;
   bool ended_ = false;            ///< the delivery is complete or aborted
   bool refused_ = false;          ///< what comes is thrown away

@@ -64,11 +64,10 @@ void OutgoingStream::end_delivery() {
 void OutgoingStream::settle() {
   const auto self = shared_from_this();
   auto* delivery = std::exchange(delivery_, nullptr);
-  auto* link = pn_delivery_link(delivery);
   connection_->stream_ended(this, delivery);
   // Both advance the link if the delivery is its current one.
   end_ == End::aborted ? pn_delivery_abort(delivery) : pn_delivery_settle(delivery);
-  connection_->link_is_settled(link);
+  connection_->outcome_known();
 }
 
 void OutgoingStream::updated() {

@@ -21,18 +21,15 @@
 
 namespace knetsim::skupper::router {
 
-namespace {
-
 /// The kind is kept as the link's context, plus one so that none is null.
-void remember(pn_link_t* link, wire::LinkKind kind) {
+void RouterConnection::remember(pn_link_t* link, wire::LinkKind kind) {
   pn_link_set_context(link, reinterpret_cast<void*>(static_cast<std::uintptr_t>(kind) + 1));  // NOLINT
 }
-std::optional<wire::LinkKind> kind_of(pn_link_t* link) {
+
+std::optional<wire::LinkKind> RouterConnection::kind_of(pn_link_t* link) {
   const auto value = reinterpret_cast<std::uintptr_t>(pn_link_get_context(link));  // NOLINT
   return value == 0 ? std::nullopt : std::optional(static_cast<wire::LinkKind>(value - 1));
 }
-
-}  // namespace
 
 RouterConnection::RouterConnection(Shard& shard, boost::asio::ip::tcp::socket socket, Settings settings, Flows& flows,
                                    ConnectionObserver& observer)
@@ -60,6 +57,16 @@ void RouterConnection::complain(const std::string& problem) const {
 }
 
 void RouterConnection::on_event(pn_event_t* event) {
+  try {
+    handle(event);
+  } catch (const wire::ProtocolError& error) {
+    complain(error.what());
+    introduce();
+    close_with("amqp:connection:framing-error", error.what());
+  }
+}
+
+void RouterConnection::handle(pn_event_t* event) {
   switch (pn_event_type(event)) {
     case PN_CONNECTION_REMOTE_OPEN:
       return on_remote_open();
@@ -89,12 +96,7 @@ void RouterConnection::on_event(pn_event_t* event) {
 
 void RouterConnection::on_remote_open() {
   if (std::exchange(greeted_, true)) return;
-  try {
-    peer_open_ = wire::remote_open(connection(), transport());
-  } catch (const wire::ProtocolError& error) {
-    introduce();
-    return close_with("amqp:connection:framing-error", error.what());
-  }
+  peer_open_ = wire::remote_open(connection(), transport());
   router_ = peer_open_.container_id;
   auto verdict = observer_.greeted(*this);
   if (const auto* refusal = std::get_if<std::string>(&verdict)) {
@@ -106,7 +108,7 @@ void RouterConnection::on_remote_open() {
 }
 
 void RouterConnection::introduce() {
-  if (settings_.initiator) return;  // has done so already
+  if (pn_connection_state(connection()) & PN_LOCAL_ACTIVE) return;
   wire::configure(connection(), settings_.open);
   pn_connection_open(connection());
 }
@@ -228,9 +230,9 @@ void RouterConnection::link_is_free(pn_link_t* link) {
   streaming_links_.credited(link);
 }
 
-void RouterConnection::link_is_settled(pn_link_t* link) {
+void RouterConnection::outcome_known() {
   touch();
-  streaming_links_.settled(link);
+  streaming_links_.settled();
 }
 
 void RouterConnection::delivery_complete(pn_link_t* link) {
@@ -259,12 +261,11 @@ void RouterConnection::on_delivery(pn_delivery_t* delivery) {
   }
   const auto kind = kind_of(link);
   if (kind == wire::LinkKind::control || link == tracking_) return on_message(delivery);
-  if (kind == wire::LinkKind::data) return discard(delivery);
   auto* stream = static_cast<IncomingStream*>(pn_delivery_get_context(delivery));
   if (!stream) {
     if (delivery != pn_link_current(link)) return;
     const auto self = std::static_pointer_cast<RouterConnection>(shared_from_this());
-    const auto made = std::make_shared<IncomingStream>(self, delivery);
+    const auto made = std::make_shared<IncomingStream>(self, delivery, kind == wire::LinkKind::data);
     stream = made.get();
     pn_delivery_set_context(delivery, stream);
     streams_.emplace(stream, std::pair(made, link));
@@ -292,20 +293,6 @@ void RouterConnection::on_message(pn_delivery_t* delivery) {
   link == tracking_ ? on_tracking(message) : observer_.control_message(*this, std::move(message));
 }
 
-/// Messages that aren't flows (telemetry of other routers): accepted and forgotten.
-void RouterConnection::discard(pn_delivery_t* delivery) {
-  auto* link = pn_delivery_link(delivery);
-  if (delivery != pn_link_current(link)) return;
-  const auto buffer = shard().output();
-  while (pn_delivery_pending(delivery) > 0 && pn_link_recv(link, buffer.data(), buffer.size()) > 0) {
-  }
-  if (pn_delivery_partial(delivery)) return;
-  pn_link_advance(link);
-  pn_delivery_update(delivery, PN_ACCEPTED);
-  pn_delivery_settle(delivery);
-  delivery_complete(link);
-}
-
 void RouterConnection::lose_streams_of(const pn_link_t* link) {
   std::vector<Stream> lost;
   for (auto& [key, entry] : streams_)
@@ -318,8 +305,10 @@ void RouterConnection::on_link_gone(pn_link_t* link) {
   lose_streams_of(link);
   streaming_links_.gone(link);
   on_edge_link_gone(link);
-  if (link == control_sender_ || link == control_receiver_)
-    return close_with("amqp:not-allowed", "the routing protocol's links were detached");
+  if (link == control_sender_ || link == control_receiver_) {
+    control_sender_ = control_receiver_ = nullptr;
+    close_with("amqp:not-allowed", "the routing protocol's links were detached");
+  }
   pn_link_close(link);
   pn_link_free(link);
 }

@@ -97,7 +97,7 @@ class RouterConnection final : public AmqpConnection {
   pn_delivery_t* new_delivery(pn_link_t* link, OutgoingStream& stream);
   void forget_waiting(const OutgoingStream& stream) { streaming_links_.forget(stream); }
   void link_is_free(pn_link_t* link);
-  void link_is_settled(pn_link_t* link);
+  void outcome_known();
   void delivery_complete(pn_link_t* link);
   /// In bytes, of each session.
   std::size_t session_window() const { return std::size_t{settings_.session_frames} * settings_.open.max_frame_size; }
@@ -109,11 +109,14 @@ class RouterConnection final : public AmqpConnection {
   using Stream = std::variant<std::shared_ptr<IncomingStream>, std::shared_ptr<OutgoingStream>>;
 
   void on_event(pn_event_t* event) override;
+  void handle(pn_event_t* event);
   void on_disconnected(const std::string& reason) override;
   void on_remote_open();
   void introduce();
   void accept();
   void attach_router_links();
+  static void remember(pn_link_t* link, wire::LinkKind kind);
+  static std::optional<wire::LinkKind> kind_of(pn_link_t* link);
   pn_session_t* new_session();
   pn_link_t* attach(pn_session_t* session, bool receiver, wire::LinkKind kind);
   void on_remote_link(pn_link_t* link);
@@ -121,7 +124,6 @@ class RouterConnection final : public AmqpConnection {
   void on_delivery(pn_delivery_t* delivery);
   void on_message(pn_delivery_t* delivery);
   void send_message(pn_link_t* link, const std::string& message, std::deque<std::string>& queue);
-  void discard(pn_delivery_t* delivery);
   void on_link_gone(pn_link_t* link);
   void on_session_gone(pn_session_t* session);
   void lose_streams_of(const pn_link_t* link);

@@ -26,8 +26,8 @@ void StreamingLinks::start(const std::shared_ptr<OutgoingStream>& stream) {
 
 void StreamingLinks::begin_waiting() {
   while (!waiting_.empty() && !free_.empty()) {
-    auto* link = *free_.begin();
-    free_.erase(link);
+    auto* link = free_.back();
+    free_.pop_back();
     const auto stream = std::move(waiting_.front());
     waiting_.pop_front();
     stream->begin(link);
@@ -41,24 +41,35 @@ void StreamingLinks::forget(const OutgoingStream& stream) {
 void StreamingLinks::credited(pn_link_t* link) {
   if (!all_.contains(link)) return;
   attaching_.erase(link);
-  free_.insert(link);
+  if (std::find(free_.begin(), free_.end(), link) == free_.end()) free_.push_back(link);
   begin_waiting();
-  detach_if_spare(link);
+  detach_spare();
 }
 
-void StreamingLinks::settled(pn_link_t* link) { detach_if_spare(link); }
+void StreamingLinks::settled() { detach_spare(); }
 
-/// Not while the peer may still have to say something of what the link has carried.
-void StreamingLinks::detach_if_spare(pn_link_t* link) {
-  if (free_.size() <= kMaxFree || pn_link_unsettled(link) > 0 || free_.erase(link) == 0) return;
-  pn_link_close(link);
-  pn_session_close(pn_link_session(link));
+/// Those that have been free for longest, but none of whose streams something may still be said.
+void StreamingLinks::detach_spare() {
+  const auto idle = [](pn_link_t* link) { return pn_link_unsettled(link) == 0 && pn_link_queued(link) == 0; };
+  while (free_.size() > kMaxFree) {
+    const auto found = std::find_if(free_.begin(), free_.end(), idle);
+    if (found == free_.end()) return;
+    auto* link = *found;
+    gone(link);
+    pn_link_close(link);
+    pn_session_close(pn_link_session(link));
+  }
 }
 
 void StreamingLinks::gone(pn_link_t* link) {
-  free_.erase(link);
-  attaching_.erase(link);
-  if (all_.erase(link) > 0) --count_;
+  if (all_.erase(link) == 0) return;
+  --count_;
+  std::erase(free_, link);
+  if (attaching_.erase(link) == 0 || waiting_.size() <= attaching_.size()) return;
+  // The peer doesn't want another link: the stream that counted on it has none.
+  const auto stream = std::move(waiting_.back());
+  waiting_.pop_back();
+  stream->connection_lost();
 }
 
 void StreamingLinks::lost() {

@@ -33,22 +33,23 @@ class StreamingLinks {
   /// The link has credit, and carries nothing. Links of another origin, such as an edge router's, which are bound to an
   /// address, are passed over.
   void credited(pn_link_t* link);
-  /// The peer knows the fate of a stream that the link has carried.
-  void settled(pn_link_t* link);
+  /// The fate of a stream that has ended is known.
+  void settled();
+  /// The peer has detached it, or refused it.
   void gone(pn_link_t* link);
   /// With the connection: streams that haven't begun hear of it.
   void lost();
 
  private:
   void begin_waiting();
-  void detach_if_spare(pn_link_t* link);
+  void detach_spare();
 
   std::function<pn_link_t*()> attach_;
   std::deque<std::shared_ptr<OutgoingStream>> waiting_;
   std::atomic<std::int64_t>& count_;
   std::unordered_set<pn_link_t*> all_;
   std::unordered_set<pn_link_t*> attaching_;  ///< not answered yet
-  std::unordered_set<pn_link_t*> free_;
+  std::deque<pn_link_t*> free_;               ///< in the order in which they became so
 };
 
 }  // namespace knetsim::skupper::router

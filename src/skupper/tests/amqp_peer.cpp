@@ -85,6 +85,11 @@ void AmqpPeer::oblige(pn_event_t* event) {
     pn_session_open(pn_event_session(event));
   } else if (pn_event_type(event) == PN_LINK_REMOTE_OPEN) {
     auto* link = pn_event_link(event);
+    const auto kind = wire::remote_kind(link);
+    if (refuses_links_ || kind == wire::LinkKind::control || kind == wire::LinkKind::data) {
+      pn_link_open(link);
+      return pn_link_close(link);
+    }
     pn_terminus_copy(pn_link_source(link), pn_link_remote_source(link));
     pn_terminus_copy(pn_link_target(link), pn_link_remote_target(link));
     pn_link_open(link);
@@ -135,19 +140,23 @@ std::string AmqpPeer::wait_for_end() {
   return description ? description : "";
 }
 
-pn_link_t* AmqpPeer::attach(const std::string& name, const char* capability, bool receiver) {
+pn_link_t* AmqpPeer::attach(const std::string& name, const char* capability, bool receiver,
+                            const std::string& address) {
   auto* session = pn_session(driver_.connection);
   pn_session_open(session);
   auto* link = receiver ? pn_receiver(session, name.c_str()) : pn_sender(session, name.c_str());
   const auto kind = wire::link_kind(capability);
   wire::configure(link, {.name = name, .receiver = receiver, .kind = *kind, .initiator = true});
+  if (!address.empty()) pn_terminus_set_address(pn_link_target(link), address.c_str());
   pn_link_open(link);
   if (receiver) pn_link_flow(link, kCredit);
   write();
   return link;
 }
 
-pn_link_t* AmqpPeer::attach_stream() { return attach("stream" + std::to_string(streams_++), "", false); }
+pn_link_t* AmqpPeer::attach_stream(const std::string& capability, const std::string& address) {
+  return attach("stream" + std::to_string(streams_++), capability.c_str(), false, address);
+}
 
 void AmqpPeer::begin(pn_link_t* link, std::string_view message) {
   until([&] { return pn_link_credit(link) > 0; });
@@ -164,11 +173,47 @@ void AmqpPeer::send(pn_link_t* link, std::string_view message) {
 
 void AmqpPeer::send_control(std::string_view message) {
   attach("control-in", "qd.router", true);
-  send(attach("control-out", "qd.router", false), message);
+  auto* link = attach("control-out", "qd.router", false);
+  control_ = pn_link_session(link);
+  send(link, message);
 }
 
-std::uint64_t AmqpPeer::send_stream(std::string_view message) {
+void AmqpPeer::end_control() {
+  pn_session_close(control_);
+  write();
+}
+
+void AmqpPeer::wait_for_refusal(const std::string& capability) {
+  auto* link = attach("refused", capability.c_str(), false);
+  until([&] { return (pn_link_state(link) & PN_REMOTE_CLOSED) != 0; });
+}
+
+void AmqpPeer::attach_nested(int depth) {
+  auto* session = pn_session(driver_.connection);
+  pn_session_open(session);
+  auto* link = pn_sender(session, "nested");
+  auto* data = pn_terminus_capabilities(pn_link_target(link));
+  for (int i = 0; i < depth; ++i) {
+    pn_data_put_list(data);
+    pn_data_enter(data);
+  }
+  pn_link_open(link);
+  write();
+}
+
+void AmqpPeer::abort_streams(int count) {
   auto* link = attach_stream();
+  for (int i = 0; i < count; ++i) {
+    begin(link, "x");
+    write();
+    pn_delivery_abort(pn_link_current(link));
+    write();
+  }
+}
+
+std::uint64_t AmqpPeer::send_stream(std::string_view message, const std::string& capability,
+                                    const std::string& address) {
+  auto* link = attach_stream(capability, address);
   send(link, message);
   auto* delivery = pn_unsettled_head(link);
   until([&] { return pn_delivery_remote_state(delivery) != 0; });

@@ -41,14 +41,27 @@ class AmqpPeer {
   void send_raw(std::string_view bytes);
   /// A message on a control link (qd.router).
   void send_control(std::string_view message);
-  /// A complete delivery on a new streaming link; returns the outcome.
-  std::uint64_t send_stream(std::string_view message);
+  /// A complete delivery on a new link; returns the outcome.
+  std::uint64_t send_stream(std::string_view message, const std::string& capability = "",
+                            const std::string& address = "");
+  /// Deliveries on one link, each of which is begun and aborted.
+  void abort_streams(int count);
+  /// Attaches a link of that capability, and waits until the router has closed it.
+  void wait_for_refusal(const std::string& capability);
+  /// Attaches a link whose capabilities are lists within lists.
+  void attach_nested(int depth);
+  /// Ends the session of the control links, and ignores what the router thinks of that.
+  void end_control();
   /// The beginning of a delivery on a new streaming link.
   void begin_stream(std::string_view message);
   /// Until the router has said, since the stream was begun, how much more of it would be taken.
   void wait_for_window();
   /// To an edge router: that the address has a consumer.
   void tell_reachable(const std::string& address);
+  /// From here on, closes the links that an edge router attaches.
+  void refuse_links() { refuses_links_ = true; }
+  /// Answers the router until the connection ends or `done` holds, which is asked whenever something has come.
+  void answer_until(const std::function<bool()>& done) { until(done); }
   /// Until a stream comes from an edge router. Returns what address its link is bound to; empty if to none.
   std::string wait_for_stream();
   /// "127.0.0.1:41894": what the router calls it.
@@ -57,8 +70,8 @@ class AmqpPeer {
  private:
   void open(const std::string& id, const Options& options);
   void oblige(pn_event_t* event);
-  pn_link_t* attach(const std::string& name, const char* capability, bool receiver);
-  pn_link_t* attach_stream();
+  pn_link_t* attach(const std::string& name, const char* capability, bool receiver, const std::string& address = "");
+  pn_link_t* attach_stream(const std::string& capability = "", const std::string& address = "");
   void begin(pn_link_t* link, std::string_view message);
   void send(pn_link_t* link, std::string_view message);
   void write();
@@ -69,6 +82,8 @@ class AmqpPeer {
   Fd fd_;
   pn_connection_driver_t driver_{};
   bool interior_ = false;
+  bool refuses_links_ = false;
+  pn_session_t* control_ = nullptr;
   pn_link_t* tracking_ = nullptr;     ///< on which an edge router hears what is reachable
   pn_delivery_t* arrived_ = nullptr;  ///< from an edge router
   int streams_ = 0;

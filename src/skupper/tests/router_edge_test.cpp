@@ -1,6 +1,11 @@
 // Edge routers: they have one connection, to a router of the interior, and take no part in the routing protocol.
 
+#include <gmock/gmock.h>
+#include <proton/disposition.h>
+
+#include <chrono>
 #include <csignal>
+#include <future>
 
 #include "tests/amqp_peer.h"
 #include "tests/router_test.h"
@@ -68,6 +73,36 @@ TEST_F(EdgeTest, StreamsGoToTheInteriorOnLinksThatAreBoundToNoAddress) {
   for (const std::uint16_t port : {1028, 1029}) wait_for_port(port);
   const auto client = TcpPeer::connect(1029);
   EXPECT_EQ(interior.wait_for_stream(), "");
+}
+
+TEST_F(EdgeTest, AStreamThatGetsNoLinkEndsItsClient) {
+  const auto listening = listen_on(45671);
+  start("e", {edge_connector(), entrance("one", 1028)}, edge());
+  AmqpPeer interior(listening, "x1");
+  interior.tell_reachable("one");
+  wait_for_port(1028);
+  interior.refuse_links();
+  auto client = TcpPeer::connect(1028);
+  auto ended = std::async(std::launch::async, [&] { return client.wait_for_end(); });
+  interior.answer_until([&] { return ended.wait_for(std::chrono::milliseconds(10)) == std::future_status::ready; });
+  EXPECT_EQ(ended.get(), "closed");
+}
+
+TEST_F(EdgeTest, TheInteriorRefusesLinksOfTheRoutingProtocol) {
+  auto& interior = start("a", {edge_listener()});
+  wait_for_port(45671);
+  AmqpPeer edge(45671, "x1");
+  edge.wait_for_refusal("qd.router");
+  edge.wait_for_refusal("qd.router-data");
+  wait_for_log(interior, edge.name() + " (x1): an edge router attaches a link");
+}
+
+TEST_F(EdgeTest, MessagesOfSkupperRoutersModulesAreAcceptedAndForgotten) {
+  auto& interior = start("a", {edge_listener()});
+  wait_for_port(45671);
+  AmqpPeer edge(45671, "x1");
+  EXPECT_EQ(edge.send_stream("a heartbeat", "", "_$qd.edge_heartbeat"), PN_ACCEPTED);
+  EXPECT_THAT(log_of(interior), testing::Not(testing::HasSubstr("(error)")));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "tests/amqp_peer.h"
 #include "tests/router_test.h"
 #include "tests/tcp.h"
+#include "wire/control.h"
 
 namespace knetsim::skupper {
 namespace {
@@ -96,6 +97,22 @@ TEST_F(HostileTest, MalformedRoutingMessageEndsTheConnection) {
   peer.send_control("no message at all");
   peer.wait_for_end();
   wait_for_log(routers_.at(0), "(x1): the message doesn't begin with router annotations");
+}
+
+TEST_F(HostileTest, CapabilitiesThatNestTooDeepEndTheConnection) {
+  AmqpPeer peer(55671, "x1");
+  peer.wait_for_open();
+  peer.attach_nested(100);
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("nest deeper"));
+}
+
+TEST_F(HostileTest, WhoeverEndsTheRoutingProtocolsSessionIsLetGo) {
+  AmqpPeer peer(55671, "x1");
+  peer.wait_for_open();
+  peer.send_control(wire::encode(
+      wire::ControlMessage{wire::originate("x1"), std::string(wire::kHelloAddress), wire::Hello{"x1", 1, 1, {"c0"}}}));
+  peer.end_control();
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("links were detached"));
 }
 
 TEST_F(HostileTest, FlowWithoutAHeadIsRefusedAndTheConnectionLivesOn) {

@@ -1,6 +1,7 @@
 // What routers keep between them for their streams: sessions, links, and how much may be on its way.
 
 #include <gmock/gmock.h>
+#include <proton/disposition.h>
 
 #include <vector>
 
@@ -39,6 +40,7 @@ TEST_F(LinksTest, APeakOfConnectionsLeavesFewLinksBehind) {
   constexpr int kKept = 128;
   const TcpService echo(8080, TcpService::echo());
   start("c0", {listener(55671), service("svc", 8080)});
+  wait_for_port(55671);  // so that no connection is made later than the others
   start("c1", {connector(55671), entrance("svc", 1028), listener(9090, {{"role", "normal"}, {"http", true}})},
         {{"dataConnectionCount", "1"}});
   wait_for_port(1028);
@@ -53,15 +55,49 @@ TEST_F(LinksTest, APeakOfConnectionsLeavesFewLinksBehind) {
   for (auto& client : clients) {
     client.finish();
     client.wait_for_end();
+    // New ones come while links are being detached.
+    auto next = TcpPeer::connect(1028);
+    next.send("y");
+    EXPECT_EQ(next.receive(1), "y");
+    next.finish();
+    next.wait_for_end();
   }
   eventually([]() -> std::optional<std::string> {
     const auto links = metric(9090, "qdr_streaming_links");
     if (links == kKept) return std::nullopt;
     return std::to_string(links) + " links";
   });
-  auto late = TcpPeer::connect(1028);
-  late.send("y");
-  EXPECT_EQ(late.receive(1), "y");
+}
+
+TEST_F(LinksTest, ALinkOutlivesTheStreamsThatAreAborted) {
+  constexpr int kMoreThanTheCredit = 300;
+  start("c0", {listener(55671)});
+  wait_for_port(55671);
+  AmqpPeer sender(55671, "x1", {.data = true});
+  sender.wait_for_open();
+  sender.abort_streams(kMoreThanTheCredit);
+}
+
+TEST_F(LinksTest, AFlowOnALinkForMessagesIsAFlow) {
+  const TcpService echo(8080, TcpService::echo());
+  start("c0", {listener(55671), service("svc", 8080)});
+  wait_for_port(55671);
+  AmqpPeer sender(55671, "x1");
+  sender.wait_for_open();
+  const auto head = wire::encode(wire::flow_request("x1", "svc", "amqp:/_topo/0/x1/temp.a", "x:1"));
+  EXPECT_EQ(sender.send_stream(head + "hello", "qd.router-data"), PN_ACCEPTED);
+  EXPECT_EQ(echo.connections(), 1U);
+}
+
+TEST_F(LinksTest, AMessageThatIsNoFlowIsAcceptedAndForgotten) {
+  auto& c0 = start("c0", {listener(55671)});
+  wait_for_port(55671);
+  AmqpPeer sender(55671, "x1");
+  sender.wait_for_open();
+  const auto head = wire::encode(wire::flow_request("x1", "mc/sfe.all", "amqp:/_topo/0/x1/temp.a", "x:1"));
+  EXPECT_EQ(sender.send_stream(head + "telemetry", "qd.router-data"), PN_ACCEPTED);
+  EXPECT_EQ(sender.send_stream("what is this", "qd.router-data"), PN_ACCEPTED);
+  EXPECT_THAT(log_of(c0), testing::Not(testing::HasSubstr("(error)")));
 }
 
 }  // namespace
