@@ -172,10 +172,8 @@ void AmqpPeer::send(pn_link_t* link, std::string_view message) {
 }
 
 void AmqpPeer::send_control(std::string_view message) {
-  attach("control-in", "qd.router", true);
-  auto* link = attach("control-out", "qd.router", false);
-  control_ = pn_link_session(link);
-  send(link, message);
+  control_ = pn_link_session(attach("control-in", "qd.router", true));
+  send(attach("control-out", "qd.router", false), message);
 }
 
 void AmqpPeer::end_control() {

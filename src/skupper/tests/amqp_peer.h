@@ -50,7 +50,7 @@ class AmqpPeer {
   void wait_for_refusal(const std::string& capability);
   /// Attaches a link whose capabilities are lists within lists.
   void attach_nested(int depth);
-  /// Ends the session of the control links, and ignores what the router thinks of that.
+  /// Ends the session on which it hears the routing protocol, and ignores what the router thinks of that.
   void end_control();
   /// The beginning of a delivery on a new streaming link.
   void begin_stream(std::string_view message);
