@@ -63,10 +63,27 @@ void start_capture(Session& session, const Words& words) {
   session.terminal.out << fmt::format("capturing; capture stop ends it\n");
 }
 
+/// Told to end, tcpdump leaves what has come but isn't read yet. Each packet wakes it, so it sleeps only when it has
+/// read all; under endless traffic it never does, and there is no last packet to wait for.
+void wait_until_all_is_read(const Process& tcpdump) {
+  try {
+    eventually(
+        [&]() -> std::optional<std::string> {
+          const auto stat = read_file(fmt::format("/proc/{}/stat", tcpdump.pid()));
+          const auto state = stat.rfind(") ");
+          if (state == std::string::npos || stat.substr(state + 2, 1) != "R") return std::nullopt;
+          return "tcpdump's sleep";
+        },
+        std::chrono::seconds(1));
+  } catch (const StillMissing&) {
+  }
+}
+
 int stop_captures(Session& session) {
   int stopped = 0;
   for (auto& program : session.background.programs()) {
     if (program.capture.empty()) continue;
+    wait_until_all_is_read(program.process);
     program.process.signal(SIGINT);
     program.process.wait(std::chrono::seconds(10));
     const auto log = read_file(program.process.log());
