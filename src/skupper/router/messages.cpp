@@ -4,6 +4,7 @@
 #include <proton/link.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "router/flows.h"
 #include "router/router_connection.h"

@@ -10,8 +10,8 @@
 #include <proton/session.h>
 #include <proton/transport.h>
 
-#include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "router/flows.h"
 #include "router/incoming_stream.h"

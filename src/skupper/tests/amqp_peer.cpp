@@ -46,8 +46,9 @@ AmqpPeer::AmqpPeer(std::uint16_t port, const std::string& id, Options options)
   open(id, options);
 }
 
-AmqpPeer::AmqpPeer(FdView listening, const std::string& id)
-    : fd_(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC)), interior_(true) {
+AmqpPeer::AmqpPeer(FdView listening, const std::string& id) : interior_(true) {
+  ::setsockopt(listening.get(), SOL_SOCKET, SO_RCVTIMEO, &kPeerPatience, sizeof kPeerPatience);
+  fd_ = Fd(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!fd_) throw SystemError("accept");
   open(id, {.annotations_version = 2, .data = false, .idle_timeout_ms = {}});
 }
@@ -86,7 +87,8 @@ void AmqpPeer::oblige(pn_event_t* event) {
   } else if (pn_event_type(event) == PN_LINK_REMOTE_OPEN) {
     auto* link = pn_event_link(event);
     const auto kind = wire::remote_kind(link);
-    if (refuses_links_ || kind == wire::LinkKind::control || kind == wire::LinkKind::data) {
+    if (links_ == Links::unwelcome) links_ = Links::refused;
+    if (links_ == Links::refused || kind == wire::LinkKind::control || kind == wire::LinkKind::data) {
       pn_link_open(link);
       return pn_link_close(link);
     }
@@ -229,6 +231,11 @@ void AmqpPeer::begin_stream(std::string_view message) {
 void AmqpPeer::wait_for_window() {
   // Proton keeps the window to itself, but the frame that tells of it tells of the credit, too.
   until([&] { return pn_link_credit(begun_) != credit_; });
+}
+
+void AmqpPeer::refuse_a_link() {
+  links_ = Links::unwelcome;
+  until([&] { return links_ == Links::refused; });
 }
 
 void AmqpPeer::tell_reachable(const std::string& address) {

@@ -58,10 +58,8 @@ class AmqpPeer {
   void wait_for_window();
   /// To an edge router: that the address has a consumer.
   void tell_reachable(const std::string& address);
-  /// From here on, closes the links that an edge router attaches.
-  void refuse_links() { refuses_links_ = true; }
-  /// Answers the router until the connection ends or `done` holds, which is asked whenever something has come.
-  void answer_until(const std::function<bool()>& done) { until(done); }
+  /// Until an edge router attaches another link, which is refused.
+  void refuse_a_link();
   /// Until a stream comes from an edge router. Returns what address its link is bound to; empty if to none.
   std::string wait_for_stream();
   /// "127.0.0.1:41894": what the router calls it.
@@ -82,7 +80,7 @@ class AmqpPeer {
   Fd fd_;
   pn_connection_driver_t driver_{};
   bool interior_ = false;
-  bool refuses_links_ = false;
+  enum class Links { welcome, unwelcome, refused } links_ = Links::welcome;
   pn_session_t* control_ = nullptr;
   pn_link_t* tracking_ = nullptr;     ///< on which an edge router hears what is reachable
   pn_delivery_t* arrived_ = nullptr;  ///< from an edge router

@@ -46,7 +46,7 @@ std::string http_get(std::uint16_t port, std::string_view page);
 /// A socket's own end on 127.0.0.1: "127.0.0.1:40000".
 std::string name_of(FdView socket);
 
-/// On 127.0.0.1.
+/// On 127.0.0.1. Whoever accepts has to end it by shutdown() or a time-out of its own.
 Fd listen_on(std::uint16_t port);
 
 /// A service on 127.0.0.1, each of its connections handled by a thread of its own. Ends with its owner.

@@ -1,6 +1,8 @@
 // What lines do to an emulation.
 #include <gmock/gmock.h>
 
+#include <csignal>
+
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "shell_fixture.h"
@@ -219,6 +221,16 @@ TEST_F(Shell, CapturesPacketsUntilToldToStop) {
     const auto bytes = std::filesystem::file_size("/tmp/knetsim/packets.pcap");
     return bytes > 6 * 98 ? std::nullopt : std::optional(std::to_string(bytes) + " bytes of packets only");
   });
+  EXPECT_EQ(type("capture stop"), 0) << shown;
+  EXPECT_THAT(shown, MatchesRegex("/tmp/knetsim/packets.pcap: ([6-9]|[1-9][0-9]+) packets from C0w1\n"));
+}
+
+TEST_F(Shell, ACapturesLastPacketsAreInItHoweverBusyTheMachineIs) {
+  EXPECT_EQ(type("capture C0w1 eth0 /tmp/knetsim/packets.pcap"), 0) << shown;
+  auto& tcpdump = session_.background.programs().back().process;
+  tcpdump.signal(SIGSTOP);
+  EXPECT_EQ(type("C0w1 ping -c 3 -i 0.01 C0w2"), 0) << shown;
+  tcpdump.signal(SIGCONT);
   EXPECT_EQ(type("capture stop"), 0) << shown;
   EXPECT_THAT(shown, MatchesRegex("/tmp/knetsim/packets.pcap: ([6-9]|[1-9][0-9]+) packets from C0w1\n"));
 }
