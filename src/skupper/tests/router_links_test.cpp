@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <proton/disposition.h>
 
+#include <chrono>
+#include <future>
 #include <optional>
 #include <string>
 #include <vector>
@@ -81,18 +83,17 @@ TEST_F(LinksTest, ALinkOutlivesTheStreamsThatAreAborted) {
 }
 
 TEST_F(LinksTest, AFlowOnALinkForMessagesIsAFlow) {
-  const TcpService echo(8080, TcpService::echo());
+  std::promise<std::string> heard;
+  const TcpService server(8080, [&](TcpPeer& client) { heard.set_value(client.receive_to_end()); });
   start("c0", {listener(55671), service("svc", 8080)});
   wait_for_port(55671);
   AmqpPeer sender(55671, "x1");
   sender.wait_for_open();
   const auto head = wire::encode(wire::flow_request("x1", "svc", "amqp:/_topo/0/x1/temp.a", "x:1"));
   EXPECT_EQ(sender.send_stream(head + "hello", "qd.router-data"), PN_ACCEPTED);
-  // The kernel has accepted the connection; the service may not have yet.
-  eventually([&]() -> std::optional<std::string> {
-    if (echo.connections() == 1) return std::nullopt;
-    return "the service's connection";
-  });
+  auto all = heard.get_future();
+  ASSERT_EQ(all.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_EQ(all.get(), "hello");
 }
 
 TEST_F(LinksTest, AMessageThatIsNoFlowIsAcceptedAndForgotten) {
