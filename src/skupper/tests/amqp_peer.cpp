@@ -14,7 +14,10 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <array>
+#include <chrono>
 #include <new>
+#include <utility>
 
 #include "knetsim/sys/error.h"
 #include "tests/tcp.h"
@@ -96,11 +99,46 @@ void AmqpPeer::oblige(pn_event_t* event) {
     pn_terminus_copy(pn_link_target(link), pn_link_remote_target(link));
     pn_link_open(link);
     if (pn_link_is_receiver(link)) pn_link_flow(link, kCredit);
+    if (pn_link_is_receiver(link) && !pn_terminus_get_address(pn_link_target(link))) ++links_attached_;
     const auto* source = pn_terminus_get_address(pn_link_remote_source(link));
     if (source && std::string_view(source) == "_$qd.edge_addr_tracking") tracking_ = link;
   } else if (pn_event_type(event) == PN_DELIVERY && pn_link_is_receiver(pn_event_link(event))) {
-    arrived_ = pn_event_delivery(event);
+    const auto* target = pn_terminus_get_address(pn_link_remote_target(pn_event_link(event)));
+    bound_to_ = target ? target : "";
+    refuses_streams_ ? refuse(pn_event_delivery(event)) : (void)open_streams_.insert(pn_event_delivery(event));
+  } else if (pn_event_type(event) == PN_LINK_REMOTE_CLOSE) {
+    detached_ = pn_event_link(event);
   }
+}
+
+void AmqpPeer::refuse(pn_delivery_t* delivery) {
+  auto* link = pn_delivery_link(delivery);
+  std::array<char, 1024> buffer{};
+  while (pn_delivery_pending(delivery) > 0 && pn_link_recv(link, buffer.data(), buffer.size()) > 0) {
+  }
+  pn_delivery_update(delivery, PN_MODIFIED);
+  if (pn_delivery_partial(delivery)) return;
+  ++ended_;
+  pn_link_advance(link);
+  pn_link_flow(link, 1);
+  pn_delivery_settle(delivery);
+}
+
+void AmqpPeer::wait_for_links(int count) {
+  until([&] { return links_attached_ >= count; });
+}
+
+void AmqpPeer::wait_for_streams(int count) {
+  refuses_streams_ = true;
+  for (auto* stream : std::exchange(open_streams_, {})) refuse(stream);
+  write();
+  until([&] { return ended_ >= count; });
+}
+
+void AmqpPeer::give_credit_to_a_detached_link() {
+  until([&] { return detached_ != nullptr; });
+  pn_link_flow(detached_, 1);
+  write();
 }
 
 void AmqpPeer::send_raw(std::string_view bytes) {
@@ -123,8 +161,12 @@ bool AmqpPeer::read() {
 }
 
 void AmqpPeer::until(const std::function<bool()>& done) {
-  while (!done())
+  // Empty frames, which keep the connection alive, don't count as an answer.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(kPeerPatience.tv_sec);
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > end) throw Error("what was waited for doesn't come");
     if (!read()) throw Error("the router has closed the connection");
+  }
 }
 
 void AmqpPeer::wait_for_open() {
@@ -246,9 +288,8 @@ void AmqpPeer::tell_reachable(const std::string& address) {
 }
 
 std::string AmqpPeer::wait_for_stream() {
-  until([&] { return arrived_ != nullptr; });
-  const auto* target = pn_terminus_get_address(pn_link_remote_target(pn_delivery_link(arrived_)));
-  return target ? target : "";
+  until([&] { return bound_to_.has_value(); });
+  return *bound_to_;
 }
 
 std::string AmqpPeer::name() const { return name_of(fd_); }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -25,7 +26,8 @@ class AmqpPeer {
 
   AmqpPeer(std::uint16_t port, const std::string& id,
            Options options = {.annotations_version = 2, .data = false, .idle_timeout_ms = {}});
-  /// An interior router instead, to whom an edge router connects: opens what that opens, and gives credit for it.
+  /// An interior router instead, to whom an edge router connects: opens what that opens, and gives
+  /// credit for it.
   AmqpPeer(FdView listening, const std::string& id);
   ~AmqpPeer();
   AmqpPeer(const AmqpPeer&) = delete;
@@ -62,12 +64,19 @@ class AmqpPeer {
   void refuse_a_link();
   /// Until a stream comes from an edge router. Returns what address its link is bound to; empty if to none.
   std::string wait_for_stream();
+  /// Until an edge router has attached that many links for its streams.
+  void wait_for_links(int count);
+  /// From here on refuses the streams of an edge router; until that many have ended in all.
+  void wait_for_streams(int count);
+  /// Until the edge router detaches a link. Gives it credit instead of an answer, as if the two had crossed.
+  void give_credit_to_a_detached_link();
   /// "127.0.0.1:41894": what the router calls it.
   std::string name() const;
 
  private:
   void open(const std::string& id, const Options& options);
   void oblige(pn_event_t* event);
+  void refuse(pn_delivery_t* delivery);
   pn_link_t* attach(const std::string& name, const char* capability, bool receiver, const std::string& address = "");
   pn_link_t* attach_stream(const std::string& capability = "", const std::string& address = "");
   void begin(pn_link_t* link, std::string_view message);
@@ -82,8 +91,13 @@ class AmqpPeer {
   bool interior_ = false;
   enum class Links { welcome, unwelcome, refused } links_ = Links::welcome;
   pn_session_t* control_ = nullptr;
-  pn_link_t* tracking_ = nullptr;     ///< on which an edge router hears what is reachable
-  pn_delivery_t* arrived_ = nullptr;  ///< from an edge router
+  pn_link_t* tracking_ = nullptr;        ///< on which an edge router hears what is reachable
+  int links_attached_ = 0;               ///< by an edge router, for its streams
+  std::optional<std::string> bound_to_;  ///< the link of an edge router's last stream
+  pn_link_t* detached_ = nullptr;        ///< by an edge router
+  std::set<pn_delivery_t*> open_streams_;
+  bool refuses_streams_ = false;
+  int ended_ = 0;  ///< streams of an edge router
   int streams_ = 0;
   pn_link_t* begun_ = nullptr;  ///< by begin_stream()
   int credit_ = 0;              ///< that it had then

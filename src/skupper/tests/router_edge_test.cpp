@@ -4,6 +4,7 @@
 #include <proton/disposition.h>
 
 #include <csignal>
+#include <vector>
 
 #include "tests/amqp_peer.h"
 #include "tests/router_test.h"
@@ -82,6 +83,22 @@ TEST_F(EdgeTest, AStreamThatGetsNoLinkEndsItsClient) {
   auto client = TcpPeer::connect(1028);
   interior.refuse_a_link();
   EXPECT_EQ(client.wait_for_end(), "closed");
+}
+
+TEST_F(EdgeTest, NoStreamBeginsOnALinkThatIsBeingDetached) {
+  constexpr int kOneMoreThanIsKept = 129;
+  const auto listening = listen_on(45671);
+  start("e", {edge_connector(), entrance("one", 1028)}, edge());
+  AmqpPeer interior(listening, "x1");
+  interior.tell_reachable("one");
+  wait_for_port(1028);
+  std::vector<TcpPeer> clients;
+  for (int i = 0; i < kOneMoreThanIsKept; ++i) clients.push_back(TcpPeer::connect(1028));
+  interior.wait_for_links(kOneMoreThanIsKept);
+  interior.wait_for_streams(kOneMoreThanIsKept);
+  interior.give_credit_to_a_detached_link();
+  const auto late = TcpPeer::connect(1028);
+  interior.wait_for_streams(kOneMoreThanIsKept + 1);
 }
 
 TEST_F(EdgeTest, TheInteriorRefusesLinksOfTheRoutingProtocol) {
