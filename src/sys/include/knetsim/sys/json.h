@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace knetsim {
+
+/// What is asked of JSON that comes from outside, beyond RFC 8259.
+struct JsonRules {
+  std::size_t depth = 512;           ///< levels of arrays and objects; copying and comparing values is recursive
+  std::size_t size = 64UL << 20;     ///< bytes of the text
+  bool refuse_doubled_keys = false;  ///< else the last of them counts, as with Go's decoder
+};
+
+/// Reads the one value that `text` holds. The only way in for JSON that others have written: files, answers, messages.
+/// Throws InputError that says in a line of bounded length where ("line 3, column 7", or the JSON pointer of RFC 6901)
+/// and what is wrong; it doesn't name the document, which the caller knows.
+nlohmann::json parse_json(std::string_view text, const JsonRules& rules = {});
+
+/// A value in a message: JSON on one line, in ASCII; what is nested deeper than a few levels, and what goes beyond
+/// `longest` bytes, is "…". Never needs more time or memory than what it returns.
+std::string json_excerpt(const nlohmann::json& value, std::size_t longest = 200);
+
+}  // namespace knetsim
