@@ -5,9 +5,12 @@
 #   docker run --rm --privileged knetsim check                       the README's checks
 #   docker run --rm --privileged knetsim ctest -L vip                the suites
 
-ARG DEBIAN_IMAGE=docker.io/library/debian:12-slim
-ARG FLANNEL_IMAGE=docker.io/flannel/flannel:v0.25.7
-ARG SKUPPER_ROUTER_IMAGE=quay.io/skupper/skupper-router:3.5.1
+# By digest: a tag can be moved to another image. From 0.26.3 on flanneld no longer panics when it is stopped; 0.27.4 passes
+# every suite. SKUPPER_ROUTER_DIGEST=@sha256:... pins the router as well.
+ARG DEBIAN_IMAGE=docker.io/library/debian:12-slim@sha256:3783cc01769c7b2b1b83a5c5ad96c815348e28ed7da68e2e3687004faa906251
+ARG FLANNEL_IMAGE=ghcr.io/flannel-io/flannel:v0.27.4@sha256:2ff3c5cb44d0e27b09f27816372084c98fa12486518ca95cb4a970f4a1a464c4
+ARG SKUPPER_ROUTER_DIGEST=
+ARG SKUPPER_ROUTER_IMAGE=quay.io/skupper/skupper-router:3.5.1${SKUPPER_ROUTER_DIGEST}
 
 FROM ${FLANNEL_IMAGE} AS flannel
 FROM ${SKUPPER_ROUTER_IMAGE} AS skupper-router

@@ -35,6 +35,20 @@ class Workflows(unittest.TestCase):
                 if "uses:" in line:
                     self.assertRegex(line, r"uses: [a-z-]+/[a-z-]+(/[a-z-]+)?@[0-9a-f]{40} # v[0-9.]+$", workflow)
 
+    def test_every_image_is_pinned_to_a_digest(self):
+        images = [line for workflow in WORKFLOWS for line in workflow.read_text().splitlines()
+                  if re.search(r"^ +(container|image): [a-z0-9./-]+[:@]", line)]
+        images += re.findall(r"^ARG [A-Z_]+_IMAGE=.*$", (SOURCE / "Dockerfile").read_text(), re.MULTILINE)
+        self.assertGreaterEqual(len(images), 8)
+        for image in images:
+            # The router's digest is an argument of its own: nothing here could look it up.
+            self.assertRegex(image, r"(@sha256:[0-9a-f]{64}|\$\{SKUPPER_ROUTER_DIGEST\})$")
+
+    def test_every_stage_of_the_image_is_made_from_one_of_them(self):
+        dockerfile = (SOURCE / "Dockerfile").read_text()
+        for stage in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE):
+            self.assertRegex(stage, r"^\$\{[A-Z_]+_IMAGE\}$")
+
     def test_every_workflow_starts_with_no_more_than_reading(self):
         for workflow in WORKFLOWS:
             self.assertIn("\npermissions:\n  contents: read\n", workflow.read_text(), workflow)
