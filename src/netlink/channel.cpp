@@ -27,9 +27,9 @@ bool among(int error, const Errnos& errnos) {
 
 }  // namespace
 
-Fd open_route_socket(int extra_flags) {
+Fd open_netlink(int protocol, int extra_flags) {
   // Not nl_connect(): libnl hands out port ids of its own, 1,024 for all sockets of a process.
-  Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | extra_flags, NETLINK_ROUTE));
+  Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | extra_flags, protocol));
   if (!fd) throw SystemError("open a netlink socket");
   for (const int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK}) {
     const int on = 1;

@@ -17,8 +17,9 @@ namespace knetsim::netlink {
 /// Bytes of the kernel's longest datagram: a dump fills at most 32 KiB, a single link with many virtual functions less.
 constexpr std::size_t kDatagram = 64 * 1024;
 
-/// A NETLINK_ROUTE socket in the calling thread's namespace, extended acknowledgements switched on.
-Fd open_route_socket(int extra_flags = 0);
+/// A socket of one of netlink's protocols (NETLINK_ROUTE, NETLINK_NETFILTER) in the calling thread's namespace,
+/// extended acknowledgements switched on.
+Fd open_netlink(int protocol, int extra_flags = 0);
 
 /// What a Socket is made of: requests, acknowledgements, dumps. Every answer is awaited, so one request is under way
 /// at a time. `tried` is the text of a refusal ("create bridge t0").

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "knetsim/netlink/address.h"
+#include "knetsim/netlink/conntrack.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/neighbour.h"
 #include "knetsim/netlink/route.h"
@@ -22,5 +23,7 @@ std::optional<Route> decode_route(const nlmsghdr* message);
 std::optional<Neighbour> decode_neighbour(const nlmsghdr* message);
 /// AF_BRIDGE only.
 std::optional<FdbEntry> decode_fdb(const nlmsghdr* message);
+/// From IPCTNL_MSG_CT_NEW.
+std::optional<Flow> decode_flow(const nlmsghdr* message);
 
 }  // namespace knetsim::netlink

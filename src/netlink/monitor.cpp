@@ -50,7 +50,7 @@ void decode(const nlmsghdr* message, std::vector<Event>& events) {
 }  // namespace
 
 Monitor::Monitor(const NetNs& ns, Groups groups, int receive_buffer)
-    : fd_(ns.run([] { return open_route_socket(SOCK_NONBLOCK); })), buffer_(kDatagram) {
+    : fd_(ns.run([] { return open_netlink(NETLINK_ROUTE, SOCK_NONBLOCK); })), buffer_(kDatagram) {
   // The first needs CAP_NET_ADMIN on the host and passes over rmem_max; the second does as well as it may.
   if (::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer) != 0)
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);

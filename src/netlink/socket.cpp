@@ -1,5 +1,7 @@
 #include "knetsim/netlink/socket.h"
 
+#include <linux/netlink.h>
+
 #include <utility>
 
 #include "channel.h"
@@ -9,10 +11,14 @@ namespace knetsim::netlink {
 Socket::Socket(std::unique_ptr<Channel> channel) : channel_(std::move(channel)) {}
 
 Socket::Socket(const NetNs& ns, std::string where)
-    : Socket(std::make_unique<Channel>(ns.run([] { return open_route_socket(); }), std::move(where))) {}
+    : Socket(std::make_unique<Channel>(ns.run([] { return open_netlink(NETLINK_ROUTE); }), std::move(where))) {}
 
 Socket Socket::here(std::string where) {
-  return Socket(std::make_unique<Channel>(open_route_socket(), std::move(where)));
+  return Socket(std::make_unique<Channel>(open_netlink(NETLINK_ROUTE), std::move(where)));
+}
+
+Socket Socket::netfilter(const NetNs& ns, std::string where) {
+  return Socket(std::make_unique<Channel>(ns.run([] { return open_netlink(NETLINK_NETFILTER); }), std::move(where)));
 }
 
 Socket::Socket(Socket&&) noexcept = default;

@@ -18,6 +18,8 @@ class Socket {
   explicit Socket(const NetNs& ns, std::string where = {});
   /// In the calling thread's namespace.
   static Socket here(std::string where = {});
+  /// One that speaks to netfilter (nfnetlink) instead, for Conntrack.
+  static Socket netfilter(const NetNs& ns, std::string where = {});
 
   Socket(Socket&&) noexcept;
   Socket& operator=(Socket&&) noexcept;
