@@ -79,7 +79,8 @@ constexpr std::array<Feature, 7> kFeatures{
      {"bridge", make_bridge, "modprobe bridge (as root, on the host)"},
      {"vxlan", make_vxlan, "modprobe vxlan (as root, on the host)"},
      {"nftables rules of VIPs", serve_vips,
-      "modprobe -a nf_tables nft_chain_nat nft_nat nft_masq nft_ct nft_numgen (as root, on the host)"},
+      "modprobe -a nf_tables nft_chain_nat nft_nat nft_masq nft_ct nft_numgen nf_conntrack_netlink (as root, on the "
+      "host)"},
      {"IPv4 forwarding", forward, "see that /proc/sys may be written: docker run --privileged"},
      {"IPv6", [] { open_socket(AF_INET6, SOCK_DGRAM); }, "boot without ipv6.disable=1"},
      {"packet capture", [] { open_socket(AF_PACKET, SOCK_RAW); }, "modprobe af_packet (as root, on the host)"}}};

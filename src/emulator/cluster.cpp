@@ -50,6 +50,13 @@ cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
   return cni::resolve(wanted, said("CNI_PATH"));
 }
 
+void tell_who_is_gone(std::vector<kubeproxy::Service>& services, const std::vector<Container*>& containers) {
+  std::set<Address> there;
+  for (const auto* container : containers) there.insert(container->addresses().begin(), container->addresses().end());
+  for (auto& service : services)
+    for (auto& endpoint : service.endpoints) endpoint.gone = !there.contains(endpoint.address);
+}
+
 // Work on workers side by side, as far as that helps: further threads would only queue for the lock that guards the
 // kernel's network configuration. All are waited for, also after one has failed.
 void for_each_worker(const std::vector<std::unique_ptr<Worker>>& workers, const std::function<void(Worker&)>& work) {
@@ -227,10 +234,15 @@ Container& Cluster::create_container(const std::string& worker, const std::strin
     if (container->short_name() == name)
       throw InputError(fmt::format("{} has a container \"{}\" already ({})\n  remedy: choose another name", spec_.name,
                                    name, container->name()));
-  return this->worker(worker).create_container(name);
+  auto& container = this->worker(worker).create_container(name);
+  reconcile_services();  // it may have the address of one that is gone
+  return container;
 }
 
-void Cluster::delete_container(const std::string& name) { worker_of(name).delete_container(name); }
+void Cluster::delete_container(const std::string& name) {
+  worker_of(name).delete_container(name);
+  reconcile_services();
+}
 
 kubeproxy::Service Cluster::service(const Address& vip, const std::vector<std::string>& containers) {
   const auto& ranges = spec_.service_ranges;
@@ -274,8 +286,15 @@ void Cluster::kp_vip_delete(const std::string& vip) {
   apply_services(std::move(services));
 }
 
+void Cluster::reconcile_services() {
+  auto services = services_;
+  tell_who_is_gone(services, containers());
+  if (services != services_) apply_services(std::move(services));
+}
+
 void Cluster::apply_services(std::vector<kubeproxy::Service> services) {
   kubeproxy::validate(services);
+  tell_who_is_gone(services, containers());
   std::size_t done = 0;
   try {
     for (; done < workers_.size(); ++done) workers_[done]->proxy().apply(services);

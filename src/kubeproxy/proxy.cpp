@@ -11,6 +11,7 @@
 
 #include "knetsim/nft/batch.h"
 #include "ruleset.h"
+#include "stale_flows.h"
 
 namespace knetsim::kubeproxy {
 
@@ -73,7 +74,7 @@ void change_rules(nft::Batch& batch, const HeldRules& held, const std::vector<Se
       const Service* now = find(after, old.address);
       if (now == nullptr) {
         batch.remove(held.find(old, chain).id);
-      } else if (*now != old) {
+      } else if (!same_turns(*now, old)) {
         batch.replace(held.find(old, chain).id.handle, service_rule(*now, chain));
       }
     }
@@ -120,6 +121,7 @@ struct Proxy::State {
         change_rules(batch, HeldRules(*netns, family), before, after);
         update_set(batch, vips_set(family), vips_elements(before), vips_elements(after));
         update_set(batch, hairpin_set(family), hairpin_elements(before), hairpin_elements(after));
+        update_set(batch, gone_set(family), gone_elements(before), gone_elements(after));
       } else {
         making[family] = true;
         add_table(batch, family, options, after);
@@ -127,6 +129,20 @@ struct Proxy::State {
     }
     batch.commit(*netns);
     finish(desired, making);
+  }
+
+  /// Whether the changes were enough.
+  bool write(const std::vector<Service>& desired) {
+    if (in_step) {
+      try {
+        write_changes(desired);
+        return true;
+      } catch (const nft::Error&) {
+        // What the kernel holds isn't what we wrote last. The whole table replaces it, whatever it is.
+      }
+    }
+    write_everything(desired);
+    return false;
   }
 
   void finish(const std::vector<Service>& written, const std::map<nft::Family, bool>& making) {
@@ -144,14 +160,15 @@ Proxy::~Proxy() = default;
 
 void Proxy::apply(const std::vector<Service>& services) {
   validate(services);
-  if (state_->in_step) {
-    try {
-      return state_->write_changes(services);
-    } catch (const nft::Error&) {
-      // What the kernel holds isn't what we wrote last. The whole table replaces it, whatever it is.
-    }
+  const std::vector<Service> before = state_->services;
+  const bool whole = !state_->write(services);
+  try {
+    // Not before the rules are acknowledged: until then packets bring wrong entries back.
+    forget_stale_flows(*state_->netns, whole ? std::vector<Service>{} : before, services);
+  } catch (...) {
+    state_->write_everything(before);
+    throw;
   }
-  state_->write_everything(services);
 }
 
 const std::vector<Service>& Proxy::services() const noexcept { return state_->services; }

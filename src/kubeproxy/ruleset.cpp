@@ -19,11 +19,16 @@ void add_postrouting(nft::Batch& batch, nft::Family family, const ProxyOptions& 
       .hook = nft::Hook{
           .type = nft::ChainType::nat, .point = nft::HookPoint::postrouting, .priority = nft::priority::kSrcNat}});
   const nft::Statement translated = nft::any_of({nft::CtStatus::dnat});
+  const nft::Statement sent_to_vip = nft::in(nft::ct::original_daddr(family), vips_set(family));
+  // A flow is tracked from here on; one whose first packet is dropped isn't, and is looked at anew.
+  batch.add(nft::Rule{.chain = chain,
+                      .statements = {translated, nft::in(nft::daddr_of(family), gone_set(family)), sent_to_vip,
+                                     nft::meta::l4proto() != nft::L4Proto::tcp, nft::drop()},
+                      .comment = "the turn of an endpoint that is gone"});
   const nft::Value pair = nft::concat({nft::saddr_of(family), nft::daddr_of(family)});
   batch.add(nft::Rule{.chain = chain,
                       .statements = {translated, nft::in(pair, hairpin_set(family)), masquerade()},
                       .comment = "an endpoint that reached itself"});
-  const nft::Statement sent_to_vip = nft::in(nft::ct::original_daddr(family), vips_set(family));
   for (const std::string& bridge : options.bridges) {
     const nft::Data name = nft::Data::ifname(bridge);
     batch.add(
@@ -51,6 +56,12 @@ std::string comment_of(const Service& service) {
                               : "VIP " + service.address.to_string() + ": " + service.name;
 }
 
+bool same_turns(const Service& a, const Service& b) {
+  const auto address_of = [](const Endpoint& endpoint) { return endpoint.address; };
+  return a.address == b.address && a.name == b.name && a.revision == b.revision &&
+         std::ranges::equal(a.endpoints, b.endpoints, {}, address_of, address_of);
+}
+
 nft::Rule service_rule(const Service& service, const char* chain) {
   const nft::Family family = family_of(service);
   nft::Rule rule{.chain = {table_of(family), chain},
@@ -76,6 +87,8 @@ nft::Set hairpin_set(nft::Family family) {
   return {.id = {table_of(family), "hairpin"}, .key = {address, address}};
 }
 
+nft::Set gone_set(nft::Family family) { return {.id = {table_of(family), "gone"}, .key = {nft::address_type(family)}}; }
+
 std::vector<nft::Element> vips_elements(const std::vector<Service>& services) {
   std::vector<nft::Element> elements;
   for (const Service& service : services) elements.push_back({.key = service.address});
@@ -92,6 +105,18 @@ std::vector<nft::Element> hairpin_elements(const std::vector<Service>& services)
   return elements;
 }
 
+std::vector<nft::Element> gone_elements(const std::vector<Service>& services) {
+  std::set<Address> gone;
+  for (const Service& service : services) {
+    for (const Endpoint& endpoint : service.endpoints) {
+      if (endpoint.gone) gone.insert(endpoint.address);
+    }
+  }
+  std::vector<nft::Element> elements;
+  for (const Address& address : gone) elements.push_back({.key = address});
+  return elements;
+}
+
 void add_table(nft::Batch& batch, nft::Family family, const ProxyOptions& options,
                const std::vector<Service>& services) {
   const nft::TableId table = table_of(family);
@@ -100,6 +125,8 @@ void add_table(nft::Batch& batch, nft::Family family, const ProxyOptions& option
   const nft::Set hairpin = hairpin_set(family);
   batch.add(vips).add(vips.id, vips_elements(services));
   batch.add(hairpin).add(hairpin.id, hairpin_elements(services));
+  const nft::Set gone = gone_set(family);
+  batch.add(gone).add(gone.id, gone_elements(services));
   batch.add(nft::Chain{
       .id = {table, kPrerouting},
       .hook = nft::Hook{

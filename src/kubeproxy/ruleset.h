@@ -20,6 +20,9 @@ nft::Family family_of(const Service& service);
 /// What a rule is found again by when it is to be changed: its comment. Unique within a chain.
 std::string comment_of(const Service& service);
 
+/// Whether the service's rule is the same: who is gone stands elsewhere, so that the turns go on.
+bool same_turns(const Service& a, const Service& b);
+
 /// `ip daddr VIP counter dnat to numgen inc mod N map { 0 : endpoint, ... }`
 nft::Rule service_rule(const Service& service, const char* chain);
 
@@ -27,8 +30,11 @@ nft::Rule service_rule(const Service& service, const char* chain);
 nft::Set vips_set(nft::Family family);
 /// Pairs (endpoint . endpoint): a packet that has such a pair was sent by an endpoint to itself, through a VIP.
 nft::Set hairpin_set(nft::Family family);
+/// Endpoints that keep their turn but won't answer.
+nft::Set gone_set(nft::Family family);
 std::vector<nft::Element> vips_elements(const std::vector<Service>& services);
 std::vector<nft::Element> hairpin_elements(const std::vector<Service>& services);
+std::vector<nft::Element> gone_elements(const std::vector<Service>& services);
 
 /// Everything of one family's table, for services of that family only.
 void add_table(nft::Batch& batch, nft::Family family, const ProxyOptions& options,

@@ -40,6 +40,10 @@ TEST(ProxyRuleset, ReadsAsAPersonWouldHaveTypedIt) {
 		elements = { 11.20.0.2 . 11.20.0.2 }
 	}
 
+	set gone {
+		type ipv4_addr
+	}
+
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
 		ip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to 11.20.0.2 comment "VIP 100.64.10.1: web"
@@ -52,6 +56,7 @@ TEST(ProxyRuleset, ReadsAsAPersonWouldHaveTypedIt) {
 
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
+		ct status dnat ip daddr @gone ct original ip daddr @vips meta l4proto != tcp drop comment "the turn of an endpoint that is gone"
 		ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random comment "an endpoint that reached itself"
 		ct original ip daddr @vips ip saddr != 11.0.0.0/8 masquerade fully-random comment "from outside the pod network"
 	}
@@ -68,6 +73,10 @@ table ip6 kube-proxy {
 		elements = { fd11::2 . fd11::2 }
 	}
 
+	set gone {
+		type ipv6_addr
+	}
+
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
 		ip6 daddr fd64::1 counter packets 0 bytes 0 dnat to fd11::2 comment "VIP fd64::1"
@@ -80,6 +89,7 @@ table ip6 kube-proxy {
 
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
+		ct status dnat ip6 daddr @gone ct original ip6 daddr @vips meta l4proto != tcp drop comment "the turn of an endpoint that is gone"
 		ct status dnat ip6 saddr . ip6 daddr @hairpin masquerade fully-random comment "an endpoint that reached itself"
 		ct original ip6 daddr @vips ip6 saddr != fd11::/16 masquerade fully-random comment "from outside the pod network"
 	}

@@ -50,8 +50,9 @@ class Cluster {
   void delete_container(const std::string& name);
 
   /// Makes every worker translate `vip` to these containers in turn; a VIP that is there already is replaced and starts
-  /// with its first container. A container that is deleted later keeps its turn, as in the original. All workers do it
-  /// or, with an Error, none. Throws InputError if the VIP lies outside the cluster's ranges of services.
+  /// with its first container. A container that is deleted later keeps its turn, as in the original. UDP and ping flows
+  /// go on with those that serve now, and established TCP ones with those that they have; see Proxy::apply. All workers
+  /// do it or, with an Error, none. Throws InputError if the VIP lies outside the cluster's ranges of services.
   void kp_vip_add(const std::string& vip, const std::vector<std::string>& containers);
   /// Throws InputError if the VIP isn't there.
   void kp_vip_delete(const std::string& vip);
@@ -81,6 +82,8 @@ class Cluster {
   kubeproxy::Service service(const Address& vip, const std::vector<std::string>& containers);
   ServiceNetwork& service_network();
   void apply_services(std::vector<kubeproxy::Service> services);
+  /// After containers have come or gone.
+  void reconcile_services();
   void put_back_services(Worker& worker) const;
 
   ClusterSpec spec_;

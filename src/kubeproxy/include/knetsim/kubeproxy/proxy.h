@@ -40,8 +40,12 @@ class Proxy {
   ~Proxy();  ///< leaves the ruleset as it is
 
   /// Makes the ruleset serve exactly these services, in one transaction that writes only what changed; the turns and
-  /// counters of unchanged services go on. The first write, and the one after a refused write, replaces the whole
-  /// table. Throws InputError (see validate) and nft::Error; then what was served before still is.
+  /// counters of unchanged services go on, also where an endpoint is gone or back. The first write, and the one after a
+  /// refused write, replaces the whole table. Then the tracked flows are reconciled: of each service that changed,
+  /// those whose endpoint no longer serves it, or that were sent to it before it was served, are forgotten, and their
+  /// next packet goes by the new rules. TCP, SCTP and DCCP flows that have been answered are left alone: only their
+  /// endpoint knows them. Throws InputError (see validate), nft::Error and netlink::Error; then what was served before
+  /// still is.
   void apply(const std::vector<Service>& services);
 
   const std::vector<Service>& services() const noexcept;

@@ -11,6 +11,9 @@ namespace knetsim::kubeproxy {
 /// One backend of a service.
 struct Endpoint {
   Address address;
+  /// It won't answer any more, yet keeps its turn: whatever but TCP falls to it is dropped and leaves no trace, so that
+  /// the flow's next packet is for the next in turn. TCP is sent there, and its client is left to time out.
+  bool gone = false;
   bool operator==(const Endpoint&) const = default;
 };
 
