@@ -21,6 +21,7 @@
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/netns.h"
+#include "sandbox_hosts.h"
 #include "sandbox_init.h"
 #include "sandbox_mounts.h"
 
@@ -130,6 +131,8 @@ bool enter_in_place() {
   sandbox::make_mounts_private();
   sandbox::mount_fresh();
   sandbox::hide_name_servers();
+  sandbox::mount_hosts();
+  sandbox::ask_hosts_first();
   NetNs::set_loopback_up();
   return false;
 }
@@ -156,6 +159,8 @@ bool enter_with_init() {
   sandbox::mount_proc();
   sandbox::mount_fresh();
   sandbox::hide_name_servers();
+  sandbox::mount_hosts();
+  sandbox::ask_hosts_first();
   NetNs::set_loopback_up();
 
   const pid_t program = ::fork();
@@ -201,9 +206,11 @@ Sandbox Sandbox::enter() try {
 
 void Sandbox::renew() const {
   if (own_pids_) kill_all_others();
+  sandbox::unmount_hosts();
   sandbox::unmount_fresh();
   if (::unshare(CLONE_NEWNET) != 0) throw SystemError("create a network namespace");
   sandbox::mount_fresh();
+  sandbox::mount_hosts();
   NetNs::set_loopback_up();
 }
 

@@ -8,7 +8,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "../sandbox_hosts.h"
 #include "directory.h"
+#include "knetsim/sys/file.h"
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/process.h"
 
@@ -18,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::StartsWith;
 using testing::UnorderedElementsAre;
 
 TEST(Sandbox, NamesNoServerThatCouldNotBeReached) {
@@ -25,6 +28,27 @@ TEST(Sandbox, NamesNoServerThatCouldNotBeReached) {
   if (fs::exists("/etc/resolv.conf")) {
     EXPECT_EQ(fs::file_size("/etc/resolv.conf"), 0U);
   }
+}
+
+TEST(Sandbox, HasNamesOfItsOwn) {
+  // Where the host has no such file, there is nothing to cover.
+  if (!fs::exists("/etc/hosts")) GTEST_SKIP() << "the host has no /etc/hosts";
+  EXPECT_EQ(read_file("/etc/hosts"), kLocalHosts);
+  std::ofstream(kHostsFile, std::ios::app) << "127.0.0.7 some-node some/node\n";
+  for (const auto* name : {"some-node", "Some-Node", "some/node"})
+    EXPECT_THAT(exec({.argv = {"getent", "ahosts", name}}).out, StartsWith("127.0.0.7 ")) << name;
+}
+
+TEST(Sandbox, AsksItsOwnNamesFirst) {
+  const std::vector<std::tuple<const char*, const char*, const char*>> cases{
+      {"the usual one", "passwd: files\nhosts: files dns\n", ""},
+      {"without blanks", "hosts:files\n", ""},
+      {"no word about hosts", "passwd: files\n# hosts: dns\n", ""},
+      {"a server first", "hosts:\tdns files # why not\npasswd: files\n", "hosts: files dns\npasswd: files\n"},
+      {"an answer that ends it", "hosts: mdns4_minimal [NOTFOUND=return] files", "hosts: files dns\n"},
+      {"not at all", " hosts: dns\n", "hosts: files dns\n"},
+  };
+  for (const auto& [what, before, after] : cases) EXPECT_EQ(sandbox::with_hosts_first(before), after) << what;
 }
 
 TEST(Sandbox, HasOnlyLoopback) { EXPECT_THAT(names_in("/sys/class/net"), ElementsAre("lo")); }
@@ -39,7 +63,7 @@ TEST(Sandbox, ShowsItsOwnProcessesAlone) {
 
 TEST(Sandbox, HasEmptyPrivateDirectories) {
   EXPECT_THAT(names_in("/tmp/knetsim"), IsEmpty());
-  EXPECT_THAT(names_in("/run"), UnorderedElementsAre("netns", "lock", "flannel"));
+  EXPECT_THAT(names_in("/run"), UnorderedElementsAre("netns", "lock", "flannel", "hosts"));
 }
 
 TEST(Sandbox, RunsAsTheSameUser) { EXPECT_EQ(exec({.argv = {"id", "-u"}}).out, std::to_string(::getuid()) + "\n"); }

@@ -31,4 +31,8 @@ std::filesystem::path out_directory();
 /// The emulation's own files: a tmpfs inside the sandbox.
 inline constexpr const char* kStateDirectory = "/tmp/knetsim";
 
+/// The sandbox's own /etc/hosts, bound over the host's, to be written in place. It begins with kLocalHosts.
+inline constexpr const char* kHostsFile = "/run/hosts";
+inline constexpr const char* kLocalHosts = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";
+
 }  // namespace knetsim
