@@ -29,6 +29,7 @@ namespace {
 // Runs between fork and exec: async-signal-safe calls only.
 struct ChildSetup {
   int netns;
+  int uts;
   const char* directory;
   const OtherRoot* root;
   int stdio[3];
@@ -38,6 +39,7 @@ struct ChildSetup {
     const auto failed = [] { return error_code(errno, boost::system::system_category()); };
     if (::setsid() < 0) return failed();
     if (netns >= 0 && ::setns(netns, CLONE_NEWNET) != 0) return failed();
+    if (uts >= 0 && ::setns(uts, CLONE_NEWUTS) != 0) return failed();
     if (root != nullptr && !root->enter()) return failed();
     if (directory[0] != '\0' && ::chdir(directory) != 0) return failed();
     for (int target = 0; target < 3; ++target) {
@@ -113,8 +115,12 @@ Child Child::launch(const Command& command, FdView in, FdView out, FdView err, b
   launcher.env = environment.data();
   // dup2 onto 0..2 must not overwrite one of the others before it is used: lift low descriptors out of the way.
   std::vector<Fd> lifted;
-  ChildSetup setup{
-      command.netns ? command.netns->fd().get() : -1, command.directory.c_str(), root ? &*root : nullptr, {}, terminal};
+  ChildSetup setup{command.netns ? command.netns->fd().get() : -1,
+                   command.uts ? command.uts->fd().get() : -1,
+                   command.directory.c_str(),
+                   root ? &*root : nullptr,
+                   {},
+                   terminal};
   const FdView stdio[] = {in, out, err};
   for (int i = 0; i < 3; ++i) {
     setup.stdio[i] = stdio[i].get();

@@ -51,6 +51,13 @@ TEST(Sandbox, AsksItsOwnNamesFirst) {
   for (const auto& [what, before, after] : cases) EXPECT_EQ(sandbox::with_hosts_first(before), after) << what;
 }
 
+TEST(UtsNs, GivesProgramsAHostnameAndNobodyElse) {
+  const auto before = exec({.argv = {"uname", "-n"}}).out;
+  const auto uts = UtsNs::create("C0w1");
+  EXPECT_EQ(exec({.argv = {"uname", "-n"}, .uts = &uts}).out, "C0w1\n");
+  EXPECT_EQ(exec({.argv = {"uname", "-n"}}).out, before);
+}
+
 TEST(Sandbox, HasOnlyLoopback) { EXPECT_THAT(names_in("/sys/class/net"), ElementsAre("lo")); }
 
 TEST(Sandbox, HasItsLoopbackUp) { EXPECT_TRUE(exec({.argv = {"ping", "-c1", "127.0.0.1"}}).ok()); }

@@ -12,6 +12,7 @@
 
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/netns.h"
+#include "knetsim/sys/uts.h"
 
 namespace knetsim {
 
@@ -35,6 +36,7 @@ class ExitStatus {
 struct Command {
   std::vector<std::string> argv;                        ///< argv[0] is looked up on PATH unless it holds a slash
   const NetNs* netns = nullptr;                         ///< where it runs; null: the caller's
+  const UtsNs* uts = nullptr;                           ///< whose hostname it has; null: the caller's
   std::filesystem::path directory = {};                 ///< cwd and HOME; empty: the caller's
   std::map<std::string, std::string> environment = {};  ///< added to the caller's
   std::vector<std::string> withheld = {};               ///< the caller's variables that begin so aren't handed on
