@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,6 +16,9 @@ namespace fs = std::filesystem;
 namespace {
 
 bool is_executable(const fs::path& path) { return ::access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path); }
+
+// Where programs are if nobody says.
+constexpr const char* kUsualPath = "/usr/local/bin:/usr/bin:/bin";
 
 // Debian's packages of the programs that a knetsim run may start.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 36> kPackages{{{"etcd", "etcd-server"},
@@ -54,14 +58,24 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 36> kPackage
                                                                                    {"telnet", "telnet"},
                                                                                    {"less", "less"}}};
 
+// Where it is although PATH doesn't lead there; empty if it isn't anywhere.
+fs::path elsewhere(const std::string& name) {
+  std::istringstream usual(kUsualPath);
+  if (name.find('/') == std::string::npos)
+    for (std::string directory; std::getline(usual, directory, ':');)
+      if (auto there = fs::path(directory) / name; is_executable(there)) return there;
+  return {};
+}
+
 }  // namespace
 
 std::optional<fs::path> find_program(const std::string& name) {
   if (name.find('/') != std::string::npos)
     return is_executable(name) ? std::optional(fs::absolute(name)) : std::nullopt;
   const char* path = std::getenv("PATH");
+  const bool set = path != nullptr && *path != '\0';
   // An ordinary user's PATH lacks the sbin directories.
-  std::istringstream directories(std::string(path ? path : "/usr/local/bin:/usr/bin:/bin") + ":/usr/sbin:/sbin");
+  std::istringstream directories((set ? path : std::string(kUsualPath)) + ":/usr/sbin:/sbin");
   for (std::string directory; std::getline(directories, directory, ':');) {
     if (directory.empty()) continue;
     if (auto candidate = fs::path(directory) / name; is_executable(candidate)) return candidate;
@@ -74,6 +88,8 @@ fs::path require_program(const std::string& name) {
   std::string remedy = "see that it exists, is executable and is on PATH";
   for (const auto& [program, package] : kPackages)
     if (program == name) remedy = "apt-get install " + std::string(package);
+  if (const auto there = elsewhere(name); !there.empty())
+    remedy = fmt::format("it is {}: add {} to PATH", there.string(), there.parent_path().string());
   throw InputError(describe({.where = {}, .tried = "find the program " + name, .answer = {}, .remedy = remedy}));
 }
 

@@ -51,7 +51,7 @@ void refuse_paths_that_vanish() {
 // An ordinary user's PATH lacks them, and nft, ip, iptables live there.
 void append_sbin_to_path() {
   const char* before = std::getenv("PATH");
-  std::string path = before ? before : "/usr/local/bin:/usr/bin:/bin";
+  std::string path = before != nullptr && *before != '\0' ? before : "/usr/local/bin:/usr/bin:/bin";
   for (const char* directory : {"/usr/local/sbin", "/usr/sbin", "/sbin"})
     if ((":" + path + ":").find(":" + std::string(directory) + ":") == std::string::npos)
       path += ":" + std::string(directory);

@@ -13,6 +13,7 @@ namespace knetsim {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::EndsWith;
 using testing::HasSubstr;
 
 class ProgramLookup : public testing::Test {
@@ -61,6 +62,21 @@ TEST_F(ProgramLookup, DoesNotTakeTheWorkingDirectoryForAnEmptyEntry) {
   fs::current_path(before);
 }
 
+TEST_F(ProgramLookup, TakesAnEmptyPathForNone) {
+  set_path("");
+  EXPECT_THAT(find_program("ls")->string(), EndsWith("/bin/ls"));
+}
+
+TEST_F(ProgramLookup, NamesThePlaceOfWhatThePathDoesNotLeadTo) {
+  set_path("/nowhere");
+  try {
+    require_program("wget");
+    FAIL() << "a program was found that is not on PATH";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("remedy: it is /usr/bin/wget: add /usr/bin to PATH"));
+  }
+}
+
 TEST_F(ProgramLookup, TakesANameWithASlashAsAPath) {
   const auto tool = make("tool");
   EXPECT_EQ(find_program(tool), tool);
@@ -68,14 +84,13 @@ TEST_F(ProgramLookup, TakesANameWithASlashAsAPath) {
 }
 
 TEST_F(ProgramLookup, NamesTheDebianPackageOfAMissingProgram) {
-  set_path("/tmp/knetsim");
-  ASSERT_EQ(find_program("etcd"), std::nullopt) << "etcd moved to /usr/sbin: choose another program";
+  ASSERT_EQ(find_program("telnet"), std::nullopt) << "somebody installed it: choose another program of the table";
   try {
-    require_program("etcd");
+    require_program("telnet");
     FAIL() << "a missing program was found";
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("etcd"));
-    EXPECT_THAT(error.what(), HasSubstr("remedy: apt-get install etcd-server"));
+    EXPECT_THAT(error.what(), HasSubstr("telnet"));
+    EXPECT_THAT(error.what(), HasSubstr("remedy: apt-get install telnet"));
   }
 }
 
