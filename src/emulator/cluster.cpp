@@ -80,13 +80,14 @@ void for_each_worker(const std::vector<std::unique_ptr<Worker>>& workers, const 
 
 }  // namespace
 
-Cluster::Cluster(const ClusterSpec& spec, unsigned index, Underlay& underlay) : spec_(spec), mtu_(underlay.spec().mtu) {
+Cluster::Cluster(const ClusterSpec& spec, unsigned index, Underlay& underlay, HostsFile& hosts)
+    : spec_(spec), mtu_(underlay.spec().mtu) {
   for (const auto& node : spec_.etcd) etcd_nodes_.push_back(underlay.plug(node, spec_.switch_name));
   const kubeproxy::ProxyOptions proxy{.pod_networks = pod_networks(spec_),
                                       .bridges = {cni::PodNetworkOptions{}.bridge}};
   for (const auto& worker : spec_.workers)
     workers_.push_back(std::make_unique<Worker>(underlay.plug(worker, spec_.switch_name), fmt::format("k{}_", index),
-                                                plugins_of(spec_, workers_.size()), proxy));
+                                                plugins_of(spec_, workers_.size()), proxy, spec_.name, hosts));
 }
 
 Cluster::~Cluster() = default;
@@ -231,7 +232,7 @@ etcd::Ensemble& Cluster::etcd() {
 
 Container& Cluster::create_container(const std::string& worker, const std::string& name) {
   for (const auto* container : containers())
-    if (container->short_name() == name)
+    if (Names::folded(container->short_name()) == Names::folded(name))
       throw InputError(fmt::format("{} has a container \"{}\" already ({})\n  remedy: choose another name", spec_.name,
                                    name, container->name()));
   auto& container = this->worker(worker).create_container(name);
@@ -264,6 +265,8 @@ kubeproxy::Service Cluster::service(const Address& vip, const std::vector<std::s
       throw InputError(
           fmt::format("{} can't serve {}: it has no address of that family\n  remedy: name containers that do", one,
                       vip.to_string()));
+    if (std::count(containers.begin(), containers.end(), one) > 1)
+      throw InputError(fmt::format("{} stands twice behind {}\n  remedy: name it once", one, vip.to_string()));
     result.endpoints.push_back({*same_family});
   }
   result.revision = ++revision_;

@@ -47,10 +47,13 @@ Emulation Emulation::plug(Topology topology) {
                                     [](const ClusterSpec& cluster) { return !cluster.etcd.empty(); });
   if (any_etcd) etcd::install_etcdctl(kStateDirectory);
 
+  emulation.hosts_ = std::make_unique<HostsFile>(spec.clusters.empty() ? "" : spec.clusters.front().name);
   emulation.underlay_ = std::make_unique<Underlay>(spec.underlay);
   for (unsigned index = 0; index < spec.clusters.size(); ++index)
-    emulation.clusters_.push_back(std::make_unique<Cluster>(spec.clusters[index], index, *emulation.underlay_));
+    emulation.clusters_.push_back(
+        std::make_unique<Cluster>(spec.clusters[index], index, *emulation.underlay_, *emulation.hosts_));
   const auto nodes = emulation.nodes();
+  emulation.hosts_->add_nodes(nodes);
   emulation.underlay_->settle({nodes.begin(), nodes.end()});
   if (spec.underlay.permanent_neighbours) Underlay::introduce({nodes.begin(), nodes.end()});
   emulation.service_network_ = std::make_unique<ServiceNetwork>(emulation.clusters());
@@ -113,13 +116,18 @@ Worker& Emulation::worker(const std::string& name) {
   throw InputError(fmt::format("\"{}\" isn't a worker", name));
 }
 
+Node* Emulation::find(const std::string& name) {
+  const auto meant = hosts_->find(name);
+  if (!meant) return nullptr;
+  const auto all = nodes();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Node* node) { return node->name() == *meant; });
+  return found != all.end() ? *found : nullptr;
+}
+
 Node& Emulation::node(const std::string& name) {
+  if (auto* found = find(name)) return *found;
   std::vector<std::string> names;
-  const auto first = clusters_.empty() ? std::string{} : clusters_.front()->name();
-  for (auto* node : nodes()) {
-    if (node->name() == name || node->name() == first + name) return *node;
-    names.push_back(node->name());
-  }
+  for (const auto* node : nodes()) names.push_back(node->name());
   throw InputError(fmt::format("there is no node \"{}\"\n  remedy: one of {}", name, fmt::join(names, ", ")));
 }
 

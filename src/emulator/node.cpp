@@ -1,5 +1,9 @@
 #include "knetsim/emulator/node.h"
 
+#include <unistd.h>
+
+#include <utility>
+
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/sysctl.h"
 
@@ -19,11 +23,23 @@ void prepare_stack() {
   }
 }
 
+// bash takes PS1 from the environment only if no file of the host's sets it: this one comes last. A worker's containers
+// share its directory.
+void write_shell_settings(const std::filesystem::path& home) {
+  const auto file = home / ".bashrc";
+  if (!std::filesystem::exists(file)) write_file_atomically(file, "PS1='$KNETSIM_NODE:\\w\\$ '\n");
+}
+
 }  // namespace
 
-Node::Node(std::string name, std::string pin, std::filesystem::path directory)
-    : name_(std::move(name)), pin_(std::move(pin)), netns_(NetNs::create()), directory_(std::move(directory)) {
+Node::Node(std::string name, std::string pin, std::filesystem::path directory, std::shared_ptr<const UtsNs> machine)
+    : name_(std::move(name)),
+      pin_(std::move(pin)),
+      netns_(NetNs::create()),
+      uts_(machine ? std::move(machine) : std::make_shared<const UtsNs>(UtsNs::create(name_))),
+      directory_(std::move(directory)) {
   make_directories(directory_);
+  write_shell_settings(directory_);
   netns_.run(prepare_stack);
   netns_.pin(pin_);
 }
@@ -33,7 +49,11 @@ Node::~Node() {
 }
 
 Command Node::command(std::vector<std::string> argv) const {
-  return {.argv = std::move(argv), .netns = &netns_, .directory = directory_};
+  return {.argv = std::move(argv),
+          .netns = &netns_,
+          .uts = uts_.get(),
+          .directory = directory_,
+          .environment = {{"KNETSIM_NODE", name_}, {"PS1", name_ + (::geteuid() == 0 ? "# " : "$ ")}}};
 }
 
 ExecResult Node::exec(std::vector<std::string> argv, std::chrono::milliseconds timeout) const {

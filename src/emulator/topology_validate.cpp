@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "knetsim/emulator/names.h"
 #include "knetsim/emulator/topology.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/options.h"
@@ -69,7 +70,7 @@ class Validation {
     for (const unsigned char c : name)
       if (std::isalnum(c) == 0 && c != '-' && c != '_' && c != '.')
         complain(pointer, name, "a name is made of letters, digits, '-', '_' and '.'", "choose another one");
-    if (name == "." || name == ".." || name == "lo" || name == "etcdctl")
+    if (name == "." || name == ".." || name == "lo" || name == "etcdctl" || Names::folded(name) == "localhost")
       complain(pointer, name, "this name is taken", "choose another one");
   }
 
@@ -79,8 +80,10 @@ class Validation {
     if (is_reserved(name))
       complain(pointer, name, "the emulation uses such names itself: up1, down1, leaf1.2, k0_...",
                "choose another one");
-    const auto [before, fresh] = names_.emplace(name, pointer);
-    if (!fresh) complain(pointer, name, "the name is used at " + before->second + " already", "choose another one");
+    const auto [before, fresh] = names_.emplace(Names::folded(name), pointer);
+    if (!fresh)
+      complain(pointer, name, "the name is used at " + before->second + " already (resolvers don't look at case)",
+               "choose another one");
   }
 
   void claim(Claims& claims, const Network& network, const std::string& owner, const std::string& pointer) const {
@@ -188,7 +191,7 @@ class Validation {
       const auto& one = spec.containers[i];
       const auto place = fmt::format("{}/containers/{}", pointer, i);
       check_name(one.name, place + "/name");
-      if (!names.insert(one.name).second)
+      if (!names.insert(Names::folded(one.name)).second)
         complain(place + "/name", one.name, "the cluster has a container of that name already", "choose another one");
       const auto worker = std::find_if(spec.workers.begin(), spec.workers.end(),
                                        [&](const NodeSpec& node) { return node.name == one.worker; });
@@ -225,6 +228,8 @@ class Validation {
         if (container == spec.containers.end())
           complain(where, vip.containers[j], "the cluster has no container of that name",
                    "name one of " + pointer + "/containers");
+        if (std::count(vip.containers.begin(), vip.containers.end(), vip.containers[j]) > 1)
+          complain(where, vip.containers[j], "stands twice", "keep one of them");
         if (!has_pods_of_family(spec, container->worker, vip.address.is_v6()))
           complain(where, vip.containers[j], "it has no address of the family of " + text,
                    "choose a VIP of the containers' own address family");

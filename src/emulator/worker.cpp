@@ -7,9 +7,12 @@
 
 namespace knetsim {
 
-Worker::Worker(Node node, std::string prefix, const cni::Plugins& plugins, const kubeproxy::ProxyOptions& proxy)
+Worker::Worker(Node node, std::string prefix, const cni::Plugins& plugins, const kubeproxy::ProxyOptions& proxy,
+               std::string cluster, HostsFile& hosts)
     : Node(std::move(node)),
       prefix_(std::move(prefix)),
+      cluster_(std::move(cluster)),
+      hosts_(hosts),
       pods_(netns(), {.node = name(), .directory = directory(), .subnet_file = subnet_file(), .plugins = plugins}),
       proxy_(netns(), proxy) {}
 
@@ -22,15 +25,18 @@ Container& Worker::create_container(const std::string& name) {
                                .answer = "there is one already",
                                .remedy = "delete it first, or choose another name"}));
   const auto id = prefix_ + name;
-  Node node(this->name() + "/" + name, id, directory());
+  Node node(this->name() + "/" + name, id, directory(), uts());
   auto network = pods_.attach({.container_id = id, .netns = "/run/netns/" + id});
   auto& slot = containers_[name];
   slot = std::make_unique<Container>(std::move(node), name, id, std::move(network));
+  hosts_.add_container(cluster_, *slot);
   return *slot;
 }
 
 void Worker::delete_container(const std::string& name) {
-  pods_.detach(container(name).id());
+  auto& leaving = container(name);
+  pods_.detach(leaving.id());
+  hosts_.remove(leaving);
   containers_.erase(name);
 }
 

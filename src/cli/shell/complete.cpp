@@ -59,7 +59,7 @@ std::vector<std::string> files_like(const std::string& begun) {
 
 std::vector<std::string> daemons_on(Session& session, const std::string& node) {
   std::vector<std::string> names;
-  const auto* found = node_named(session, node);
+  const auto* found = session.emulation.find(node);
   for (const auto& running : running_programs(session))
     if (found != nullptr && running.node == found->name()) names.push_back(running.name);
   return names;
@@ -135,8 +135,8 @@ std::vector<std::string> candidates_at(Session& session, const std::string& line
     const auto place = std::min(words.size() - 1, verb->arguments.size() - 1);
     return fitting(session, verb->arguments[place], words, begun);
   }
-  if (words.size() == 1 && node_named(session, words.front()) != nullptr) return programs_on_path();
-  return begun.find('/') == std::string::npos || node_named(session, begun.substr(0, begun.find('/'))) != nullptr
+  if (words.size() == 1 && session.emulation.find(words.front()) != nullptr) return programs_on_path();
+  return begun.find('/') == std::string::npos || session.emulation.find(begun.substr(0, begun.find('/'))) != nullptr
              ? node_names(session)
              : files_like(begun);
 }

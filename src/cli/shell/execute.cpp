@@ -25,7 +25,7 @@ namespace {
 int run(Session& session, const std::string& line, const Words& words) {
   const auto& first = words.words.front();
   if (const auto* verb = find_verb(first.text)) return verb->run(session, line, words);
-  if (auto* node = node_named(session, first.text)) return run_words(session, node, line, words, 1);
+  if (auto* node = session.emulation.find(first.text)) return run_words(session, node, line, words, 1);
   const bool is_for_shell = words.needs_shell && words.needs_shell->begin < first.span.end;
   if (is_for_shell || find_program(first.text)) return run_words(session, nullptr, line, words, 0);
   unknown(session, first);

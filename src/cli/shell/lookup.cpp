@@ -80,14 +80,6 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
   return near.empty() ? "" : fmt::format("; did you mean {}?", near);
 }
 
-Node* node_named(Session& session, const std::string& name) {
-  const auto clusters = session.emulation.clusters();
-  const auto first = clusters.empty() ? std::string{} : clusters.front()->name();
-  for (auto* node : session.emulation.nodes())
-    if (node->name() == name || node->name() == first + name) return node;
-  return nullptr;
-}
-
 std::vector<std::string> node_names(Session& session) {
   std::vector<std::string> names;
   for (const auto* node : session.emulation.nodes()) names.push_back(node->name());
@@ -95,12 +87,12 @@ std::vector<std::string> node_names(Session& session) {
 }
 
 Node& find_node(Session& session, const Word& word) {
-  if (auto* node = node_named(session, word.text)) return *node;
+  if (auto* node = session.emulation.find(word.text)) return *node;
   unknown(word, "node", node_names(session));
 }
 
 Worker& find_worker(Session& session, const Word& word) {
-  if (const auto* node = node_named(session, word.text))
+  if (const auto* node = session.emulation.find(word.text))
     for (auto* cluster : session.emulation.clusters())
       for (auto* worker : cluster->workers())
         if (worker == node) return *worker;
@@ -117,7 +109,7 @@ Cluster& find_cluster(Session& session, const Word& word) {
 }
 
 Container& find_container(Session& session, const Word& word) {
-  const auto* node = node_named(session, word.text);
+  const auto* node = session.emulation.find(word.text);
   std::vector<std::string> names;
   for (auto* cluster : session.emulation.clusters())
     for (auto* container : cluster->containers()) {

@@ -8,15 +8,13 @@
 
 namespace knetsim::cli::shell {
 
-/// These throw LineError with the nearest name. A bare "w1", "e1" or "w1/c1" is the first cluster's.
+/// These throw LineError with the nearest name; what a name means, Names says.
 Node& find_node(Session& session, const Word& word);
 Worker& find_worker(Session& session, const Word& word);
 Cluster& find_cluster(Session& session, const Word& word);
 /// "C0w1/c1"
 Container& find_container(Session& session, const Word& word);
 
-/// nullptr if there is none.
-Node* node_named(Session& session, const std::string& name);
 std::vector<std::string> node_names(Session& session);
 
 /// "; did you mean C0w1?", or nothing.

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <csignal>
 #include <cstring>
 #include <ostream>
@@ -15,13 +18,14 @@ namespace knetsim::cli::shell {
 
 namespace {
 
-/// What a word that was typed without quotes stands for: the address, if it names a node.
+/// What a word that was typed without quotes stands for: the address, if it names a node that has one only. Of several,
+/// the program chooses, which finds the name in /etc/hosts. A name that could be a number or an option stays what it
+/// is.
 std::string meaning_of(Session& session, const Word& word) {
   const bool quoted = word.span.end - word.span.begin != word.text.size();
-  if (quoted) return word.text;
-  for (const auto* node : session.emulation.nodes())
-    if (node->name() == word.text) return node->address().to_string();
-  return word.text;
+  if (quoted || word.text.empty() || std::isalpha(static_cast<unsigned char>(word.text.front())) == 0) return word.text;
+  const auto* node = session.emulation.find(word.text);
+  return node != nullptr && node->addresses().size() == 1 ? node->address().to_string() : word.text;
 }
 
 /// The text from the first word on as it was typed, for sh.
@@ -48,6 +52,9 @@ std::vector<std::string> argv_of(Session& session, std::string_view line, const 
   return argv;
 }
 
+constexpr std::array<std::string_view, 8> kOnlyInShells{"cd",  "export", "alias",  "source",
+                                                        "set", "umask",  "ulimit", "unset"};
+
 // A path is seen from the node's directory.
 void complete_path(const Node* node, std::string& program) {
   if (node != nullptr && program.find('/') != std::string::npos && program.front() != '/')
@@ -57,6 +64,11 @@ void complete_path(const Node* node, std::string& program) {
 int run_argv(Session& session, Node* node, std::vector<std::string> argv, bool background) {
   complete_path(node, argv.front());
   if (!find_program(argv.front())) {
+    if (std::find(kOnlyInShells.begin(), kOnlyInShells.end(), argv.front()) != kOnlyInShells.end())
+      throw InputError(
+          fmt::format("{0} is a shell's own, and no line here leaves anything to the next one\n  as: {1}sh -c "
+                      "'{0} ...; ...', or {1}bash",
+                      argv.front(), node != nullptr ? node->name() + " " : ""));
     try {
       require_program(argv.front());
     } catch (const InputError& error) {
@@ -117,8 +129,10 @@ int start_text(Session& session, Node& node, const std::string& command, Span sp
 }
 
 void create_container_on(Session& session, Worker& worker, const Word& name) {
-  if (name.text.empty() || name.text.find('/') != std::string::npos)
-    throw LineError(name.span, "a container's name can't be empty or hold a slash");
+  if (name.text.empty() || !std::all_of(name.text.begin(), name.text.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+      }))
+    throw LineError(name.span, "a container's name can't be empty, and is made of letters, digits, '-', '_' and '.'");
   for (auto* cluster : session.emulation.clusters())
     for (const auto* one : cluster->workers()) {
       if (one != &worker) continue;

@@ -31,7 +31,9 @@ class Emulation {
   std::vector<Cluster*> clusters();
   std::vector<Node*> nodes();  ///< etcd nodes and workers of all clusters, then containers
 
-  /// These throw InputError with the nearest names. A bare "w1" or "e1" is the first cluster's.
+  /// What this means (see Names); nullptr if there is no such node.
+  Node* find(const std::string& name);
+  /// These throw InputError with the names that there are.
   Cluster& cluster(const std::string& name);
   Worker& worker(const std::string& name);
   Node& node(const std::string& name);
@@ -48,6 +50,7 @@ class Emulation {
   void start_routers(const BootObserver& observer);
 
   Topology topology_;
+  std::unique_ptr<HostsFile> hosts_;
   std::unique_ptr<Underlay> underlay_;
   std::vector<std::unique_ptr<Cluster>> clusters_;
   std::unique_ptr<ServiceNetwork> service_network_;  // its routers end before the nodes that they run on

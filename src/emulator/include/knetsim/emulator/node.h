@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/network.h"
 #include "knetsim/sys/process.h"
+#include "knetsim/sys/uts.h"
 
 namespace knetsim {
 
@@ -16,8 +18,9 @@ namespace knetsim {
 /// it is gone with this handle. Move-only.
 class Node {
  public:
-  /// A fresh namespace, pinned at /run/netns/<pin>. Programs run in `directory`, which is made if absent.
-  Node(std::string name, std::string pin, std::filesystem::path directory);
+  /// A fresh namespace, pinned at /run/netns/<pin>. Programs run in `directory`, which is made if absent. Its hostname
+  /// is its name, or that of the machine that it is a part of.
+  Node(std::string name, std::string pin, std::filesystem::path directory, std::shared_ptr<const UtsNs> machine = {});
   Node(Node&&) noexcept = default;
   Node& operator=(Node&&) noexcept = delete;
   ~Node();
@@ -26,6 +29,7 @@ class Node {
   /// What `ip netns exec` calls it.
   const std::string& pin() const noexcept { return pin_; }
   const NetNs& netns() const noexcept { return netns_; }
+  const std::shared_ptr<const UtsNs>& uts() const noexcept { return uts_; }
   /// Working directory and HOME of its programs: /tmp/knetsim/<node>.
   const std::filesystem::path& directory() const noexcept { return directory_; }
   const std::vector<Address>& addresses() const noexcept { return addresses_; }
@@ -37,7 +41,8 @@ class Node {
   ExecResult exec(std::vector<std::string> argv, std::chrono::milliseconds timeout = kExecTimeout) const;
   /// A program in the background, its output in <directory>/<log>. Ends with the handle.
   Process spawn(std::vector<std::string> argv, const std::string& log = "background.log") const;
-  /// For another program's start: this node's namespace and directory.
+  /// For another program's start: this node's namespace, hostname and directory, its name as KNETSIM_NODE, and a
+  /// shell's prompt that says it.
   Command command(std::vector<std::string> argv) const;
   /// A fresh socket to look at and change its links, addresses, routes.
   netlink::Socket netlink() const;
@@ -46,6 +51,7 @@ class Node {
   std::string name_;
   std::string pin_;
   NetNs netns_;
+  std::shared_ptr<const UtsNs> uts_;
   std::filesystem::path directory_;
   std::vector<Address> addresses_;
 };

@@ -11,6 +11,7 @@
 #include "knetsim/cni/pod_network.h"
 #include "knetsim/emulator/container.h"
 #include "knetsim/emulator/daemon.h"
+#include "knetsim/emulator/hosts_file.h"
 #include "knetsim/emulator/node.h"
 #include "knetsim/kubeproxy/proxy.h"
 
@@ -20,8 +21,10 @@ namespace knetsim {
 /// made; different workers may be used by different threads.
 class Worker : public Node {
  public:
-  /// `prefix` goes before the pinned names of its containers: "k0_".
-  Worker(Node node, std::string prefix, const cni::Plugins& plugins, const kubeproxy::ProxyOptions& proxy);
+  /// `prefix` goes before the pinned names of its containers: "k0_". `hosts`, which learns those of `cluster` as they
+  /// come and go, must outlive it.
+  Worker(Node node, std::string prefix, const cni::Plugins& plugins, const kubeproxy::ProxyOptions& proxy,
+         std::string cluster, HostsFile& hosts);
   Worker(Worker&&) = delete;
   ~Worker();
 
@@ -48,6 +51,8 @@ class Worker : public Node {
 
  private:
   std::string prefix_;
+  std::string cluster_;
+  HostsFile& hosts_;
   cni::PodNetwork pods_;
   kubeproxy::Proxy proxy_;
   std::map<std::string, std::unique_ptr<Container>> containers_;
