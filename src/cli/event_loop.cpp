@@ -31,6 +31,16 @@ void EventLoop::run_until(const std::function<bool()>& done) {
   while (!done()) run_once(-1);
 }
 
+void EventLoop::run_until(const std::function<bool()>& done, std::chrono::milliseconds budget) {
+  using std::chrono::steady_clock;
+  const auto deadline = steady_clock::now() + budget;
+  while (!done()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now());
+    if (left.count() <= 0) return;
+    run_once(static_cast<int>(left.count()));
+  }
+}
+
 void EventLoop::run_once(int timeout) {
   std::vector<unsigned> ids;
   std::vector<pollfd> polled;

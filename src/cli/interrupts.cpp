@@ -26,9 +26,9 @@ Interrupted::Interrupted(int signal)
 Interrupts::Interrupts(std::initializer_list<int> others) {
   sigset_t caught;
   sigemptyset(&caught);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP})
-    if (!is_ignored(number)) sigaddset(&caught, number);
-  for (const int number : others) sigaddset(&caught, number);
+  for (const auto& numbers : {std::initializer_list<int>{SIGINT, SIGTERM, SIGHUP}, others})
+    for (const int number : numbers)
+      if (!is_ignored(number)) sigaddset(&caught, number);
   fd_ = Fd(::signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd_) throw SystemError("watch for signals");
   ::sigprocmask(SIG_BLOCK, &caught, &before_);
@@ -36,10 +36,10 @@ Interrupts::Interrupts(std::initializer_list<int> others) {
 
 Interrupts::~Interrupts() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
-std::optional<int> Interrupts::take() const {
+std::optional<CaughtSignal> Interrupts::take() const {
   signalfd_siginfo info{};
   if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return std::nullopt;
-  return static_cast<int>(info.ssi_signo);
+  return CaughtSignal{static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL};
 }
 
 }  // namespace knetsim::cli

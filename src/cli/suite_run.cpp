@@ -112,14 +112,14 @@ class Pump {
   }
 
   void look_for_signals(Clock::time_point now) {
-    while (const auto number = interrupts_.take()) {
+    while (const auto caught = interrupts_.take()) {
       // Whoever asks twice doesn't want to wait.
       if (signal_) {
         end_it();
       } else {
-        signal_ = number;
+        signal_ = caught->number;
         signalled_at_ = now;
-        process_.signal(*number);
+        process_.signal(caught->number);
       }
     }
   }

@@ -70,7 +70,7 @@ std::unique_ptr<Emulation> boot(Topology topology, const Interrupts& interrupts,
   std::optional<int> signal;
   const auto end = loop.watch(done.read, POLLIN, [&] { ready = true; });
   const auto signals = loop.watch(interrupts.fd(), POLLIN, [&] {
-    if (const auto number = interrupts.take(); number && *number != SIGWINCH) signal = number;
+    if (const auto caught = interrupts.take(); caught && caught->number != SIGWINCH) signal = caught->number;
   });
   loop.run_until([&] { return ready || signal; });
   if (signal) {
@@ -96,7 +96,7 @@ int up(const UpOptions& options, Terminal& terminal) {
   if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr) std::setlocale(LC_CTYPE, "");
 
   Sandbox::enter();
-  const Interrupts interrupts({SIGWINCH});
+  const Interrupts interrupts({SIGWINCH, SIGQUIT});
   terminal.out << style.bold(fmt::format("knetsim {}: {}", version(), registration.name())) << "\n" << std::flush;
   auto emulation = boot(std::move(topology), interrupts, registration, terminal, style);
   const bool interactive = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;

@@ -62,11 +62,12 @@ int run_on_terminal(FdView connection, const json& request, Terminal& terminal) 
     send_message(connection, request.dump(), {pty.programs, pty.programs, pty.programs});
     const auto told = loop.watch(connection, POLLIN, [&] { ending.take(connection); });
     const auto signals = loop.watch(interrupts.fd(), POLLIN, [&] {
-      const auto number = interrupts.take();
-      if (number == SIGWINCH)
+      const auto caught = interrupts.take();
+      if (!caught) return;
+      if (caught->number == SIGWINCH)
         relay.resize();
-      else if (number)
-        ask_signal(connection, *number);
+      else
+        ask_signal(connection, caught->number);
     });
     loop.run_until([&] { return ending || relay.end_wanted(); });
     if (!ending) {
@@ -85,7 +86,7 @@ int run_plainly(FdView connection, const json& request, Terminal& terminal) {
   send_message(connection, request.dump(), {FdView(STDIN_FILENO), FdView(STDOUT_FILENO), FdView(STDERR_FILENO)});
   const auto told = loop.watch(connection, POLLIN, [&] { ending.take(connection); });
   const auto signals = loop.watch(interrupts.fd(), POLLIN, [&] {
-    if (const auto number = interrupts.take()) ask_signal(connection, *number);
+    if (const auto caught = interrupts.take()) ask_signal(connection, caught->number);
   });
   loop.run_until([&] { return static_cast<bool>(ending); });
   return ending.tell(terminal);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <utility>
 
 #include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
@@ -13,8 +14,8 @@ namespace knetsim::cli::shell {
 
 namespace {
 
-// Who interrupts that often means it.
-constexpr int kInterruptsBeforeKill = 3;
+// For what a program does when it is interrupted: summing up, writing what it holds.
+constexpr std::chrono::seconds kGrace{2};
 
 }  // namespace
 
@@ -35,7 +36,7 @@ ExitStatus Foreground::run_on_terminal(const knetsim::Command& command) {
   relay_ = &relay;
   const auto ended = loop_.watch(child.pidfd(), POLLIN, [] {});
   loop_.run_until([&] { return child.status() || requests_.end || relay.end_wanted(); });
-  child.kill();
+  end(child);
   relay.drain();
   relay_ = nullptr;
   const auto status = *child.status();
@@ -49,14 +50,18 @@ ExitStatus Foreground::run_plainly(const knetsim::Command& command) {
   if (!null) throw SystemError("open", "/dev/null");
   auto child = Child::launch(command, null, FdView(STDOUT_FILENO), FdView(STDERR_FILENO));
   const auto ended = loop_.watch(child.pidfd(), POLLIN, [] {});
-  int interrupts = 0;
-  loop_.run_until([&] {
-    if (std::exchange(requests_.interrupt, false))
-      ::kill(-child.pid(), ++interrupts < kInterruptsBeforeKill ? SIGINT : SIGKILL);
-    return child.status() || requests_.end;
-  });
-  child.kill();
+  loop_.run_until([&] { return child.status() || requests_.end; });
+  end(child);
   return *child.status();
+}
+
+// An interrupt comes to the program first, as if it had been alone at the terminal; a second one doesn't wait.
+void Foreground::end(Child& child) {
+  if (!child.status() && std::exchange(requests_.interrupt, false)) {
+    ::kill(-child.pid(), SIGINT);
+    loop_.run_until([&] { return child.status() || requests_.interrupt; }, kGrace);
+  }
+  child.kill();
 }
 
 }  // namespace knetsim::cli::shell

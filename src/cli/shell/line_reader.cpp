@@ -1,12 +1,21 @@
 #include "knetsim/cli/shell/line_reader.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <utility>
+
+#include "knetsim/sys/error.h"
 
 namespace knetsim::cli::shell {
+
+namespace {
+
+// What isn't text may have no newline at all, and no end.
+constexpr std::size_t kLongestLine = 1 << 16;
+
+}  // namespace
 
 void LineReader::read_more() {
   std::array<char, 4096> buffer;
@@ -19,13 +28,15 @@ void LineReader::read_more() {
 
 std::optional<std::string> LineReader::next() {
   const auto whole_line = [this] { return unread_.find('\n') != std::string::npos; };
+  loop_.run_ready();  // a script whose lines are all there must be interrupted, too
   if (!whole_line() && !at_end_) {
     const auto watch = loop_.watch(input_, POLLIN, [this] { read_more(); });
-    loop_.run_until([&] {
-      if (std::exchange(requests_.interrupt, false))
-        echo_ << "(nothing runs that could be interrupted; exit takes everything down)\n" << std::flush;
-      return whole_line() || at_end_ || requests_.end;
-    });
+    loop_.run_until([&] { return whole_line() || at_end_ || requests_.end || unread_.size() > kLongestLine; });
+    if (!whole_line() && unread_.size() > kLongestLine)
+      throw InputError(describe({.where = "stdin",
+                                 .tried = "read a line",
+                                 .answer = fmt::format("it has more than {} bytes", kLongestLine),
+                                 .remedy = "give it text: one command a line"}));
   }
   if (requests_.end || unread_.empty()) return std::nullopt;
   const auto newline = unread_.find('\n');

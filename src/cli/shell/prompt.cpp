@@ -89,15 +89,17 @@ PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal&
     lines = std::make_unique<LineReader>(loop, requests, FdView(STDIN_FILENO), terminal.out);
   }
   const auto signals = loop.watch(around.interrupts.fd(), POLLIN, [&] {
-    const auto number = around.interrupts.take();
-    if (number == SIGWINCH) {
+    const auto caught = around.interrupts.take();
+    if (!caught) return;
+    if (caught->number == SIGWINCH) {
       foreground.resize();
       if (editor != nullptr) editor->resize();
-    } else if (number == SIGINT) {
-      requests.interrupt = true;
-    } else if (number) {
-      requests.end = kExitSignal + *number;
+      return;
     }
+    const bool key = around.interactive && caught->typed;
+    requests.interrupt |= caught->number == SIGINT;
+    // As in any shell, Ctrl-C ends a line and Ctrl-\ nothing. Sent from elsewhere, or to a script, they end all.
+    if (!key || (caught->number != SIGINT && caught->number != SIGQUIT)) requests.end = kExitSignal + caught->number;
   });
 
   int first_failure = kDone;

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -37,6 +38,8 @@ class EventLoop {
   [[nodiscard]] Watch watch(FdView fd, short events, Handler handler);
   /// Handles what comes until `done`, which is asked after each round.
   void run_until(const std::function<bool()>& done);
+  /// The same for so long at most.
+  void run_until(const std::function<bool()>& done, std::chrono::milliseconds budget);
   /// Handles what is there, without waiting.
   void run_ready() { run_once(0); }
 

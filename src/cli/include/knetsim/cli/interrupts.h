@@ -19,6 +19,12 @@ class Interrupted : public Error {
   int signal_;
 };
 
+/// One that came in.
+struct CaughtSignal {
+  int number;
+  bool typed;  ///< by a key: the terminal has told everybody in its foreground group
+};
+
 /// SIGINT, SIGTERM and SIGHUP, and others if asked for, as something to poll (signalfd(2)), for as long as this object
 /// lives, except those that were ignored when it was made (nohup(1)). Children must get the old mask back:
 /// restore_in_child.
@@ -31,7 +37,7 @@ class Interrupts {
 
   FdView fd() const noexcept { return fd_; }
   /// The next signal that came in; nullopt if none did.
-  std::optional<int> take() const;
+  std::optional<CaughtSignal> take() const;
   /// Async-signal-safe.
   void restore_in_child() const noexcept { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
 

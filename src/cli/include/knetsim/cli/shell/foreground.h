@@ -15,7 +15,7 @@ namespace knetsim::cli::shell {
 
 /// What somebody asked for while something else goes on.
 struct Requests {
-  bool interrupt = false;  ///< Ctrl-C, or SIGINT
+  bool interrupt = false;  ///< Ctrl-C, or SIGINT: by itself it ends what runs, and no more
   std::optional<int> end;  ///< take everything down, and exit with this code
 };
 
@@ -37,6 +37,7 @@ class Foreground {
  private:
   ExitStatus run_on_terminal(const knetsim::Command& command);
   ExitStatus run_plainly(const knetsim::Command& command);
+  void end(Child& child);
 
   EventLoop& loop_;
   Requests& requests_;
