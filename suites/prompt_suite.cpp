@@ -2,10 +2,13 @@
 //
 // Topology: pair.json, unless a test says otherwise.
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "knetsim/fixtures/prompt.h"
 #include "knetsim/sys/child.h"
@@ -51,7 +54,7 @@ TEST(PromptOnATerminal, GivesProgramsATerminalOfTheirOwn) {
   prompt.start("w1 top", "load average");
   prompt.terminal().write("q");
   prompt.terminal().expect("knetsim> ");
-  prompt.start("w1/c1 bash --norc", "# ");
+  prompt.start("w1/c1 bash", "w1/c1:~");
   prompt.terminal().write("echo $((40 + 2)); ip -br address show eth0\n");
   prompt.terminal().expect("42\r\n");
   prompt.terminal().expect("11.");
@@ -97,6 +100,8 @@ TEST(PromptOnATerminal, DropsTheLineWithCtrlCAndEditsCompletesAndRemembers) {
   EXPECT_EQ(prompt.type("w1 ifconf\teth0 | grep -c 10.0.0.3"), "1\n") << "completed";
   EXPECT_EQ(prompt.type("\x1b[A\x1b[A"), "first\n") << "two lines back";
   EXPECT_EQ(prompt.type("w1 echo gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f\n");
+  prompt.terminal().write("\x1c");  // Ctrl-\, as in any shell
+  EXPECT_EQ(prompt.type("w1 echo lives"), "lives\n");
 }
 
 TEST(PromptOnATerminal, EndsWhenItsTerminalGoes) {
@@ -128,6 +133,14 @@ TEST(PromptOnAPipe, EchoesTheLinesAndDoesThem) {
       << "a program can't read the script, and the last line needs no newline";
 }
 
+TEST(PromptOnAPipe, RefusesALineWithoutEnd) {
+  const auto ran = exec({.argv = {"sh", "-c", knetsim_program().string() + " up single </dev/zero"},
+                         .directory = {},
+                         .environment = lab_environment()});
+  EXPECT_EQ(ran.status.code(), 2);
+  EXPECT_THAT(ran.err, HasSubstr("stdin: can't read a line: it has more than 65536 bytes"));
+}
+
 TEST(PromptOnAPipe, EndsWithTheFirstFailureIfItIsStrict) {
   const std::string script = "w1 sh -c 'exit 7'\nw1 no-such-program\nw1 echo reached\n";
   EXPECT_EQ(knetsim({"up", "single"}, script).status.code(), 0);
@@ -145,6 +158,7 @@ TEST(PromptOnAPipe, RefusesWhatItCannotStandUpBeforeItStartsAnything) {
       {{"up", "./no-such.json"}, "no-such.json"},
       {{"up", "--name", "../x"}, "can't be the name of a lab"},
       {{"up", "--flannel", "bulitin"}, "bulitin"},
+      {{"up", "--cni", "/nope"}, "use --cni /nope"},
   };
   for (const auto& [arguments, words] : cases) {
     const auto ran = knetsim(arguments, "exit\n");
@@ -170,6 +184,36 @@ TEST(Visitors, RunProgramsOnNodesAndInContainersAndTakeTheLabDown) {
   EXPECT_EQ(down.out, "mine is down\n");
   EXPECT_EQ(prompt.terminal().wait().code(), 0);
   EXPECT_THAT(knetsim({"ps"}).out, HasSubstr("no lab stands here"));
+}
+
+// Topology: two clusters of one worker each, on both address families.
+TEST(Names, WorkInEveryProgramAndInBothFamilies) {
+  std::ofstream("/tmp/knetsim/dual.json") << R"({
+    "underlay": {"network": ["10.0.0.0/8", "fd00::/64"], "switches": [{"name": "s0"}]},
+    "clusters": [
+      {"name": "shop", "switch": "s0",
+       "workers": [{"name": "shop-1", "address": ["10.0.0.1", "fd00::1"], "podSubnet": ["11.1.0.0/24", "fd01::/64"]},
+                   {"name": "shopw2", "address": ["10.0.0.2", "fd00::2"], "podSubnet": ["11.2.0.0/24", "fd02::/64"]}],
+       "containers": [{"name": "web", "worker": "shopw2", "command": ["python3", "-m", "http.server", "80", "--bind", "::"]},
+                      {"name": "shell", "worker": "shopw2"}]},
+      {"name": "bank", "switch": "s0",
+       "workers": [{"name": "bank-1", "address": ["10.0.0.3", "fd00::3"]}]}
+    ]})";
+  Prompt prompt("/tmp/knetsim/dual.json");
+  for (const auto* line :
+       {"shop-1 ping -4 -c 1 -W 5 shopw2", "shop-1 ping -6 -c 1 -W 5 shopw2", "shop-1 ping -6 -c 1 -W 5 w2",
+        "w2 bash -c 'ping -6 -c 1 -W 5 bank-1'", "w2/shell ping -4 -c 1 -W 5 shopw2/web",
+        "w2/shell sh -c 'ping -6 -c 1 -W 5 w2/web'", "py w2.exec_container('shell', 'ping -6 -c 1 -W 5 web.shop')"})
+    EXPECT_THAT(prompt.type(line), HasSubstr(" 1 received")) << line;
+  for (const auto* url : {"http://web.w2/", "web.SHOP:80", "http://web.shopw2:80/"})
+    EXPECT_THAT(prompt.type(std::string("w2/shell wget -T 5 -t 3 --retry-connrefused -qO- ") + url),
+                HasSubstr("Directory listing"))
+        << url;
+  EXPECT_THAT(prompt.type("w2/shell python3 -c \"import socket; s=socket.create_connection(('w2/web', 80)); "
+                          "print('connected')\""),
+              "connected\n");
+  const auto visitor = knetsim({"exec", "shopw2/shell", "--", "ping", "-c", "1", "-W", "5", "w2/web"});
+  EXPECT_THAT(visitor.out, HasSubstr(" 1 received")) << visitor.err;
 }
 
 TEST(Visitors, HaveATerminalOfTheirOwnWhoseCtrlCReachesTheirProgramAlone) {
@@ -264,13 +308,87 @@ TEST(StatePlace, IsClosedToOthersAndNotTakenFromThem) {
 }
 
 TEST(Signals, EndTheLabAndNameThemselvesInTheExitCode) {
-  for (const int number : {SIGTERM, SIGHUP}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
     Prompt prompt("single");
     prompt.start("w1 sleep 1000", "");
     prompt.terminal().signal(number);
     EXPECT_EQ(prompt.terminal().wait().code(), 128 + number);
     EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
   }
+}
+
+/// `knetsim up single` that does these lines, with its stdin left open.
+class Script {
+ public:
+  explicit Script(const std::string& lines) {
+    const Fd output(::open(kOutput, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    program_.emplace(Child::launch(
+        {.argv = {knetsim_program().string(), "up", "single"}, .directory = {}, .environment = lab_environment()},
+        input_.read, output, output));
+    if (::write(input_.write.get(), lines.data(), lines.size()) != static_cast<ssize_t>(lines.size())) ADD_FAILURE();
+  }
+
+  void wait_for(const std::string& text) const {
+    eventually(
+        [&]() -> std::optional<std::string> {
+          const auto seen = output();
+          return seen.find(text) != std::string::npos ? std::nullopt : std::optional(text + " in " + seen);
+        },
+        std::chrono::seconds(60));
+  }
+  std::string output() const { return read_file(kOutput); }
+  Child& program() { return *program_; }
+
+ private:
+  static constexpr const char* kOutput = "/tmp/knetsim/output";
+  Pipe input_ = Pipe::create();
+  std::optional<Child> program_;
+};
+
+TEST(Signals, AnInterruptEndsAScriptAndItsProgramFirst) {
+  Script script("w1 sh -c 'trap \"echo summed up; exit\" INT; echo runs; while :; do sleep 0.1; done'\nw1 echo next\n");
+  script.wait_for("runs\n");
+  ::kill(script.program().pid(), SIGINT);
+  EXPECT_EQ(script.program().wait(std::chrono::seconds(30)).code(), 130);
+  EXPECT_THAT(script.output(), EndsWith("runs\nsummed up\n"));
+}
+
+TEST(Signals, AnInterruptEndsAScriptWhoseProgramIgnoresIt) {
+  Script script("w1 sh -c 'trap : INT; echo runs; while :; do sleep 0.1; done'\n");
+  script.wait_for("runs\n");
+  ::kill(script.program().pid(), SIGINT);
+  EXPECT_EQ(script.program().wait(std::chrono::seconds(30)).code(), 130);
+  EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
+}
+
+TEST(Signals, AnInterruptEndsAScriptThatWaitsForItsNextLine) {
+  Script script("w1 echo done\n");
+  script.wait_for("\ndone\n");
+  ::kill(script.program().pid(), SIGINT);
+  EXPECT_EQ(script.program().wait(std::chrono::seconds(30)).code(), 130);
+}
+
+TEST(Down, ToldOfAStoppedLabSaysSoAndKillsItWhenAskedTo) {
+  Prompt prompt("single");
+  ::kill(-prompt.terminal().pid(), SIGSTOP);  // as Ctrl-Z does
+  const auto refused = knetsim({"down"});
+  EXPECT_EQ(refused.status.code(), 1);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("it is stopped; kill -CONT"), HasSubstr("knetsim down --kill single")));
+  const auto killed = knetsim({"down", "--kill"});
+  EXPECT_EQ(killed.status.code(), 0) << killed.err;
+  EXPECT_EQ(killed.out, "single is down\n");
+  EXPECT_EQ(prompt.terminal().wait().signal(), SIGKILL);
+}
+
+TEST(Down, WaitsNoLongerThanItWasTold) {
+  Prompt prompt("single");
+  const auto child_of = [](pid_t pid) { return std::stoi(read_file(fmt::format("/proc/{0}/task/{0}/children", pid))); };
+  const pid_t init = child_of(prompt.terminal().pid());
+  ::kill(child_of(init), SIGSTOP);  // the process outside looks well, and nothing goes on inside
+  const auto refused = knetsim({"down", "--wait", "3"});
+  EXPECT_EQ(refused.status.code(), 1);
+  EXPECT_THAT(refused.err, HasSubstr("it still stands after 3 s"));
+  EXPECT_EQ(knetsim({"down", "--kill"}).status.code(), 0);
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ using nlohmann::json;
 namespace {
 
 constexpr int kPatience = 2000;  // milliseconds
+// Who asks so often gets no answer: the lab is stopped or hangs.
+constexpr int kAsksAtMost = 3;
 
 /// The program's end, once the lab has told it.
 class Ending {
@@ -72,11 +74,11 @@ int run_on_terminal(FdView connection, const json& request, Terminal& terminal) 
     loop.run_until([&] { return ending || relay.end_wanted(); });
     if (!ending) {
       ask_signal(connection, SIGKILL);
-      ending.take(connection);
+      loop.run_until([&] { return static_cast<bool>(ending); }, std::chrono::milliseconds(kPatience));
     }
     relay.drain();
   }
-  return ending.tell(terminal);
+  return ending ? ending.tell(terminal) : kExitSignal + SIGKILL;
 }
 
 int run_plainly(FdView connection, const json& request, Terminal& terminal) {
@@ -85,11 +87,16 @@ int run_plainly(FdView connection, const json& request, Terminal& terminal) {
   Ending ending;
   send_message(connection, request.dump(), {FdView(STDIN_FILENO), FdView(STDOUT_FILENO), FdView(STDERR_FILENO)});
   const auto told = loop.watch(connection, POLLIN, [&] { ending.take(connection); });
+  int asked = 0;
+  int last = 0;
   const auto signals = loop.watch(interrupts.fd(), POLLIN, [&] {
-    if (const auto caught = interrupts.take()) ask_signal(connection, caught->number);
+    const auto caught = interrupts.take();
+    if (!caught) return;
+    last = caught->number;
+    if (++asked < kAsksAtMost) ask_signal(connection, last);
   });
-  loop.run_until([&] { return static_cast<bool>(ending); });
-  return ending.tell(terminal);
+  loop.run_until([&] { return ending || asked == kAsksAtMost; });
+  return ending ? ending.tell(terminal) : kExitSignal + last;
 }
 
 }  // namespace
@@ -108,10 +115,14 @@ std::string describe_lab(FdView connection) {
   return message ? message->text : std::string{};
 }
 
-void end_lab(FdView connection) {
-  send_message(connection, json{{"ask", "down"}}.dump());
-  while (receive_message(connection)) {
-  }
+void ask_for_the_end(FdView connection) { send_message(connection, json{{"ask", "down"}}.dump()); }
+
+bool wait_for_the_end(FdView connection, std::chrono::milliseconds budget) {
+  EventLoop loop;
+  bool gone = false;
+  const auto told = loop.watch(connection, POLLIN, [&] { gone = !receive_message(connection); });
+  loop.run_until([&] { return gone; }, budget);
+  return gone;
 }
 
 }  // namespace knetsim::cli

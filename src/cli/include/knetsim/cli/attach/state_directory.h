@@ -64,5 +64,7 @@ struct Peer {
   uid_t uid;
 };
 Peer peer_of(FdView connection);
+/// Whether that process is stopped (SIGSTOP, Ctrl-Z).
+bool is_stopped(pid_t pid);
 
 }  // namespace knetsim::cli

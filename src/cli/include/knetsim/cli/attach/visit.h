@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,9 @@ int run_in_lab(FdView connection, const std::string& node, const std::vector<std
 /// The lab's description of itself, as JSON; empty if it is busy for longer than a moment, or gone.
 std::string describe_lab(FdView connection);
 
-/// Asks for the end, and waits for it.
-void end_lab(FdView connection);
+/// Asks for the end.
+void ask_for_the_end(FdView connection);
+/// Waits until everything in it is gone; false if it still stands when the budget is over.
+bool wait_for_the_end(FdView connection, std::chrono::milliseconds budget);
 
 }  // namespace knetsim::cli
