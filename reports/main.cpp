@@ -5,5 +5,9 @@
 #include <vector>
 
 #include "knetsim/report/app.h"
+#include "knetsim/sys/standard_output.h"
 
-int main(int argc, char** argv) { return knetsim::report::run({argv + 1, argv + argc}, std::cout, std::cerr); }
+int main(int argc, char** argv) {
+  return knetsim::exit_code_after_output("knetsim-report",
+                                         knetsim::report::run({argv + 1, argv + argc}, std::cout, std::cerr));
+}

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "knetsim/cli/command.h"
+#include "knetsim/sys/standard_output.h"
 
 namespace {
 
@@ -23,5 +24,5 @@ void fill_standard_descriptors() {
 int main(int argc, char** argv) {
   fill_standard_descriptors();
   auto terminal = knetsim::cli::Terminal::standard();
-  return knetsim::cli::run({argv + 1, argv + argc}, terminal);
+  return knetsim::exit_code_after_output("knetsim", knetsim::cli::run({argv + 1, argv + argc}, terminal));
 }

@@ -12,6 +12,7 @@
 #include "knetsim/skupper/config.h"
 #include "knetsim/skupper/version.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/standard_output.h"
 #include "router/router.h"
 
 namespace {
@@ -41,7 +42,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    std::exit(run(argc, argv));
+    std::exit(knetsim::exit_code_after_output("knetsim-skrouterd", run(argc, argv)));
   } catch (const std::exception& error) {
     fmt::print(stderr, "knetsim-skrouterd: {}\n", error.what());
     return kFailure;
