@@ -1,12 +1,14 @@
 #include "knetsim/cli/flavours.h"
 
 #include <CLI/CLI.hpp>
+#include <boost/algorithm/string/replace.hpp>
 #include <cstdlib>
 #include <string_view>
 
 #include "knetsim/cni/plugins.h"
 #include "knetsim/flannel/launcher.h"
 #include "knetsim/skupper/launcher.h"
+#include "knetsim/sys/error.h"
 
 namespace knetsim::cli {
 
@@ -15,6 +17,14 @@ namespace {
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
+}
+
+// Who typed an option is told of that, not of the variable that carries it.
+void require_choice(const Flavoured& part, const std::string& value) try {
+  require_flavour(part, value);
+} catch (const InputError& error) {
+  throw InputError(boost::algorithm::replace_all_copy(std::string(error.what()), std::string(part.variable) + "=",
+                                                      std::string(part.option) + " "));
 }
 
 }  // namespace
@@ -49,8 +59,12 @@ std::map<std::string, std::string> environment_for(const FlavourChoices& choices
 
 void require_flavours(const FlavourChoices& choices) {
   for (std::size_t i = 0; i < kFlavoured.size(); ++i) {
-    const auto value = choices.at(i).empty() ? environment(kFlavoured.at(i).variable) : choices.at(i);
-    if (!value.empty()) require_flavour(kFlavoured.at(i), value);
+    const auto& part = kFlavoured.at(i);
+    if (!choices.at(i).empty()) {
+      require_choice(part, choices.at(i));
+    } else if (const auto value = environment(part.variable); !value.empty()) {
+      require_flavour(part, value);
+    }
   }
 }
 

@@ -25,7 +25,7 @@ std::size_t index_of(const std::vector<SitePlan>& plans, const std::string& clus
 /// Checks the plan of one cluster against all.
 class SiteCheck {
  public:
-  SiteCheck(const std::vector<SitePlan>& plans, std::size_t index, const std::string& file)
+  SiteCheck(const std::vector<SitePlan>& plans, std::size_t index, const std::optional<std::string>& file)
       : plans_(plans), plan_(plans[index]), file_(file), pointer_(fmt::format("/clusters/{}/skupper", index)) {}
 
   void run() const {
@@ -38,7 +38,8 @@ class SiteCheck {
  private:
   [[noreturn]] void complain(const std::string& place, const std::string& value, const std::string& problem,
                              const std::string& remedy) const {
-    refuse_topology(file_, pointer_ + place, value, problem, remedy);
+    if (file_) refuse_topology(*file_, pointer_ + place, value, problem, remedy);
+    throw InputError(fmt::format("{}: {}: {}\n  remedy: {}", plan_.cluster, value, problem, remedy));
   }
 
   void link(std::size_t i) const {
@@ -88,7 +89,7 @@ class SiteCheck {
 
   const std::vector<SitePlan>& plans_;
   const SitePlan& plan_;
-  const std::string& file_;
+  const std::optional<std::string>& file_;
   std::string pointer_;
 };
 
@@ -129,7 +130,7 @@ std::vector<SitePlan> site_plans(const Topology& topology) {
   return plans;
 }
 
-void validate_sites(const std::vector<SitePlan>& plans, const std::string& file) {
+void validate_sites(const std::vector<SitePlan>& plans, const std::optional<std::string>& file) {
   for (std::size_t i = 0; i < plans.size(); ++i)
     if (plans[i].skupper) SiteCheck(plans, i, file).run();
 }

@@ -29,8 +29,9 @@ struct SitePlan {
 std::vector<SitePlan> site_plans(const Topology& topology);
 
 /// Checks links and services: what they name is there, nothing stands twice or clashes. Throws InputError, with a JSON
-/// pointer into the topology.
-void validate_sites(const std::vector<SitePlan>& plans, const std::string& file = {});
+/// pointer into the topology, which may be a file's; without a topology, as for what was typed, with the cluster's
+/// name.
+void validate_sites(const std::vector<SitePlan>& plans, const std::optional<std::string>& file = std::nullopt);
 
 /// Where services and routers are found.
 struct SiteAddresses {
