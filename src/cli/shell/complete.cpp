@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "knetsim/netlink/link.h"
+#include "live_checks.h"
 #include "lookup.h"
 #include "methods.h"
 #include "verbs.h"
@@ -65,6 +67,37 @@ std::vector<std::string> daemons_on(Session& session, const std::string& node) {
   return names;
 }
 
+std::vector<std::string> vips_of(Session& session, const std::string& cluster) {
+  std::vector<std::string> addresses;
+  for (auto* one : session.emulation.clusters())
+    if (one->name() == cluster)
+      for (const auto& service : one->services()) addresses.push_back(service.address.to_string());
+  return addresses;
+}
+
+std::vector<std::string> services_of(Session& session, const std::string& cluster) {
+  std::vector<std::string> names;
+  for (auto* one : session.emulation.clusters())
+    if (const auto* spec = session.emulation.service_network().spec(*one); spec != nullptr && one->name() == cluster)
+      for (const auto& service : spec->services) names.push_back(service.name);
+  return names;
+}
+
+std::vector<std::string> interfaces_on(Session& session, const std::string& node) {
+  const auto* found = session.emulation.find(node);
+  if (found == nullptr) return {};
+  auto socket = found->netlink();
+  std::vector<std::string> names{"any"};
+  for (const auto& link : netlink::list_links(socket)) names.push_back(link.name);
+  return names;
+}
+
+std::vector<std::string> check_ids() {
+  std::vector<std::string> ids;
+  for (const auto& check : live_checks()) ids.emplace_back(check.id);
+  return ids;
+}
+
 std::vector<std::string> fitting(Session& session, Argument kind, const std::vector<std::string>& words,
                                  const std::string& begun) {
   switch (kind) {
@@ -84,12 +117,20 @@ std::vector<std::string> fitting(Session& session, Argument kind, const std::vec
       return words.front() == "vip" ? std::vector<std::string>{"add", "del"} : std::vector<std::string>{"up", "down"};
     case Argument::program:
       return programs_on_path();
+    case Argument::vip:
+      return words.at(1) == "del" ? vips_of(session, words.back()) : std::vector<std::string>{};
+    case Argument::service:
+      return services_of(session, words.back());
+    case Argument::interface:
+      return interfaces_on(session, words.back());
+    case Argument::all:
+      return {"all"};
+    case Argument::only:
+      return {"--only"};
+    case Argument::checks:
+      return check_ids();
     case Argument::words:
-      if (words.front() == "ping") return {"all"};
-      if (words.front() == "capture") return {"any", "eth0", "flannel.100"};
-      return words.front() == "check" ? std::vector<std::string>{"--only"} : node_names(session);
-    case Argument::address:
-      return {};
+      return node_names(session);
   }
   return {};
 }
@@ -101,7 +142,7 @@ std::vector<std::string> in_call(Session& session, const std::string& line, std:
   if (bracket == std::string::npos) {
     begin = dot + 1;
     auto names = method_names();
-    for (auto& name : names) name += "(\"";
+    for (auto& name : names) name += takes_arguments(name) ? "(\"" : "()";
     return names;
   }
   const auto quote = line.find_last_of("\"'");
@@ -115,7 +156,8 @@ std::vector<std::string> in_call(Session& session, const std::string& line, std:
 std::vector<std::string> words_before(const std::string& line, std::size_t begin) {
   std::istringstream text(line.substr(skip_prompt(line), begin - std::min(begin, skip_prompt(line))));
   std::vector<std::string> words;
-  for (std::string word; text >> word;) words.push_back(word);
+  for (std::string word; text >> word;)
+    if (!words.empty() || word != "time") words.push_back(word);  // what is timed is a line of its own
   return words;
 }
 
@@ -131,9 +173,11 @@ std::vector<std::string> candidates_at(Session& session, const std::string& line
   const auto begun = line.substr(begin);
   if (const auto* verb = find_verb(words.front())) {
     if (verb->arguments.empty()) return {};
-    // The last kind goes on: vip add C0 ADDRESS CONTAINER...
-    const auto place = std::min(words.size() - 1, verb->arguments.size() - 1);
-    return fitting(session, verb->arguments[place], words, begun);
+    const auto place = words.size() - 1;
+    const auto dots = verb->usage.find("...");  // of the last: COMMAND..., [CONTAINER...], but not ID,...
+    const bool goes_on = dots != std::string_view::npos && verb->usage[dots - 1] != ',';
+    if (place >= verb->arguments.size() && !goes_on) return {};
+    return fitting(session, verb->arguments[std::min(place, verb->arguments.size() - 1)], words, begun);
   }
   if (words.size() == 1 && session.emulation.find(words.front()) != nullptr) return programs_on_path();
   return begun.find('/') == std::string::npos || session.emulation.find(begun.substr(0, begun.find('/'))) != nullptr

@@ -1,11 +1,16 @@
 #include "lookup.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <csignal>
+#include <optional>
+#include <tuple>
 
 #include "knetsim/cli/text.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/text.h"
 
 namespace knetsim::cli::shell {
@@ -44,6 +49,33 @@ Process* process_of(Daemon& daemon) try { return &daemon.process(); } catch (con
 /// "python3" of "C0w3/c4 /usr/bin/python3"
 std::string program_name(const Daemon& daemon) {
   return std::filesystem::path(daemon.name().substr(daemon.name().find(' ') + 1)).filename();
+}
+
+/// Which file this is, written when; nullopt if there is none with anything in it.
+std::optional<std::tuple<ino_t, time_t, long>> identity_of(const std::filesystem::path& file) {
+  struct stat found {};
+  if (::stat(file.c_str(), &found) != 0 || found.st_size == 0) return std::nullopt;
+  return std::tuple(found.st_ino, found.st_mtim.tv_sec, found.st_mtim.tv_nsec);
+}
+
+/// Until it has a lease: then it writes its file, anew if there is one already.
+void restart_flanneld(Worker& worker) {
+  const auto before = identity_of(worker.subnet_file());
+  worker.flanneld().restart();
+  eventually(
+      [&]() -> std::optional<std::string> {
+        auto& process = worker.flanneld().process();
+        if (!process.running()) throw Error("flanneld on " + worker.name() + " has ended:\n" + process.log_tail());
+        const auto now = identity_of(worker.subnet_file());
+        return now && now != before ? std::nullopt : std::optional(worker.subnet_file().string() + ", written anew");
+      },
+      std::chrono::seconds(30));
+}
+
+void add_flanneld(Worker& worker, std::vector<Running>& all) {
+  auto& daemon = worker.flanneld();
+  all.push_back({worker.name(), "flanneld", process_of(daemon), [&daemon] { daemon.kill(); },
+                 [&worker] { restart_flanneld(worker); }});
 }
 
 void add_daemon(const std::string& node, const std::string& name, Daemon& daemon, std::vector<Running>& all) {
@@ -124,7 +156,7 @@ std::vector<Running> running_programs(Session& session) {
   for (auto* cluster : session.emulation.clusters()) {
     add_etcd(*cluster, all);
     for (auto* worker : cluster->workers())
-      if (worker->has_flanneld()) add_daemon(worker->name(), "flanneld", worker->flanneld(), all);
+      if (worker->has_flanneld()) add_flanneld(*worker, all);
     add_router(session, *cluster, all);
     for (auto* container : cluster->containers())
       if (container->has_program())

@@ -90,22 +90,22 @@ int address(Session& session, const Call& call) {
 
 struct Method {
   std::string_view name;
-  std::string_view usage;
+  std::string_view example;
   std::size_t arguments;
   int (*run)(Session&, const Call&);
 };
 
 constexpr std::array<Method, 9> kMethods{{
-    {"exec_container", "WORKER.exec_container(\"c1\", \"ping -c 1 10.0.0.4\")", 2, exec_container},
-    {"exec_container_async", "WORKER.exec_container_async(\"c1\", \"python3 -m http.server 80\")", 2,
+    {"exec_container", R"(C0w1.exec_container("c1", "ping -c 1 10.0.0.4"))", 2, exec_container},
+    {"exec_container_async", R"(C0w2.exec_container_async("c2", "python3 -m http.server 80"))", 2,
      exec_container_async},
-    {"create_container", "WORKER.create_container(\"c5\")", 1, create_container},
-    {"delete_container", "WORKER.delete_container(\"c5\")", 1, delete_container},
-    {"kp_vip_add", "CLUSTER.kp_vip_add(\"100.64.10.1\", [\"c2\", \"c3\"])", 2, kp_vip_add},
-    {"kp_vip_delete", "CLUSTER.kp_vip_delete(\"100.64.10.1\")", 1, kp_vip_delete},
-    {"expose", "CLUSTER.expose(\"c4\", 80, \"svc1\", 1028)", 4, expose},
-    {"cmd", "NODE.cmd(\"ip route\")", 1, cmd},
-    {"IP", "NODE.IP()", 0, address},
+    {"create_container", R"(C0w1.create_container("c5"))", 1, create_container},
+    {"delete_container", R"(C0w1.delete_container("c5"))", 1, delete_container},
+    {"kp_vip_add", R"(C0.kp_vip_add("100.64.10.3", ["c2", "c3"]))", 2, kp_vip_add},
+    {"kp_vip_delete", R"(C0.kp_vip_delete("100.64.10.3"))", 1, kp_vip_delete},
+    {"expose", R"(C0.expose("c4", 80, "svc3", 1030))", 4, expose},
+    {"cmd", R"(C0w1.cmd("ip route"))", 1, cmd},
+    {"IP", "C0w1.IP()", 0, address},
 }};
 
 }  // namespace
@@ -114,6 +114,17 @@ std::vector<std::string> method_names() {
   std::vector<std::string> names;
   for (const auto& method : kMethods) names.emplace_back(method.name);
   return names;
+}
+
+bool takes_arguments(const std::string& name) {
+  return std::any_of(kMethods.begin(), kMethods.end(),
+                     [&](const Method& method) { return method.name == name && method.arguments > 0; });
+}
+
+std::vector<std::string_view> method_examples() {
+  std::vector<std::string_view> examples;
+  for (const auto& method : kMethods) examples.push_back(method.example);
+  return examples;
 }
 
 int run_call(Session& session, const Call& call) {
@@ -128,7 +139,7 @@ int run_call(Session& session, const Call& call) {
     throw LineError({call.method.span.end, call.span.end},
                     fmt::format("{} takes {}, and {} given", method->name, count_of(method->arguments, "argument"),
                                 call.arguments.size() == 1 ? "1 is" : fmt::format("{} are", call.arguments.size())),
-                    fmt::format("usage: {}", method->usage));
+                    fmt::format("as: {}", method->example));
   return method->run(session, call);
 }
 

@@ -92,14 +92,20 @@ std::string pod_subnet(const Worker& worker) {
   return join(subnets, " ");
 }
 
+std::vector<std::string> containers_behind(Cluster& cluster, const Address& vip) {
+  std::vector<std::string> behind;
+  for (const auto& service : cluster.services())
+    if (service.address == vip)
+      for (const auto& endpoint : service.endpoints) behind.push_back(name_of(cluster, endpoint.address));
+  return behind;
+}
+
 std::string services_text(Session& session) {
   std::vector<Row> rows;
   for (auto* cluster : session.emulation.clusters())
-    for (const auto& service : cluster->services()) {
-      std::vector<std::string> behind;
-      for (const auto& endpoint : service.endpoints) behind.push_back(name_of(*cluster, endpoint.address));
-      rows.push_back({cluster->name(), service.address.to_string() + " -> " + join(behind, ", ")});
-    }
+    for (const auto& service : cluster->services())
+      rows.push_back({cluster->name(),
+                      service.address.to_string() + " -> " + join(containers_behind(*cluster, service.address), ", ")});
   for (auto* cluster : session.emulation.clusters())
     if (const auto* spec = session.emulation.service_network().spec(*cluster))
       for (const auto& service : spec->services)

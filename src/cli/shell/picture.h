@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "knetsim/cli/shell/session.h"
 
@@ -12,6 +13,9 @@ std::string picture(Session& session);
 /// "C0  100.64.10.1 -> c2, c3", a line for each virtual address and each exposed service; a container that is
 /// gone by its address.
 std::string services_text(Session& session);
+
+/// The containers behind a virtual address, by name or, if one is gone, by address; empty if there is no such VIP.
+std::vector<std::string> containers_behind(Cluster& cluster, const Address& vip);
 
 /// What a worker's containers get their addresses from; empty if that isn't known.
 std::string pod_subnet(const Worker& worker);

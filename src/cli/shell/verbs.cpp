@@ -20,35 +20,43 @@ namespace {
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kAliases{
     {{"pingall", "ping"}, {"net", "links"}, {"quit", "exit"}}};
 
-constexpr std::string_view kBeyondVerbs =
-    "NODE COMMAND...     run a program on a node or in a container, as C0w1 ifconfig or C0w1/c1 ping C0w2/c2;\n"
-    "                    a bare w1 or e1 is the first cluster's; names of nodes stand for their addresses;\n"
-    "                    what needs a shell (pipes, redirections, variables, wildcards) is given to sh;\n"
-    "                    with & at the end it goes on in the background\n"
-    "COMMAND...          any other program runs outside all nodes, as ps aux\n"
-    "py C0w1.METHOD(...) the original's forms: {}\n"
-    "\n"
-    "Ctrl-C ends the program in front and nothing else, Ctrl-] kills it; Ctrl-D or exit takes everything down.\n"
-    "help VERB tells more.\n";
+constexpr std::string_view kKeys =
+    "Ctrl-C ends the program in front and nothing else, Ctrl-] three times kills it; Ctrl-D or exit takes everything\n"
+    "down. help WORD tells more.\n";
+
+std::string text_about(const Verb& verb) {
+  auto text = fmt::format("{}\n  {}\n", verb.usage, verb.summary);
+  if (!verb.details.empty()) text += indent(verb.details, "  ");
+  if (!verb.examples.empty()) text += "as\n";
+  for (const auto& example : verb.examples) text += fmt::format("  {}\n", example);
+  return text;
+}
 
 int help(Session& session, std::string_view /*line*/, const Words& words) {
   require_arguments(words, 0, 1);
   auto& out = session.terminal.out;
   if (words.words.size() == 1) {
-    for (const auto& verb : verbs()) out << fmt::format("{:<20}{}\n", verb.name, verb.summary);
-    out << '\n' << fmt::format(kBeyondVerbs, join(method_names(), ", "));
+    for (const auto& verb : verbs()) out << fmt::format("{:<23}{}\n", verb.name, verb.summary);
+    out << '\n';
+    for (const auto& form : forms()) out << fmt::format("{:<23}{}\n", form.usage, form.summary);
+    out << '\n' << kKeys;
     return kDone;
   }
   const auto& wanted = words.words[1];
+  std::vector<std::string> names;
+  for (const auto* table : {&verbs(), &forms()})
+    for (const auto& one : *table) names.emplace_back(one.name);
+  for (const auto& form : forms())
+    if (form.name == wanted.text) {
+      out << text_about(form);
+      return kDone;
+    }
   const auto* verb = find_verb(wanted.text);
-  if (verb == nullptr) {
-    std::vector<std::string> names;
-    for (const auto& one : verbs()) names.emplace_back(one.name);
+  if (verb == nullptr)
     throw LineError(wanted.span,
-                    fmt::format("there is no verb {}{}", excerpt(wanted.text), did_you_mean(wanted.text, names)));
-  }
-  out << fmt::format("{}\n  {}\n", verb->usage, verb->summary);
-  if (!verb->details.empty()) out << indent(verb->details, "  ");
+                    fmt::format("there is no help for {}{}", excerpt(wanted.text), did_you_mean(wanted.text, names)),
+                    "help lists all there is");
+  out << text_about(*verb);
   return kDone;
 }
 
@@ -65,10 +73,39 @@ const std::vector<Verb>& verbs() {
     std::vector<Verb> table;
     for (auto&& subject : {showing_verbs(), running_verbs(), changing_verbs(), service_verbs(), trying_verbs()})
       table.insert(table.end(), subject.begin(), subject.end());
-    table.push_back({"help", "help [VERB]", "tell what can be typed here", "", {Argument::verb}, help});
-    table.push_back({"exit", "exit", "take everything down and leave; Ctrl-D does the same", "", {}, leave});
+    table.push_back(
+        {"help", "help [WORD]", "tell what can be typed here", "", {"help", "help vip"}, {Argument::verb}, help});
+    table.push_back({"exit", "exit", "take everything down and leave; Ctrl-D does the same", "", {"exit"}, {}, leave});
     return table;
   }();
+  return all;
+}
+
+const std::vector<Verb>& forms() {
+  static const std::vector<Verb> all{
+      {"NODE",
+       "NODE COMMAND...",
+       "run a program on a node or in a container",
+       "A bare w1 or e1 is the first cluster's. Where no slash may stand, c2.C0w2 and c2.C0 are C0w2/c2. Every program "
+       "knows\n"
+       "these names; here a word that is one stands for its address, unless it is quoted or there are several "
+       "addresses.\n"
+       "What needs a shell (pipes, redirections, variables, wildcards) is given to sh. With & at the end it goes on in "
+       "the\n"
+       "background.",
+       {"C0w1 ifconfig", "C0w1/c1 ping -c 1 C0w2/c2", "w1 ping -c 1 w2", "w1 wget -qO /dev/null http://c4.C0w3/",
+        "C0w1 ip route | grep flannel", "C0w1/c1 sleep 100 &"},
+       {},
+       nullptr},
+      {"COMMAND", "COMMAND...", "any other program runs outside all nodes", "", {"ps aux"}, {}, nullptr},
+      {"py",
+       "py OBJECT.METHOD(...)",
+       "the original's forms; py may be left out",
+       "One call a line, with texts in quotes, whole numbers and lists.",
+       method_examples(),
+       {},
+       nullptr},
+  };
   return all;
 }
 

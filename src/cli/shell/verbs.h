@@ -9,14 +9,32 @@
 namespace knetsim::cli::shell {
 
 /// What the words after a verb name, for completion.
-enum class Argument { node, worker, container, cluster, address, daemon, verb, file, state, program, words };
+enum class Argument {
+  node,
+  worker,
+  container,
+  cluster,
+  vip,
+  service,
+  interface,
+  daemon,
+  verb,
+  file,
+  state,
+  program,
+  all,
+  only,
+  checks,
+  words
+};
 
 /// A word that begins a line: what it does, and how to tell of it.
 struct Verb {
   std::string_view name;
-  std::string_view usage;    ///< "create WORKER/NAME"
-  std::string_view summary;  ///< one line
-  std::string_view details;  ///< for `help VERB`; may be empty
+  std::string_view usage;                  ///< "create WORKER/NAME"
+  std::string_view summary;                ///< one line
+  std::string_view details;                ///< for `help VERB`; may be empty
+  std::vector<std::string_view> examples;  ///< lines that work in the demo topology, one after the other
   std::vector<Argument> arguments;
   /// `line` is what `words` were read from. Throws LineError, or any Error.
   int (*run)(Session& session, std::string_view line, const Words& words);
@@ -24,6 +42,8 @@ struct Verb {
 
 /// In the order in which `help` lists them. A new verb is a function and its line in one of the tables behind this.
 const std::vector<Verb>& verbs();
+/// The other forms of a line, for `help`: they begin with what isn't a verb.
+const std::vector<Verb>& forms();
 /// By name or alias; nullptr if there is none.
 const Verb* find_verb(std::string_view name);
 

@@ -17,8 +17,13 @@ namespace {
 std::pair<Word, Word> worker_and_name(const Words& words) {
   require_arguments(words, 1, 2);
   const auto& first = words.words[1];
-  if (words.words.size() == 3) return {first, words.words[2]};
   const auto slash = first.text.find('/');
+  if (words.words.size() == 3) {
+    if (slash == std::string::npos) return {first, words.words[2]};
+    throw LineError(words.words[2].span, "nothing may follow a container's name",
+                    "a container is a network namespace: it has no image, and what runs in it is typed as " +
+                        first.text + " COMMAND");
+  }
   if (slash == std::string::npos)
     throw LineError({words.end, words.end}, "which container?", fmt::format("as: {}/c5", first.text));
   return {{first.text.substr(0, slash), first.span}, {first.text.substr(slash + 1), first.span}};
@@ -75,24 +80,39 @@ int restart(Session& session, std::string_view /*line*/, const Words& words) {
 
 std::vector<Verb> changing_verbs() {
   return {
-      {"create", "create WORKER/NAME", "make a container and connect it", "", {Argument::worker}, create},
-      {"delete", "delete WORKER/NAME", "disconnect a container and end it", "", {Argument::container}, remove},
+      {"create",
+       "create WORKER/NAME",
+       "make a container and connect it",
+       "",
+       {"create C0w1/c9"},
+       {Argument::worker},
+       create},
+      {"delete",
+       "delete WORKER/NAME",
+       "disconnect a container and end it",
+       "",
+       {"delete C0w1/c9"},
+       {Argument::container},
+       remove},
       {"link",
        "link NODE down|up",
        "pull a node's cable out of its switch, or put it back",
        "",
+       {"link C0w2 down", "link C0w2 up"},
        {Argument::node, Argument::state},
        link},
       {"kill",
        "kill NODE PROGRAM",
        "SIGKILL to a daemon, or to what was started with &",
        "",
+       {"kill C0w3 flanneld"},
        {Argument::node, Argument::daemon},
        kill},
       {"restart",
        "restart NODE DAEMON",
        "start a daemon anew, and wait until it works",
        "",
+       {"restart C0w3 flanneld"},
        {Argument::node, Argument::daemon},
        restart},
   };

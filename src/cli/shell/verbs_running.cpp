@@ -2,12 +2,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <ostream>
 
 #include "knetsim/cli/text.h"
 #include "knetsim/netlink/link.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/text.h"
 #include "lookup.h"
@@ -79,23 +86,66 @@ void wait_until_all_is_read(const Process& tcpdump) {
   }
 }
 
+/// Whole packets in a file of tcpdump's (pcap-savefile(5)), which doesn't say when it couldn't write.
+std::size_t packets_in(const std::filesystem::path& file) {
+  struct Record {
+    std::uint32_t seconds, fraction, captured, on_the_wire;
+  };
+  constexpr std::size_t kFileHeader = 24;
+  std::ifstream input(file, std::ios::binary);
+  input.ignore(kFileHeader);
+  std::size_t count = 0;
+  for (Record record{}; input.read(reinterpret_cast<char*>(&record), sizeof record); ++count)
+    if (input.ignore(record.captured).gcount() != record.captured) break;
+  return count;
+}
+
+/// "8", of "8 packets captured"
+std::optional<std::size_t> captured_of(const std::string& log) {
+  const auto end = log.find(" packets captured");
+  if (end == std::string::npos) return std::nullopt;
+  const auto begin = log.rfind('\n', end) + 1;  // npos + 1: the first line
+  std::size_t count = 0;
+  const auto [stop, error] = std::from_chars(log.data() + begin, log.data() + end, count);
+  return error == std::errc() && stop == log.data() + end ? std::optional(count) : std::nullopt;
+}
+
 int stop_captures(Session& session) {
   int stopped = 0;
+  int status = kDone;
   for (auto& program : session.background.programs()) {
     if (program.capture.empty()) continue;
     wait_until_all_is_read(program.process);
     program.process.signal(SIGINT);
     program.process.wait(std::chrono::seconds(10));
-    const auto log = read_file(program.process.log());
-    const auto end = log.find(" packets captured");
-    const auto begin = log.rfind('\n', end);
-    const auto count = end == std::string::npos ? std::string("?") : log.substr(begin + 1, end - begin - 1);
-    session.terminal.out << fmt::format("{}: {} packets from {}\n", program.capture.string(), count, program.node);
+    const auto captured = captured_of(read_file(program.process.log()));
+    const auto written = packets_in(program.capture);
+    if (captured && written >= *captured) {
+      session.terminal.out << fmt::format("{}: {} packets from {}\n", program.capture.string(), written, program.node);
+    } else {
+      status = kFailed;
+      session.terminal.err << describe({.where = program.capture.string(),
+                                        .tried = "keep what was captured on " + program.node,
+                                        .answer = captured
+                                                      ? fmt::format("it holds {} of {} packets", written, *captured)
+                                                      : "tcpdump ended early:\n" + program.process.log_tail(),
+                                        .remedy = "see that there is room where the file lies"})
+                           << '\n';
+    }
     ++stopped;
   }
   session.background.forget_ended();
   if (stopped == 0) throw InputError("nothing is being captured\n  remedy: capture C0w1 eth0 FILE starts it");
-  return kDone;
+  return status;
+}
+
+int time_line(Session& session, std::string_view line, const Words& words) {
+  if (words.words.size() < 2) throw LineError({words.end, words.end}, "what should be timed?", "as: time ping all");
+  const auto start = std::chrono::steady_clock::now();
+  const int status = execute(session, std::string(line.substr(words.words[1].span.begin)));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  session.terminal.out << fmt::format("took {}\n", seconds_text(took.count()));
+  return status;
 }
 
 int capture(Session& session, std::string_view /*line*/, const Words& words) {
@@ -113,22 +163,33 @@ std::vector<Verb> running_verbs() {
       {"exec",
        "exec NODE COMMAND...",
        "run a program on a node or in a container; exec may be left out",
-       "exec C0w1/c1 ping -c 1 C0w2/c2\nNames of nodes stand for their addresses. With & at the end it goes on in the "
-       "background.",
+       "See help NODE.",
+       {"exec C0w1/c1 ping -c 1 C0w2/c2"},
        {Argument::node, Argument::program, Argument::words},
        exec_on_node},
       {"sh",
        "sh COMMAND...",
        "give the line to sh, outside all nodes",
        "",
+       {"sh ps aux | grep etcd"},
        {Argument::program, Argument::words},
        shell},
       {"capture",
        "capture NODE INTERFACE FILE | capture stop",
        "write packets to a file for Wireshark, in the background",
-       "The interface may be any. The file lies where knetsim was started.",
-       {Argument::node, Argument::words, Argument::file},
+       "The interface may be any. The file lies where knetsim was started. Use this one for tcpdump's file: it says so "
+       "if\n"
+       "not every packet has got there.",
+       {"capture C0w1 eth0 /tmp/knetsim/walk.pcap", "C0w1/c1 ping -c 1 C0w2/c2", "capture stop"},
+       {Argument::node, Argument::interface, Argument::file},
        capture},
+      {"time",
+       "time LINE...",
+       "do the rest of the line, and tell how long it took",
+       "",
+       {"time ping all", "time w1 ls"},
+       {Argument::words},
+       time_line},
   };
 }
 

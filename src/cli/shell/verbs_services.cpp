@@ -1,6 +1,7 @@
 // Verbs about services: virtual addresses, and what clusters offer to each other.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <ostream>
 
@@ -50,7 +51,11 @@ int vip(Session& session, std::string_view /*line*/, const Words& words) {
     const auto& name = words.words[at].text;
     containers.push_back(name.substr(name.rfind('/') + 1));  // "C0w2/c2" is c2
   }
+  const auto before = containers_behind(cluster, parse_address(address.text));
   cluster.kp_vip_add(address.text, containers);
+  if (!before.empty() && before != containers)
+    session.terminal.out << fmt::format("{} is served by {} now, not by {}\n", address.text, join(containers, ", "),
+                                        join(before, ", "));
   return kDone;
 }
 
@@ -81,11 +86,20 @@ int unexpose(Session& session, std::string_view /*line*/, const Words& words) {
   return kDone;
 }
 
+bool links_to(Session& session, const Cluster& from, const Cluster& to) {
+  const auto* spec = session.emulation.service_network().spec(from);
+  return spec != nullptr && std::any_of(spec->links.begin(), spec->links.end(),
+                                        [&](const RouterLinkSpec& link) { return link.cluster == to.name(); });
+}
+
 int connect(Session& session, std::string_view /*line*/, const Words& words) {
   require_arguments(words, 2, 2);
   const auto& from = find_cluster(session, words.words[1]);
   const auto& to = find_cluster(session, words.words[2]);
-  session.emulation.link(from.name(), to.name());
+  if (links_to(session, from, to) || links_to(session, to, from))
+    session.terminal.out << fmt::format("{} and {} are connected already\n", from.name(), to.name());
+  else
+    session.emulation.link(from.name(), to.name());
   return kDone;
 }
 
@@ -93,31 +107,43 @@ int connect(Session& session, std::string_view /*line*/, const Words& words) {
 
 std::vector<Verb> service_verbs() {
   return {
-      {"services", "services", "virtual addresses, exposed services, and the containers behind them", "", {}, services},
+      {"services",
+       "services",
+       "virtual addresses, exposed services, and the containers behind them",
+       "",
+       {"services"},
+       {},
+       services},
       {"vip",
        "vip add|del [CLUSTER] ADDRESS [CONTAINER...]",
        "make or take away a virtual address",
-       "vip add C0 100.64.10.2 c2 c3 translates the address to c2 and c3 in turn, on every worker of C0.\n"
-       "Without CLUSTER it is the first one. Workers route 100.64.0.0/16 in the demo.",
-       {Argument::state, Argument::cluster, Argument::address, Argument::container},
+       "Every worker of the cluster translates the address to the containers in turn; an address that is there already "
+       "is\n"
+       "given to these. Without CLUSTER it is the first one. Workers route 100.64.0.0/16 in the demo.",
+       {"vip add C0 100.64.10.2 c2 c3", "C0w1/c1 ping -c 2 100.64.10.2", "vip del C0 100.64.10.2"},
+       {Argument::state, Argument::cluster, Argument::vip, Argument::container},
        vip},
       {"expose",
        "expose CONTAINER PORT NAME LISTENPORT",
        "offer a container's TCP port to the other clusters",
-       "expose C0w3/c4 80 svc1 1028: the first worker of every cluster that is connected with C0 offers it on port\n"
-       "1028, as wget C1w1:1028 from any container of C1. Routers whose config changes are restarted.",
-       {Argument::container, Argument::words},
+       "The first worker of every cluster that is connected with the container's offers it on LISTENPORT. Routers "
+       "whose\n"
+       "config changes are restarted.",
+       {"expose C0w3/c4 80 svc2 1029", "C1w2/c2 wget -qO /dev/null C1w1:1029"},
+       {Argument::container},
        expose},
       {"unexpose",
        "unexpose CLUSTER NAME",
        "take an exposed service back",
        "",
-       {Argument::cluster, Argument::words},
+       {"unexpose C0 svc2"},
+       {Argument::cluster, Argument::service},
        unexpose},
       {"connect",
        "connect CLUSTER CLUSTER",
        "let the first cluster's router connect to the second's",
        "Both get a router if they have none.",
+       {"connect C1 C0"},
        {Argument::cluster, Argument::cluster},
        connect},
   };

@@ -115,13 +115,20 @@ int graph(Session& session, std::string_view /*line*/, const Words& words) {
 
 std::vector<Verb> showing_verbs() {
   return {
-      {"nodes", "nodes", "the picture: switches, nodes, containers, addresses, services", "", {}, nodes},
-      {"links", "links [NODE]", "interfaces, whether they are up, and their addresses", "", {Argument::node}, links},
-      {"routes", "routes [NODE]", "routing tables", "", {Argument::node}, routes},
+      {"nodes", "nodes", "the picture: switches, nodes, containers, addresses, services", "", {"nodes"}, {}, nodes},
+      {"links",
+       "links [NODE]",
+       "interfaces, whether they are up, and their addresses",
+       "",
+       {"links", "links C0w1/c1"},
+       {Argument::node},
+       links},
+      {"routes", "routes [NODE]", "routing tables", "", {"routes C0w1"}, {Argument::node}, routes},
       {"daemons",
        "daemons",
        "what runs on the nodes: etcd, flanneld, what was started with &",
        "Ends badly if one of them has ended.",
+       {"daemons"},
        {},
        daemons},
       {"dump",
@@ -129,12 +136,14 @@ std::vector<Verb> showing_verbs() {
        "write down what every node looks like",
        "Links, addresses, routes, neighbours, FDB, packet filter with counters, connections and logs of\n"
        "every node, as the tests keep it when they fail.",
+       {"dump /tmp/knetsim/now"},
        {Argument::file},
        dump},
       {"graph",
        "graph FILE.svg",
        "draw the picture (Graphviz); the ending may be svg, png, pdf or dot",
        "",
+       {"graph /tmp/knetsim/lab.dot"},
        {Argument::file},
        graph},
   };

@@ -120,13 +120,15 @@ std::vector<Verb> trying_verbs() {
        "ping all",
        "every container pings every other of its cluster, as a truth table",
        "",
-       {Argument::words},
+       {"ping all"},
+       {Argument::all},
        ping},
       {"check",
        "check [--only ID,...]",
        "prove that what stands works",
        "Looks at this emulation and leaves it as it is. knetsim check, outside, proves more on clusters of its own.",
-       {Argument::words, Argument::words},
+       {"check --only etcd,flannel"},
+       {Argument::only, Argument::checks},
        check},
   };
 }

@@ -26,6 +26,9 @@ inline constexpr const char* kTopology = R"({
 /// kept.
 class Shell : public testing::Test {
  protected:
+  Shell() : Shell(Topology::from_json(kTopology, "test")) {}
+  explicit Shell(Topology topology) : emulation_(Emulation::boot(std::move(topology))) {}
+
   /// How the line ended; what it showed is in `shown`.
   int type(const std::string& line) {
     out_.str("");
@@ -49,7 +52,7 @@ class Shell : public testing::Test {
     return result.status;
   }
 
-  Emulation emulation_ = Emulation::boot(Topology::from_json(kTopology, "test"));
+  Emulation emulation_;
   std::ostringstream out_;
 
  protected:
@@ -58,6 +61,12 @@ class Shell : public testing::Test {
                    .terminal = {out_, out_},
                    .style = Style(false),
                    .run_in_front = [this](const knetsim::Command& command) { return run(command); }};
+};
+
+/// The same in the demo topology, with all that runs there.
+class DemoShell : public Shell {
+ protected:
+  DemoShell() : Shell(Topology::from_file(find_topology("demo"))) {}
 };
 
 }  // namespace knetsim::cli::shell

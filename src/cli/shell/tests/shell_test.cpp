@@ -1,8 +1,12 @@
 // What lines do to an emulation.
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 
 #include <csignal>
+#include <fstream>
+#include <sstream>
 
+#include "../verbs.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "shell_fixture.h"
@@ -16,7 +20,9 @@ using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::MatchesRegex;
+using testing::StartsWith;
 
 TEST_F(Shell, RunsProgramsOnNodesAndInContainers) {
   EXPECT_EQ(type("C0w1 ip -br address show eth0"), 0);
@@ -45,10 +51,45 @@ TEST_F(Shell, UnderstandsTheOriginalsCalls) {
 }
 
 TEST_F(Shell, TakesANodesNameForItsAddressUnlessItIsQuoted) {
-  EXPECT_EQ(type("C0w1 echo C0w2 'C0w2' xC0w2"), 0);
-  EXPECT_EQ(shown, "10.0.0.4 C0w2 xC0w2\n");
+  EXPECT_EQ(type("C0w1 echo C0w2 w2 'C0w2' \"w2\" xC0w2 -w2 w2:80"), 0);
+  EXPECT_EQ(shown, "10.0.0.4 10.0.0.4 C0w2 w2 xC0w2 -w2 w2:80\n");
+  EXPECT_EQ(type("py w1.cmd('ip -o route get w2')"), 0);
+  EXPECT_THAT(shown, HasSubstr("10.0.0.4 dev eth0"));
   EXPECT_EQ(type("C0w1 echo C0w2 | cat"), 0);
   EXPECT_EQ(shown, "10.0.0.4\n") << "also where a shell does the rest";
+}
+
+TEST_F(Shell, CallsANodeTheSameInEveryPlace) {
+  type("w1/c1 hostname -I");
+  const auto c1 = shown.substr(0, shown.find(' '));
+  const std::vector<std::tuple<std::string, std::string, std::string>> cases{
+      {"C0w2", "C0w2", "10.0.0.4"}, {"w2", "C0w2", "10.0.0.4"}, {"c0W2", "C0w2", "10.0.0.4"},
+      {"C0w1/c1", "C0w1/c1", c1},   {"w1/c1", "C0w1/c1", c1},   {"c1.C0w1", "C0w1/c1", c1},
+      {"c1.w1", "C0w1/c1", c1},     {"c1.c0", "C0w1/c1", c1},
+  };
+  for (const auto& [name, node, address] : cases) {
+    EXPECT_EQ(type(name + " sh -c 'echo $KNETSIM_NODE'"), 0) << name;
+    EXPECT_EQ(shown, node + "\n") << "as the first word";
+    EXPECT_EQ(type("C0w1 echo " + name), 0);
+    EXPECT_EQ(shown, address + "\n") << "as an argument";
+    EXPECT_EQ(type("C0w2 getent ahosts '" + name + "'"), 0) << name;
+    EXPECT_THAT(shown, HasSubstr(address + " ")) << "for a program";
+  }
+  EXPECT_EQ(type("create w2/late"), 0) << shown;
+  EXPECT_EQ(type("C0w1 getent ahosts late.C0"), 0) << shown;
+  EXPECT_EQ(type("delete w2/late"), 0) << shown;
+  EXPECT_EQ(type("C0w1 getent ahosts late.C0"), 2) << shown;
+}
+
+TEST_F(Shell, TellsAProgramOnWhichNodeItRuns) {
+  EXPECT_EQ(type("C0w1 uname -n"), 0);
+  EXPECT_EQ(shown, "C0w1\n");
+  EXPECT_EQ(type("C0w1/c1 uname -n"), 0);
+  EXPECT_EQ(shown, "C0w1\n") << "everything but the network is the worker's";
+  EXPECT_EQ(type("C0w1/c1 sh -c 'echo \"$KNETSIM_NODE $PS1\"'"), 0);
+  EXPECT_THAT(shown, MatchesRegex("C0w1/c1 C0w1/c1[#$] \n"));
+  EXPECT_EQ(type("C0w1/c1 bash -ic 'echo \"${PS1@P}\"'"), 0);
+  EXPECT_THAT(shown, ContainsRegex("C0w1/c1:~[#$] \n")) << "whatever the host's own files say";
 }
 
 TEST_F(Shell, GivesWhatNeedsAShellToShAsItWasTyped) {
@@ -77,7 +118,7 @@ TEST_F(Shell, NamesThePackageOfAProgramThatIsNotThere) {
   // The sbin directories are always looked into; this program lies elsewhere.
   EXPECT_EQ(type("C0w1 tcpdump-is-not-here"), 127);
   EXPECT_EQ(type("C0w1 wget x"), 127);
-  EXPECT_THAT(shown, HasSubstr("apt-get install wget"));
+  EXPECT_THAT(shown, HasSubstr("add /usr/bin to PATH"));
   ::setenv("PATH", path.c_str(), 1);
 }
 
@@ -85,7 +126,7 @@ TEST_F(Shell, NamesTheNearestForWhatIsUnknown) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"C0w9 ifconfig", "\"C0w9\" is no verb, node or program; did you mean C0w"},
       {"nods", "did you mean nodes?"},
-      {"help nods", "did you mean nodes?"},
+      {"help nods", "there is no help for \"nods\"; did you mean nodes?"},
       {"exec C0w9 ip", "there is no node \"C0w9\"; did you mean C0w"},
       {"create C0w9/c7", "there is no worker \"C0w9\"; did you mean C0w"},
       {"delete C0w1/c9", "there is no container \"C0w1/c9\"; did you mean C0w1/c"},
@@ -109,6 +150,12 @@ TEST_F(Shell, RefusesWhatMakesNoSense) {
       {"create", "usage: create WORKER/NAME"},
       {"create C0w1", "which container?"},
       {"create C0w1/c1", "already"},
+      {"create C0w2/C1", "already"},
+      {"create C0w1/a image=nginx", "nothing may follow a container's name"},
+      {"create 'C0w1/a b'", "made of letters"},
+      {"time", "what should be timed?"},
+      {"C0w1 cd /tmp", "as: C0w1 sh -c 'cd ...; ...'"},
+      {"vip add 100.64.10.1 c1 c1", "c1 stands twice"},
       {"create C0w1/", "can't be empty"},
       {"nodes C0w1", "nothing may follow here"},
       {"nodes | cat", "only programs on nodes"},
@@ -145,6 +192,22 @@ TEST_F(Shell, CreatesAndDeletesContainers) {
   EXPECT_EQ(type("delete C0w2/c6"), 2);
 }
 
+TEST_F(Shell, SaysWhatAVirtualAddressServedBefore) {
+  EXPECT_EQ(type("vip add 100.64.10.1 c1"), 0);
+  EXPECT_EQ(shown, "");
+  EXPECT_EQ(type("vip add 100.64.10.1 c1"), 0);
+  EXPECT_EQ(shown, "") << "nothing is another one now";
+  EXPECT_EQ(type("vip add 100.64.10.1 c2 c1"), 0);
+  EXPECT_EQ(shown, "100.64.10.1 is served by c2, c1 now, not by c1\n");
+}
+
+TEST_F(Shell, TimesALineOfAnyKind) {
+  EXPECT_EQ(type("time C0w1 sh -c 'exit 7'"), 7);
+  EXPECT_THAT(shown, ContainsRegex("^took [0-9.]+ s\n$"));
+  EXPECT_EQ(type("time ping all"), 0);
+  EXPECT_THAT(shown, AllOf(HasSubstr("2 of 2 pings answered"), HasSubstr("took ")));
+}
+
 TEST_F(Shell, PullsACableAndPutsItBack) {
   EXPECT_EQ(type("link C0w2 down"), 0) << shown;
   // The kernel tells the other end of a veth pair a moment later.
@@ -166,7 +229,7 @@ TEST_F(Shell, ShowsWhatStands) {
   EXPECT_EQ(type("services"), 0);
   EXPECT_THAT(shown, HasSubstr("there is no service"));
   EXPECT_EQ(type("help"), 0);
-  for (const auto* verb : {"nodes", "ping", "create", "vip", "capture", "exec_container_async"})
+  for (const auto* verb : {"nodes", "ping", "create", "vip", "capture", "py OBJECT.METHOD"})
     EXPECT_THAT(shown, HasSubstr(verb));
   EXPECT_EQ(type("help vip"), 0);
   EXPECT_THAT(shown, HasSubstr("vip add|del"));
@@ -235,6 +298,40 @@ TEST_F(Shell, ACapturesLastPacketsAreInItHoweverBusyTheMachineIs) {
   EXPECT_THAT(shown, MatchesRegex("/tmp/knetsim/packets.pcap: ([6-9]|[1-9][0-9]+) packets from C0w1\n"));
 }
 
+TEST_F(Shell, ACaptureThatDoesNotFitSaysSo) {
+  const std::filesystem::path small = "/tmp/knetsim/small";
+  std::filesystem::create_directory(small);
+  ASSERT_EQ(::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=16k"), 0);
+  std::ofstream(small / "rest") << std::string(16384, 'x');
+  EXPECT_EQ(type("capture C0w1 eth0 " + (small / "packets.pcap").string()), 0) << shown;
+  EXPECT_EQ(type("C0w1 ping -c 3 -i 0.01 C0w2"), 0) << shown;
+  EXPECT_EQ(type("capture stop"), 1);
+  EXPECT_THAT(shown, ContainsRegex("packets.pcap: .*it holds 0 of ([6-9]|[1-9][0-9]+) packets"));
+}
+
+TEST_F(Shell, HelpTellsMoreOfEveryWordThatItLists) {
+  EXPECT_EQ(type("help"), 0);
+  std::istringstream lines(shown);
+  std::vector<std::string> words;
+  for (std::string line; std::getline(lines, line) && !line.starts_with("Ctrl-");)
+    if (!line.empty()) words.push_back(line.substr(0, line.find_first_of(" .")));
+  EXPECT_THAT(words, IsSupersetOf({"nodes", "vip", "time", "exit", "NODE", "COMMAND", "py"}));
+  for (const auto& word : words) {
+    EXPECT_EQ(type("help " + word), 0) << word;
+    EXPECT_THAT(shown, AllOf(StartsWith(word), HasSubstr("\nas\n"))) << word;
+  }
+}
+
+TEST_F(DemoShell, DoesWhatTheHelpGivesAsExamples) {
+  for (const auto* table : {&verbs(), &forms()})
+    for (const auto& verb : *table)
+      for (const auto& example : verb.examples) EXPECT_EQ(type(std::string(example)), 0) << example << '\n' << shown;
+  EXPECT_EQ(type("connect C0 C1"), 0);
+  EXPECT_EQ(shown, "C0 and C1 are connected already\n");
+  EXPECT_EQ(type("expose C0w3/c4 80 svc1 1028"), 2);
+  EXPECT_THAT(shown, StartsWith("C0: c4: serves svc1 already\n")) << "no place in a file that nobody wrote";
+}
+
 TEST_F(Shell, LeavesWhenToldTo) {
   EXPECT_EQ(type("exit"), 0);
   EXPECT_TRUE(session_.leaving);
@@ -250,6 +347,19 @@ TEST_F(Shell, CompletesWhatFits) {
   EXPECT_THAT(offered("vip "), ElementsAre("add", "del"));
   EXPECT_THAT(offered("link C0w1 "), ElementsAre("down", "up"));
   EXPECT_THAT(offered("ping "), ElementsAre("all"));
+  EXPECT_THAT(offered("ping all "), IsEmpty());
+  EXPECT_THAT(offered("time ping "), ElementsAre("all"));
+  EXPECT_THAT(offered("check "), ElementsAre("--only"));
+  EXPECT_THAT(offered("check --only vi"), Contains("vip"));
+  EXPECT_THAT(offered("check --only vip "), IsEmpty());
+  EXPECT_THAT(offered("capture C0w1 e"), ElementsAre("eth0"));
+  EXPECT_THAT(offered("delete C0w1/c1 "), IsEmpty());
+  EXPECT_THAT(offered("vip add C0 "), IsEmpty());
+  EXPECT_THAT(offered("unexpose C0 "), IsEmpty());
+  EXPECT_EQ(type("vip add 100.64.10.7 c1"), 0);
+  EXPECT_THAT(offered("vip del C0 "), ElementsAre("100.64.10.7"));
+  EXPECT_THAT(offered("vip add C0 100.64.10.7 C0w1/c1 C0w1/"), ElementsAre("C0w1/c1", "C0w1/c2"));
+  EXPECT_THAT(offered("py C0w1.I"), ElementsAre("IP()"));
   EXPECT_THAT(offered("help ca"), ElementsAre("capture"));
   EXPECT_THAT(offered("py C0w1.exec_container_"), ElementsAre("exec_container_async(\""));
   EXPECT_THAT(offered("py C0w1.exec_container(\"c"), ElementsAre("c1", "c2"));
