@@ -13,6 +13,7 @@ import unittest
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ["KNETSIM_BUILD"]) / "bin"
 PROMPT = "knetsim> "
+SHELL = "C0w1:~# "  # of a shell on a node; an ordinary user's ends in "$ "
 BUDGET = 60
 
 
@@ -24,7 +25,7 @@ def commands_in(block):
     """(command with its prompt, lines that it shows)..."""
     commands = []
     for line in block.splitlines():
-        if line.startswith((PROMPT, "$ ")):
+        if line.startswith((PROMPT, SHELL, "$ ")):
             commands.append((line, []))
         else:
             commands[-1][1].append(line)
@@ -50,9 +51,10 @@ class Lab:
         os.close(program_side)
         self.unread = ""
 
-    def until(self, ending):
+    def until(self, *endings):
+        """What comes up to and with the first of these, and which it was."""
         deadline = time.monotonic() + BUDGET
-        while ending not in self.unread:
+        while not any(ending in self.unread for ending in endings):
             ready, _, _ = select.select([self.master], [], [], max(0.0, deadline - time.monotonic()))
             data = b""
             if ready:
@@ -61,11 +63,14 @@ class Lab:
                 except OSError:
                     pass  # the program has ended
             if not data:
-                raise AssertionError(f"{ending!r} didn't come; instead:\n{self.unread}")
+                raise AssertionError(f"{endings!r} didn't come; instead:\n{self.unread}")
             self.unread += data.decode(errors="replace").replace("\r", "")
-        end = self.unread.index(ending) + len(ending)
+        end, ending = min((self.unread.index(ending) + len(ending), ending) for ending in endings if ending in self.unread)
         text, self.unread = self.unread[:end], self.unread[end:]
-        return text
+        return text.removesuffix(ending)
+
+    def until_prompt(self):
+        return self.until(PROMPT, SHELL, SHELL.replace("#", "$"))
 
     def type(self, line):
         os.write(self.master, line.encode() + b"\n")
@@ -78,6 +83,14 @@ class Lab:
 
 
 class Deck(unittest.TestCase):
+    def test_every_exercise_has_an_answer_in_the_notes(self):
+        exercises = [slide for slide in (SOURCE / "docs/deck.md").read_text().split("\n---\n") if "**Try" in slide]
+        self.assertGreater(len(exercises), 3)
+        for slide in exercises:
+            with self.subTest(slide.strip().splitlines()[0]):
+                note = slide.partition("**Try")[2].partition("<!--")[2]
+                self.assertRegex(note, r"(?s)```console\n.*```\n-->")
+
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="deck.")
         self.addCleanup(directory.cleanup)
@@ -87,7 +100,7 @@ class Deck(unittest.TestCase):
     def stand_up(self, command):
         self.lab = Lab(command.split()[2:], self.environment)
         self.addCleanup(self.lab.close)
-        return self.lab.until(PROMPT).removesuffix(PROMPT)
+        return self.lab.until_prompt()
 
     def run_outside(self, command):
         ran = subprocess.run(command.removeprefix("$ ").split(), capture_output=True, text=True, timeout=BUDGET,
@@ -96,16 +109,17 @@ class Deck(unittest.TestCase):
         return ran.stdout
 
     def run_at_the_prompt(self, command, shown):
-        self.lab.type(command.removeprefix(PROMPT))
+        self.lab.type(command.removeprefix(PROMPT).removeprefix(SHELL))
         output = ""
         if "^C" in shown:
             # What comes before it in the deck has come before the key is pressed here.
-            output = self.lab.until(shown[shown.index("^C") - 1].split("…")[0])
+            before = shown[shown.index("^C") - 1].split("…")[0]
+            output = self.lab.until(before) + before
             os.write(self.lab.master, b"\x03")
         if command == PROMPT + "exit":
             self.assertEqual(self.lab.process.wait(timeout=BUDGET), 0)
             return ""
-        return output + self.lab.until(PROMPT).removesuffix(PROMPT)
+        return output + self.lab.until_prompt()
 
     def test_every_command_shows_what_the_deck_says(self):
         count = 0
@@ -121,4 +135,4 @@ class Deck(unittest.TestCase):
                     self.assertRegex(output + "\n" * (not output.endswith("\n")),
                                      re.compile(r"\A\s*" + pattern_of(shown).pattern + r"\s*\Z"))
                     count += 1
-        self.assertGreater(count, 20, "the deck has fewer commands than it should: is its format understood?")
+        self.assertGreater(count, 60, "the deck has fewer commands than it should: is its format understood?")
