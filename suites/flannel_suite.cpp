@@ -71,7 +71,7 @@ TEST_P(Flannel, EveryWorkerHasATunnelWithItsLeasesAddress) {
 
 TEST_P(Flannel, SubnetEnvTellsTheLease) {
   const auto env = flannel::read_subnet_env(w1().subnet_file());
-  EXPECT_EQ(env.network, parse_network("11.0.0.0/8"));
+  EXPECT_THAT(env.networks, testing::ElementsAre(parse_network("11.0.0.0/8")));
   EXPECT_EQ(prefix_length(env.subnet.value()), 20U);
   EXPECT_EQ(env.mtu, 1450U);
   EXPECT_EQ(env.ip_masq, false);

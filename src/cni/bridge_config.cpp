@@ -49,10 +49,8 @@ json lease_ipam(const PodLease& lease, json ipam) {
   if (!ipam.contains("type")) ipam["type"] = "host-local";
   auto& routes = ipam["routes"];
   ipam["ranges"] = json::array();
-  for (const auto& one : lease.subnets) {
-    ipam["ranges"].push_back({{{"subnet", to_string(one.subnet)}}});
-    routes.push_back({{"dst", to_string(one.network)}});
-  }
+  for (const auto& subnet : lease.subnets) ipam["ranges"].push_back({{{"subnet", to_string(subnet)}}});
+  for (const auto& network : lease.networks) routes.push_back({{"dst", to_string(network)}});
   return ipam;
 }
 

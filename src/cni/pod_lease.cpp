@@ -24,23 +24,15 @@ const T& require(const std::optional<T>& value, std::string_view key, std::strin
   return *value;
 }
 
-Network require_family(const std::optional<Network>& value, std::string_view key, bool v6, std::string_view where) {
-  const auto& network = require(value, key, where);
-  if (is_v6(network) != v6)
-    throw refusal(where, fmt::format("{}: {} is of the other address family", key, knetsim::to_string(network)));
-  return canonical(network);
-}
-
 }  // namespace
 
 PodLease pod_lease_of(const flannel::SubnetEnv& env, std::string_view where) {
-  PodLease lease;
-  if (env.network || env.subnet)
-    lease.subnets.push_back({.network = require_family(env.network, "FLANNEL_NETWORK", false, where),
-                             .subnet = require_family(env.subnet, "FLANNEL_SUBNET", false, where)});
-  if (env.ipv6_network || env.ipv6_subnet)
-    lease.subnets.push_back({.network = require_family(env.ipv6_network, "FLANNEL_IPV6_NETWORK", true, where),
-                             .subnet = require_family(env.ipv6_subnet, "FLANNEL_IPV6_SUBNET", true, where)});
+  PodLease lease{.networks = env.networks, .subnets = {}};
+  lease.networks.insert(lease.networks.end(), env.ipv6_networks.begin(), env.ipv6_networks.end());
+  for (const auto& subnet : {env.subnet, env.ipv6_subnet})
+    if (subnet) lease.subnets.push_back(canonical(*subnet));
+  // The real plugin asks for one of either family, and not for a pair.
+  if (lease.networks.empty()) throw refusal(where, "FLANNEL_NETWORK and FLANNEL_IPV6_NETWORK are missing");
   if (lease.subnets.empty()) throw refusal(where, "FLANNEL_SUBNET and FLANNEL_IPV6_SUBNET are missing");
   lease.mtu = require(env.mtu, "FLANNEL_MTU", where);
   lease.ip_masq = require(env.ip_masq, "FLANNEL_IPMASQ", where);

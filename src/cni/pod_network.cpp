@@ -25,19 +25,14 @@ std::filesystem::path allocations(const PodNetworkOptions& options) { return opt
 Cache cache_of(const PodNetworkOptions& options) { return Cache(options.directory / "cni" / "cache"); }
 
 BridgeConfig bridge_config(const PodNetworkOptions& options, const PodLease& lease) {
-  BridgeConfig config{.name = options.name,
-                      .cni_version = options.cni_version,
-                      .bridge = options.bridge,
-                      .mtu = lease.mtu,
-                      .hairpin = options.hairpin,
-                      .subnets = {},
-                      .routes = {},
-                      .allocations = allocations(options)};
-  for (const auto& one : lease.subnets) {
-    config.subnets.push_back(one.subnet);
-    config.routes.push_back(one.network);
-  }
-  return config;
+  return {.name = options.name,
+          .cni_version = options.cni_version,
+          .bridge = options.bridge,
+          .mtu = lease.mtu,
+          .hairpin = options.hairpin,
+          .subnets = lease.subnets,
+          .routes = lease.networks,
+          .allocations = allocations(options)};
 }
 
 json flannel_config(const PodNetworkOptions& options) {
@@ -54,7 +49,7 @@ json flannel_config(const PodNetworkOptions& options) {
 // the first seconds. An interface's own setting counts when it is created: hence "default".
 void skip_duplicate_address_detection(const NetNs& worker, const PodLease& lease) {
   const bool v6 =
-      std::any_of(lease.subnets.begin(), lease.subnets.end(), [](const auto& s) { return is_v6(s.subnet); });
+      std::any_of(lease.subnets.begin(), lease.subnets.end(), [](const auto& subnet) { return is_v6(subnet); });
   if (v6) worker.run([] { write_sysctl("net.ipv6.conf.default.accept_dad", "0"); });
 }
 

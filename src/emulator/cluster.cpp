@@ -144,7 +144,7 @@ void Cluster::write_static_subnets(unsigned mtu) {
     env.mtu = mtu;
     env.ip_masq = true;  // nothing here masquerades, and the plugins needn't either
     for (const auto& subnet : spec_.workers[i].pod_subnets) {
-      (is_v6(subnet) ? env.ipv6_network : env.network) = subnet;
+      (is_v6(subnet) ? env.ipv6_networks : env.networks) = {subnet};
       (is_v6(subnet) ? env.ipv6_subnet : env.subnet) = gateway_of(subnet);
     }
     if (env.subnet || env.ipv6_subnet) flannel::write_subnet_env(workers_[i]->subnet_file(), env);

@@ -96,9 +96,9 @@ void Daemon::make_data_plane() {
 
 void Daemon::write_subnet_file(const LeaseSubnets& own) const {
   SubnetEnv env;
-  if (config_->v4) env.network = config_->v4->network;
+  if (config_->v4) env.networks = {config_->v4->network};
   env.subnet = gateway(own.v4);
-  if (config_->v6) env.ipv6_network = config_->v6->network;
+  if (config_->v6) env.ipv6_networks = {config_->v6->network};
   env.ipv6_subnet = gateway(own.v6);
   env.mtu = backend_->mtu();
   env.ip_masq = options_.ip_masq;

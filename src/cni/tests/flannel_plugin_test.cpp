@@ -92,6 +92,15 @@ TEST_F(FlannelPlugin, GivesBothAddressFamiliesOfADualStackLease) {
   EXPECT_EQ(given()["ipam"]["routes"], json::parse(R"([{"dst":"11.0.0.0/8"},{"dst":"fd00::/8"}])"));
 }
 
+TEST_F(FlannelPlugin, RoutesEachOfSeveralNetworks) {
+  write_file_atomically(worker.subnet_file(),
+                        "FLANNEL_NETWORK=10.244.0.0/16,192.168.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\n"
+                        "FLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n");
+  call("ADD");
+  EXPECT_EQ(given()["ipam"]["ranges"], json::parse(R"([[{"subnet":"10.244.1.0/24"}]])"));
+  EXPECT_EQ(given()["ipam"]["routes"], json::parse(R"([{"dst":"10.244.0.0/16"},{"dst":"192.168.0.0/16"}])"));
+}
+
 TEST_F(FlannelPlugin, DeletesWithTheConfigOfAddEvenWithoutALease) {
   call("ADD");
   const auto of_add = given();

@@ -94,26 +94,33 @@ PodLease parse(std::string_view text) {
 
 TEST(PodLease, IsReadWithOneOrBothAddressFamilies) {
   const auto one = parse(kIpv4Lease);
-  ASSERT_EQ(one.subnets.size(), 1U);
-  EXPECT_EQ(one.subnets[0].network, parse_network("11.0.0.0/8"));
-  EXPECT_EQ(one.subnets[0].subnet, parse_network("11.13.0.0/20"));
-  EXPECT_EQ(gateway_of(one.subnets[0].subnet), parse_network("11.13.0.1/20"));
+  EXPECT_THAT(one.networks, ElementsAre(parse_network("11.0.0.0/8")));
+  EXPECT_THAT(one.subnets, ElementsAre(parse_network("11.13.0.0/20")));
   EXPECT_EQ(one.mtu, 1450U);
   EXPECT_FALSE(one.ip_masq);
   const auto both = parse(kDualStackLease);
-  ASSERT_EQ(both.subnets.size(), 2U);
-  EXPECT_EQ(gateway_of(both.subnets[1].subnet), parse_network("fd00:0:0:1::1/64"));
+  EXPECT_THAT(both.networks, ElementsAre(parse_network("11.0.0.0/8"), parse_network("fd00::/8")));
+  EXPECT_THAT(both.subnets, ElementsAre(parse_network("11.13.0.0/20"), parse_network("fd00:0:0:1::/64")));
+}
+
+TEST(PodLease, HasEveryNetworkOfFlannelsAndNeedsNoPairOfAFamily) {
+  const auto several = parse(
+      "FLANNEL_NETWORK=10.244.0.0/16,192.168.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\n"
+      "FLANNEL_IPMASQ=true\n");
+  EXPECT_THAT(several.networks, ElementsAre(parse_network("10.244.0.0/16"), parse_network("192.168.0.0/16")));
+  const auto v6 = parse("FLANNEL_NETWORK=fd00::/8\nFLANNEL_SUBNET=fd00::1/64\nFLANNEL_MTU=0\nFLANNEL_IPMASQ=no\n");
+  EXPECT_THAT(v6.networks, ElementsAre(parse_network("fd00::/8")));
+  EXPECT_THAT(v6.subnets, ElementsAre(parse_network("fd00::/64")));
 }
 
 TEST(PodLease, NamesTheKeyThatIsMissingOrWrong) {
   const std::vector<std::pair<std::string, std::string>> wrong{
-      {"", "FLANNEL_SUBNET"},
+      {"", "FLANNEL_NETWORK"},
       {"FLANNEL_NETWORK=11.0.0.0/8\n", "FLANNEL_SUBNET"},
       {"FLANNEL_SUBNET=11.13.0.1/20\n", "FLANNEL_NETWORK"},
       {"FLANNEL_NETWORK=11.0.0.0/8\nFLANNEL_SUBNET=11.13.0.1/20\n", "FLANNEL_MTU"},
       {"FLANNEL_NETWORK=11.0.0.0/8\nFLANNEL_SUBNET=11.13.0.1/20\nFLANNEL_MTU=big\n", "FLANNEL_MTU"},
       {"FLANNEL_NETWORK=11.0.0.0/8\nFLANNEL_SUBNET=11.13.0.1/20\nFLANNEL_MTU=1450\n", "FLANNEL_IPMASQ"},
-      {"FLANNEL_NETWORK=11.0.0.0/8\nFLANNEL_SUBNET=fd00::1/64\n", "FLANNEL_SUBNET"},
       {"FLANNEL_NETWORK=11.0.0.0/80\nFLANNEL_SUBNET=11.13.0.1/20\n", "FLANNEL_NETWORK"}};
   for (const auto& [text, key] : wrong)
     EXPECT_THAT(thrown<InputError>([&] { parse(text); }).what(), AllOf(HasSubstr(key), HasSubstr(kSubnetEnv))) << text;

@@ -55,7 +55,7 @@ TEST_F(DualStack, LinkLeaseAndSubnetEnvHoldBoth) {
   EXPECT_EQ(v6.mtu, 1430U);
   EXPECT_EQ(worker(0).env.mtu, 1430U);
   EXPECT_EQ(v6.vxlan->local, worker(0).v6);
-  EXPECT_EQ(worker(0).env.ipv6_network, parse_network("fd11::/48"));
+  EXPECT_THAT(worker(0).env.ipv6_networks, testing::ElementsAre(parse_network("fd11::/48")));
   EXPECT_EQ(lease_of(0)->value, R"({"PublicIP":"10.0.0.10","PublicIPv6":"fd00::10","BackendType":"vxlan",)"
                                 R"("BackendData":{"VNI":100,"VtepMAC":")" +
                                     netlink::to_string(v4.mac) + R"("},"BackendV6Data":{"VNI":100,"VtepMAC":")" +

@@ -45,7 +45,7 @@ TEST_F(Vxlan, LeaseAndSubnetEnvTellTheSame) {
   stand_up(1, kVxlan);
   start_all();
   const auto& env = worker(0).env;
-  EXPECT_EQ(env.network, parse_network("11.0.0.0/8"));
+  EXPECT_THAT(env.networks, testing::ElementsAre(parse_network("11.0.0.0/8")));
   EXPECT_EQ(env.mtu, 1450U);
   EXPECT_EQ(env.ip_masq, false);
   EXPECT_EQ(env.subnet, make_network(advance(address_of(worker(0).subnet()), 1), 20));

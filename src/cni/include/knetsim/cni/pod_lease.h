@@ -9,15 +9,11 @@
 
 namespace knetsim::cni {
 
-/// flannel's lease of one worker for one address family.
-struct PodSubnet {
-  Network network;  ///< of all workers, FLANNEL_NETWORK
-  Network subnet;   ///< this worker's, host bits cleared, FLANNEL_SUBNET
-};
-
-/// What a plugin needs of a subnet.env, complete.
+/// What a plugin needs of a subnet.env, complete: flannel's lease of one worker.
 struct PodLease {
-  std::vector<PodSubnet> subnets;  ///< IPv4 before IPv6, at least one
+  std::vector<Network>
+      networks;                  ///< of all workers, FLANNEL_NETWORK and FLANNEL_IPV6_NETWORK; IPv4 first, at least one
+  std::vector<Network> subnets;  ///< this worker's, host bits cleared; IPv4 first, one or two
   unsigned mtu = 0;
   bool ip_masq = false;  ///< the daemon masquerades, so that plugins needn't
 };
