@@ -48,6 +48,25 @@ TEST(Exec, KillsTheWholeProcessGroupWhenTheTimeoutEnds) {
   });
 }
 
+TEST(Exec, KeepsAsMuchAsIsAskedForAndReadsOn) {
+  const auto result = exec({.argv = {"sh", "-c", "head -c 3000000 /dev/zero; head -c 10 /dev/zero >&2; exit 3"}},
+                           kExecTimeout, {}, 1000);
+  EXPECT_EQ(result.status.code(), 3) << "it wasn't kept from writing";
+  EXPECT_EQ(result.out.size(), 1000U);
+  EXPECT_EQ(result.err.size(), 10U);
+  EXPECT_TRUE(result.truncated);
+  EXPECT_FALSE(exec({.argv = {"echo", "x"}}, kExecTimeout, {}, 2).truncated);
+}
+
+TEST(Exec, LooksAtTheClockWhileAProgramPrintsWithoutEnd) {
+  for (const auto* script : {"exec yes", "echo y; echo y; yes & exit 0"}) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto result = exec({.argv = {"sh", "-c", script}}, std::chrono::milliseconds(300));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10)) << script;
+    EXPECT_THAT(result.out, testing::StartsWith("y\ny\n")) << script;
+  }
+}
+
 TEST(Exec, TellsASignalFromAnExitCode) {
   const auto result = exec({.argv = {"bash", "-c", "kill -SEGV $$"}});
   EXPECT_EQ(result.status.signal(), SIGSEGV);

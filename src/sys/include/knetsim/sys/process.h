@@ -95,14 +95,18 @@ struct ExecResult {
   std::string out;
   std::string err;
   bool timed_out = false;
+  bool truncated = false;  ///< it printed more than was kept, to one of the two
   bool ok() const noexcept { return status.success() && !timed_out; }
 };
 
 inline constexpr std::chrono::milliseconds kExecTimeout{30'000};
 
+/// Of what a command prints to stdout, and to stderr, that much is kept; the rest is read and dropped.
+inline constexpr std::size_t kLongestOutput = 256UL << 20;
+
 /// Runs a command to its end in a session of its own, with `input` as its stdin. When the timeout ends, the whole
 /// process group is killed and timed_out is set. A program that can't be started throws.
-ExecResult exec(const Command& command, std::chrono::milliseconds timeout = kExecTimeout,
-                const std::string& input = {});
+ExecResult exec(const Command& command, std::chrono::milliseconds timeout = kExecTimeout, const std::string& input = {},
+                std::size_t longest = kLongestOutput);
 
 }  // namespace knetsim
