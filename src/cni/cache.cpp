@@ -2,13 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim::cni {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+
+namespace {
+
+knetsim::Error unreadable(const fs::path& path, const std::string& answer) {
+  return knetsim::Error(
+      describe({.where = path.string(),
+                .tried = "read the cached CNI result",
+                .answer = answer,
+                .remedy = "remove the file; the container's network stays until its namespace ends"}));
+}
+
+}  // namespace
 
 fs::path Cache::path_of(const std::string& network, const std::string& container_id, const std::string& ifname) const {
   return directory_ / fmt::format("{}+{}+{}", network, container_id, ifname);
@@ -16,11 +32,18 @@ fs::path Cache::path_of(const std::string& network, const std::string& container
 
 void Cache::store(const std::string& network, const CacheEntry& entry) const {
   make_directories(directory_);
-  const auto& [container_id, netns, ifname] = entry.attachment;
-  const json document{{"kind", "knetsim-cni-1"}, {"flavour", entry.flavour}, {"containerId", container_id},
-                      {"netns", netns},          {"ifName", ifname},         {"networkName", network},
-                      {"config", entry.config},  {"result", entry.result}};
-  write_file_atomically(path_of(network, container_id, ifname), document.dump(), 0600);
+  const auto& attachment = entry.attachment;
+  const json document{{"kind", "knetsim-cni-2"},
+                      {"flavour", entry.flavour},
+                      {"containerId", attachment.container_id},
+                      {"netns", attachment.netns},
+                      {"ifName", attachment.ifname},
+                      {"cniArgs", attachment.args},
+                      {"capabilityArgs", attachment.capabilities},
+                      {"networkName", network},
+                      {"config", entry.config},
+                      {"result", entry.result}};
+  write_file_atomically(path_of(network, attachment.container_id, attachment.ifname), document.dump(), 0600);
 }
 
 std::optional<CacheEntry> Cache::load(const std::string& network, const std::string& container_id,
@@ -34,20 +57,38 @@ std::optional<CacheEntry> Cache::load(const std::string& network, const std::str
     throw;
   }
   try {
-    const auto document = json::parse(text);
+    const auto document = parse_json(text);
     return CacheEntry{.flavour = document.at("flavour"),
                       .attachment = {.container_id = document.at("containerId"),
                                      .netns = document.at("netns"),
-                                     .ifname = document.at("ifName")},
+                                     .ifname = document.at("ifName"),
+                                     .args = document.at("cniArgs"),
+                                     .capabilities = document.at("capabilityArgs")},
                       .config = document.at("config"),
                       .result = document.at("result")};
   } catch (const json::exception& error) {
-    throw knetsim::Error(
-        describe({.where = path.string(),
-                  .tried = "read the cached CNI result",
-                  .answer = error.what(),
-                  .remedy = "remove the file; the container's network stays until its namespace ends"}));
+    throw unreadable(path, error.what());
+  } catch (const InputError& error) {
+    throw unreadable(path, error.what());
   }
+}
+
+std::vector<AttachmentId> Cache::list(const std::string& network) const {
+  std::vector<AttachmentId> ids;
+  std::error_code ignored;  // nothing was ever stored
+  if (!fs::exists(directory_, ignored)) return ids;
+  const auto prefix = network + "+";
+  for (const auto& file : list_directory(directory_)) {
+    const auto name = file.filename().string();
+    if (!name.starts_with(prefix) || name.ends_with(".tmp")) continue;  // the latter is being written
+    const auto plus = name.find('+', prefix.size());
+    if (plus == std::string::npos) continue;
+    ids.push_back({.container_id = name.substr(prefix.size(), plus - prefix.size()), .ifname = name.substr(plus + 1)});
+  }
+  std::sort(ids.begin(), ids.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.container_id, a.ifname) < std::tie(b.container_id, b.ifname);
+  });
+  return ids;
 }
 
 void Cache::remove(const std::string& network, const std::string& container_id, const std::string& ifname) const {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "knetsim/cni/runtime.h"
 
@@ -25,6 +26,8 @@ class Cache {
   void store(const std::string& network, const CacheEntry& entry) const;
   std::optional<CacheEntry> load(const std::string& network, const std::string& container_id,
                                  const std::string& ifname) const;
+  /// The attachments of a network that are stored, in the order of their names.
+  std::vector<AttachmentId> list(const std::string& network) const;
   /// Absent is no error.
   void remove(const std::string& network, const std::string& container_id, const std::string& ifname) const;
 

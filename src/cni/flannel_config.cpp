@@ -10,7 +10,12 @@ namespace knetsim::cni {
 using nlohmann::json;
 
 json render_delegate(const json& config, const PodLease& lease) {
-  auto delegate = config.value("delegate", json::object());
+  // As with Go's decoder, null is as good as nothing.
+  const auto object = [&](const char* key) {
+    const auto found = config.find(key);
+    return found == config.end() || found->is_null() ? json::object() : *found;
+  };
+  auto delegate = object("delegate");
   if (!delegate.is_object()) throw InputError("'delegate' must be a dictionary");
   if (delegate.contains("type") && !delegate["type"].is_string())
     throw InputError("'delegate' dictionary, if present, must have (string) 'type' field");
@@ -28,8 +33,12 @@ json render_delegate(const json& config, const PodLease& lease) {
   unless_set("mtu", lease.mtu);
   if (delegate["type"] == "bridge") unless_set("isGateway", true);
   for (const auto* handed_on : {"cniVersion", "runtimeConfig"})
-    if (config.contains(handed_on)) delegate[handed_on] = config[handed_on];
-  delegate["ipam"] = lease_ipam(lease, config.value("ipam", json::object()));
+    if (config.contains(handed_on) && !config[handed_on].is_null()) delegate[handed_on] = config[handed_on];
+  auto ipam = object("ipam");
+  if (!ipam.is_object()) throw InputError("'ipam' must be a dictionary");
+  if (ipam.contains("routes") && !ipam["routes"].is_array() && !ipam["routes"].is_null())
+    throw InputError("failed to parse ipam.routes: it isn't a list");
+  delegate["ipam"] = lease_ipam(lease, std::move(ipam));
   return delegate;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,15 +10,19 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <regex>
+#include <set>
 #include <sstream>
 
 #include "flannel_config.h"
-#include "knetsim/cni/config.h"
+#include "identifier.h"
 #include "knetsim/cni/error.h"
 #include "knetsim/cni/find_plugin.h"
+#include "knetsim/cni/result.h"
+#include "knetsim/cni/version.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/json.h"
 #include "knetsim/sys/process.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim::cni {
 
@@ -25,6 +30,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
+
+constexpr std::size_t kDeepestInput = 64;
 
 // Ends in an error on stdout.
 struct Refusal {
@@ -37,15 +44,22 @@ class FlannelPlugin {
 
   int run() {
     const auto command = require("CNI_COMMAND");
-    read_config(command == "VERSION");
     if (command == "VERSION") return print_versions();
-    if (command != "ADD" && command != "DEL" && command != "CHECK")
-      throw Refusal{{.code = kInvalidEnvironment, .message = "unknown CNI_COMMAND: " + command}};
-    container_id_ = require("CNI_CONTAINERID");
-    if (!std::regex_match(container_id_, std::regex("[a-zA-Z0-9][a-zA-Z0-9_.-]*")))
-      throw Refusal{{.code = kInvalidEnvironment, .message = "invalid CNI_CONTAINERID: " + container_id_}};
-    require("CNI_IFNAME");
+    const bool attachment = command == "ADD" || command == "DEL" || command == "CHECK";
+    if (!attachment && command != "STATUS" && command != "GC")
+      throw Refusal{{.code = kInvalidEnvironment, .message = "unknown CNI_COMMAND: " + excerpt(command)}};
+    read_config();
     require("CNI_PATH");
+    if (command == "CHECK") require_version(command, kCheckSince);
+    if (!attachment) {
+      require_version(command, kStatusSince);
+      return command == "STATUS" ? status() : gc();
+    }
+    container_id_ = require("CNI_CONTAINERID");
+    if (!is_identifier(container_id_))
+      throw Refusal{{.code = kInvalidEnvironment, .message = "invalid CNI_CONTAINERID: " + excerpt(container_id_)}};
+    if (const auto ifname = require("CNI_IFNAME"); !is_interface_name(ifname))
+      throw Refusal{{.code = kInvalidEnvironment, .message = "invalid CNI_IFNAME: " + excerpt(ifname)}};
     if (command == "DEL") return del();
     require("CNI_NETNS");
     return command == "ADD" ? add() : check();
@@ -61,31 +75,59 @@ class FlannelPlugin {
     return found->second;
   }
 
-  void read_config(bool may_lack_name) {
-    config_ = json::parse(call_.input, nullptr, false);
+  void read_config() {
+    try {
+      if (call_.input.starts_with("\xef\xbb\xbf")) throw InputError("it begins with a byte order mark");
+      config_ = parse_json(call_.input, {.depth = kDeepestInput, .size = kLongestInput});
+    } catch (const InputError& error) {
+      throw Refusal{{.code = kUndecodable, .message = "can't read the config on stdin", .details = error.what()}};
+    }
     if (!config_.is_object()) throw Refusal{{.code = kUndecodable, .message = "stdin doesn't hold a JSON object"}};
-    version_ = config_.value("cniVersion", version_);
-    const auto& known = supported_versions();
-    if (may_lack_name) return;
-    if (std::find(known.begin(), known.end(), version_) == known.end())
-      throw Refusal{
-          {.code = kIncompatibleVersion,
-           .message = "incompatible CNI versions",
-           .details = fmt::format("config is \"{}\", plugin supports [{}]", version_, fmt::join(known, " "))}};
-    if (!config_.contains("name") || !config_["name"].is_string())
-      throw Refusal{{.code = kInvalidConfig, .message = "missing network name"}};
+    // The first that is asked, since every error is of this version.
+    version_ = text("cniVersion", kOldestVersion);
+    if (version_.empty()) version_ = kOldestVersion;
+    if (!is_supported(version_))
+      throw Refusal{{.code = kIncompatibleVersion,
+                     .message = "incompatible CNI versions",
+                     .details = fmt::format("config is {}, plugin supports [{}]", excerpt(version_),
+                                            fmt::join(supported_versions(), " "))}};
+    if (const auto name = text("name", ""); !is_identifier(name))
+      throw Refusal{{.code = kInvalidConfig,
+                     .message = name.empty() ? "missing network name" : "invalid network name: " + excerpt(name)}};
   }
 
-  int print_versions() const {
+  std::string text(const char* key, const char* otherwise) const {
+    const auto found = config_.find(key);
+    if (found == config_.end() || found->is_null()) return otherwise;
+    if (!found->is_string())
+      throw Refusal{{.code = kUndecodable, .message = fmt::format("/{} is no string: {}", key, json_excerpt(*found))}};
+    return found->get<std::string>();
+  }
+
+  void require_version(const std::string& command, const char* first) const {
+    if (!is_since(version_, first))
+      throw Refusal{{.code = kIncompatibleVersion,
+                     .message = "config version does not allow " + command,
+                     .details = fmt::format("config is \"{}\", {} came with {}", version_, command, first)}};
+  }
+
+  // In the version that is asked for, as far as it can be read: the first runtimes sent no config with it.
+  int print_versions() {
+    const auto asked = json::parse(call_.input.substr(0, kLongestInput), nullptr, false);
+    if (asked.is_object() && asked.contains("cniVersion") && asked["cniVersion"].is_string() &&
+        is_supported(asked["cniVersion"].get<std::string>()))
+      version_ = asked["cniVersion"];
     std::puts(json{{"cniVersion", version_}, {"supportedVersions", supported_versions()}}.dump().c_str());
     return 0;
   }
 
-  fs::path scratch_file() const { return fs::path(config_.value("dataDir", "/var/lib/cni/flannel")) / container_id_; }
+  PodLease lease() const { return read_pod_lease(text("subnetFile", "/run/flannel/subnet.env")); }
+
+  fs::path scratch_directory() const { return text("dataDir", "/var/lib/cni/flannel"); }
+  fs::path scratch_file() const { return scratch_directory() / container_id_; }
 
   int add() const {
-    const auto lease = read_pod_lease(config_.value("subnetFile", "/run/flannel/subnet.env"));
-    const auto delegate = render_delegate(config_, lease);
+    const auto delegate = render_delegate(config_, lease());
     const auto scratch = scratch_file();
     make_directories(scratch.parent_path());
     write_file_atomically(scratch, delegate.dump(), 0600);
@@ -96,33 +138,130 @@ class FlannelPlugin {
     auto delegate = read_scratch();
     if (delegate.is_null())
       throw Refusal{{.code = kUnknownContainer, .message = "there is no " + scratch_file().string()}};
-    if (config_.contains("prevResult")) delegate["prevResult"] = with_gateways(config_["prevResult"]);
+    hand_over_result(delegate);
+    if (delegate.contains("prevResult")) delegate["prevResult"] = with_gateways(delegate["prevResult"]);
     return become(delegate);
   }
 
   // The file goes when the delegate is done, so that a DEL that failed can be repeated.
   int del() const {
-    auto delegate = read_scratch();
+    json delegate;
+    try {
+      delegate = read_scratch();
+    } catch (const InputError& error) {
+      // As the real one does: nothing that a runtime could do would help, and the namespace's end takes the link along.
+      fmt::print(stderr, "{}\n", error.what());
+    }
     if (delegate.is_null()) return 0;
-    if (config_.contains("prevResult")) delegate["prevResult"] = config_["prevResult"];
-    const auto answer = exec({.argv = {program_of(delegate)}}, kExecTimeout, delegate.dump());
-    std::fputs(answer.err.c_str(), stderr);
-    std::fputs(answer.out.c_str(), stdout);
-    if (answer.timed_out) throw Refusal{{.code = kTryAgainLater, .message = "the delegate doesn't end"}};
+    try {
+      hand_over_result(delegate);
+    } catch (const InputError&) {
+      delegate.erase("prevResult");  // it is a help, not a need
+    }
+    const auto answer = call_delegate(delegate);
     if (!answer.status.success()) return answer.status.code().value_or(1);
     std::error_code ignored;
     fs::remove(scratch_file(), ignored);
     return 0;
   }
 
-  // Null if there is none.
-  json read_scratch() const {
+  int status() const {
+    json delegate;
     try {
-      return json::parse(read_file(scratch_file()));
+      delegate = render_delegate(config_, lease());
+    } catch (const InputError& error) {
+      throw Refusal{{.code = kNotAvailable, .message = "there is no lease of flannel", .details = error.what()}};
+    }
+    return call_delegate(delegate).status.code().value_or(1);
+  }
+
+  // Of the files in dataDir, those of containers that are gone; what they had is the delegate's to give back, as the
+  // config says now, or, where there is no lease any more, as it said once.
+  int gc() const {
+    const auto valid = valid_containers();
+    std::vector<fs::path> stale;
+    json delegate;
+    std::error_code none_yet;
+    if (fs::exists(scratch_directory(), none_yet))
+      for (const auto& file : list_directory(scratch_directory())) {
+        const auto rendered = read_if_rendered(file);
+        if (rendered.value("name", json()) != config_["name"]) continue;
+        delegate = rendered;
+        if (!valid.contains(file.filename().string())) stale.push_back(file);
+      }
+    try {
+      delegate = render_delegate(config_, lease());
+    } catch (const InputError&) {
+      if (delegate.is_null()) return 0;
+    }
+    delegate["cniVersion"] = version_;
+    for (const auto* key : {"cni.dev/valid-attachments", "cni.dev/attachments"})
+      if (config_.contains(key)) delegate[key] = config_[key];
+    const auto answer = call_delegate(delegate);
+    if (!answer.status.success()) return answer.status.code().value_or(1);
+    std::error_code ignored;
+    for (const auto& file : stale) fs::remove(file, ignored);
+    return 0;
+  }
+
+  std::set<std::string> valid_containers() const {
+    std::set<std::string> ids;
+    auto found = config_.find("cni.dev/valid-attachments");
+    if (found == config_.end()) found = config_.find("cni.dev/attachments");
+    if (found == config_.end() || !found->is_array())
+      throw Refusal{{.code = kInvalidConfig, .message = "GC needs a list \"cni.dev/valid-attachments\""}};
+    for (const auto& one : *found) ids.insert(one.at("containerID").get<std::string>());
+    return ids;
+  }
+
+  // A runtime may have gone over to another version since ADD; the delegate reads the result as its config's.
+  void hand_over_result(json& delegate) const {
+    const auto found = config_.find("prevResult");
+    if (found == config_.end() || found->is_null()) return;
+    auto result = parse_result(found->dump(), version_);
+    result.cni_version = delegate.value("cniVersion", kOldestVersion);
+    delegate["prevResult"] = json::parse(to_json(result));
+  }
+
+  // What it prints is printed.
+  ExecResult call_delegate(const json& delegate) const {
+    auto answer = exec({.argv = {program_of(delegate)}}, kExecTimeout, delegate.dump(), kLongestInput);
+    std::fputs(answer.err.c_str(), stderr);
+    if (answer.timed_out) throw Refusal{{.code = kTryAgainLater, .message = "the delegate doesn't end"}};
+    if (!answer.status.success() && answer.out.empty())
+      throw Refusal{{.code = kGenericFailure,
+                     .message = fmt::format("the delegate {} ended with {} and no error on stdout",
+                                            delegate.at("type").get<std::string>(), answer.status.describe())}};
+    std::fputs(answer.out.c_str(), stdout);
+    return answer;
+  }
+
+  // Null if there is none.
+  json read_scratch() const { return read_rendered(scratch_file()); }
+
+  static json read_rendered(const fs::path& file) {
+    try {
+      return parse_json(read_file(file), {.depth = kDeepestInput, .size = kLongestInput});
     } catch (const SystemError& error) {
       if (error.error() == ENOENT) return nullptr;
       throw;
+    } catch (const InputError& error) {
+      throw InputError(describe({.where = file.string(),
+                                 .tried = "read the delegate's config",
+                                 .answer = error.what(),
+                                 .remedy = "remove the file; the container's network ends with its namespace"}));
     }
+  }
+
+  // dataDir may have anybody's files in it.
+  static json read_if_rendered(const fs::path& file) {
+    try {
+      auto rendered = read_rendered(file);
+      if (rendered.is_object()) return rendered;
+    } catch (const knetsim::Error&) {
+      // It tells nothing of this network.
+    }
+    return json::object();
   }
 
   std::string program_of(const json& delegate) const {
@@ -153,7 +292,7 @@ class FlannelPlugin {
 
   const PluginCall& call_;
   json config_;
-  std::string version_ = supported_versions().back();
+  std::string version_ = supported_versions().back();  // until the config tells
   std::string container_id_;
 };
 
@@ -175,7 +314,8 @@ int run_flannel_plugin(const PluginCall& call) {
   }
   json answer{{"cniVersion", plugin.version()}, {"code", failure.code}, {"msg", failure.message}};
   if (!failure.details.empty()) answer["details"] = failure.details;
-  std::puts(answer.dump().c_str());
+  // What it tells of may have come from anywhere.
+  std::puts(answer.dump(-1, ' ', false, json::error_handler_t::replace).c_str());
   return 1;
 }
 

@@ -1,15 +1,18 @@
 #pragma once
 
-#include <functional>
+#include <cstddef>
 #include <map>
 #include <string>
 
 namespace knetsim::cni {
 
+/// Of a config on stdin; one and its result of a thousand addresses are far below.
+inline constexpr std::size_t kLongestInput = 4UL << 20;
+
 /// What the exec protocol gives a plugin.
 struct PluginCall {
   std::map<std::string, std::string> environment;  ///< the CNI_* ones
-  std::string input;                               ///< stdin
+  std::string input;                               ///< stdin; nothing is read of more than kLongestInput
 };
 
 /// The plugin `flannel` (compatible with flannel-io/cni-plugin): turns subnet.env into the config of a delegate,

@@ -5,6 +5,7 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <cerrno>
+#include <set>
 
 #include "file_lock.h"
 #include "knetsim/sys/error.h"
@@ -59,13 +60,20 @@ bool HostLocal::has_allocations() const {
 
 Fd HostLocal::lock() const { return lock_file(directory_ / "lock"); }
 
-std::vector<Address> HostLocal::owned_by(const std::string& owner) const {
-  std::vector<Address> owned;
+std::vector<std::pair<Address, std::string>> HostLocal::owners() const {
+  std::vector<std::pair<Address, std::string>> all;
   for (const auto& file : list_directory(directory_)) {
     boost::system::error_code not_an_address;
     const auto address = boost::asio::ip::make_address(file.filename().string(), not_an_address);
-    if (!not_an_address && trimmed(read_file(file)) == owner) owned.push_back(address);
+    if (!not_an_address) all.emplace_back(address, trimmed(read_file(file)));
   }
+  return all;
+}
+
+std::vector<Address> HostLocal::owned_by(const std::string& owner) const {
+  std::vector<Address> owned;
+  for (const auto& [address, holder] : owners())
+    if (holder == owner) owned.push_back(address);
   return owned;
 }
 
@@ -143,6 +151,15 @@ void HostLocal::release(const std::string& container_id, const std::string& ifna
   const auto held_by_all = lock();
   for (const auto& address : owned_by(owner_of(container_id, ifname)))
     ::unlink((directory_ / address.to_string()).c_str());
+}
+
+void HostLocal::release_all_but(const std::vector<AttachmentId>& valid) const {
+  if (!has_allocations()) return;
+  std::set<std::string> holders;
+  for (const auto& id : valid) holders.insert(owner_of(id.container_id, id.ifname));
+  const auto held_by_all = lock();
+  for (const auto& [address, holder] : owners())
+    if (!holders.contains(holder)) ::unlink((directory_ / address.to_string()).c_str());
 }
 
 }  // namespace knetsim::cni

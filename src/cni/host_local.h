@@ -3,8 +3,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "knetsim/cni/runtime.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/network.h"
 
@@ -26,6 +28,8 @@ class HostLocal {
   std::vector<Address> held(const std::string& container_id, const std::string& ifname) const;
   /// Nothing held is no error.
   void release(const std::string& container_id, const std::string& ifname) const;
+  /// What none of `valid` holds.
+  void release_all_but(const std::vector<AttachmentId>& valid) const;
 
  private:
   bool has_allocations() const;
@@ -33,6 +37,7 @@ class HostLocal {
   std::optional<Address> last_reserved(std::size_t range) const;
   Address next_free(const std::string& owner, std::size_t range, const Network& subnet) const;
   bool take(const Address& address, const std::string& owner) const;
+  std::vector<std::pair<Address, std::string>> owners() const;
   std::vector<Address> owned_by(const std::string& owner) const;
 
   std::filesystem::path directory_;

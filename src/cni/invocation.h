@@ -8,7 +8,7 @@
 
 namespace knetsim::cni {
 
-enum class Verb { add, del, check, version };
+enum class Verb { add, del, check, status, gc, version };
 
 /// As CNI_COMMAND spells it.
 std::string to_string(Verb verb);
@@ -16,13 +16,18 @@ std::string to_string(Verb verb);
 /// Throws InputError unless the ids are such as the specification allows; they become parts of paths.
 void validate(const Attachment& attachment);
 
-/// Runs plugin `type` once (CNI 1.0.0, section 2) in the worker's namespace with `config` on its stdin, and returns
-/// what it printed, null if nothing. Throws Error in every other case than success.
+/// Runs plugin `type` once (CNI 1.1.0, section 2) in the worker's namespace with `config` on its stdin, and returns
+/// what it printed, null if the verb has no answer. `attachment` is for those verbs that are about one. Throws Error in
+/// every other case than success.
 nlohmann::json invoke(const NetNs& worker, const RuntimeOptions& options, Verb verb, const Attachment& attachment,
                       const std::string& type, const nlohmann::json& config);
 
 /// "C0w1: can't ADD container c1 (eth0) with the plugin bridge: …"
 Error make_error(const std::string& node, Verb verb, const Attachment& attachment, const std::string& who,
                  const Failure& failure, const std::string& remedy = {});
+
+/// For a network whose version has no CHECK.
+Error no_check(const std::string& node, const Attachment& attachment, const std::string& network,
+               const std::string& version);
 
 }  // namespace knetsim::cni

@@ -1,5 +1,3 @@
-#include "knetsim/cni/pod_network.h"
-
 #include <algorithm>
 #include <utility>
 
@@ -7,8 +5,11 @@
 #include "cache.h"
 #include "duplicate.h"
 #include "file_lock.h"
+#include "first_failure.h"
 #include "host_local.h"
 #include "invocation.h"
+#include "knetsim/cni/pod_network.h"
+#include "knetsim/cni/version.h"
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/sys/sysctl.h"
 
@@ -66,11 +67,10 @@ PodNetwork::PodNetwork(const NetNs& worker, PodNetworkOptions options)
 
 NetworkConfig PodNetwork::config() const {
   NetworkConfig config{.name = options_.name, .cni_version = options_.cni_version, .plugins = {}};
-  if (options_.plugins.type == "flannel")
-    config.plugins.push_back(flannel_config(options_));
-  else
-    config.plugins.push_back(
-        to_plugin_config(bridge_config(options_, read_pod_lease(options_.subnet_file)), options_.plugins.type));
+  config.plugins.push_back(
+      options_.plugins.type == "flannel"
+          ? flannel_config(options_)
+          : to_plugin_config(bridge_config(options_, read_pod_lease(options_.subnet_file)), options_.plugins.type));
   return config;
 }
 
@@ -101,6 +101,8 @@ Result PodNetwork::add_builtin(const Attachment& attachment, const BridgeConfig&
                      {.code = kGenericFailure, .message = "it is attached already"}, "delete it there first");
   auto result = builtin_.add(attachment, config);
   try {
+    // What the version asked for has no word for is left out, as a real plugin leaves it out.
+    result = parse_result(to_json(result));
     cache.store(options_.name, {.flavour = kBuiltin,
                                 .attachment = attachment,
                                 .config = to_plugin_config(config),
@@ -124,10 +126,34 @@ void PodNetwork::wait_for_gateways(const Result& result) const {
 void PodNetwork::check(const std::string& container_id, const std::string& ifname) {
   validate({.container_id = container_id, .netns = {}, .ifname = ifname});
   const auto entry = cache_of(options_).load(options_.name, container_id, ifname);
-  if (entry && entry->flavour == kBuiltin)
-    builtin_.check(entry->attachment, parse_plugin_config(entry->config), parse_result(entry->result.dump()));
-  else
+  if (!entry || entry->flavour != kBuiltin) {
     runtime_.check(container_id, options_.name, ifname);
+    return;
+  }
+  const auto config = parse_plugin_config(entry->config);
+  if (!is_since(config.cni_version, kCheckSince))
+    throw no_check(options_.node, entry->attachment, options_.name, config.cni_version);
+  builtin_.check(entry->attachment, config, parse_result(entry->result.dump()));
+}
+
+void PodNetwork::status() {
+  try {
+    read_pod_lease(options_.subnet_file);
+  } catch (const InputError& error) {
+    throw make_error(options_.node, Verb::status, {}, "network " + options_.name,
+                     {.code = kNotAvailable, .message = error.what()});
+  }
+  if (options_.plugins.flavour == Flavour::real) runtime_.status(config());
+}
+
+void PodNetwork::gc(const std::vector<AttachmentId>& valid) {
+  FirstFailure failure;
+  for (const auto& id : cache_of(options_).list(options_.name))
+    if (std::find(valid.begin(), valid.end(), id) == valid.end())
+      failure.attempt([&] { detach(id.container_id, id.ifname); });
+  if (options_.plugins.flavour == Flavour::real) failure.attempt([&] { runtime_.gc(config(), valid); });
+  HostLocal(allocations(options_), options_.name).release_all_but(valid);
+  failure.rethrow();
 }
 
 void PodNetwork::detach(const std::string& container_id, const std::string& ifname) {

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "cache.h"
 #include "duplicate.h"
+#include "first_failure.h"
 #include "invocation.h"
+#include "knetsim/cni/version.h"
 #include "knetsim/netlink/link.h"
 
 namespace knetsim::cni {
@@ -19,31 +22,38 @@ Cache cache_of(const RuntimeOptions& options) { return Cache(options.directory /
 
 std::string type_of(const json& plugin) { return plugin.at("type").get<std::string>(); }
 
-// What plugin `index` gets on its stdin (CNI 1.0.0, section 3, "Deriving execution configuration").
-json execution_config(const NetworkConfig& config, std::size_t index, const json& previous) {
+// What plugin `index` gets on its stdin (CNI 1.1.0, section 3, "Deriving request from plugin configuration").
+json execution_config(const NetworkConfig& config, std::size_t index) {
   auto derived = config.plugins[index];
   derived["name"] = config.name;
   derived["cniVersion"] = config.cni_version;
-  if (!previous.is_null()) derived["prevResult"] = previous;
+  derived.erase("capabilities");
   return derived;
 }
 
-bool before_0_4(const std::string& version) { return version.starts_with("0.3"); }
+// The same for those verbs that are about an attachment: what of its capabilities this plugin takes, and the result of
+// the plugin before (ADD) or of the whole list.
+json execution_config(const NetworkConfig& config, std::size_t index, const Attachment& attachment,
+                      const json& previous) {
+  auto derived = execution_config(config, index);
+  if (!previous.is_null()) derived["prevResult"] = previous;
+  auto taken = json::object();
+  for (const auto& [capability, value] : attachment.capabilities.items())
+    if (takes(config.plugins[index], capability)) taken[capability] = value;
+  if (!taken.empty()) derived["runtimeConfig"] = std::move(taken);
+  return derived;
+}
 
-// Every plugin gets its chance, whatever those before it answered; the first refusal is the one that is told.
 void run_del(const NetNs& worker, const RuntimeOptions& options, const Attachment& attachment,
              const NetworkConfig& config, const json& result) {
-  std::exception_ptr first;
-  for (auto index = config.plugins.size(); index-- > 0;) {
-    try {
-      const auto previous = before_0_4(config.cni_version) ? json() : result;
+  FirstFailure failure;
+  const auto previous = is_since(config.cni_version, kCheckSince) ? result : json();
+  for (auto index = config.plugins.size(); index-- > 0;)
+    failure.attempt([&] {
       invoke(worker, options, Verb::del, attachment, type_of(config.plugins[index]),
-             execution_config(config, index, previous));
-    } catch (const Error&) {
-      if (!first) first = std::current_exception();
-    }
-  }
-  if (first) std::rethrow_exception(first);
+             execution_config(config, index, attachment, previous));
+    });
+  failure.rethrow();
 }
 
 // What was there before ADD isn't ADD's to undo.
@@ -79,11 +89,15 @@ Result Runtime::add(const Attachment& attachment, const NetworkConfig& config) {
     }
   };
   try {
+    Result parsed;
     for (std::size_t index = 0; index < config.plugins.size(); ++index) {
       type = type_of(config.plugins[index]);
-      result = invoke(worker_, options_, Verb::add, attachment, type, execution_config(config, index, result));
+      const auto answer =
+          invoke(worker_, options_, Verb::add, attachment, type, execution_config(config, index, attachment, result));
+      parsed = parse_result(answer.dump(), config.cni_version);
+      parsed.cni_version = config.cni_version;
+      result = json::parse(to_json(parsed));
     }
-    auto parsed = parse_result(result.dump());
     cache.store(config.name, {.flavour = "real",
                               .attachment = attachment,
                               .config = json::parse(to_json(config)),
@@ -107,13 +121,11 @@ void Runtime::check(const std::string& container_id, const std::string& network,
                      "network " + network, {.code = kUnknownContainer, .message = "it isn't attached there"});
   const auto config = parse_network_config(entry->config.dump());
   if (config.disable_check) return;
-  if (before_0_4(config.cni_version))
-    throw make_error(options_.node, Verb::check, entry->attachment, "network " + network,
-                     {.code = kIncompatibleVersion, .message = "CHECK isn't part of CNI " + config.cni_version},
-                     "use cniVersion 0.4.0 or later");
+  if (!is_since(config.cni_version, kCheckSince))
+    throw no_check(options_.node, entry->attachment, network, config.cni_version);
   for (std::size_t index = 0; index < config.plugins.size(); ++index)
     invoke(worker_, options_, Verb::check, entry->attachment, type_of(config.plugins[index]),
-           execution_config(config, index, entry->result));
+           execution_config(config, index, entry->attachment, entry->result));
 }
 
 void Runtime::del(const std::string& container_id, const std::string& network, const std::string& ifname) {
@@ -134,8 +146,33 @@ void Runtime::del(const Attachment& attachment, const NetworkConfig& config) {
     run_del(worker_, options_, attachment, config, json());
 }
 
+void Runtime::status(const NetworkConfig& config) {
+  if (!is_since(config.cni_version, kStatusSince)) return;
+  for (std::size_t index = 0; index < config.plugins.size(); ++index)
+    invoke(worker_, options_, Verb::status, {}, type_of(config.plugins[index]), execution_config(config, index));
+}
+
+void Runtime::gc(const NetworkConfig& config, const std::vector<AttachmentId>& valid) {
+  if (config.disable_gc) return;
+  FirstFailure failure;
+  for (const auto& id : cache_of(options_).list(config.name))
+    if (std::find(valid.begin(), valid.end(), id) == valid.end())
+      failure.attempt([&] { del(id.container_id, config.name, id.ifname); });
+  if (is_since(config.cni_version, kStatusSince)) {
+    auto attachments = json::array();
+    for (const auto& id : valid) attachments.push_back({{"containerID", id.container_id}, {"ifname", id.ifname}});
+    for (std::size_t index = 0; index < config.plugins.size(); ++index) {
+      auto derived = execution_config(config, index);
+      derived["cni.dev/valid-attachments"] = attachments;
+      derived["cni.dev/attachments"] = attachments;  // as the first releases of libcni 1.2 spelt it
+      failure.attempt([&] { invoke(worker_, options_, Verb::gc, {}, type_of(config.plugins[index]), derived); });
+    }
+  }
+  failure.rethrow();
+}
+
 std::vector<std::string> Runtime::versions(const std::string& type) {
-  const Attachment none{.container_id = "none", .netns = "none"};
+  const Attachment none;
   const auto answer =
       invoke(worker_, options_, Verb::version, none, type, {{"cniVersion", supported_versions().back()}});
   try {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "knetsim/cni/version.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
 #include "world.h"
@@ -132,15 +133,150 @@ TEST_F(FlannelPlugin, ChecksWithTheGatewaysThatRoutesWithoutOneTook) {
 
 TEST_F(FlannelPlugin, TellsAnUnknownContainerOnCheck) { EXPECT_EQ(error_of(call("CHECK"))["code"], kUnknownContainer); }
 
-TEST_F(FlannelPlugin, TellsItsVersions) {
-  const auto answer = json::parse(call("VERSION", R"({"cniVersion":"0.4.0"})").out);
-  EXPECT_EQ(answer["cniVersion"], "0.4.0");
-  EXPECT_EQ(answer["supportedVersions"], json::parse(R"(["0.3.0","0.3.1","0.4.0","1.0.0"])"));
+// The first runtimes sent no config with VERSION, and what nobody knows is answered too.
+TEST_F(FlannelPlugin, TellsItsVersionsInTheOneAskedFor) {
+  const std::vector<std::pair<std::string, std::string>> cases{{R"({"cniVersion":"0.4.0"})", "0.4.0"},
+                                                               {R"({"cniVersion":"0.1.0","name":"n"})", "0.1.0"},
+                                                               {R"({"cniVersion":"1.1.0"})", "1.1.0"},
+                                                               {R"({"cniVersion":"2.0.0"})", "1.1.0"},
+                                                               {"{}", "1.1.0"},
+                                                               {"", "1.1.0"},
+                                                               {"garbage", "1.1.0"}};
+  for (const auto& [input, version] : cases) {
+    const auto result = call("VERSION", input);
+    EXPECT_TRUE(result.ok()) << input;
+    const auto answer = json::parse(result.out);
+    EXPECT_EQ(answer["cniVersion"], version) << input;
+    EXPECT_EQ(answer["supportedVersions"], json::parse(R"(["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"])"));
+  }
+}
+
+TEST_F(FlannelPlugin, DoesInEveryVersionWhatThatVersionHas) {
+  config["cni.dev/valid-attachments"] = json::array();
+  for (const auto& version : supported_versions()) {
+    config["cniVersion"] = version;
+    const std::vector<std::pair<std::string, std::string>> commands{
+        {"ADD", "0.1.0"}, {"CHECK", "0.4.0"}, {"STATUS", "1.1.0"}, {"DEL", "0.1.0"}, {"GC", "1.1.0"}};
+    for (const auto& [command, first] : commands) {
+      std::filesystem::remove(worker.directory() / "given");
+      const auto result = call(command);
+      if (is_since(version, first)) {
+        EXPECT_TRUE(result.ok()) << version << " " << command << ": " << result.out;
+        EXPECT_EQ(result.out, "{\"ran\":\"" + command + "\"}\n") << version;
+        EXPECT_EQ(given()["cniVersion"], version) << command;
+      } else {
+        const auto error = error_of(result);
+        EXPECT_EQ(error["code"], kIncompatibleVersion) << version << " " << command;
+        EXPECT_EQ(error["cniVersion"], version) << command;
+        EXPECT_FALSE(std::filesystem::exists(worker.directory() / "given")) << version << " " << command;
+      }
+    }
+    EXPECT_THAT(files_in(worker.directory() / "data"), IsEmpty()) << version;
+  }
+}
+
+TEST_F(FlannelPlugin, IsOf010WithoutAVersionAndLeavesThatToTheDelegate) {
+  config.erase("cniVersion");
+  EXPECT_TRUE(call("ADD").ok());
+  EXPECT_FALSE(given().contains("cniVersion"));
+  EXPECT_EQ(error_of(call("CHECK"))["cniVersion"], "0.1.0");
+  EXPECT_TRUE(call("DEL").ok());
 }
 
 TEST_F(FlannelPlugin, RefusesAVersionThatItDoesNotSpeak) {
-  config["cniVersion"] = "2.0.0";
-  EXPECT_EQ(error_of(call("ADD"))["code"], kIncompatibleVersion);
+  for (const auto* version : {"2.0.0", "1.2.0", "0.0.9", "1.0", "v1.0.0", "latest"}) {
+    config["cniVersion"] = version;
+    for (const auto* command : {"ADD", "DEL", "CHECK", "STATUS", "GC"}) {
+      const auto error = error_of(call(command));
+      EXPECT_EQ(error["code"], kIncompatibleVersion) << version << " " << command;
+      EXPECT_EQ(error["cniVersion"], version);
+      EXPECT_THAT(error["details"].get<std::string>(), HasSubstr("0.1.0 0.2.0"));
+    }
+  }
+}
+
+// kubelet may go over to another version while its containers stand.
+TEST_F(FlannelPlugin, GivesTheDelegateTheResultInTheVersionOfItsConfig) {
+  for (const auto& version : supported_versions()) {
+    config["cniVersion"] = version;
+    call("ADD");
+    for (const auto& later : supported_versions()) {
+      auto result = parse_result(R"({"interfaces":[{"name":"eth0","sandbox":"/x"}],
+          "ips":[{"interface":0,"address":"11.13.0.2/20","gateway":"11.13.0.1"}],"routes":[{"dst":"11.0.0.0/8"}]})");
+      result.cni_version = later;
+      config["cniVersion"] = later;
+      config["prevResult"] = json::parse(to_json(result));
+      write_file_atomically(worker.directory() / "fail", "");  // it stays for the next one
+      call("DEL");
+      std::filesystem::remove(worker.directory() / "fail");
+      const auto previous = given()["prevResult"];
+      EXPECT_EQ(previous["cniVersion"], version) << later;
+      EXPECT_EQ(previous.contains("ip4"), !is_since(version, "0.3.0")) << later << " " << version;
+      EXPECT_EQ(previous.contains("ips"), is_since(version, "0.3.0")) << later << " " << version;
+    }
+    config["prevResult"] = {{"ips", "garbage"}};
+    EXPECT_TRUE(call("DEL").ok()) << "a result that can't be read is no reason to keep a container";
+    config.erase("prevResult");
+  }
+}
+
+TEST_F(FlannelPlugin, IsReadyWithALeaseAndADelegateThatIs) {
+  config["cniVersion"] = "1.1.0";
+  EXPECT_EQ(call("STATUS").out, "{\"ran\":\"STATUS\"}\n");
+  EXPECT_EQ(given()["ipam"]["ranges"], json::parse(R"([[{"subnet":"11.13.0.0/20"}]])"));
+  write_file_atomically(worker.directory() / "fail", "");
+  EXPECT_EQ(call("STATUS").status.code(), 1);
+  std::filesystem::remove(worker.subnet_file());
+  const auto error = error_of(call("STATUS"));
+  EXPECT_EQ(error["code"], kNotAvailable);
+  EXPECT_THAT(error["details"].get<std::string>(), HasSubstr("subnet.env"));
+}
+
+TEST_F(FlannelPlugin, CollectsTheFilesOfContainersThatAreGoneAndHandsTheListOn) {
+  config["cniVersion"] = "1.1.0";
+  for (const auto* id : {"c1", "c2", "c3"}) call("ADD", config.dump(), {{"CNI_CONTAINERID", id}});
+  auto other = config;
+  other["name"] = "other";
+  call("ADD", other.dump(), {{"CNI_CONTAINERID", "stranger"}});
+  write_file_atomically(worker.directory() / "data/notes", "not JSON");
+
+  EXPECT_EQ(error_of(call("GC"))["code"], kInvalidConfig) << "without a list, nobody is gone";
+  config["cni.dev/valid-attachments"] = json::parse(R"([{"containerID":"c2","ifname":"eth0"}])");
+  EXPECT_TRUE(call("GC").ok());
+  EXPECT_THAT(files_in(worker.directory() / "data"), ElementsAre("c2", "notes", "stranger"));
+  EXPECT_EQ(given()["cni.dev/valid-attachments"], config["cni.dev/valid-attachments"]);
+  EXPECT_EQ(given()["type"], "bridge");
+
+  std::filesystem::remove(worker.subnet_file());
+  config["cni.dev/valid-attachments"] = json::array();
+  EXPECT_TRUE(call("GC").ok()) << "also without a lease";
+  EXPECT_THAT(files_in(worker.directory() / "data"), ElementsAre("notes", "stranger"));
+}
+
+TEST_F(FlannelPlugin, KeepsTheFilesWhenTheDelegateFailsToCollect) {
+  config["cniVersion"] = "1.1.0";
+  call("ADD");
+  config["cni.dev/valid-attachments"] = json::array();
+  write_file_atomically(worker.directory() / "fail", "");
+  EXPECT_EQ(call("GC").status.code(), 1);
+  EXPECT_THAT(files_in(worker.directory() / "data"), ElementsAre("c1"));
+}
+
+TEST_F(FlannelPlugin, BoundsWhatItReads) {
+  const std::string deep(100'000, '[');
+  EXPECT_EQ(error_of(call("ADD", deep + std::string(100'000, ']')))["code"], kUndecodable);
+  config["delegate"] = json::parse("{\"x\":" + std::string(60, '[') + std::string(60, ']') + "}");
+  EXPECT_TRUE(call("ADD").ok());
+  EXPECT_EQ(error_of(call("ADD", std::string(5'000'000, ' ') + "{}"))["code"], kUndecodable);
+  EXPECT_EQ(error_of(call("ADD", "\xef\xbb\xbf" + config.dump()))["code"], kUndecodable) << "as Go's decoder";
+  EXPECT_EQ(error_of(call("ADD", config.dump(), {{"CNI_CONTAINERID", std::string(90'000, '-')}}))["code"],
+            kInvalidEnvironment);
+}
+
+TEST_F(FlannelPlugin, SaysWhenTheDelegateEndsWithoutAWord) {
+  call("ADD");
+  write_file_atomically(worker.directory() / "bridge", "#!/bin/sh\nkill -SEGV $$\n", 0755);
+  EXPECT_THAT(error_of(call("DEL"))["msg"].get<std::string>(), HasSubstr("SIGSEGV"));
 }
 
 TEST_F(FlannelPlugin, NamesAMissingVariable) {
@@ -149,8 +285,11 @@ TEST_F(FlannelPlugin, NamesAMissingVariable) {
   EXPECT_THAT(error["msg"].get<std::string>(), HasSubstr("CNI_NETNS"));
 }
 
-TEST_F(FlannelPlugin, RefusesAContainerIdThatLeadsOutOfItsDirectory) {
+TEST_F(FlannelPlugin, RefusesNamesThatLeadOutOfTheirDirectory) {
   EXPECT_EQ(error_of(call("ADD", config.dump(), {{"CNI_CONTAINERID", "../c1"}}))["code"], kInvalidEnvironment);
+  EXPECT_EQ(error_of(call("ADD", config.dump(), {{"CNI_IFNAME", "../eth0"}}))["code"], kInvalidEnvironment);
+  config["name"] = "../cbr0";
+  EXPECT_EQ(error_of(call("ADD"))["code"], kInvalidConfig);
 }
 
 TEST_F(FlannelPlugin, RefusesGarbageAndADelegateThatSaysTooMuch) {
@@ -162,6 +301,10 @@ TEST_F(FlannelPlugin, RefusesGarbageAndADelegateThatSaysTooMuch) {
   }
   config["delegate"] = {{"type", 7}};
   EXPECT_THAT(error_of(call("ADD"))["msg"].get<std::string>(), HasSubstr("(string) 'type'"));
+  for (const auto* key : {"delegate", "ipam", "runtimeConfig"}) config[key] = nullptr;
+  EXPECT_TRUE(call("ADD").ok()) << "null is as good as nothing";
+  config["ipam"] = "host-local";
+  EXPECT_EQ(error_of(call("ADD"))["code"], kInvalidConfig);
 }
 
 TEST_F(FlannelPlugin, NamesTheFileThatNoDaemonHasWritten) {

@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "knetsim/cni/version.h"
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/route.h"
@@ -321,18 +322,60 @@ TEST_P(PodNetworkOf, AnotherInstanceKnowsWhatTheFirstAttached) {
   EXPECT_EQ(thrown<Error>([&] { later.result("c1"); }).failure().code, kUnknownContainer);
 }
 
-TEST_P(PodNetworkOf, SpeaksVersions040And100) {
-  for (const std::string version : {"0.4.0", "1.0.0"}) {
+TEST_P(PodNetworkOf, SpeaksEveryVersion) {
+  for (const auto& version : supported_versions()) {
+    // Debian's plugins are of 1.0.0.
+    if (GetParam() == Flavour::real && is_since(version, "1.1.0")) continue;
     const TestWorker worker;
     const TestContainer c1("c1");
     auto options = worker.options(GetParam());
     options.cni_version = version;
     PodNetwork network(worker.netns(), options);
-    EXPECT_EQ(network.attach(c1.attachment()).cni_version, version);
-    EXPECT_NO_THROW(network.check("c1"));
+    const auto result = network.attach(c1.attachment());
+    EXPECT_EQ(result.cni_version, version);
+    EXPECT_EQ(network.result("c1"), result);
+    EXPECT_THAT(result.addresses(), ElementsAre(parse_address("11.13.0.2"))) << version;
+    EXPECT_EQ(result.ips.at(0).gateway, parse_address("11.13.0.1")) << version;
+    EXPECT_EQ(result.interfaces.size(), is_since(version, "0.3.0") ? 3U : 0U) << version;
+    if (is_since(version, "0.4.0")) {
+      EXPECT_NO_THROW(network.check("c1")) << version;
+    } else {
+      EXPECT_EQ(thrown<Error>([&] { network.check("c1"); }).failure().code, kIncompatibleVersion) << version;
+    }
     network.detach("c1");
+    EXPECT_FALSE(link_in(c1.netns(), "eth0")) << version;
+    EXPECT_THAT(files_in(worker.allocations()), ElementsAre("last_reserved_ip.0", "lock")) << version;
+    EXPECT_THAT(files_in(worker.directory() / "cni/flannel"), IsEmpty()) << version;
     NetNs::unpin("w1");
+    std::filesystem::remove_all(worker.directory());
   }
+}
+
+TEST_P(PodNetworkOf, IsReadyWithALease) {
+  const TestWorker worker;
+  auto network = worker.network(GetParam());
+  EXPECT_NO_THROW(network.status());
+  std::filesystem::remove(worker.subnet_file());
+  const auto error = thrown<Error>([&] { network.status(); });
+  EXPECT_EQ(error.failure().code, kNotAvailable);
+  EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("STATUS"), HasSubstr("subnet.env")));
+}
+
+TEST_P(PodNetworkOf, CollectsPodsThatAreNotNamedAndAddressesThatNobodyHolds) {
+  const TestWorker worker;
+  const TestContainer c1("c1");
+  const TestContainer c2("c2");
+  auto network = worker.network(GetParam());
+  network.attach(c1.attachment());
+  network.attach(c2.attachment());
+  write_file_atomically(worker.allocations() / "11.13.0.9", "lost\r\neth0");
+
+  network.gc({{.container_id = "c2"}});
+  EXPECT_FALSE(link_in(c1.netns(), "eth0"));
+  EXPECT_TRUE(link_in(c2.netns(), "eth0"));
+  EXPECT_THAT(files_in(worker.allocations()), ElementsAre("11.13.0.3", "last_reserved_ip.0", "lock"));
+  EXPECT_THAT(files_in(worker.directory() / "cni/cache"), ElementsAre("cbr0+c2+eth0"));
+  EXPECT_NO_THROW(network.check("c2"));
 }
 
 TEST(MixedFlavours, ShareOneWorkerItsBridgeAndItsAddresses) {

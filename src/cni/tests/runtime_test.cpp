@@ -5,6 +5,10 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <array>
+#include <chrono>
+#include <cstdlib>
+
 #include "knetsim/netlink/link.h"
 #include "knetsim/sys/file.h"
 #include "world.h"
@@ -115,6 +119,118 @@ TEST_F(RuntimeWith, KeepsPrevResultFromDelBelow040AndHasNoCheckThere) {
   EXPECT_FALSE(stdin_of("old.DEL").contains("prevResult"));
 }
 
+TEST_F(RuntimeWith, ReadsResultsOfEveryVersionAndHandsThemOnInTheConfigs) {
+  add_plugin("second", "[ $CNI_COMMAND = ADD ] && cat " + (worker.directory() / "answer").string() + "; exit 0");
+  add_plugin("first", "[ $CNI_COMMAND = ADD ] && cat " + (worker.directory() / "answer").string() + "; exit 0");
+  for (const std::string spoken : {"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0", ""})
+    for (const std::string asked : {"0.2.0", "0.4.0", "1.1.0"}) {
+      auto answer = parse_result(R"({"ips":[{"address":"11.1.0.2/24"}],"routes":[{"dst":"11.0.0.0/8"}]})");
+      answer.cni_version = spoken.empty() ? asked : spoken;
+      auto written = json::parse(to_json(answer));
+      if (spoken.empty()) written.erase("cniVersion");
+      write_file_atomically(worker.directory() / "answer", written.dump());
+
+      const auto result = runtime().add(c1.attachment(), config({"first", "second"}, asked));
+      EXPECT_EQ(result.cni_version, asked) << spoken;
+      EXPECT_THAT(result.addresses(), ElementsAre(parse_address("11.1.0.2"))) << spoken << " " << asked;
+      const auto previous = stdin_of("second.ADD")["prevResult"];
+      EXPECT_EQ(previous["cniVersion"], asked) << spoken;
+      EXPECT_EQ(previous[asked == "0.2.0" ? "ip4" : "ips"].is_null(), false) << spoken << " " << asked;
+      runtime().del("c1", "net");
+      EXPECT_EQ(stdin_of("first.DEL").contains("prevResult"), asked != "0.2.0");
+    }
+}
+
+TEST_F(RuntimeWith, GivesEachPluginTheCapabilitiesThatItsConfigNames) {
+  for (const auto* type : {"first", "second"}) add_plugin(type, kPrintResult);
+  auto list = config({"first", "second"}, "0.4.0");
+  list.plugins[0]["capabilities"] = {{"portMappings", true}, {"bandwidth", false}};
+  list.plugins[1]["capabilities"] = {{"bandwidth", true}, {"mac", true}};
+  list.plugins[1]["runtimeConfig"] = {{"mac", "of the file"}};
+  list.plugins[0]["args"] = {{"labels", {{"app", "x"}}}};
+  auto attachment = c1.attachment();
+  attachment.capabilities = {{"portMappings", {{{"hostPort", 8080}, {"containerPort", 80}}}},
+                             {"bandwidth", {{"ingressRate", 1000}}}};
+  runtime().add(attachment, list);
+  runtime().check("c1", "net");
+  runtime().del("c1", "net");
+  for (const auto* command : {"ADD", "CHECK", "DEL"}) {
+    const auto first = stdin_of("first." + std::string(command));
+    EXPECT_EQ(first["runtimeConfig"], json({{"portMappings", attachment.capabilities["portMappings"]}})) << command;
+    EXPECT_FALSE(first.contains("capabilities")) << command;
+    EXPECT_EQ(first["args"]["labels"]["app"], "x") << command;
+    EXPECT_EQ(stdin_of("second." + std::string(command))["runtimeConfig"],
+              json({{"bandwidth", {{"ingressRate", 1000}}}}))
+        << command;
+  }
+}
+
+TEST_F(RuntimeWith, HandsOnItsArgumentsAndNothingThatItWasGivenItself) {
+  add_plugin("spy", "echo \"$CNI_ARGS\" > args.$CNI_COMMAND; env > env; " + std::string(kPrintResult));
+  auto attachment = c1.attachment();
+  attachment.args = {{"IgnoreUnknown", "1"}, {"K8S_POD_NAME", "c1=x"}};
+  ::setenv("CNI_OF_MY_OWN", "x", 1);
+  runtime().add(attachment, config({"spy"}));
+  ::unsetenv("CNI_OF_MY_OWN");
+  runtime().del("c1", "net");
+  EXPECT_EQ(read_file(worker.directory() / "args.ADD"), "IgnoreUnknown=1;K8S_POD_NAME=c1=x\n");
+  EXPECT_EQ(read_file(worker.directory() / "args.DEL"), "IgnoreUnknown=1;K8S_POD_NAME=c1=x\n");
+  EXPECT_THAT(read_file(worker.directory() / "env"), testing::Not(HasSubstr("CNI_OF_MY_OWN")));
+  for (const auto& [key, value] : {std::pair{"a;b", "c"}, {"a=b", "c"}, {"a", "b;c"}, {"", "c"}}) {
+    attachment.args = {{key, value}};
+    EXPECT_THROW(runtime().add(attachment, config({"spy"})), InputError) << key;
+  }
+}
+
+TEST_F(RuntimeWith, AsksPluginsForTheirStatusSince110) {
+  add_plugin("ready", "[ -z \"$CNI_CONTAINERID$CNI_NETNS$CNI_IFNAME\" ] && [ -n \"$CNI_PATH\" ]");
+  add_plugin("waiting", R"(echo '{"cniVersion":"1.1.0","code":50,"msg":"no agent"}'; exit 1)");
+  runtime().status(config({"ready", "waiting"}, "1.0.0"));
+  EXPECT_FALSE(std::filesystem::exists(worker.directory() / "calls"));
+  runtime().status(config({"ready"}, "1.1.0"));
+  const auto error = thrown<Error>([&] { runtime().status(config({"ready", "waiting", "ready"}, "1.1.0")); });
+  EXPECT_EQ(error.failure().code, kNotAvailable);
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("w1: can't ask the plugin waiting for its STATUS: code 50: no agent"),
+                                  HasSubstr("remedy: ")));
+  EXPECT_THAT(calls(), ElementsAre("ready STATUS", "ready STATUS", "waiting STATUS"));
+}
+
+TEST_F(RuntimeWith, CollectsWhatIsNotNamedAndTellsThePluginsSince110) {
+  add_plugin("plain", kPrintResult);
+  add_plugin("sour", "[ $CNI_COMMAND = GC ] && { echo '{\"code\":100,\"msg\":\"no\"}'; exit 1; }; " +
+                         std::string(kPrintResult));
+  const TestContainer c2("c2");
+  for (const std::string version : {"0.4.0", "1.1.0"}) {
+    const auto list = config({"sour", "plain"}, version);
+    runtime().add(c1.attachment(), list);
+    runtime().add(c2.attachment(), list);
+    std::filesystem::remove(worker.directory() / "calls");
+
+    auto disabled = list;
+    disabled.disable_gc = true;
+    runtime().gc(disabled, {});
+    EXPECT_FALSE(std::filesystem::exists(worker.directory() / "calls"));
+
+    const auto collect = [&] {
+      runtime().gc(list, {{.container_id = "c2"}, {.container_id = "c9", .ifname = "net1"}});
+    };
+    if (version == "0.4.0") {
+      collect();
+      EXPECT_THAT(calls(), ElementsAre("plain DEL", "sour DEL"));
+    } else {
+      EXPECT_THAT(thrown<Error>(collect).what(), HasSubstr("GC with the plugin sour: code 100: no"));
+      EXPECT_THAT(calls(), ElementsAre("plain DEL", "sour DEL", "sour GC", "plain GC"));
+      const auto given = stdin_of("plain.GC");
+      EXPECT_EQ(given["cni.dev/valid-attachments"],
+                json::parse(R"([{"containerID":"c2","ifname":"eth0"},{"containerID":"c9","ifname":"net1"}])"));
+      EXPECT_EQ(given["name"], "net");
+      EXPECT_FALSE(given.contains("prevResult"));
+    }
+    EXPECT_THAT(files_in(worker.directory() / "cni/cache"), ElementsAre("net+c2+eth0"));
+    runtime().del("c2", "net");
+  }
+}
+
 TEST_F(RuntimeWith, DoesNotCheckWhereTheConfigDisablesIt) {
   add_plugin("plain", kPrintResult);
   auto list = config({"plain"});
@@ -164,6 +280,36 @@ TEST_F(RuntimeWith, ShowsHowAPluginEndedThatReportsNoError) {
   EXPECT_THAT(failure_of("crash").what(), AllOf(HasSubstr("SIGSEGV"), HasSubstr("\"out of luck\"")));
   add_plugin("silent", "exit 3");
   EXPECT_THAT(failure_of("silent").what(), HasSubstr("exit code 3"));
+}
+
+// Whatever a plugin does, the call ends in time, with a message of bounded length that says what it did.
+TEST_F(RuntimeWith, SurvivesWhateverAPluginPrints) {
+  const std::string print_deep = "head -c 200000 /dev/zero | tr '\\0' '['";
+  const std::vector<std::array<std::string, 3>> cases{
+      {"nothing", "exit 0", "object: nothing"},
+      {"closed", "exec >&- 2>&-", "object: nothing"},
+      {"closes and hangs", "[ $CNI_COMMAND = DEL ] || { exec >&- 2>&-; exec sleep 1000; }", "no answer within"},
+      {"megabytes", "head -c 3000000 /dev/zero | tr '\\0' x", "of at most 1048576 bytes: \"xxx"},
+      {"megabytes of errors", "head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 3", "exit code 3"},
+      {"without end", "[ $CNI_COMMAND = DEL ] || exec yes junk", "no answer within"},
+      {"a child without end", "echo junk; yes junk & exit 0", "junk"},
+      {"deep", print_deep, "object: \"[[["},
+      {"deep error", print_deep + "; exit 1", "exit code 1"},
+      {"a long message", "printf '{\"code\":7,\"msg\":\"'; head -c 900000 /dev/zero | tr '\\0' x; echo '\"}'; exit 1",
+       "code 7: xxx"},
+      {"no object", "echo '[1]'", "object: \"[1]\""},
+      {"two", "echo '{} {}'", "object: "},
+      {"binary", "printf '\\377\\376\\0'", "\\xff\\xfe"},
+      {"a signal", "kill -KILL $$", "SIGKILL"},
+      {"another version", R"(echo '{"cniVersion":"7.0.0"}')", "cniVersion is \"7.0.0\""}};
+  for (const auto& [name, body, expected] : cases) {
+    add_plugin("odd", body);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto error = failure_of("odd", std::chrono::milliseconds(700));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << name;
+    EXPECT_THAT(std::string(error.what()), AllOf(HasSubstr(expected), testing::SizeIs(testing::Lt(10'000U)))) << name;
+    EXPECT_THAT(files_in(worker.directory() / "cni/cache"), IsEmpty()) << name;
+  }
 }
 
 TEST_F(RuntimeWith, DoesNotWaitForEverForAPlugin) {

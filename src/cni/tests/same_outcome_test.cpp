@@ -68,5 +68,12 @@ TEST(SameOutcome, AlsoWithBothAddressFamilies) { expect_same_outcome(kDualStackL
 
 TEST(SameOutcome, AlsoInVersion040) { expect_same_outcome(kIpv4Lease, "0.4.0"); }
 
+TEST(SameOutcome, AlsoInVersion020WithSeveralNetworks) {
+  expect_same_outcome(
+      "FLANNEL_NETWORK=10.244.0.0/16,192.168.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\n"
+      "FLANNEL_IPMASQ=true\n",
+      "0.2.0");
+}
+
 }  // namespace
 }  // namespace knetsim::cni

@@ -7,19 +7,21 @@
 
 namespace knetsim::cni {
 
-/// A network configuration list (CNI 1.0.0, "Network configuration format").
+/// A network configuration list (CNI 1.1.0, "Network configuration format").
 struct NetworkConfig {
   std::string name;
   std::string cni_version = "1.0.0";
   bool disable_check = false;
+  bool disable_gc = false;
   std::vector<nlohmann::json> plugins;  ///< one object each, in the order of ADD
 };
 
-/// The versions of the protocol that the runtime and the plugins of ours speak, oldest first.
-const std::vector<std::string>& supported_versions();
-
-/// From a .conflist, or from a .conf with a single plugin. Throws InputError naming the JSON pointer and the remedy.
+/// From a .conflist, or from a .conf with a single plugin, read as libcni reads them: of "cniVersions" and "cniVersion"
+/// the latest that is supported counts, without either it is 0.1.0, the last of a doubled key counts, and what isn't
+/// known is left alone. Throws InputError naming the JSON pointer and the remedy.
 NetworkConfig parse_network_config(std::string_view json);
 std::string to_json(const NetworkConfig& config);
+/// Whether a plugin's config asks for what runtimes have for this capability ("capabilities": {"portMappings": true}).
+bool takes(const nlohmann::json& plugin, const std::string& capability);
 
 }  // namespace knetsim::cni

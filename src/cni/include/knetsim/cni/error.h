@@ -6,7 +6,7 @@
 
 namespace knetsim::cni {
 
-/// Error codes of the CNI specification 1.0.0, section "Error"; those from 100 on belong to the plugins.
+/// Error codes of the CNI specification 1.1.0, section "Error"; those from 100 on belong to the plugins.
 inline constexpr unsigned kIncompatibleVersion = 1;
 inline constexpr unsigned kUnsupportedField = 2;
 inline constexpr unsigned kUnknownContainer = 3;
@@ -15,6 +15,8 @@ inline constexpr unsigned kIoFailure = 5;
 inline constexpr unsigned kUndecodable = 6;
 inline constexpr unsigned kInvalidConfig = 7;
 inline constexpr unsigned kTryAgainLater = 11;
+inline constexpr unsigned kNotAvailable = 50;         ///< STATUS: no ADD now
+inline constexpr unsigned kLimitedConnectivity = 51;  ///< STATUS: nor may what stands work
 inline constexpr unsigned kGenericFailure = 999;
 
 /// What a plugin answered when it couldn't: {"code":…, "msg":…, "details":…}.

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "knetsim/cni/bridge_plugin.h"
 #include "knetsim/cni/plugins.h"
@@ -38,6 +39,12 @@ class PodNetwork {
   void check(const std::string& container_id, const std::string& ifname = "eth0");
   /// DEL, by the flavour that attached it. Gone or never there is no error.
   void detach(const std::string& container_id, const std::string& ifname = "eth0");
+  /// Throws Error with kNotAvailable if no pod can be attached now: STATUS of the plugins, as far as they know of it,
+  /// and whether the worker has its lease.
+  void status();
+  /// Detaches what isn't in `valid` and gives back what nobody holds any more; GC of the plugins, as far as they know
+  /// of it. Throws the Error of the first failure when all is tried.
+  void gc(const std::vector<AttachmentId>& valid);
   /// The result that attach() returned; throws Error (kUnknownContainer) if there is none.
   Result result(const std::string& container_id, const std::string& ifname = "eth0") const;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,10 @@ struct Interface {
   std::string name;
   std::string mac;
   std::string sandbox;  ///< the container's namespace path; empty: on the worker
+  // Since 1.1.0:
+  std::optional<std::uint32_t> mtu = {};
+  std::string socket_path = {};  ///< of a userspace device
+  std::string pci_id = {};       ///< of a device handed through
 
   bool operator==(const Interface&) const = default;
 };
@@ -29,6 +34,12 @@ struct IpConfig {
 struct ResultRoute {
   Network destination;
   std::optional<Address> gateway;
+  // Since 1.1.0:
+  std::optional<std::uint32_t> mtu = {};
+  std::optional<std::uint32_t> advmss = {};
+  std::optional<std::uint32_t> priority = {};
+  std::optional<std::uint32_t> table = {};
+  std::optional<std::uint32_t> scope = {};  ///< as rtnetlink(7) numbers them: 0 global, 253 link, 254 host
 
   bool operator==(const ResultRoute&) const = default;
 };
@@ -42,13 +53,13 @@ struct Dns {
   bool operator==(const Dns&) const = default;
 };
 
-/// What ADD has done, in the shape of CNI 1.0.0 ("Success"), whichever version the plugin spoke.
+/// What ADD has done, in the shape of CNI 1.1.0 ("Success"), whichever version the plugin spoke.
 struct Result {
-  std::string cni_version;
-  std::vector<Interface> interfaces;
-  std::vector<IpConfig> ips;
-  std::vector<ResultRoute> routes;
-  Dns dns;
+  std::string cni_version;  ///< what to_json() spells it as
+  std::vector<Interface> interfaces = {};
+  std::vector<IpConfig> ips = {};
+  std::vector<ResultRoute> routes = {};
+  Dns dns = {};
 
   /// The container's own addresses, in the result's order.
   std::vector<Address> addresses() const;
@@ -59,9 +70,12 @@ struct Result {
   bool operator==(const Result&) const = default;
 };
 
-/// From a plugin's stdout; versions 0.3.0 to 1.0.0. Throws InputError saying what is wrong with it.
-Result parse_result(std::string_view json);
-/// As the result's own cni_version spells it (0.3.x and 0.4.0 have "version" in each of the ips).
+/// From a plugin's stdout, of any version that is supported; one that doesn't say which is of version `asked`. Throws
+/// InputError saying what is wrong with it.
+Result parse_result(std::string_view json, std::string_view asked = "1.1.0");
+/// As the result's own cni_version spells it: before 0.3.0 "ip4" and "ip6" with the first address of a family and its
+/// routes, up to 0.4.0 "version" in each of the ips. What that version has no word for is left out. Throws InputError
+/// for a result without address before 0.3.0.
 std::string to_json(const Result& result);
 
 }  // namespace knetsim::cni
