@@ -8,7 +8,9 @@
 
 #include "knetsim/cni/find_plugin.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
 #include "knetsim/sys/installation.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim::cni {
 
@@ -18,17 +20,26 @@ namespace {
 
 constexpr const char* kRemedy = "apt-get install containernetworking-plugins, or put its directory on CNI_PATH";
 
+constexpr std::uintmax_t kLongestConf = 1UL << 20;
+
 // What flannel's plugin delegates to.
 constexpr const char* kNeeded[] = {"bridge", "host-local"};
 
-std::vector<fs::path> search_path(std::string_view cni_path) {
+std::vector<fs::path> search_path(std::string_view cni_path, const std::optional<fs::path>& beside = std::nullopt) {
   std::vector<fs::path> directories;
   std::istringstream entries{std::string(cni_path)};
   for (std::string entry; std::getline(entries, entry, ':');)
     if (!entry.empty()) directories.emplace_back(entry);
+  if (beside) directories.push_back(*beside);
   directories.emplace_back("/opt/cni/bin");
   directories.emplace_back("/usr/lib/cni");
   return directories;
+}
+
+std::string joined_directories(const std::vector<fs::path>& directories) {
+  std::string text;
+  for (const auto& directory : directories) text += (text.empty() ? "" : ", ") + directory.string();
+  return text;
 }
 
 std::string missing_from(const std::vector<fs::path>& directories) {
@@ -38,10 +49,15 @@ std::string missing_from(const std::vector<fs::path>& directories) {
   return missing;
 }
 
-InputError not_found(std::string_view wanted, const std::string& answer, const std::string& remedy) {
-  return InputError(
-      describe({.where = {}, .tried = fmt::format("use KNETSIM_CNI={}", wanted), .answer = answer, .remedy = remedy}));
-}
+// How the user said it, for messages.
+struct Wish {
+  std::string_view wanted;
+  std::string said;
+
+  InputError refused(const std::string& answer, const std::string& remedy) const {
+    return InputError(describe({.where = {}, .tried = "use " + said, .answer = answer, .remedy = remedy}));
+  }
+};
 
 // Ours comes last: a plugin `flannel` of the user's own goes first.
 Plugins with_own(Plugins plugins) {
@@ -51,16 +67,57 @@ Plugins with_own(Plugins plugins) {
   return plugins;
 }
 
-Plugins at_path(std::string_view wanted, std::vector<fs::path> directories) {
-  const fs::path path = fs::absolute(wanted);
+bool is_configuration(const fs::path& path) {
+  const auto extension = path.extension();
+  return extension == ".conflist" || extension == ".conf" || extension == ".json";
+}
+
+Plugins with_conf(NetworkConfig conf, std::vector<fs::path> directories, const Wish& wish) {
+  auto plugins =
+      with_own({.flavour = Flavour::real, .search_path = std::move(directories), .type = {}, .conf = std::move(conf)});
+  for (const auto& plugin : plugins.conf->plugins)
+    if (const auto type = plugin.at("type").get<std::string>(); !find_plugin(type, plugins.search_path))
+      throw wish.refused(
+          fmt::format("there is no plugin {} in {}", excerpt(type), joined_directories(plugins.search_path)), kRemedy);
+  return plugins;
+}
+
+// What anybody may put somewhere isn't run because a file that lies there is used.
+std::optional<fs::path> unless_everybody_writes(const fs::path& directory) {
+  std::error_code unknown;
+  const auto permissions = fs::status(directory, unknown).permissions();
+  if (unknown || (permissions & fs::perms::others_write) != fs::perms::none) return std::nullopt;
+  return directory;
+}
+
+Plugins from_configuration(const Wish& wish, const fs::path& path, std::string_view cni_path) {
+  if (!fs::is_regular_file(path)) throw wish.refused("it is no file", "name a .conflist or .conf file");
+  if (fs::file_size(path) > kLongestConf) throw wish.refused("it is longer than a MiB", "see docs/cni.md");
+  const auto conf = [&] {
+    try {
+      return parse_network_config(read_file(path));
+    } catch (const knetsim::Error& error) {
+      throw wish.refused(error.what(), "see docs/cni.md");
+    }
+  }();
+  return with_conf(conf, search_path(cni_path, unless_everybody_writes(path.parent_path())), wish);
+}
+
+Plugins at_path(const Wish& wish, std::string_view cni_path) {
+  auto directories = search_path(cni_path);
+  const fs::path path = fs::absolute(wish.wanted);
   if (fs::is_directory(path)) {
     directories.insert(directories.begin(), path);
     if (const auto missing = missing_from(directories); !missing.empty())
-      throw not_found(wanted, fmt::format("there is no plugin {} in it or in the usual places", missing), kRemedy);
+      throw wish.refused(fmt::format("there is no plugin {} in it or in the usual places", missing), kRemedy);
     return with_own({.flavour = Flavour::real, .search_path = std::move(directories)});
   }
-  if (!fs::exists(path)) throw not_found(wanted, "it doesn't exist", "name a plugin, or a directory of plugins");
-  if (::access(path.c_str(), X_OK) != 0) throw not_found(wanted, "it isn't executable", "chmod +x " + path.string());
+  if (!fs::exists(path))
+    throw wish.refused("it doesn't exist", "name a plugin, a directory of plugins, or a .conflist or .conf file");
+  if (is_configuration(path)) return from_configuration(wish, path, cni_path);
+  if (::access(path.c_str(), X_OK) != 0)
+    throw wish.refused("it isn't executable",
+                       "chmod +x " + path.string() + ", or, if it is a configuration, call it .conflist or .conf");
   directories.insert(directories.begin(), path.parent_path());
   return with_own({.flavour = Flavour::real, .search_path = std::move(directories), .type = path.filename().string()});
 }
@@ -74,19 +131,24 @@ std::optional<fs::path> own_plugin_directory() {
   return flannel ? std::optional(flannel->parent_path()) : std::nullopt;
 }
 
-Plugins resolve(std::string_view wanted, std::string_view cni_path) {
+bool names_file(std::string_view wanted) {
+  return wanted.find('/') != std::string_view::npos || is_configuration(wanted);
+}
+
+Plugins resolve(std::string_view wanted, std::string_view cni_path, const std::string& said) {
+  const Wish wish{.wanted = wanted, .said = said.empty() ? fmt::format("KNETSIM_CNI={}", wanted) : said};
   auto directories = search_path(cni_path);
   // The built-in one runs none, but must find them to undo what a real flavour has done on the same worker.
   if (wanted == "builtin") return with_own({.flavour = Flavour::builtin, .search_path = std::move(directories)});
-  if (wanted.find('/') != std::string_view::npos) return at_path(wanted, std::move(directories));
+  if (names_file(wanted)) return at_path(wish, cni_path);
   const bool automatic = wanted.empty() || wanted == "auto";
   if (!automatic && wanted != "real")
-    throw not_found(wanted, "no such flavour", "use auto, real, builtin, or the path of a plugin or directory");
+    throw wish.refused("no such flavour",
+                       "use auto, real, builtin, or the path of a plugin, of a directory of plugins, or of a .conflist "
+                       "or .conf file");
   if (const auto missing = missing_from(directories); !missing.empty()) {
     if (automatic) return with_own({.flavour = Flavour::builtin, .search_path = std::move(directories)});
-    std::string searched;
-    for (const auto& directory : directories) searched += (searched.empty() ? "" : ", ") + directory.string();
-    throw not_found(wanted, fmt::format("there is no plugin {} in {}", missing, searched), kRemedy);
+    throw wish.refused(fmt::format("there is no plugin {} in {}", missing, joined_directories(directories)), kRemedy);
   }
   return with_own({.flavour = Flavour::real, .search_path = std::move(directories)});
 }
@@ -96,6 +158,10 @@ Plugins resolve_from_environment(std::string_view otherwise) {
   const char* cni_path = std::getenv("CNI_PATH");
   return resolve(wanted != nullptr && *wanted != '\0' ? std::string_view(wanted) : otherwise,
                  cni_path != nullptr ? cni_path : "");
+}
+
+Plugins resolve_conf(NetworkConfig conf, std::string_view cni_path, const std::string& said) {
+  return with_conf(std::move(conf), search_path(cni_path), {.wanted = {}, .said = said});
 }
 
 }  // namespace knetsim::cni

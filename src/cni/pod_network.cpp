@@ -1,3 +1,7 @@
+#include "knetsim/cni/pod_network.h"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -8,10 +12,11 @@
 #include "first_failure.h"
 #include "host_local.h"
 #include "invocation.h"
-#include "knetsim/cni/pod_network.h"
 #include "knetsim/cni/version.h"
 #include "knetsim/netlink/monitor.h"
+#include "knetsim/sys/json.h"
 #include "knetsim/sys/sysctl.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim::cni {
 
@@ -36,6 +41,62 @@ BridgeConfig bridge_config(const PodNetworkOptions& options, const PodLease& lea
           .allocations = allocations(options)};
 }
 
+// To the pods of all workers; where the worker's subnet is all there is, its address brings that route.
+json pod_routes(const PodLease& lease) {
+  auto routes = json::array();
+  for (const auto& network : lease.networks)
+    if (std::find(lease.subnets.begin(), lease.subnets.end(), network) == lease.subnets.end())
+      routes.push_back({{"dst", knetsim::to_string(network)}});
+  for (const auto& subnet : lease.subnets) routes.push_back({{"dst", is_v6(subnet) ? "::/0" : "0.0.0.0/0"}});
+  return routes;
+}
+
+// Of a plugin that isn't `bridge`, nobody knows whether it has an isDefaultGateway.
+json single_plugin(const PodNetworkOptions& options, const PodLease& lease) {
+  auto config = to_plugin_config(bridge_config(options, lease), options.plugins.type);
+  if (options.plugins.type != "bridge") config["ipam"]["routes"] = pod_routes(lease);
+  return config;
+}
+
+// What workers that share a file system must not share, and what flannel alone knows; the rest is the user's to say.
+json for_this_worker(json plugin, const PodNetworkOptions& options, const PodLease& lease) {
+  const auto unless_set = [](json& object, const char* key, const json& value) {
+    if (!object.contains(key)) object[key] = value;
+  };
+  if (plugin["type"] == "flannel") {
+    unless_set(plugin, "subnetFile", options.subnet_file.string());
+    unless_set(plugin, "dataDir", (options.directory / "cni" / "flannel").string());
+    unless_set(plugin, "ipam", json::object());
+    if (plugin["ipam"].is_object()) unless_set(plugin["ipam"], "dataDir", allocations(options).string());
+    return plugin;
+  }
+  const auto ipam = plugin.find("ipam");
+  if (ipam == plugin.end() || !ipam->is_object() || ipam->value("type", json()) != "host-local") return plugin;
+  unless_set(*ipam, "dataDir", allocations(options).string());
+  if (ipam->contains("subnet") || ipam->contains("ranges")) return plugin;
+  for (const auto& subnet : lease.subnets) (*ipam)["ranges"].push_back({{{"subnet", knetsim::to_string(subnet)}}});
+  unless_set(*ipam, "routes", pod_routes(lease));
+  unless_set(plugin, "mtu", lease.mtu);
+  return plugin;
+}
+
+// The name of the bridge that a configuration of the user's makes; that of the real plugins if it doesn't say.
+std::string bridge_of(const NetworkConfig& conf, const std::string& otherwise) {
+  for (const auto& plugin : conf.plugins)
+    for (const auto& object : {plugin, plugin.value("delegate", json())})
+      if (object.is_object() && object.contains("bridge") && object["bridge"].is_string()) return object["bridge"];
+  return otherwise;
+}
+
+PodNetworkOptions as_conf_says(PodNetworkOptions options) {
+  if (const auto& conf = options.plugins.conf) {
+    options.name = conf->name;
+    options.cni_version = conf->cni_version;
+    options.bridge = bridge_of(*conf, options.bridge);
+  }
+  return options;
+}
+
 json flannel_config(const PodNetworkOptions& options) {
   return {
       {"type", "flannel"},
@@ -58,7 +119,7 @@ void skip_duplicate_address_detection(const NetNs& worker, const PodLease& lease
 
 PodNetwork::PodNetwork(const NetNs& worker, PodNetworkOptions options)
     : worker_(duplicate(worker)),
-      options_(std::move(options)),
+      options_(as_conf_says(std::move(options))),
       runtime_(worker, {.node = options_.node,
                         .directory = options_.directory,
                         .search_path = options_.plugins.search_path,
@@ -66,16 +127,39 @@ PodNetwork::PodNetwork(const NetNs& worker, PodNetworkOptions options)
       builtin_(worker, options_.node) {}
 
 NetworkConfig PodNetwork::config() const {
+  if (options_.plugins.conf) {
+    auto config = *options_.plugins.conf;
+    const auto lease = read_pod_lease(options_.subnet_file);
+    for (auto& plugin : config.plugins) plugin = for_this_worker(std::move(plugin), options_, lease);
+    return config;
+  }
   NetworkConfig config{.name = options_.name, .cni_version = options_.cni_version, .plugins = {}};
-  config.plugins.push_back(
-      options_.plugins.type == "flannel"
-          ? flannel_config(options_)
-          : to_plugin_config(bridge_config(options_, read_pod_lease(options_.subnet_file)), options_.plugins.type));
+  config.plugins.push_back(options_.plugins.type == "flannel"
+                               ? flannel_config(options_)
+                               : single_plugin(options_, read_pod_lease(options_.subnet_file)));
   return config;
+}
+
+// A wish that no plugin hears of would be granted by nobody.
+void PodNetwork::require_takers(const Attachment& attachment) const {
+  for (const auto& [capability, value] : attachment.capabilities.items()) {
+    bool taken = false;
+    if (const auto& conf = options_.plugins.conf)
+      for (const auto& plugin : conf->plugins) taken = taken || takes(plugin, capability);
+    if (!taken)
+      throw InputError(
+          describe({.where = options_.node,
+                    .tried = fmt::format("give container {} {}", attachment.container_id, excerpt(capability)),
+                    .answer = "no plugin of its network takes that",
+                    .remedy = fmt::format(
+                        "use a CNI configuration with a plugin of which it says \"capabilities\": {{{}: true}}",
+                        json_excerpt(capability))}));
+  }
 }
 
 Result PodNetwork::attach(const Attachment& attachment) {
   validate(attachment);
+  require_takers(attachment);
   const auto lease = read_pod_lease(options_.subnet_file);
   skip_duplicate_address_detection(worker_, lease);
   auto result = [&] {

@@ -39,15 +39,19 @@ std::vector<Network> pod_networks(const ClusterSpec& spec) {
 // KNETSIM_CNI decides where the topology leaves it open; a path in it stands for "real", so that a user's own plugin
 // comes under every test that asks for real ones.
 cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
-  auto wanted = spec.cni;
-  if (wanted == "mixed") wanted = worker == 0 ? "real" : "builtin";
-  const auto said = [](const char* name) -> std::string {
+  const auto variable = [](const char* name) -> std::string {
     const char* value = std::getenv(name);
     return value != nullptr ? value : "";
   };
-  if (wanted == "auto") return cni::resolve_from_environment();
-  if (wanted == "real" && said("KNETSIM_CNI").find('/') != std::string::npos) wanted = said("KNETSIM_CNI");
-  return cni::resolve(wanted, said("CNI_PATH"));
+  if (!spec.cni_conf.empty())
+    return cni::resolve_conf(cni::parse_network_config(spec.cni_conf), variable("CNI_PATH"),
+                             fmt::format("the CNI configuration of {}", spec.name));
+  if (spec.cni == "auto") return cni::resolve_from_environment();
+  auto wanted = spec.cni;
+  if (wanted == "mixed") wanted = worker == 0 ? "real" : "builtin";
+  if (wanted == "real" && cni::names_file(variable("KNETSIM_CNI")))
+    return cni::resolve(variable("KNETSIM_CNI"), variable("CNI_PATH"));
+  return cni::resolve(wanted, variable("CNI_PATH"), fmt::format("\"cni\": \"{}\" of {}", spec.cni, spec.name));
 }
 
 void tell_who_is_gone(std::vector<kubeproxy::Service>& services, const std::vector<Container*>& containers) {
@@ -114,7 +118,7 @@ void Cluster::start(const BootObserver& observer) {
   for_each_worker(workers_, [this](Worker& worker) {
     for (const auto& container : spec_.containers)
       if (container.worker == worker.name()) {
-        auto& made = worker.create_container(container.name);
+        auto& made = worker.create_container(container.name, container.runtime_config);
         if (!container.command.empty()) made.run(container.command);
       }
   });

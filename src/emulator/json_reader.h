@@ -22,6 +22,7 @@ class JsonReader {
 
   /// Complains unless this is an object with no keys but these.
   void expect_keys(std::initializer_list<std::string_view> known) const;
+  bool is_object() const { return value_.is_object(); }
   bool has(const std::string& key) const { return value_.contains(key); }
   /// Complains if it isn't there.
   JsonReader at(const std::string& key) const;

@@ -1,5 +1,6 @@
 // Topology from JSON: the shape of each value. What only the whole shows is checked in topology_validate.cpp.
 #include "json_reader.h"
+#include "knetsim/cni/config.h"
 #include "knetsim/emulator/topology.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
@@ -54,11 +55,31 @@ void services(const JsonReader& reader, ClusterSpec& cluster) {
 }
 
 ContainerSpec container(const JsonReader& reader) {
-  reader.expect_keys({"name", "worker", "command"});
+  reader.expect_keys({"name", "worker", "command", "runtimeConfig"});
   ContainerSpec spec{.name = reader.at("name").string(), .worker = reader.at("worker").string()};
   if (reader.has("command"))
     for (const auto& word : reader.at("command").array()) spec.command.push_back(word.string());
+  if (reader.has("runtimeConfig")) {
+    const auto config = reader.at("runtimeConfig");
+    if (!config.is_object()) config.complain("must be an object", "write it like {\"portMappings\": [...]}");
+    spec.runtime_config = config.dump();
+  }
   return spec;
+}
+
+void cni_of(const JsonReader& reader, ClusterSpec& cluster) {
+  if (!reader.is_object()) {
+    cluster.cni = reader.choice({"auto", "builtin", "real", "mixed"});
+    return;
+  }
+  reader.expect_keys({"conf"});
+  const auto conf = reader.at("conf");
+  try {
+    cni::parse_network_config(conf.dump());
+  } catch (const InputError& error) {
+    conf.complain(error.what(), {});
+  }
+  cluster.cni_conf = conf.dump();
 }
 
 std::uint16_t port(const JsonReader& reader) { return static_cast<std::uint16_t>(reader.number(1, 65535)); }
@@ -94,7 +115,7 @@ ClusterSpec cluster(const JsonReader& reader) {
     for (const auto& element : reader.at("etcd").array()) spec.etcd.push_back(node(element, false));
   for (const auto& element : reader.at("workers").array()) spec.workers.push_back(node(element, true));
   if (reader.has("flannel")) spec.flannel = flannel(reader.at("flannel"));
-  if (reader.has("cni")) spec.cni = reader.at("cni").choice({"auto", "builtin", "real", "mixed"});
+  if (reader.has("cni")) cni_of(reader.at("cni"), spec);
   if (reader.has("containers"))
     for (const auto& element : reader.at("containers").array()) spec.containers.push_back(container(element));
   if (reader.has("services")) services(reader.at("services"), spec);

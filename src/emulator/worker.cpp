@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim {
 
@@ -18,7 +19,7 @@ Worker::Worker(Node node, std::string prefix, const cni::Plugins& plugins, const
 
 Worker::~Worker() = default;
 
-Container& Worker::create_container(const std::string& name) {
+Container& Worker::create_container(const std::string& name, const std::string& runtime_config) {
   if (containers_.contains(name))
     throw InputError(describe({.where = this->name(),
                                .tried = "create container " + name,
@@ -26,7 +27,9 @@ Container& Worker::create_container(const std::string& name) {
                                .remedy = "delete it first, or choose another name"}));
   const auto id = prefix_ + name;
   Node node(this->name() + "/" + name, id, directory(), uts());
-  auto network = pods_.attach({.container_id = id, .netns = "/run/netns/" + id});
+  cni::Attachment attachment{.container_id = id, .netns = "/run/netns/" + id};
+  if (!runtime_config.empty()) attachment.capabilities = parse_json(runtime_config);
+  auto network = pods_.attach(attachment);
   auto& slot = containers_[name];
   slot = std::make_unique<Container>(std::move(node), name, id, std::move(network));
   hosts_.add_container(cluster_, *slot);

@@ -59,9 +59,52 @@ TEST_F(ChoosingPlugins, NamesAPluginOfTheUsersByItsFile) {
   EXPECT_EQ(plugins.search_path.front(), directory);
 }
 
+TEST_F(ChoosingPlugins, TakesAConfigurationAndFindsItsPluginsBesideIt) {
+  put("mine");
+  const auto list = put("pods.conflist");
+  write_file_atomically(list, R"({"name":"pods","cniVersion":"0.4.0","plugins":[{"type":"mine"},{"type":"tuning"}]})");
+  const auto plugins = resolve(list.string(), "/a");
+  EXPECT_EQ(plugins.flavour, Flavour::real);
+  ASSERT_TRUE(plugins.conf);
+  EXPECT_EQ(plugins.conf->name, "pods");
+  EXPECT_EQ(plugins.conf->plugins.size(), 2U);
+  EXPECT_EQ(plugins.search_path.at(0), "/a");
+  EXPECT_EQ(plugins.search_path.at(1), directory);
+  EXPECT_EQ(plugins.search_path.at(2), "/opt/cni/bin");
+
+  write_file_atomically(directory / "one.conf", R"({"name":"one","type":"mine"})");
+  EXPECT_EQ(resolve((directory / "one.conf").string()).conf->cni_version, "0.1.0");
+
+  std::filesystem::permissions(directory, std::filesystem::perms::others_write, std::filesystem::perm_options::add);
+  EXPECT_THAT(thrown<InputError>([&] { resolve(list.string()); }).what(), HasSubstr("there is no plugin \"mine\" in"))
+      << "what anybody may have put there isn't run";
+}
+
+TEST_F(ChoosingPlugins, SaysWhatIsWrongWithAConfigurationAndHowItWasAskedFor) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {R"({"name":"n","plugins":[{"type":"nosuch"}]})", "there is no plugin \"nosuch\" in"},
+      {R"({"name":"n","plugins":[{}]})", "/plugins/0/type: it is missing"},
+      {"{", "line 1"},
+      {std::string(100'000, '['), "nested deeper"},
+      {std::string(2'000'000, ' '), "longer than a MiB"}};
+  for (const auto& [text, answer] : cases) {
+    const auto file = put("bad.conflist");
+    write_file_atomically(file, text);
+    EXPECT_THAT(thrown<InputError>([&] { resolve(file.string(), {}, "--cni bad.conflist"); }).what(),
+                AllOf(HasSubstr("can't use --cni bad.conflist"), HasSubstr(answer), HasSubstr("remedy: ")))
+        << answer;
+  }
+  EXPECT_THAT(thrown<InputError>([] {
+                resolve_conf({.name = "n", .plugins = {{{"type", "x"}}}}, "/a", "mine");
+              }).what(),
+              AllOf(HasSubstr("can't use mine"), HasSubstr("\"x\" in /a, ")));
+}
+
 TEST_F(ChoosingPlugins, RefusesWhatIsNotThere) {
   EXPECT_THAT(thrown<InputError>([] { resolve("/no/such"); }).what(),
               AllOf(HasSubstr("KNETSIM_CNI=/no/such"), HasSubstr("doesn't exist")));
+  EXPECT_THAT(thrown<InputError>([] { resolve("/no/such", {}, "--cni /no/such"); }).what(),
+              AllOf(HasSubstr("use --cni /no/such"), testing::Not(HasSubstr("KNETSIM_CNI"))));
   EXPECT_THAT(thrown<InputError>([&] { resolve(put("flat", 0644).string()); }).what(), HasSubstr("isn't executable"));
   EXPECT_THAT(thrown<InputError>([] { resolve("bogus"); }).what(), HasSubstr("use auto, real, builtin"));
 }
@@ -97,6 +140,7 @@ TEST_F(ChoosingPlugins, PutsAUsersOwnPluginUnderAPodNetwork) {
   EXPECT_EQ(given["type"], "mine");
   EXPECT_EQ(given["ipMasq"], false);
   EXPECT_EQ(given["ipam"]["ranges"][0][0]["subnet"], "11.13.0.0/20");
+  EXPECT_EQ(given["ipam"]["routes"], nlohmann::json::parse(R"([{"dst":"11.0.0.0/8"},{"dst":"0.0.0.0/0"}])"));
   EXPECT_EQ(given["mtu"], 1450);
 }
 

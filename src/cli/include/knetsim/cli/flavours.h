@@ -20,7 +20,7 @@ struct Flavoured {
 inline constexpr std::array<Flavoured, 3> kFlavoured{
     {{"--flannel", "KNETSIM_FLANNEL", "flanneld: auto, builtin or real"},
      {"--cni", "KNETSIM_CNI",
-      "CNI plugins: auto, builtin, real, or the path of a plugin or a directory of plugins of yours"},
+      "CNI plugins: auto, builtin, real, or the path of a plugin, a directory of plugins or a .conflist of yours"},
      {"--skupper", "KNETSIM_SKUPPER", "skrouterd: auto, builtin or real"}}};
 
 /// What was chosen on the command line, part by part; empty: left to the environment.

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "knetsim/cni/config.h"
+
 namespace knetsim::cni {
 
 enum class Flavour { builtin, real };
@@ -17,14 +19,22 @@ struct Plugins {
   Flavour flavour = Flavour::builtin;
   std::vector<std::filesystem::path> search_path = {};  ///< CNI_PATH
   std::string type = "flannel";                         ///< real: the plugin that the config list names
+  std::optional<NetworkConfig> conf = {};               ///< real: a list of the user's own, in the place of `type`
 };
 
-/// `wanted` is "auto" (or empty), "real", "builtin", or the path of a plugin (its file name becomes the type) or of a
-/// directory of plugins, which then comes first on the search path. `cni_path` is as $CNI_PATH; /opt/cni/bin and
-/// /usr/lib/cni follow it. Throws InputError (exit 2) naming the remedy if what was asked for explicitly isn't there.
-Plugins resolve(std::string_view wanted, std::string_view cni_path = {});
+/// Whether KNETSIM_CNI=`wanted` names something on disk, and not a flavour.
+bool names_file(std::string_view wanted);
+
+/// `wanted` is "auto" (or empty), "real", "builtin", or the path of a plugin (its file name becomes the type), of a
+/// directory of plugins, which then comes first on the search path, or of a network configuration (.conflist, .conf or
+/// .json), whose directory comes after CNI_PATH unless everybody may write there. `cni_path` is as $CNI_PATH;
+/// /opt/cni/bin and /usr/lib/cni follow it. Throws InputError (exit 2) naming the remedy if what was asked for
+/// explicitly isn't there; `said` is how it was asked for, KNETSIM_CNI=`wanted` if empty.
+Plugins resolve(std::string_view wanted, std::string_view cni_path = {}, const std::string& said = {});
 /// The same from $KNETSIM_CNI (if unset, `otherwise`) and $CNI_PATH.
 Plugins resolve_from_environment(std::string_view otherwise = "auto");
+/// For a configuration that the caller has. Throws InputError naming `said` if a plugin of it isn't there.
+Plugins resolve_conf(NetworkConfig conf, std::string_view cni_path, const std::string& said);
 
 /// The directory of the plugin `flannel` of ours: beside the running program, as built, or as installed.
 std::optional<std::filesystem::path> own_plugin_directory();

@@ -16,7 +16,7 @@ struct PodNetworkOptions {
   std::string node;                   ///< begins every error
   std::filesystem::path directory;    ///< the worker's own, /tmp/knetsim/<node>: allocations and cache lie in its cni/
   std::filesystem::path subnet_file;  ///< the worker's subnet.env, read at each attach()
-  Plugins plugins = {};
+  Plugins plugins = {};       ///< if it has a configuration, that one's name, version and bridge are those of the next
   std::string name = "cbr0";  ///< of the network; part of the path of the allocations
   std::string bridge = "cni0";
   std::string cni_version = "1.0.0";
@@ -33,7 +33,7 @@ class PodNetwork {
  public:
   PodNetwork(const NetNs& worker, PodNetworkOptions options);
 
-  /// ADD. Throws Error, or InputError if subnet.env is unfit.
+  /// ADD. Throws Error, or InputError if subnet.env is unfit or nobody takes one of the attachment's capabilities.
   Result attach(const Attachment& attachment);
   /// CHECK; throws Error that says what differs.
   void check(const std::string& container_id, const std::string& ifname = "eth0");
@@ -48,13 +48,14 @@ class PodNetwork {
   /// The result that attach() returned; throws Error (kUnknownContainer) if there is none.
   Result result(const std::string& container_id, const std::string& ifname = "eth0") const;
 
-  /// What real plugins are given.
+  /// What real plugins are given (docs/cni.md). Throws InputError if that needs a subnet.env that is unfit.
   NetworkConfig config() const;
   const PodNetworkOptions& options() const noexcept { return options_; }
 
  private:
   Result add_builtin(const Attachment& attachment, const BridgeConfig& config);
   void wait_for_gateways(const Result& result) const;
+  void require_takers(const Attachment& attachment) const;
 
   NetNs worker_;
   PodNetworkOptions options_;

@@ -42,6 +42,9 @@ struct ContainerSpec {
   std::string name;
   std::string worker;
   std::vector<std::string> command = {};  ///< a program that runs in it for as long as it is there
+  /// JSON text of CNI's runtimeConfig, by capability: {"portMappings": [{"hostPort": 8080, "containerPort": 80}]};
+  /// empty: nothing. For what no plugin of the cluster's configuration takes, no container is made.
+  std::string runtime_config = {};
 };
 
 /// A virtual address that is translated to containers in turn.
@@ -84,7 +87,8 @@ struct ClusterSpec {
   std::vector<NodeSpec> etcd = {};
   std::vector<NodeSpec> workers = {};
   std::optional<FlannelSpec> flannel = {};
-  std::string cni = "auto";  ///< auto (as KNETSIM_CNI says, else what is found), builtin, real, mixed
+  std::string cni = "auto";   ///< auto (as KNETSIM_CNI says, else what is found), builtin, real, mixed
+  std::string cni_conf = {};  ///< JSON text of a CNI network configuration, which then decides; empty: none
   std::vector<ContainerSpec> containers = {};
   std::vector<Network> service_ranges = {};  ///< the workers have a route for each
   std::vector<VipSpec> vips = {};

@@ -28,8 +28,9 @@ class Worker : public Node {
   Worker(Worker&&) = delete;
   ~Worker();
 
-  /// Adds a container to the network (CNI ADD). Throws if the name is taken, and leaves nothing behind on failure.
-  Container& create_container(const std::string& name);
+  /// Adds a container to the network (CNI ADD), which is told of `runtime_config` (as ContainerSpec has it). Throws if
+  /// the name is taken, and leaves nothing behind on failure.
+  Container& create_container(const std::string& name, const std::string& runtime_config = {});
   /// Removes it from the network (CNI DEL) and ends it. Throws InputError if there is none.
   void delete_container(const std::string& name);
   /// Throws InputError naming the containers that are there.
