@@ -1,5 +1,6 @@
 #include "knetsim/etcd/client.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -31,20 +32,22 @@ Watcher Client::watch(std::string prefix, Revision from) {
 
 awaitable<std::optional<KeyValue>> Client::get(std::string key) {
   return impl_->call("/v3/kv/range", wire::range_request(key, false), Retry::unavailable,
-                     [](const json& answer) -> std::optional<KeyValue> {
-                       const json& kvs = wire::array_at(answer, "kvs");
+                     [key](const json& answer) -> std::optional<KeyValue> {
+                       wire::header_revision(answer);
+                       auto kvs = wire::key_values(answer, key, false);
                        if (kvs.empty()) return std::nullopt;
-                       return wire::key_value(kvs.front());
+                       return std::move(kvs.front());
                      });
 }
 
 awaitable<Listing> Client::list(std::string prefix) {
-  return impl_->call("/v3/kv/range", wire::range_request(prefix, true), Retry::unavailable, [](const json& answer) {
-    Listing listing;
-    listing.revision = wire::header_revision(answer);
-    for (const json& kv : wire::array_at(answer, "kvs")) listing.kvs.push_back(wire::key_value(kv));
-    return listing;
-  });
+  return impl_->call("/v3/kv/range", wire::range_request(prefix, true), Retry::unavailable,
+                     [prefix](const json& answer) {
+                       Listing listing;
+                       listing.revision = wire::header_revision(answer);
+                       listing.kvs = wire::key_values(answer, prefix, true);
+                       return listing;
+                     });
 }
 
 awaitable<Revision> Client::put(std::string key, std::string value, LeaseId lease) {
@@ -61,19 +64,21 @@ awaitable<Revision> Client::remove_prefix(std::string prefix) {
 }
 
 awaitable<TxnResult> Client::txn(Txn txn) {
-  return impl_->call("/v3/kv/txn", wire::txn_request(txn), Retry::never, wire::txn_result);
+  auto request = wire::txn_request(txn);
+  return impl_->call("/v3/kv/txn", std::move(request), Retry::never,
+                     [txn = std::move(txn)](const json& answer) { return wire::txn_result(answer, txn); });
 }
 
 awaitable<Lease> Client::grant(std::chrono::seconds ttl) {
-  return impl_->call("/v3/lease/grant", wire::grant_request(ttl), Retry::never, [](const json& answer) {
-    return Lease{wire::int64_at(answer, "ID"), std::chrono::seconds(wire::int64_at(answer, "TTL"))};
-  });
+  return impl_->call("/v3/lease/grant", wire::grant_request(ttl), Retry::never, wire::granted_lease);
 }
 
 awaitable<std::chrono::seconds> Client::keep_alive(LeaseId id) {
   // A stream in gRPC; the gateway answers the one request with one message. Renewing twice is as good as once.
   return impl_->call("/v3/lease/keepalive", wire::lease_request(id), Retry::unavailable, [](const json& answer) {
-    return std::chrono::seconds(wire::int64_at(wire::object_at(answer, "result"), "TTL"));
+    const json& result = wire::object_at(answer, "result");
+    wire::header_revision(result);
+    return std::max(wire::ttl_at(result), std::chrono::seconds(0));
   });
 }
 
@@ -81,7 +86,8 @@ awaitable<std::optional<LeaseState>> Client::time_to_live(LeaseId id) {
   return impl_->call("/v3/lease/timetolive", wire::time_to_live_request(id), Retry::unavailable,
                      [](const json& answer) -> std::optional<LeaseState> {
                        LeaseState state;
-                       state.remaining = std::chrono::seconds(wire::int64_at(answer, "TTL"));
+                       wire::header_revision(answer);
+                       state.remaining = wire::ttl_at(answer);
                        if (state.remaining.count() < 0) return std::nullopt;
                        state.granted = std::chrono::seconds(wire::int64_at(answer, "grantedTTL"));
                        for (const json& key : wire::array_at(answer, "keys")) {

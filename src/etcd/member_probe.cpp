@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "blocking.h"
+#include "knetsim/sys/json.h"
 #include "knetsim/sys/text.h"
 #include "wire.h"
 
@@ -102,8 +103,9 @@ std::optional<std::string> MemberProbe::peer_ailment() {
 bool MemberProbe::prompt_election() {
   try {
     const Answer roster = ask_peer(get("/members"));
-    const json members = json::parse(roster.body, nullptr, false);
-    if (roster.status != kOk || !members.is_array()) return false;
+    if (roster.status != kOk) return false;
+    const json members = parse_json(roster.body);
+    if (!members.is_array()) return false;
     std::uint64_t own = 0;
     std::uint64_t other = 0;
     for (const json& member : members) {

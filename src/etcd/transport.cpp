@@ -20,7 +20,9 @@ namespace http = boost::beast::http;
 namespace {
 
 constexpr std::size_t kMaxIdle = 2;
-constexpr std::uint64_t kMaxAnswer = 256ULL << 20;
+// The leases of all 65,536 subnets of a /8 are 23 MB of JSON. etcd itself takes requests up to 1.5 MiB, and has no
+// limit for what it answers.
+constexpr std::uint64_t kMaxAnswer = 32ULL << 20;
 
 bool says_unavailable(unsigned status) {
   const auto known = http::int_to_status(status);

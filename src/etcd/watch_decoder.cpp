@@ -56,15 +56,15 @@ void WatchDecoder::take_events(std::vector<Event> events) {
   std::erase_if(events, [this](const Event& event) { return event.kv.mod_revision < next_; });
   if (events.empty()) return;
   WatchEvents batch;
-  batch.revision = events.back().kv.mod_revision;
+  for (const Event& event : events) batch.revision = std::max(batch.revision, event.kv.mod_revision);
   batch.events = std::move(events);
   next_ = batch.revision + 1;
   ready_.push_back(std::move(batch));
 }
 
 std::optional<std::string> WatchDecoder::cancelled(const json& result) {
-  const Revision compacted = wire::int64_at(result, "compact_revision");
-  const std::string reason = wire::string_at(result, "cancel_reason");
+  const Revision compacted = wire::revision_at(result, "compact_revision");
+  const std::string reason = wire::message_at(result, "cancel_reason");
   if (compacted > 0) {
     over_ = std::make_exception_ptr(Compacted(
         compacted,

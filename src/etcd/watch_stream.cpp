@@ -18,7 +18,8 @@ namespace http = boost::beast::http;
 
 namespace {
 
-constexpr std::size_t kMaxLine = 512U << 20;
+// As much as an answer: transport.cpp.
+constexpr std::size_t kMaxLine = 32U << 20;
 
 }  // namespace
 

@@ -1,16 +1,29 @@
 #include "wire.h"
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base64.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim::etcd::wire {
 
 using nlohmann::json;
 
 namespace {
+
+// Far from the end, so that the next one can be computed.
+constexpr Revision kLastRevision = Revision{1} << 62;
+// etcd's server/lease/lessor.go: MaxLeaseTTL.
+constexpr std::int64_t kLongestTtl = 9'000'000'000;
+constexpr std::size_t kLongestMessage = 500;
+
+// No answer of etcd's is deeper than ten levels. The transport bounds its size.
+constexpr JsonRules kRules{.depth = 64, .size = std::numeric_limits<std::size_t>::max()};
 
 [[noreturn]] void malformed(const char* field, const char* expected) {
   throw Malformed(std::string("\"") + field + "\" isn't " + expected);
@@ -26,7 +39,16 @@ template <typename Int>
 Int integer_at(const json& object, const char* field) {
   const json* value = find(object, field);
   if (value == nullptr) return 0;
-  if (value->is_number_integer()) return value->get<Int>();
+  if (value->is_number_unsigned()) {
+    const auto number = value->get<std::uint64_t>();
+    if (!std::in_range<Int>(number)) malformed(field, "an integer");
+    return static_cast<Int>(number);
+  }
+  if (value->is_number_integer()) {
+    const auto number = value->get<std::int64_t>();
+    if (!std::in_range<Int>(number)) malformed(field, "an integer");
+    return static_cast<Int>(number);
+  }
   if (!value->is_string()) malformed(field, "an integer");
   const auto& text = value->get_ref<const std::string&>();
   Int number = 0;
@@ -129,8 +151,12 @@ json operations_request(const std::vector<Operation>& operations) {
 }  // namespace
 
 json parse(std::string_view text) {
-  json value = json::parse(text, nullptr, false);
-  if (value.is_discarded()) throw Malformed("that isn't JSON");
+  json value;
+  try {
+    value = parse_json(text, kRules);
+  } catch (const InputError& error) {
+    throw Malformed(std::string("that isn't JSON: ") + error.what());
+  }
   if (!value.is_object()) throw Malformed("that isn't a JSON object");
   return value;
 }
@@ -184,14 +210,37 @@ const json& object_at(const json& object, const char* field) {
   return *value;
 }
 
-Revision header_revision(const json& response) { return int64_at(object_at(response, "header"), "revision"); }
+Revision revision_at(const json& object, const char* field) {
+  const auto revision = int64_at(object, field);
+  if (revision < 0 || revision > kLastRevision) malformed(field, "a revision");
+  return revision;
+}
+
+Revision header_revision(const json& response) {
+  const auto revision = revision_at(object_at(response, "header"), "revision");
+  if (revision == 0) malformed("header", "there, with a revision");
+  return revision;
+}
+
+std::chrono::seconds ttl_at(const json& object) {
+  const auto seconds = int64_at(object, "TTL");
+  if (seconds < -1 || seconds > kLongestTtl) malformed("TTL", "a time to live");
+  return std::chrono::seconds(seconds);
+}
+
+Lease granted_lease(const json& response) {
+  const Lease lease{int64_at(response, "ID"), ttl_at(response)};
+  if (lease.id == 0) malformed("ID", "a lease's");
+  if (lease.ttl.count() < 1) malformed("TTL", "a time to live");
+  return lease;
+}
 
 KeyValue key_value(const json& kv) {
   KeyValue result;
   result.key = bytes_at(kv, "key");
   result.value = bytes_at(kv, "value");
-  result.create_revision = int64_at(kv, "create_revision");
-  result.mod_revision = int64_at(kv, "mod_revision");
+  result.create_revision = revision_at(kv, "create_revision");
+  result.mod_revision = revision_at(kv, "mod_revision");
   result.version = int64_at(kv, "version");
   result.lease = int64_at(kv, "lease");
   return result;
@@ -206,16 +255,48 @@ Event event(const json& event) {
   return result;
 }
 
-TxnResult txn_result(const json& response) {
+std::vector<KeyValue> key_values(const json& response, const std::string& key, bool prefix) {
+  std::vector<KeyValue> kvs;
+  for (const json& each : array_at(response, "kvs")) {
+    kvs.push_back(key_value(each));
+    const auto& got = kvs.back().key;
+    if (prefix ? !got.starts_with(key) : got != key) malformed("kvs", "what was asked for");
+  }
+  if (!prefix && kvs.size() > 1) malformed("kvs", "one key");
+  return kvs;
+}
+
+namespace {
+
+/// The part of an answer that belongs to an operation of its kind.
+const json& part_of(const json& response, const char* kind) {
+  const json* part = find(response, kind);
+  if (part == nullptr || !part->is_object()) malformed(kind, "there, where it was asked for");
+  return *part;
+}
+
+OperationResult operation_result(const json& response, const Operation& operation) {
+  OperationResult result;
+  if (const auto* get = std::get_if<Get>(&operation)) {
+    result.kvs = key_values(part_of(response, "response_range"), get->key, get->prefix);
+  } else if (std::holds_alternative<Remove>(operation)) {
+    result.removed = int64_at(part_of(response, "response_delete_range"), "deleted");
+  } else {
+    part_of(response, "response_put");
+  }
+  return result;
+}
+
+}  // namespace
+
+TxnResult txn_result(const json& response, const Txn& txn) {
   TxnResult result;
   result.succeeded = bool_at(response, "succeeded");
   result.revision = header_revision(response);
-  for (const json& each : array_at(response, "responses")) {
-    OperationResult operation;
-    for (const json& kv : array_at(object_at(each, "response_range"), "kvs")) operation.kvs.push_back(key_value(kv));
-    operation.removed = int64_at(object_at(each, "response_delete_range"), "deleted");
-    result.results.push_back(std::move(operation));
-  }
+  const auto& done = result.succeeded ? txn.then : txn.otherwise;
+  const json& responses = array_at(response, "responses");
+  if (responses.size() != done.size()) malformed("responses", "one for each operation");
+  for (std::size_t i = 0; i < done.size(); ++i) result.results.push_back(operation_result(responses[i], done[i]));
   return result;
 }
 
@@ -250,16 +331,24 @@ json time_to_live_request(LeaseId id) { return json{{"ID", std::to_string(id)}, 
 
 json compact_request(Revision revision) { return json{{"revision", std::to_string(revision)}, {"physical", true}}; }
 
+std::string message_at(const json& object, const char* field) {
+  auto text = string_at(object, field);
+  if (text.size() > kLongestMessage) text = text.substr(0, kLongestMessage) + "…";
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
+  return text;
+}
+
 std::optional<Refusal> refusal(const json& answer) {
   const json* error = find(answer, "error");
   if (error == nullptr) return std::nullopt;
   Refusal result;
   if (error->is_object()) {
     result.code = static_cast<int>(int64_at(*error, "grpc_code"));
-    result.message = string_at(*error, "message");
+    result.message = message_at(*error, "message");
   } else {
     result.code = static_cast<int>(int64_at(answer, "code"));
-    result.message = string_at(answer, "error");
+    result.message = message_at(answer, "error");
   }
   return result;
 }

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "knetsim/etcd/types.h"
 
@@ -35,10 +36,21 @@ const nlohmann::json& array_at(const nlohmann::json& object, const char* field);
 /// The object of that name; an empty one if it is absent.
 const nlohmann::json& object_at(const nlohmann::json& object, const char* field);
 
+/// For a line of a message: cut, without control characters.
+std::string message_at(const nlohmann::json& object, const char* field);
+/// From 0 to 2^62.
+Revision revision_at(const nlohmann::json& object, const char* field);
+/// The store's, which every answer names.
 Revision header_revision(const nlohmann::json& response);
+/// From -1, which is that of no lease, to etcd's longest.
+std::chrono::seconds ttl_at(const nlohmann::json& object);
+Lease granted_lease(const nlohmann::json& response);
 KeyValue key_value(const nlohmann::json& kv);
+/// What a range answer holds of the key, or prefix, that was asked for.
+std::vector<KeyValue> key_values(const nlohmann::json& response, const std::string& key, bool prefix);
 Event event(const nlohmann::json& event);
-TxnResult txn_result(const nlohmann::json& response);
+/// One result for each operation of the branch that was taken, of its kind.
+TxnResult txn_result(const nlohmann::json& response, const Txn& txn);
 
 nlohmann::json range_request(const std::string& key, bool prefix);
 nlohmann::json put_request(const Put& put);

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <optional>
+#include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fake_server.h"
@@ -134,11 +137,157 @@ TEST_F(FaultyServer, AnswersThatArentEtcdsAreQuoted) {
   EXPECT_THAT(complaint(http_answer(404, "404 page not found\nmore")), HasSubstr("HTTP 404"));
   EXPECT_THAT(complaint(http_answer(200, "")), HasSubstr("nothing"));
   EXPECT_THAT(complaint(http_answer(200, "[]")), HasSubstr("isn't a JSON object"));
-  EXPECT_THAT(complaint(http_answer(200, R"({"kvs":[{"key":"!"}]})")), HasSubstr("\"key\" isn't base64"));
-  EXPECT_THAT(complaint(http_answer(200, R"({"kvs":{}})")), HasSubstr("\"kvs\" isn't an array"));
-  EXPECT_THAT(complaint(http_answer(200, R"({"kvs":[7]})")), HasSubstr("isn't in an object"));
+  EXPECT_THAT(complaint(http_answer(200, R"({"header":{"revision":"7"},"kvs":[{"key":"!"}]})")),
+              HasSubstr("\"key\" isn't base64"));
+  EXPECT_THAT(complaint(http_answer(200, R"({"header":{"revision":"7"},"kvs":{}})")),
+              HasSubstr("\"kvs\" isn't an array"));
+  EXPECT_THAT(complaint(http_answer(200, R"({"header":{"revision":"7"},"kvs":[7]})")), HasSubstr("isn't in an object"));
   EXPECT_THAT(complaint(http_answer(500, R"({"whatever":1})")), HasSubstr("HTTP 500"));
   EXPECT_THAT(complaint(http_answer(200, "\x01\x02" + std::string(5000, 'x'))), SizeIs(testing::Lt(500U)));
+}
+
+using Asking = std::function<void(SyncClient&)>;
+
+Txn put_and_list() {
+  return {.compares = {absent("k")}, .then = {Put{"k", "v"}, Get{"p/", true}}, .otherwise = {Remove{"k"}, Get{"k"}}};
+}
+
+/// Every call whose answer carries a header.
+const std::vector<std::pair<const char*, Asking>>& calls() {
+  static const std::vector<std::pair<const char*, Asking>> all{
+      {"get", [](SyncClient& etcd) { etcd.get("k"); }},
+      {"list", [](SyncClient& etcd) { etcd.list("p/"); }},
+      {"put", [](SyncClient& etcd) { etcd.put("k", "v"); }},
+      {"remove", [](SyncClient& etcd) { etcd.remove("k"); }},
+      {"remove_prefix", [](SyncClient& etcd) { etcd.remove_prefix("p/"); }},
+      {"txn", [](SyncClient& etcd) { etcd.txn(put_and_list()); }},
+      {"grant", [](SyncClient& etcd) { etcd.grant(60s); }},
+      {"keep_alive", [](SyncClient& etcd) { etcd.keep_alive(7); }},
+      {"time_to_live", [](SyncClient& etcd) { etcd.time_to_live(7); }},
+      {"revoke", [](SyncClient& etcd) { etcd.revoke(7); }},
+      {"compact", [](SyncClient& etcd) { etcd.compact(7); }},
+      {"status", [](SyncClient& etcd) { etcd.status(); }},
+  };
+  return all;
+}
+
+/// What the client says of an answer, or that it took it.
+std::string said_of(SyncClient etcd, const Asking& ask) {
+  try {
+    ask(etcd);
+  } catch (const Unavailable& error) {
+    return std::string("unavailable: ") + error.what();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "taken";
+}
+
+std::string nested(const std::string& before, const std::string& after = {}) {
+  return before + std::string(100'000, '[') + std::string(100'000, ']') + after;
+}
+
+TEST_F(FaultyServer, NoCallTakesAnAnswerOfAnotherShape) {
+  for (const std::string& answer :
+       {std::string("[]"), std::string("{}"), std::string("null"), std::string(R"({"header":[]})"),
+        std::string(R"({"header":{"revision":"-1"},"result":{"header":{"revision":"-1"}}})"),
+        std::string(R"({"header":{"revision":"9223372036854775807"}})"), std::string(R"({"header":{"revision":1e99}})"),
+        std::string(R"({"header":{"revision":18446744073709551615}})"), std::string(R"({"header":{"revision":{}}})"),
+        nested(""), nested(R"({"header":{"revision":"7"},"more":)", "}"), nested(R"({"header":)", "}")}) {
+    FakeServer server(netns(), {{{http_answer(200, answer)}}});
+    for (const auto& [name, ask] : calls())
+      EXPECT_THAT(said_of(client({server.url()}), ask),
+                  AllOf(HasSubstr(server.url() + ": can't call /v3/"), SizeIs(testing::Lt(600U))))
+          << name << " and " << answer.substr(0, 60);
+  }
+}
+
+struct WrongAnswer {
+  const char* name;
+  Asking ask;
+  std::string answer;
+  std::string complaint;
+  friend void PrintTo(const WrongAnswer& wrong, std::ostream* out) { *out << wrong.name; }
+};
+
+class WrongAnswers : public FaultyServer, public testing::WithParamInterface<WrongAnswer> {};
+
+TEST_P(WrongAnswers, AreNamedAsSuch) {
+  const auto& [name, ask, answer, complaint] = GetParam();
+  FakeServer server(netns(), {{{http_answer(200, answer)}}});
+  EXPECT_THAT(said_of(client({server.url()}), ask),
+              AllOf(HasSubstr("an answer that isn't etcd's: "), HasSubstr(complaint)));
+}
+
+const std::string kHeader = R"({"header":{"revision":"7"})";
+const std::string kPut = R"({"response_put":{"header":{"revision":"7"}}})";
+const std::string kRange = R"({"response_range":{"header":{"revision":"7"}}})";
+const std::string kRemoved = R"({"response_delete_range":{"header":{"revision":"7"}}})";
+
+WrongAnswer wrong_txn(const char* name, const std::string& rest, const std::string& complaint) {
+  return {name, [](SyncClient& etcd) { etcd.txn(put_and_list()); }, kHeader + rest + "}", complaint};
+}
+
+WrongAnswer wrong_ttl(const char* name, const std::string& ttl) {
+  return {name, [](SyncClient& etcd) { etcd.grant(60s); }, kHeader + R"(,"ID":"5","TTL":)" + ttl + "}", "\"TTL\""};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, WrongAnswers,
+    testing::Values(
+        wrong_txn("TxnWithoutResponses", R"(,"succeeded":true)", "\"responses\""),
+        wrong_txn("TxnFailedWithoutResponses", "", "\"responses\""),
+        wrong_txn("TxnWithOneResponse", R"(,"succeeded":true,"responses":[)" + kPut + "]", "\"responses\""),
+        wrong_txn("TxnWithThreeResponses",
+                  R"(,"succeeded":true,"responses":[)" + kPut + "," + kRange + "," + kRange + "]", "\"responses\""),
+        wrong_txn("TxnInAnotherOrder", R"(,"succeeded":true,"responses":[)" + kRange + "," + kPut + "]",
+                  "\"response_put\""),
+        wrong_txn("TxnOfTheOtherBranch", R"(,"succeeded":true,"responses":[)" + kRemoved + "," + kRange + "]",
+                  "\"response_put\""),
+        wrong_txn("TxnFailedWithTheOtherBranch", R"(,"responses":[)" + kPut + "," + kRange + "]",
+                  "\"response_delete_range\""),
+        wrong_txn("TxnWithNulls", R"(,"succeeded":true,"responses":[null,null])", "\"response_put\""),
+        wrong_txn("TxnWithEmptyResponses", R"(,"succeeded":true,"responses":[{},{}])", "\"response_put\""),
+        wrong_txn("TxnWithAnotherPrefix",
+                  R"(,"succeeded":true,"responses":[)" + kPut + R"(,{"response_range":{"kvs":[{"key":"aw=="}]}}])",
+                  "what was asked for"),
+        wrong_txn("TxnWithResponsesAsAnObject", R"(,"succeeded":true,"responses":{})", "\"responses\""),
+        wrong_ttl("NoTtl", "\"0\""), wrong_ttl("NegativeTtl", "\"-1\""),
+        wrong_ttl("EndlessTtl", "\"9223372036854775807\""), wrong_ttl("LongTtl", "\"9000000001\""),
+        wrong_ttl("TextTtl", "\"soon\""), wrong_ttl("TtlInAList", "[60]"), wrong_ttl("FractionOfATtl", "0.5"),
+        WrongAnswer{"NoLeaseId", [](SyncClient& etcd) { etcd.grant(60s); }, kHeader + R"(,"TTL":"60"})", "\"ID\""},
+        WrongAnswer{"EndlessKeepAlive", [](SyncClient& etcd) { etcd.keep_alive(5); },
+                    R"({"result":{"header":{"revision":"7"},"TTL":"9223372036854775807"}})", "\"TTL\""},
+        WrongAnswer{"KeepAliveWithoutAResult", [](SyncClient& etcd) { etcd.keep_alive(5); }, kHeader + "}",
+                    "\"header\""},
+        WrongAnswer{"EndlessTimeToLive", [](SyncClient& etcd) { etcd.time_to_live(5); },
+                    kHeader + R"(,"TTL":"9223372036854775807"})", "\"TTL\""},
+        WrongAnswer{"AnotherKey", [](SyncClient& etcd) { etcd.get("k"); }, kHeader + R"(,"kvs":[{"key":"eA=="}]})",
+                    "what was asked for"},
+        WrongAnswer{"TwoKeys", [](SyncClient& etcd) { etcd.get("k"); },
+                    kHeader + R"(,"kvs":[{"key":"aw=="},{"key":"aw=="}]})", "one key"},
+        WrongAnswer{"AnotherPrefix", [](SyncClient& etcd) { etcd.list("p/"); }, kHeader + R"(,"kvs":[{"key":"aw=="}]})",
+                    "what was asked for"},
+        WrongAnswer{"EndlessRevision", [](SyncClient& etcd) { etcd.get("k"); },
+                    kHeader + R"(,"kvs":[{"key":"aw==","mod_revision":"9223372036854775807"}]})", "\"mod_revision\""},
+        WrongAnswer{"MembersAsAnObject", [](SyncClient& etcd) { etcd.members(); }, R"({"members":{}})", "\"members\""},
+        WrongAnswer{"MembersThatAreNumbers", [](SyncClient& etcd) { etcd.members(); }, R"({"members":[7]})", "\"ID\""},
+        WrongAnswer{"LeaderThatIsNegative", [](SyncClient& etcd) { etcd.status(); }, kHeader + R"(,"leader":-1})",
+                    "\"leader\""}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST_F(FaultyServer, AnAnswerWithoutEndIsGivenUp) {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+  FakeServer server(netns(), {{{head, std::string(40UL << 20, ' ')}}});
+  EXPECT_THAT(said_of(client({server.url()}), [](SyncClient& etcd) { etcd.list("p/"); }),
+              AllOf(HasSubstr("unavailable: "), HasSubstr("body limit exceeded")));
+}
+
+TEST_F(FaultyServer, ARefusalIsALineOfBoundedLength) {
+  const std::string endless(1UL << 20, 'x');
+  FakeServer server(netns(), {{{http_answer(400, R"({"error":"no\n\u001b[31m)" + endless + R"(","code":3})")}}});
+  EXPECT_THAT(said_of(client({server.url()}), [](SyncClient& etcd) { etcd.get("k"); }),
+              AllOf(HasSubstr("no  [31mxxx"), SizeIs(testing::Lt(700U))));
 }
 
 TEST_F(FaultyServer, AnIdleConnectionThatWasClosedIsntUsedForAChange) {
