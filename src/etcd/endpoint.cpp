@@ -60,6 +60,8 @@ Endpoint parse_endpoint(std::string_view text) {
   return {std::string(host), std::string(port)};
 }
 
+std::string host_of(const std::string& endpoint) { return parse_endpoint(endpoint).host; }
+
 std::vector<std::string> parse_endpoints(const std::string& text) {
   std::vector<std::string> urls;
   std::string_view rest = text;

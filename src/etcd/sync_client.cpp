@@ -125,6 +125,9 @@ void SyncClient::put_v2(std::string key, std::string value) {
 std::optional<std::string> SyncClient::get_v2(std::string key) {
   return state_->finish(state_->client.get_v2(std::move(key)));
 }
+std::vector<std::string> SyncClient::keys_v2(std::string directory) {
+  return state_->finish(state_->client.keys_v2(std::move(directory)));
+}
 
 SyncWatcher SyncClient::watch(std::string prefix, Revision from, milliseconds budget) {
   WatchOptions options;

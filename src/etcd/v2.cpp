@@ -56,26 +56,52 @@ awaitable<void> Client::put_v2(std::string key, std::string value) {
   if (answer.status != kOk && answer.status != kCreated) refuse(answer, target);
 }
 
-awaitable<std::optional<std::string>> Client::get_v2(std::string key) {
-  Call get;
-  get.verb = verb::get;
-  get.target = target_of(key);
-  get.content_type.clear();
-  get.retry = Call::Retry::unavailable;
-  const std::string target = get.target;
-  const Answer answer = co_await impl_->send(std::move(get));
-  std::optional<json> body;
+namespace {
+
+/// The answer's node; null if there is no such key.
+json node_of(const Answer& answer, const std::string& target) {
+  json body;
   try {
     body = wire::parse(answer.body);
   } catch (const wire::Malformed&) {
     refuse(answer, target);
   }
-  co_return read_answer(answer.endpoint, target, [&]() -> std::optional<std::string> {
-    if (wire::int64_at(*body, "errorCode") == kKeyNotFound) return std::nullopt;
-    if (answer.status != kOk) refuse(answer, target);
-    const json& node = wire::object_at(*body, "node");
+  if (wire::int64_at(body, "errorCode") == kKeyNotFound) return nullptr;
+  if (answer.status != kOk) refuse(answer, target);
+  return wire::object_at(body, "node");
+}
+
+Call get_call(const std::string& key) {
+  Call get;
+  get.verb = verb::get;
+  get.target = target_of(key);
+  get.content_type.clear();
+  get.retry = Call::Retry::unavailable;
+  return get;
+}
+
+}  // namespace
+
+awaitable<std::optional<std::string>> Client::get_v2(std::string key) {
+  const Call get = get_call(key);
+  const Answer answer = co_await impl_->send(get);
+  co_return read_answer(answer.endpoint, get.target, [&]() -> std::optional<std::string> {
+    const json node = node_of(answer, get.target);
+    if (node.is_null()) return std::nullopt;
     if (wire::bool_at(node, "dir")) throw wire::Malformed("that key is a directory");
     return wire::string_at(node, "value");
+  });
+}
+
+awaitable<std::vector<std::string>> Client::keys_v2(std::string directory) {
+  const Call get = get_call(directory);
+  const Answer answer = co_await impl_->send(get);
+  co_return read_answer(answer.endpoint, get.target, [&] {
+    std::vector<std::string> keys;
+    const json node = node_of(answer, get.target);
+    if (node.is_null()) return keys;
+    for (const json& each : wire::array_at(node, "nodes")) keys.push_back(wire::string_at(each, "key"));
+    return keys;
   });
 }
 

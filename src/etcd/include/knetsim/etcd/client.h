@@ -26,6 +26,8 @@ struct ClientOptions {
 
 /// "http://a:2379,http://b:2379" -> its parts; throws InputError naming the one that can't be used.
 std::vector<std::string> parse_endpoints(const std::string& text);
+/// "http://[fd00::1]:2379" -> "fd00::1"; throws InputError likewise.
+std::string host_of(const std::string& endpoint);
 
 /// Speaks etcd's v3 JSON gateway (etcd's Documentation/dev-guide/api_grpc_gateway.md) over plain http, and the two
 /// calls of the v2 store that older flanneld need. Coroutines on one executor, which must not run in several threads;
@@ -73,6 +75,8 @@ class Client {
   /// The v2 store, in which keys are paths ("/coreos.com/network/config").
   awaitable<void> put_v2(std::string key, std::string value);
   awaitable<std::optional<std::string>> get_v2(std::string key);
+  /// The keys directly in a directory, whole paths; none if it is absent.
+  awaitable<std::vector<std::string>> keys_v2(std::string directory);
 
   const ClientOptions& options() const noexcept;
 

@@ -55,6 +55,7 @@ class SyncClient {
   std::optional<std::string> health();
   void put_v2(std::string key, std::string value);
   std::optional<std::string> get_v2(std::string key);
+  std::vector<std::string> keys_v2(std::string directory);
 
   /// Established when this returns: later changes are seen. Throws StillMissing if no server accepts it in `budget`.
   SyncWatcher watch(std::string prefix, Revision from = 0,
