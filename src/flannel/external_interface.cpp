@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <regex>
 
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
@@ -54,18 +55,57 @@ netlink::Link link_of_default_route(netlink::Socket& socket, bool v4) {
                         .remedy = "name the interface with -iface"}));
 }
 
-netlink::Link choose_link(netlink::Socket& socket, const std::vector<std::string>& wanted) {
+/// As flanneld: an address of any link that the pattern is found in, else a link's name.
+std::optional<netlink::Link> link_matching(netlink::Socket& socket, const std::string& pattern,
+                                           std::vector<Address>& preferred) {
+  const std::regex wanted(pattern);
+  for (const auto& entry : netlink::list_addresses(socket)) {
+    const auto address = address_of(entry.address);
+    if (entry.scope != RT_SCOPE_UNIVERSE || !std::regex_search(address.to_string(), wanted)) continue;
+    if (auto link = netlink::find_link(socket, entry.interface)) {
+      preferred.push_back(address);
+      return link;
+    }
+  }
+  for (auto& link : netlink::list_links(socket))
+    if (std::regex_search(link.name, wanted)) return link;
+  return std::nullopt;
+}
+
+std::optional<netlink::Link> link_to(netlink::Socket& socket, const Address& target, std::vector<Address>& preferred) {
+  const auto route = netlink::lookup_route(socket, target);
+  if (!route) return std::nullopt;
+  if (route->source) preferred.push_back(*route->source);
+  return netlink::find_link(socket, route->interface);
+}
+
+/// Names and addresses first, then patterns, then what leads to an address. `preferred` gets the addresses by which it
+/// was found.
+netlink::Link choose_link(netlink::Socket& socket, const std::vector<std::string>& wanted, const DaemonOptions& options,
+                          std::vector<Address>& preferred) {
   for (const auto& text : wanted) {
     boost::system::error_code not_an_address;
     const auto address = boost::asio::ip::make_address(text, not_an_address);
     auto link = not_an_address ? netlink::find_link(socket, text) : link_with(socket, address);
+    if (!not_an_address) preferred.push_back(address);
     if (link) return *link;
     spdlog::info("Could not find valid interface matching {}", text);
   }
+  auto sought = wanted;
+  for (const auto& pattern : options.interface_patterns) {
+    if (auto link = link_matching(socket, pattern, preferred)) return *link;
+    spdlog::info("Could not find valid interface matching {}", pattern);
+    sought.push_back(pattern);
+  }
+  if (options.interface_can_reach) {
+    if (auto link = link_to(socket, *options.interface_can_reach, preferred)) return *link;
+    sought.push_back("the way to " + options.interface_can_reach->to_string());
+  }
   std::vector<std::string> names;
   for (const auto& link : netlink::list_links(socket)) names.push_back(link.name);
-  throw Error(fmt::format("Failed to find interface to use that matches the interfaces provided: {} (there are: {})",
-                          fmt::join(wanted, ", "), fmt::join(names, ", ")));
+  throw Error(fmt::format(
+      "Failed to find interface to use that matches the interfaces and/or regexes provided: {} (there are: {})",
+      fmt::join(sought, ", "), fmt::join(names, ", ")));
 }
 
 /// Fills in one family's address on the link and its public one.
@@ -89,20 +129,16 @@ void choose_family(const std::vector<netlink::InterfaceAddress>& addresses, bool
 
 ExternalInterface find_external_interface(netlink::Socket& socket, const DaemonOptions& options, bool v4, bool v6) {
   auto wanted = options.interfaces;
-  if (wanted.empty() && options.public_ip && v4) wanted.push_back(options.public_ip->to_string());
-  if (wanted.empty() && options.public_ipv6 && v6) wanted.push_back(options.public_ipv6->to_string());
-  const auto link = wanted.empty() ? link_of_default_route(socket, v4) : choose_link(socket, wanted);
-
-  // The public address, or the one that -iface names, if they are on the link.
+  const bool named = !wanted.empty() || !options.interface_patterns.empty() || options.interface_can_reach;
+  if (!named && options.public_ip && v4) wanted.push_back(options.public_ip->to_string());
+  if (!named && wanted.empty() && options.public_ipv6 && v6) wanted.push_back(options.public_ipv6->to_string());
+  // The public address, or the one by which the link was found, if they are on it.
   std::vector<Address> preferred;
   for (const auto& public_ip : {options.public_ip, options.public_ipv6}) {
     if (public_ip) preferred.push_back(*public_ip);
   }
-  for (const auto& text : wanted) {
-    boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(text, error);
-    if (!error) preferred.push_back(address);
-  }
+  const auto link =
+      named || !wanted.empty() ? choose_link(socket, wanted, options, preferred) : link_of_default_route(socket, v4);
   ExternalInterface interface;
   interface.index = link.index;
   interface.name = link.name;

@@ -46,7 +46,8 @@ int run(const knetsim::flannel::CommandLine& line, const std::vector<std::string
   }
   std::signal(SIGPIPE, SIG_IGN);
   start_log(line.options.verbosity);
-  spdlog::info("CLI flags config: {}", fmt::join(arguments, " "));
+  spdlog::info("CLI flags config: {}", fmt::join(knetsim::flannel::without_secrets(arguments), " "));
+  for (const auto& flag : line.options.ineffective) spdlog::warn("{}", flag);
   // Never destroyed: the process ends while it is still at work, and coroutines aren't unwound. Static, so that leak
   // checkers see that it is still held.
   static auto* const daemon = new knetsim::flannel::Daemon(line.options);

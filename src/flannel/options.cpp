@@ -7,11 +7,14 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <filesystem>
 #include <functional>
+#include <regex>
 #include <span>
 #include <string_view>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim::flannel {
 
@@ -66,6 +69,16 @@ std::string required(const std::string& flag, const std::string& value) {
   return value;
 }
 
+std::string parse_pattern(const std::string& flag, const std::string& value) {
+  constexpr std::size_t kLongest = 200;  // std::regex recurses along its pattern
+  try {
+    if (value.size() <= kLongest && !value.empty()) return std::regex(value), value;
+  } catch (const std::regex_error&) {
+    throw refused(flag, value, "it isn't a regular expression; write it like eth[0-9]+ or 10\\.0\\..*");
+  }
+  throw refused(flag, excerpt(value, kLongest), "give a regular expression of 1 to 200 characters");
+}
+
 struct Flag {
   std::string name;
   std::string help;
@@ -94,6 +107,12 @@ const std::vector<Flag>& flags() {
        "that "
        "of the default route)",
        false, [](auto& line, auto& flag, auto& value) { line.options.interfaces.push_back(required(flag, value)); }},
+      {"iface-regex", "regular expression to match the first interface to use (IP or name); may be repeated", false,
+       [](auto& line, auto& flag, auto& value) {
+         line.options.interface_patterns.push_back(parse_pattern(flag, value));
+       }},
+      {"iface-can-reach", "use the interface by which this IP is reached", false,
+       [](auto& line, auto& flag, auto& value) { line.options.interface_can_reach = parse_ip(flag, value); }},
       {"public-ip", "IP accessible by other nodes for inter-host communication (default: that of the interface)", false,
        [](auto& line, auto& flag, auto& value) { line.options.public_ip = parse_ip(flag, value, false); }},
       {"public-ipv6", "IPv6 accessible by other nodes for inter-host communication (default: that of the interface)",
@@ -103,7 +122,9 @@ const std::vector<Flag>& flags() {
        [](auto& line, auto& flag, auto& value) { line.options.subnet_file = required(flag, value); }},
       {"ip-masq", "setup IP masquerade rules for traffic destined outside of the overlay network", true,
        [](auto& line, auto& flag, auto& value) { line.options.ip_masq = parse_bool(flag, value); }},
-      {"iptables-forward-rules", "with -ip-masq: also accept forwarded traffic of the network (default true)", true,
+      {"ip-masq-fully-random-disable", "masquerade without fully random ports", true,
+       [](auto& line, auto& flag, auto& value) { line.options.masq_random_fully = !parse_bool(flag, value); }},
+      {"iptables-forward-rules", "add default accept rules for forwarded traffic of the network (default true)", true,
        [](auto& line, auto& flag, auto& value) { line.options.forward_rules = parse_bool(flag, value); }},
       {"subnet-lease-renew-margin", "subnet lease renewal margin, in minutes, ranging from 1 to 1439 (default 60)",
        false,
@@ -139,10 +160,61 @@ const std::vector<Flag>& flags() {
   return all;
 }
 
+/// Flags of flanneld's and of klog's that have nothing to change here: unit files and manifests give them.
+struct Ineffective {
+  std::string_view name;
+  bool boolean;
+  std::string_view why;
+};
+
+constexpr std::string_view kNoKubernetes = "there is no Kubernetes API here, leases are kept in etcd";
+constexpr std::string_view kOneLog = "the log goes to stderr";
+
+constexpr std::array kIneffective{
+    Ineffective{"kube-subnet-mgr", true, kNoKubernetes},
+    Ineffective{"kube-api-url", false, kNoKubernetes},
+    Ineffective{"kube-annotation-prefix", false, kNoKubernetes},
+    Ineffective{"kubeconfig-file", false, kNoKubernetes},
+    Ineffective{"net-config-path", false, kNoKubernetes},
+    Ineffective{"set-node-network-unavailable", true, kNoKubernetes},
+    Ineffective{"iptables-resync", false, "rules are put back when the kernel tells that they went"},
+    Ineffective{"ip-blackhole-route", true, "no blackhole route is written"},
+    Ineffective{"add_dir_header", true, kOneLog},
+    Ineffective{"alsologtostderr", true, kOneLog},
+    Ineffective{"log_backtrace_at", false, kOneLog},
+    Ineffective{"log_dir", false, kOneLog},
+    Ineffective{"log_file", false, kOneLog},
+    Ineffective{"log_file_max_size", false, kOneLog},
+    Ineffective{"log_link", false, kOneLog},
+    Ineffective{"logbuflevel", false, kOneLog},
+    Ineffective{"logtostderr", true, kOneLog},
+    Ineffective{"one_output", true, kOneLog},
+    Ineffective{"skip_headers", true, kOneLog},
+    Ineffective{"skip_log_headers", true, kOneLog},
+    Ineffective{"stderrthreshold", false, kOneLog},
+    Ineffective{"vmodule", false, kOneLog},
+};
+
+const std::vector<Flag>& ineffective_flags() {
+  static const std::vector<Flag> all = [] {
+    std::vector<Flag> flags;
+    for (const auto& [name, boolean, why] : kIneffective)
+      flags.push_back({std::string(name), {}, boolean, [why = why](auto& line, auto& flag, auto& value) {
+                         constexpr std::size_t kShown = 40;
+                         line.options.ineffective.push_back(
+                             fmt::format("-{}={} has no effect: {}", flag, excerpt(value, kShown), why));
+                       }});
+    return flags;
+  }();
+  return all;
+}
+
 const Flag& find_flag(const std::string& name) {
   for (const auto& flag : flags()) {
     if (flag.name == name || (name == "h" && flag.name == "help")) return flag;
   }
+  for (const auto& flag : ineffective_flags())
+    if (flag.name == name) return flag;
   throw InputError(fmt::format("flag provided but not defined: -{}; --help lists those that there are", name));
 }
 
@@ -153,9 +225,9 @@ std::string variable_of(const Flag& flag) {
   return name;
 }
 
-void read_environment(const std::vector<std::string>& environment, const std::vector<const Flag*>& given,
-                      CommandLine& line) {
-  for (const auto& flag : flags()) {
+void read_environment(const std::vector<Flag>& known, const std::vector<std::string>& environment,
+                      const std::vector<const Flag*>& given, CommandLine& line) {
+  for (const auto& flag : known) {
     if (std::find(given.begin(), given.end(), &flag) != given.end()) continue;
     const auto prefix = variable_of(flag) + "=";
     for (const auto& variable : environment) {
@@ -168,14 +240,14 @@ void read_environment(const std::vector<std::string>& environment, const std::ve
 }  // namespace
 
 std::string parse_prefix(std::string_view text) {
-  const auto all = text;
-  while (text.ends_with('/')) text.remove_suffix(1);
-  if (!text.starts_with('/'))
-    throw InputError(
-        fmt::format("\"{}\" can't be the prefix of flannel's keys: it must begin with a slash\n  remedy: write it like "
-                    "/coreos.com/network",
-                    all));
-  return std::string(text);
+  constexpr std::size_t kLongest = 1'000;
+  auto prefix = std::filesystem::path(text).lexically_normal().string();
+  if (prefix.starts_with("//")) prefix.erase(0, 1);
+  while (prefix.ends_with('/')) prefix.pop_back();
+  if (prefix.empty() || prefix == "." || prefix == ".." || text.size() > kLongest)
+    throw InputError(fmt::format(
+        "{} can't be the prefix of flannel's keys\n  remedy: write it like /coreos.com/network", excerpt(text)));
+  return prefix;
 }
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
@@ -200,7 +272,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments, const 
     flag.set(line, flag.name, value);
     given.push_back(&flag);
   }
-  read_environment(environment, given, line);
+  read_environment(flags(), environment, given, line);
+  read_environment(ineffective_flags(), environment, given, line);
   if (line.options.lease_ttl <= line.options.lease_renew_margin)
     throw refused("subnet-lease-ttl", std::to_string(line.options.lease_ttl.count()),
                   "it must be more than -subnet-lease-renew-margin");
@@ -216,10 +289,13 @@ std::vector<std::string> to_arguments(const DaemonOptions& options) {
   add("etcd-endpoints", fmt::format("{}", fmt::join(options.etcd_endpoints, ",")));
   add("etcd-prefix", options.etcd_prefix);
   for (const auto& interface : options.interfaces) add("iface", interface);
+  for (const auto& pattern : options.interface_patterns) add("iface-regex", pattern);
+  if (options.interface_can_reach) add("iface-can-reach", options.interface_can_reach->to_string());
   if (options.public_ip) add("public-ip", options.public_ip->to_string());
   if (options.public_ipv6) add("public-ipv6", options.public_ipv6->to_string());
   add("subnet-file", options.subnet_file.string());
   if (options.ip_masq) add("ip-masq", true);
+  if (!options.masq_random_fully) add("ip-masq-fully-random-disable", true);
   if (!options.forward_rules) add("iptables-forward-rules", false);
   if (options.lease_renew_margin != defaults.lease_renew_margin)
     add("subnet-lease-renew-margin", options.lease_renew_margin.count());
@@ -232,11 +308,26 @@ std::vector<std::string> to_arguments(const DaemonOptions& options) {
   return arguments;
 }
 
+std::vector<std::string> without_secrets(std::vector<std::string> arguments) {
+  constexpr const char* kHidden = "...";
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto flag = arguments[i].substr(0, arguments[i].find('='));
+    if (flag != "-etcd-password" && flag != "--etcd-password") continue;
+    if (flag.size() < arguments[i].size())
+      arguments[i] = flag + "=" + kHidden;
+    else if (i + 1 < arguments.size())
+      arguments[i + 1] = kHidden;
+  }
+  return arguments;
+}
+
 std::string usage(const std::string& program) {
   auto text = fmt::format("Usage: {} [OPTION]...\n", program);
   for (const auto& flag : flags())
     text += fmt::format("  -{}{}\n        {}\n", flag.name, flag.boolean ? "" : " value", flag.help);
-  return text + "Each flag may also be given as a variable, -etcd-prefix for example as FLANNELD_ETCD_PREFIX.\n";
+  text += "Taken, with a word in the log, and without effect:";
+  for (const auto& flag : ineffective_flags()) text += " -" + flag.name;
+  return text + "\nEach flag may also be given as a variable, -etcd-prefix for example as FLANNELD_ETCD_PREFIX.\n";
 }
 
 }  // namespace knetsim::flannel

@@ -51,6 +51,36 @@ TEST(Options, SplitTheEndpointsAtCommas) {
 
 TEST(Options, DropATrailingSlashOfThePrefix) { EXPECT_EQ(options({"-etcd-prefix=/a/b/"}).etcd_prefix, "/a/b"); }
 
+TEST(Options, SpellThePrefixAsGosPathDoes) {
+  EXPECT_EQ(options({"-etcd-prefix=coreos.com/network"}).etcd_prefix, "coreos.com/network");
+  EXPECT_EQ(options({"-etcd-prefix=//a//./b/c/../"}).etcd_prefix, "/a/b");
+}
+
+TEST(Options, ChooseTheInterfaceByPatternOrByWhatItReaches) {
+  const auto chosen = options({"-iface-regex=eth.*", "--iface-regex", "^10[.]", "-iface-can-reach=10.0.0.1"});
+  EXPECT_THAT(chosen.interface_patterns, ElementsAre("eth.*", "^10[.]"));
+  EXPECT_EQ(chosen.interface_can_reach, parse_address("10.0.0.1"));
+}
+
+TEST(Options, OfUnitFilesAndManifestsAreTakenWithAWordWhereTheyHaveNoEffect) {
+  const auto taken =
+      parse_command_line({"--ip-masq", "--kube-subnet-mgr", "-iptables-resync=7", "-ip-masq-fully-random-disable",
+                          "-logtostderr", "-vmodule=a=1"},
+                         {"FLANNELD_KUBE_API_URL=https://k8s", "FLANNELD_NET_CONFIG_PATH=/etc/net-conf.json"})
+          .options;
+  EXPECT_TRUE(taken.ip_masq);
+  EXPECT_FALSE(taken.masq_random_fully);
+  EXPECT_THAT(taken.ineffective,
+              ElementsAre(HasSubstr("-kube-subnet-mgr="), HasSubstr("-iptables-resync=\"7\" has no effect"),
+                          HasSubstr("-logtostderr="), HasSubstr("-vmodule="), HasSubstr("-kube-api-url="),
+                          HasSubstr("-net-config-path=")));
+}
+
+TEST(Options, NeverShowThePassword) {
+  EXPECT_THAT(without_secrets({"-etcd-password=secret", "--etcd-password", "secret", "-etcd-prefix=/a"}),
+              ElementsAre("-etcd-password=...", "--etcd-password", "...", "-etcd-prefix=/a"));
+}
+
 TEST(Options, AskForHelpOrTheVersion) {
   EXPECT_EQ(parse_command_line({"-version"}).request, Request::version);
   for (const auto* flag : {"--help", "-help", "-h"}) EXPECT_EQ(parse_command_line({flag}).request, Request::help);
@@ -117,7 +147,7 @@ INSTANTIATE_TEST_SUITE_P(
     Table, RefusesArguments,
     testing::ValuesIn(std::vector<BadArguments>{
         {"Unknown", {"-colour=red"}, "flag provided but not defined: -colour; --help lists"},
-        {"UnknownWithTwoDashes", {"--kube-subnet-mgr"}, "not defined: -kube-subnet-mgr"},
+        {"UnknownWithTwoDashes", {"--kube-subnet-manager"}, "not defined: -kube-subnet-manager"},
         {"Positional", {"eth0"}, "unexpected argument \"eth0\""},
         {"LoneDash", {"-"}, "unexpected argument \"-\""},
         {"NoValue", {"-iface"}, "flag needs an argument: -iface; write -iface=<value>"},
@@ -136,7 +166,11 @@ INSTANTIATE_TEST_SUITE_P(
         {"PublicIpOfTheOtherFamily", {"-public-ip=fd00::1"}, "give an IPv4 address"},
         {"PublicIpv6OfTheOtherFamily", {"-public-ipv6=10.0.0.1"}, "give an IPv6 address"},
         {"NoBoolean", {"-ip-masq=maybe"}, "invalid value \"maybe\" for flag -ip-masq: give true or false"},
-        {"RelativePrefix", {"-etcd-prefix=coreos.com"}, "it must begin with a slash"},
+        {"EmptyPrefix", {"-etcd-prefix=//"}, "can't be the prefix"},
+        {"PrefixAbove", {"-etcd-prefix=a/.."}, "can't be the prefix"},
+        {"NoPattern", {"-iface-regex=eth["}, "it isn't a regular expression"},
+        {"EmptyPattern", {"-iface-regex="}, "give a regular expression"},
+        {"NoAddressToReach", {"-iface-can-reach=there"}, "for flag -iface-can-reach"},
         {"NoEndpoints", {"-etcd-endpoints=,"}, "give at least one endpoint"},
     }),
     [](const auto& row) { return row.param.description; });
