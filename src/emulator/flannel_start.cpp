@@ -55,7 +55,7 @@ FlannelPrograms flannel_programs(const FlannelSpec& spec) {
         describe({.where = to_string(real),
                   .tried = "run it beside the built-in daemon",
                   .answer = "it keeps its leases in etcd's v2 store, the built-in one in v3",
-                  .remedy = "set KNETSIM_FLANNELD to flanneld 0.20.1 or later, or choose another flavour"}));
+                  .remedy = "set KNETSIM_FLANNELD to flanneld 0.21.3 or later, or choose another flavour"}));
   return {std::move(real), flannel::resolve("builtin")};
 }
 

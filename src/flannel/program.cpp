@@ -28,8 +28,8 @@ Program find_builtin(const Environment& environment) {
   std::vector<fs::path> directories{own_directory()};
   if (environment.bindir) directories.insert(directories.begin(), *environment.bindir);
   if (const auto path = find_own(kBuiltin, directories, {".", "../libexec/knetsim", "../bin", "../../bin"}))
-    return {Flavour::builtin, *path, {}, EtcdApi::v3};
-  if (const auto path = find_program(kBuiltin)) return {Flavour::builtin, *path, {}, EtcdApi::v3};
+    return {Flavour::builtin, *path, {}, EtcdApi::v3, {}};
+  if (const auto path = find_program(kBuiltin)) return {Flavour::builtin, *path, {}, EtcdApi::v3, {}};
   throw InputError(describe({.where = {},
                              .tried = fmt::format("find {}", kBuiltin),
                              .answer = "it is neither beside this program nor on PATH",
@@ -56,14 +56,23 @@ Program examine(const fs::path& path) {
                                .answer = fmt::format("{}: {}", answer.status.describe(), text),
                                .remedy = kHowToGetOne}));
   const std::array<int, 3> version{std::stoi(match[1]), std::stoi(match[2]), std::stoi(match[3])};
-  if (version == std::array{0, 20, 0})
+  const bool after_v2 = version >= std::array{0, 20, 0};
+  if (after_v2 && version < std::array{0, 21, 3}) {
+    const auto* why = version == std::array{0, 20, 0}
+                          ? "it can't speak plain http to etcd"
+                          : "it arms its watch anew after each event, and never hears of a lease that was registered "
+                            "in between: its workers lose each other";
     throw InputError(describe({.where = path.string(),
-                               .tried = "use flanneld 0.20.0",
-                               .answer = "it can't speak plain http to etcd",
-                               .remedy = "use 0.20.1 or later, or 0.6 to 0.17"}));
+                               .tried = fmt::format("use flanneld {}", match.str()),
+                               .answer = why,
+                               .remedy = "use 0.21.3 or later (0.26.3 and later also end quietly), or 0.6 to 0.17"}));
+  }
   require_program("iptables");
   const auto line = text.substr(0, text.find_first_of("\r\n"));
-  return {Flavour::real, path, line, version < std::array{0, 20, 0} ? EtcdApi::v2 : EtcdApi::v3};
+  Program program{Flavour::real, path, line, after_v2 ? EtcdApi::v3 : EtcdApi::v2, {}};
+  if (version >= std::array{0, 22, 0} && version < std::array{0, 26, 3})
+    program.fault = "panics when it is stopped: \"close of closed channel\", exit code 2; 0.26.3 and later don't";
+  return program;
 }
 
 }  // namespace
@@ -74,7 +83,7 @@ Environment Environment::current() {
 
 std::string to_string(const Program& program) {
   if (program.flavour == Flavour::builtin) return program.path.filename().string() + " (built-in)";
-  return program.path.string() + " " + program.version;
+  return program.path.string() + " " + program.version + (program.fault.empty() ? "" : " (" + program.fault + ")");
 }
 
 Program resolve(std::string_view requested, const Environment& environment) {

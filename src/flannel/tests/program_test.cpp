@@ -53,17 +53,17 @@ TEST(Program, BuiltinIsFoundInBindirFirst) {
 }
 
 TEST(Program, PathInTheEnvironmentIsTheRealOneForAutoAndReal) {
-  const auto path = fake_flanneld("0.20.2");
+  const auto path = fake_flanneld("0.27.4");
   for (const auto* requested : {"auto", "real"}) {
     const auto program = resolve(requested, environment({}, path));
     EXPECT_EQ(program.flavour, Flavour::real);
     EXPECT_EQ(program.path, path);
-    EXPECT_EQ(program.version, "v0.20.2");
+    EXPECT_EQ(program.version, "v0.27.4");
   }
 }
 
 TEST(Program, EnvironmentDecidesForAutoOnly) {
-  const auto path = fake_flanneld("0.20.2");
+  const auto path = fake_flanneld("0.27.4");
   EXPECT_EQ(resolve("auto", environment("builtin", path)).flavour, Flavour::builtin);
   EXPECT_EQ(resolve("real", environment("builtin", path)).flavour, Flavour::real);
   EXPECT_EQ(resolve("builtin", environment("real", path)).flavour, Flavour::builtin);
@@ -72,13 +72,25 @@ TEST(Program, EnvironmentDecidesForAutoOnly) {
 TEST(Program, VersionTellsTheStoreOfTheLeases) {
   for (const auto* version : {"0.6.2", "0.17.0"})
     EXPECT_EQ(resolve("real", environment({}, fake_flanneld(version))).api, EtcdApi::v2) << version;
-  for (const auto* version : {"0.20.1", "0.20.2", "0.25.7", "1.0.0"})
+  for (const auto* version : {"0.21.3", "0.25.7", "0.27.4", "1.0.0"})
     EXPECT_EQ(resolve("real", environment({}, fake_flanneld(version))).api, EtcdApi::v3) << version;
 }
 
-TEST(Program, Version0_20_0IsRefusedBecauseItCantUsePlainHttp) {
+TEST(Program, VersionsThatCantWorkHereAreRefusedWithTheReason) {
   EXPECT_THAT(refusal("auto", environment({}, fake_flanneld("0.20.0"))),
-              AllOf(HasSubstr("plain http"), HasSubstr("0.20.1")));
+              AllOf(HasSubstr("use flanneld 0.20.0"), HasSubstr("plain http"), HasSubstr("0.21.3")));
+  for (const auto* version : {"0.20.1", "0.20.2", "0.21.0", "0.21.2"})
+    EXPECT_THAT(refusal("auto", environment({}, fake_flanneld(version))),
+                AllOf(HasSubstr(version), HasSubstr("its workers lose each other"), HasSubstr("0.21.3 or later")));
+}
+
+TEST(Program, VersionsThatPanicAtTheirEndAreNamedSo) {
+  for (const auto* version : {"0.22.0", "0.25.7", "0.26.2"})
+    EXPECT_THAT(to_string(resolve("real", environment({}, fake_flanneld(version)))),
+                HasSubstr("panics when it is stopped"))
+        << version;
+  for (const auto* version : {"0.17.0", "0.21.3", "0.26.3", "0.27.4"})
+    EXPECT_THAT(to_string(resolve("real", environment({}, fake_flanneld(version)))), testing::EndsWith(version));
 }
 
 TEST(Program, RealOneThatIsAbsentIsRefusedWithTheWayToGetIt) {

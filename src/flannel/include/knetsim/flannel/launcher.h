@@ -28,9 +28,10 @@ struct Program {
   std::filesystem::path path;
   std::string version;  ///< what --version says
   EtcdApi api = EtcdApi::v3;
+  std::string fault;  ///< a known one of that release, in words
 };
 
-/// "knetsim-flanneld (built-in)", "/usr/bin/flanneld v0.20.2"
+/// "knetsim-flanneld (built-in)", "/usr/bin/flanneld v0.27.4", with its fault behind it
 std::string to_string(const Program& program);
 
 /// The variables that choose a daemon.
@@ -43,7 +44,7 @@ struct Environment {
 
 /// "auto" follows KNETSIM_FLANNEL; if that says nothing either: the real daemon if there is one, else the built-in.
 /// Throws InputError, saying how to get it, if a real one was asked for and there is none or it can't work here (no
-/// iptables; 0.20.0, which can't use plain http).
+/// iptables; 0.20.0, which can't use plain http; 0.20.1 to 0.21.2, which lose leases).
 Program resolve(std::string_view requested = "auto", const Environment& environment = Environment::current());
 
 /// Where and how a daemon is to run. `netns` must outlive it.
@@ -76,7 +77,7 @@ class Launched {
 };
 
 /// Starts one daemon for each spec and waits until all are ready: built-in ones all at once, real ones one after the
-/// other (0.20.2 loses leases that are registered together).
+/// other, as an orderly rollout does.
 std::vector<Launched> launch_all(const Program& program, std::vector<LaunchSpec> specs, const Config& config,
                                  std::chrono::milliseconds budget = kDefaultBudget);
 
