@@ -250,7 +250,9 @@ class Validation {
       try {
         parse(value);
       } catch (const InputError& error) {
-        complain(pointer + "/flannel/" + key, value, error.what(), "see docs/topology.md");
+        constexpr std::size_t kShown = 80;
+        complain(pointer + "/flannel/" + key, value.size() > kShown ? value.substr(0, kShown) + "..." : value,
+                 error.what(), "docs/topology.md#flannel shows one, and names the backends");
       }
     };
     refuse_value("config", spec.flannel->config, flannel::parse_config);

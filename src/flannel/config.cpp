@@ -5,10 +5,13 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
+#include "stored_json.h"
 #include "uint128.h"
 
 namespace knetsim::flannel {
@@ -26,8 +29,16 @@ const json* find(const json& object, const std::string& key) {
   return nullptr;
 }
 
+json parse_document(std::string_view text) try {
+  // Go's decoder doesn't know it.
+  if (text.starts_with("\xef\xbb\xbf")) throw InputError("line 1, column 1: it begins with a byte order mark");
+  return parse_json(text, kStoredJson);
+} catch (const InputError& error) {
+  throw InputError(fmt::format("the flannel config isn't JSON: {}", error.what()));
+}
+
 InputError wrong_type(const std::string& key, const std::string& expected, const json& value) {
-  return InputError(fmt::format("{} must be {}, but is {}", key, expected, value.dump()));
+  return InputError(fmt::format("{} must be {}, but is {}", key, expected, json_excerpt(value, kLongestExcerpt)));
 }
 
 bool read_bool(const json& object, const std::string& key, bool otherwise) {
@@ -49,7 +60,9 @@ std::optional<std::string> read_string(const json& object, const std::string& ke
   const auto* value = find(object, key);
   if (!value) return std::nullopt;
   if (!value->is_string()) throw wrong_type(key, "a string", *value);
-  return value->get<std::string>();
+  const auto& text = value->get_ref<const std::string&>();
+  if (text.size() > kLongestExcerpt) throw wrong_type(key, "an address or a name", *value);
+  return text;
 }
 
 /// What differs between the families in flannel's rules.
@@ -141,27 +154,64 @@ SubnetRange read_range(const json& object, const Rules& rules) {
 BackendType read_backend_type(const json& backend) {
   const auto type = read_string(backend, "Type").value_or("");
   for (const auto known : {BackendType::vxlan, BackendType::host_gw, BackendType::alloc}) {
-    if (type == to_string(known)) return known;
+    if (strcasecmp(type.c_str(), to_string(known).c_str()) == 0) return known;
   }
-  throw InputError(fmt::format("Backend.Type \"{}\" is unknown or unsupported; choose vxlan, host-gw or alloc", type));
+  throw BackendError(
+      fmt::format("unknown backend type: Backend.Type {} is unknown or unsupported; choose vxlan, host-gw or alloc",
+                  json_excerpt(type)));
 }
 
-BackendConfig read_backend(const json& object) {
+void read_vxlan(const json& backend, BackendConfig& config) {
+  config.vni = read_number(backend, "VNI", 1, (1U << 24) - 1);
+  config.port = static_cast<std::uint16_t>(read_number(backend, "Port", 0, std::numeric_limits<std::uint16_t>::max()));
+  config.mtu = read_number(backend, "MTU", 0, std::numeric_limits<std::uint16_t>::max());
+  config.gbp = read_bool(backend, "GBP", false);
+  config.learning = read_bool(backend, "Learning", false);
+  config.direct_routing = read_bool(backend, "DirectRouting", false);
+}
+
+BackendConfig read_backend(const json& object, bool v6) {
   const auto* backend = find(object, "Backend");
   if (!backend)
-    throw InputError(
-        "there is no Backend, and udp, flannel's default, is unsupported; write \"Backend\": {\"Type\": \"vxlan\"}");
+    throw BackendError(
+        "unknown backend type: there is no Backend, and udp, flannel's default, is unsupported; write \"Backend\": "
+        "{\"Type\": \"vxlan\"}");
   if (!backend->is_object()) throw wrong_type("Backend", "an object like {\"Type\": \"vxlan\"}", *backend);
   BackendConfig config;
   config.type = read_backend_type(*backend);
   if (config.type != BackendType::vxlan) return config;
-  config.vni = read_number(*backend, "VNI", 1, (1U << 24) - 1);
-  config.port = static_cast<std::uint16_t>(read_number(*backend, "Port", 0, std::numeric_limits<std::uint16_t>::max()));
-  config.mtu = read_number(*backend, "MTU", 0, std::numeric_limits<std::uint16_t>::max());
-  config.gbp = read_bool(*backend, "GBP", false);
-  config.learning = read_bool(*backend, "Learning", false);
-  config.direct_routing = read_bool(*backend, "DirectRouting", false);
+  try {
+    read_vxlan(*backend, config);
+  } catch (const InputError& error) {
+    throw BackendError(error.what());
+  }
+  const auto name = vxlan_link_name(config.vni, v6);
+  if (name.size() >= IFNAMSIZ)
+    throw BackendError(
+        fmt::format("VNI {} makes the link name {}, which is longer than {} characters; choose a smaller one",
+                    config.vni, name, IFNAMSIZ - 1));
   return config;
+}
+
+void find_unknown(const json& object, const std::string& prefix, std::initializer_list<const char*> known,
+                  std::vector<std::string>& unknown) {
+  constexpr std::size_t kNamed = 10;
+  for (const auto& [key, value] : object.items()) {
+    const auto same = [&, &name = key](const char* one) { return strcasecmp(one, name.c_str()) == 0; };
+    if (unknown.size() < kNamed && std::none_of(known.begin(), known.end(), same))
+      unknown.push_back(prefix + key.substr(0, kLongestExcerpt));
+  }
+}
+
+std::vector<std::string> unknown_keys_of(const json& object) {
+  std::vector<std::string> unknown;
+  find_unknown(object, "",
+               {"EnableIPv4", "EnableIPv6", "EnableNFTables", "Network", "IPv6Network", "SubnetMin", "SubnetMax",
+                "SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax", "IPv6SubnetLen", "Backend"},
+               unknown);
+  if (const auto* backend = find(object, "Backend"); backend != nullptr && backend->is_object())
+    find_unknown(*backend, "Backend.", {"Type", "VNI", "Port", "MTU", "GBP", "Learning", "DirectRouting"}, unknown);
+  return unknown;
 }
 
 }  // namespace
@@ -181,24 +231,20 @@ std::string to_string(BackendType type) {
 std::string vxlan_link_name(std::uint32_t vni, bool v6) { return fmt::format("flannel{}.{}", v6 ? "-v6" : "", vni); }
 
 Config parse_config(std::string_view text) {
-  const auto object = json::parse(text, nullptr, false);
-  if (object.is_discarded()) throw InputError(fmt::format("the flannel config isn't JSON: {}", text));
-  if (!object.is_object()) throw InputError(fmt::format("the flannel config isn't a JSON object, but {}", text));
+  const auto object = parse_document(text);
+  if (!object.is_object())
+    throw InputError(
+        fmt::format("the flannel config isn't a JSON object, but {}", json_excerpt(object, kLongestExcerpt)));
 
   const bool v4 = read_bool(object, "EnableIPv4", true);
   const bool v6 = read_bool(object, "EnableIPv6", false);
-  if (!v4 && !v6) throw InputError("EnableIPv4 and EnableIPv6 are both false; enable at least one");
+  if (!v4 && !v6) throw BackendError("EnableIPv4 and EnableIPv6 are both false; enable at least one");
   Config config;
   if (v4) config.v4 = read_range(object, kV4);
   if (v6) config.v6 = read_range(object, kV6);
-  config.backend = read_backend(object);
-  if (config.backend.type == BackendType::vxlan) {
-    const auto name = vxlan_link_name(config.backend.vni, v6);
-    if (name.size() >= IFNAMSIZ)
-      throw InputError(
-          fmt::format("VNI {} makes the link name {}, which is longer than {} characters; choose a smaller one",
-                      config.backend.vni, name, IFNAMSIZ - 1));
-  }
+  config.nftables = read_bool(object, "EnableNFTables", false);
+  config.backend = read_backend(object, v6);
+  config.unknown_keys = unknown_keys_of(object);
   return config;
 }
 

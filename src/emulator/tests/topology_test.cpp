@@ -163,8 +163,6 @@ INSTANTIATE_TEST_SUITE_P(
                      "workers": [{"name": "w1", "address": "10.0.0.3"}],
                      "flannel": {"flavour": "mixed", "config": {"Network": "11.0.0.0/8"}}})",
                  "/clusters/0/workers: \"1\"", "needs two"},
-        BadInput{"FlannelPrefixWithoutASlash", "/clusters/0/flannel/prefix", "\"coreos.com/network\"",
-                 "/clusters/0/flannel/prefix: \"coreos.com/network\"", "must begin with a slash"},
         BadInput{"FlannelPrefixOfSlashes", "/clusters/0/flannel/prefix", "\"//\"", "/clusters/0/flannel/prefix: \"//\"",
                  "can't be the prefix"},
         BadInput{"MtuOutOfRange", "/underlay/mtu", "99999", "/underlay/mtu: 99999", "out of range"}),

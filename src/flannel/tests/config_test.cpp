@@ -1,9 +1,11 @@
 #include "knetsim/flannel/config.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "knetsim/sys/error.h"
@@ -41,6 +43,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::ValuesIn(std::vector<BadConfig>{
         {"NotJson", "{", "isn't JSON"},
         {"NotAnObject", "[]", "isn't a JSON object"},
+        {"TextInAText", R"("{\"Network\": \"10.0.0.0/8\"}")", "isn't a JSON object, but \"{"},
+        {"ByteOrderMark", "\xef\xbb\xbf{}", "line 1, column 1: it begins with a byte order mark"},
+        {"Comment", "{\n# here\n}", "isn't JSON: line 2, column 1"},
+        {"TrailingComma", R"({"Network": "10.0.0.0/8",})", "isn't JSON: line 1, column 26"},
+        {"TwoDocuments", "{} {}", "isn't JSON: line 1, column 4"},
+        {"Deep", R"({"Network":)" + std::string(100'000, '['), "nested deeper than"},
+        {"LongText", with_vxlan(R"("Network": ")" + std::string(100'000, '1') + "\""), "an address or a name"},
         {"NoNetwork", "{}", "please define a correct Network parameter in the flannel config: there is none"},
         {"EmptyNetwork", with_vxlan(R"("Network": "")"), "please define a correct Network"},
         {"NonsenseNetwork", with_vxlan(R"("Network": "10.0.0.0")"), "\"10.0.0.0\" isn't a network: no prefix length"},
@@ -180,6 +189,39 @@ TEST(Config, TakesKeysInAnyCaseAndIgnoresUnknownOnesLikeFlannel) {
       {"type": "host-gw", "Colour": "red"}})");
   EXPECT_EQ(config.v4->subnet_length, 26U);
   EXPECT_EQ(config.backend.type, BackendType::host_gw);
+}
+
+TEST(Config, TakesTheBackendsTypeInAnyCaseLikeFlannel) {
+  for (const auto& [text, type] :
+       {std::pair{"VXLAN", BackendType::vxlan}, {"Host-GW", BackendType::host_gw}, {"ALLOC", BackendType::alloc}})
+    EXPECT_EQ(
+        parse_config(fmt::format(R"({{"Network": "10.0.0.0/8", "Backend": {{"Type": "{}"}}}})", text)).backend.type,
+        type);
+}
+
+TEST(Config, NamesTheMembersThatFlannelIgnores) {
+  EXPECT_THAT(
+      parse_config(R"({"network": "10.0.0.0/8", "Netwrok": 1, "Backend": {"Type": "vxlan", "vni": 3, "Vnii": 4}})")
+          .unknown_keys,
+      testing::ElementsAre("Netwrok", "Backend.Vnii"));
+}
+
+TEST(Config, TellsWhatADaemonEndsWithFromWhatItWaitsFor) {
+  for (const auto* final :
+       {R"({"Network": "10.0.0.0/8", "Backend": {"Type": "wireguard"}})", R"({"Network": "10.0.0.0/8"})",
+        R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlan", "VNI": "1"}})", R"({"EnableIPv4": false})"})
+    EXPECT_THROW(parse_config(final), BackendError) << final;
+  for (const auto* waits : {"{", R"({"Network": "10.0.0.0/8", "SubnetLen": 31, "Backend": {"Type": "vxlan"}})",
+                            R"({"Network": "10.0.0.0/8", "Backend": "vxlan"})"}) {
+    try {
+      parse_config(waits);
+      ADD_FAILURE() << "accepted " << waits;
+    } catch (const BackendError& error) {
+      ADD_FAILURE() << error.what();
+    } catch (const InputError&) {
+      // To be mended.
+    }
+  }
 }
 
 TEST(Config, NamesVxlanLinksLikeFlannel) {

@@ -107,7 +107,7 @@ TEST(LeaseValue, OfOtherDaemonsIsUnderstood) {
 
 TEST(LeaseValue, IsRefusedWithTheReason) {
   const std::vector<std::pair<std::string, std::string>> cases{
-      {"garbage", "isn't a JSON object"},
+      {"garbage", "it isn't JSON: line 1, column 1"},
       {"[1]", "isn't a JSON object"},
       {"{}", "has no PublicIP"},
       {R"({"PublicIP":7})", "PublicIP isn't an address, but 7"},
