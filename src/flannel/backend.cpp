@@ -31,7 +31,7 @@ VxlanPlaneSpec vxlan_spec(const Config& config, const ExternalInterface& interfa
   link.learning = backend.learning;
   link.gbp = backend.gbp;
   link.mtu = underlay_mtu - overhead;
-  return {link, (v6 ? config.v6 : config.v4)->network, backend.direct_routing};
+  return {link, *(v6 ? config.v6 : config.v4), backend.direct_routing};
 }
 
 void add_peer(const std::optional<Network>& subnet, const std::optional<Address>& underlay,
@@ -80,8 +80,8 @@ void Backend::make_host_gw(const Config& config, const ExternalInterface& interf
         "your PublicIP differs from interface IP, meaning that probably you're on a NAT, which is not supported by "
         "host-gw "
         "backend");
-  if (config.v4) v4_ = std::make_unique<GatewayPlane>(socket_, interface.index);
-  if (config.v6) v6_ = std::make_unique<GatewayPlane>(socket_, interface.index);
+  if (config.v4) v4_ = std::make_unique<GatewayPlane>(socket_, interface.index, *config.v4);
+  if (config.v6) v6_ = std::make_unique<GatewayPlane>(socket_, interface.index, *config.v6);
 }
 
 void Backend::configure(const LeaseSubnets& own) {
@@ -89,16 +89,20 @@ void Backend::configure(const LeaseSubnets& own) {
   if (v6_ && own.v6) v6_->configure(*own.v6);
 }
 
-bool Backend::is_usable(const Lease& lease) const {
+bool Backend::is_usable(const Lease& lease) {
   const auto& attributes = lease.attributes;
+  const auto name = to_string(lease.subnets);
   if (attributes.backend_type != attributes_.backend_type) {
-    spdlog::warn("ignoring non-{} subnet({}): type={}", attributes_.backend_type, to_string(lease.subnets),
-                 attributes.backend_type);
+    complaints_.say(name, fmt::format("ignoring non-{} subnet({}): type={}", attributes_.backend_type, name,
+                                      attributes.backend_type));
     return false;
   }
   const bool lacks_vtep = (attributes_.vtep && lease.subnets.v4 && !attributes.vtep) ||
                           (attributes_.vtep_v6 && lease.subnets.v6 && !attributes.vtep_v6);
-  if (lacks_vtep) spdlog::error("error decoding subnet lease JSON: {} has no VtepMAC", to_string(lease.subnets));
+  if (lacks_vtep)
+    complaints_.say(name, fmt::format("error decoding subnet lease JSON: {} has no VtepMAC", name));
+  else
+    complaints_.forget(name);
   return !lacks_vtep;
 }
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "complaints.h"
 #include "data_plane.h"
 #include "external_interface.h"
 #include "knetsim/flannel/config.h"
@@ -35,13 +36,14 @@ class Backend {
  private:
   void make_vxlan(const Config& config, const ExternalInterface& interface);
   void make_host_gw(const Config& config, const ExternalInterface& interface);
-  bool is_usable(const Lease& lease) const;
+  bool is_usable(const Lease& lease);
 
   netlink::Socket& socket_;
   LeaseAttributes attributes_;
   unsigned mtu_ = 0;
   std::unique_ptr<DataPlane> v4_;
   std::unique_ptr<DataPlane> v6_;
+  Complaints complaints_;
 };
 
 }  // namespace knetsim::flannel

@@ -15,6 +15,7 @@
 #include "healthz.h"
 #include "knetsim/etcd/watcher.h"
 #include "knetsim/flannel/subnet_env.h"
+#include "knetsim/netlink/address.h"
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/sys/error.h"
 #include "masquerade.h"
@@ -92,6 +93,7 @@ LeaseSubnets Daemon::previous_subnets() const {
 void Daemon::make_data_plane() {
   const auto interface = find_external_interface(socket_, options_, config_->v4.has_value(), config_->v6.has_value());
   backend_ = std::make_unique<Backend>(socket_, *config_, interface);
+  surroundings_ = look_around(interface);
 }
 
 void Daemon::write_subnet_file(const LeaseSubnets& own) const {
@@ -106,14 +108,36 @@ void Daemon::write_subnet_file(const LeaseSubnets& own) const {
   spdlog::info("Wrote subnet file to {}", options_.subnet_file.string());
 }
 
-bool Daemon::is_remote(const RegisteredLease& lease) const {
-  return lease.lease.subnets != own_->subnets() && !own_->is_ours(lease.lease.attributes);
+Surroundings Daemon::look_around(const ExternalInterface& interface) {
+  Surroundings all;
+  for (const auto& entry : netlink::list_addresses(socket_, interface.index)) {
+    all.links.push_back(knetsim::canonical(entry.address));
+    all.addresses.push_back(address_of(entry.address));
+  }
+  for (const auto& text : options_.etcd_endpoints) {
+    boost::system::error_code is_a_name;
+    const auto address = boost::asio::ip::make_address(etcd::host_of(text), is_a_name);
+    if (!is_a_name) all.addresses.push_back(address);
+  }
+  return all;
+}
+
+bool Daemon::is_followed(const RegisteredLease& registered) {
+  const auto& lease = registered.lease;
+  if (lease.subnets == own_->subnets() || own_->is_ours(lease.attributes)) return false;
+  const auto name = key_name(lease.subnets);
+  const auto reason = why_not_followed(lease, *config_, surroundings_);
+  if (reason)
+    complaints_.say(name, fmt::format("Ignoring subnet lease {}: {}", name, *reason));
+  else
+    complaints_.forget(name);
+  return !reason;
 }
 
 void Daemon::apply(const OwnLease::Acquired& acquired) {
   std::vector<Lease> others;
   for (const auto& item : acquired.leases) {
-    if (is_remote(item)) others.push_back(item.lease);
+    if (is_followed(item)) others.push_back(item.lease);
   }
   remote_->reset(others);
 }
@@ -125,6 +149,7 @@ awaitable<void> Daemon::work() {
   remote_ = std::make_unique<RemoteLeases>(*backend_);
   const auto acquired = co_await own_->acquire();
 
+  surroundings_.own = own_->subnets();
   backend_->configure(own_->subnets());
   apply(acquired);
   backend_->forget_strangers();
@@ -151,7 +176,7 @@ void Daemon::handle(const etcd::Event& event) {
   try {
     follow(event);
   } catch (const Error& error) {
-    spdlog::error("can't follow the change of {}: {}", event.kv.key, error.what());
+    complaints_.say(event.kv.key, fmt::format("can't follow the change of {}: {}", event.kv.key, error.what()));
   }
 }
 
@@ -163,10 +188,10 @@ void Daemon::follow(const etcd::Event& event) {
   if (!lease) return;
   if (*subnets == own_->subnets()) {
     if (!own_->accept(*lease)) lease_is_lost();
-  } else if (is_remote(*lease)) {
+  } else if (is_followed(*lease)) {
     remote_->put(lease->lease);
   } else {
-    // A lease of ours from before, or of a twin. Either way nobody else lives there.
+    // A lease of ours from before, or of a twin: nobody else lives there. Or one that mustn't be followed any more.
     remote_->remove(*subnets);
   }
 }
@@ -229,7 +254,7 @@ awaitable<void> Daemon::follow_leases(etcd::Revision revision) {
 
 awaitable<void> Daemon::follow_kernel() {
   using netlink::Groups;
-  netlink::Monitor monitor(NetNs::current(), Groups::links | Groups::addresses | Groups::routes);
+  netlink::Monitor monitor(NetNs::current(), Groups::links | Groups::addresses | Groups::routes | Groups::neighbours);
   asio::posix::stream_descriptor readable(context_, ::dup(monitor.fd().get()));
   // What happened before the subscription.
   std::vector<netlink::Event> events{{false, netlink::Resync{}}};

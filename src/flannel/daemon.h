@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 
+#include "acceptance.h"
 #include "backend.h"
+#include "complaints.h"
 #include "knetsim/etcd/client.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/options.h"
@@ -39,7 +41,9 @@ class Daemon {
   /// Does what the change of a lease asks for; what the kernel refuses of it is logged.
   void handle(const etcd::Event& event);
   void follow(const etcd::Event& event);
-  bool is_remote(const RegisteredLease& lease) const;
+  /// Neither ours nor, for a reason that is logged, one to be ignored.
+  bool is_followed(const RegisteredLease& lease);
+  Surroundings look_around(const ExternalInterface& interface);
   awaitable<void> follow_kernel();
   awaitable<void> keep_lease();
   void lease_is_lost();
@@ -52,6 +56,8 @@ class Daemon {
   netlink::Socket socket_;
   std::optional<Config> config_;
   std::unique_ptr<Backend> backend_;
+  Surroundings surroundings_;
+  Complaints complaints_;
   std::unique_ptr<OwnLease> own_;
   std::unique_ptr<RemoteLeases> remote_;
   std::optional<int> exit_code_;

@@ -1,10 +1,13 @@
 #include "gateway_plane.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <set>
 
 #include "knetsim/sys/error.h"
+#include "plain_routes.h"
 
 namespace knetsim::flannel {
 
@@ -15,9 +18,10 @@ netlink::Route GatewayPlane::route_to(const Peer& peer) const {
 void GatewayPlane::install(const Peer& peer) {
   try {
     netlink::replace_route(socket_, route_to(peer));
+    complaints_.forget(to_string(peer.subnet));
   } catch (const Error& error) {
-    spdlog::error("Error adding route to {} via {}: {}", to_string(peer.subnet), peer.underlay.to_string(),
-                  error.what());
+    complaints_.say(to_string(peer.subnet), fmt::format("Error adding route to {} via {}: {}", to_string(peer.subnet),
+                                                        peer.underlay.to_string(), error.what()));
   }
 }
 
@@ -44,24 +48,34 @@ void GatewayPlane::remove(const Network& subnet) {
   peers_.erase(found);
 }
 
+bool GatewayPlane::is_wanted(const netlink::Route& route) const {
+  const auto peer = peers_.find(address_of(route.destination));
+  return peer != peers_.end() && route.destination == peer->second.subnet && route.gateway == peer->second.underlay &&
+         route.interface == interface_;
+}
+
 void GatewayPlane::install_missing() {
   const auto link = netlink::find_link(socket_, interface_);
   if (!link || !link->up || peers_.empty()) return;
-  const auto routes = netlink::list_routes(socket_, family(peers_.begin()->first));
+  std::set<Address> standing;
+  for (const auto& route : netlink::list_routes(socket_, family(range_.network)))
+    if (is_wanted(route)) standing.insert(address_of(route.destination));
   for (const auto& [base, peer] : peers_) {
-    const auto stands = [&, &wanted = peer](const netlink::Route& route) {
-      return route.destination == wanted.subnet && route.gateway == wanted.underlay && route.interface == interface_;
-    };
-    if (std::any_of(routes.begin(), routes.end(), stands)) continue;
+    if (standing.contains(base)) continue;
     spdlog::info("Route recovered {} : {}", to_string(peer.subnet), peer.underlay.to_string());
     install(peer);
   }
 }
 
+void GatewayPlane::forget_strangers() {
+  forget_plain_routes(socket_, interface_, range_, [this](const netlink::Route& route) { return is_wanted(route); });
+}
+
 void GatewayPlane::heed(const std::vector<netlink::Event>& events) {
   const auto concerns_us = [this](const netlink::Event& event) {
+    // Removed, or replaced by another one.
     if (const auto* route = std::get_if<netlink::Route>(&event.object))
-      return event.removed && peers_.contains(address_of(route->destination));
+      return peers_.contains(address_of(route->destination)) && (event.removed || !is_wanted(*route));
     // The kernel takes away the routes of a link that goes down without a word about each.
     if (const auto* link = std::get_if<netlink::Link>(&event.object)) return link->index == interface_ && link->up;
     // Nor does it tell of the routes that it drops together with an address.

@@ -9,6 +9,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "acceptance.h"
 #include "knetsim/flannel/allocation.h"
 #include "knetsim/sys/error.h"
 
@@ -30,10 +31,12 @@ bool overlap(const std::optional<Network>& a, const std::optional<Network>& b) {
 
 bool overlap(const LeaseSubnets& a, const LeaseSubnets& b) { return overlap(a.v4, b.v4) || overlap(a.v6, b.v6); }
 
-std::vector<Network> taken(const std::vector<RegisteredLease>& leases, std::optional<Network> LeaseSubnets::*family) {
+std::vector<Network> taken(const std::vector<RegisteredLease>& leases, const Config& config,
+                           std::optional<Network> LeaseSubnets::*family) {
   std::vector<Network> networks;
   for (const auto& item : leases) {
-    if (const auto& network = item.lease.subnets.*family) networks.push_back(*network);
+    const auto room = taking_room(item.lease.subnets, config);
+    if (const auto& network = room.*family) networks.push_back(*network);
   }
   return networks;
 }
@@ -89,8 +92,9 @@ bool OwnLease::fits_config(const LeaseSubnets& subnets) const {
 
 std::optional<std::string> OwnLease::why_not_previous(const std::vector<RegisteredLease>& leases) const {
   if (!fits_config(previous_)) return "that is not compatible with the Etcd network config";
-  const auto rival = std::find_if(leases.begin(), leases.end(),
-                                  [&](const auto& item) { return overlap(item.lease.subnets, previous_); });
+  const auto rival = std::find_if(leases.begin(), leases.end(), [&](const auto& item) {
+    return overlap(taking_room(item.lease.subnets, config_), previous_);
+  });
   if (rival != leases.end()) return "that " + to_string(rival->lease.subnets) + " has taken";
   return std::nullopt;
 }
@@ -120,12 +124,12 @@ LeaseSubnets OwnLease::choose(const std::vector<RegisteredLease>& leases) {
   LeaseSubnets chosen;
   std::optional<std::size_t> place;
   if (config_.v4) {
-    chosen.v4 = pick(*config_.v4, taken(leases, &LeaseSubnets::v4), {});
+    chosen.v4 = pick(*config_.v4, taken(leases, config_, &LeaseSubnets::v4), {});
     place = ordinal(*config_.v4, *chosen.v4);
   }
   // With the same place in both ranges, two daemons that choose the same IPv4 subnet want the same key, and etcd itself
   // lets only one have it.
-  if (config_.v6) chosen.v6 = pick(*config_.v6, taken(leases, &LeaseSubnets::v6), place);
+  if (config_.v6) chosen.v6 = pick(*config_.v6, taken(leases, config_, &LeaseSubnets::v6), place);
   return chosen;
 }
 
@@ -172,7 +176,7 @@ awaitable<bool> OwnLease::create(const LeaseSubnets& subnets, Round& round) {
   // Of two that overlap (other lengths, other halves of a dual-stack key) the later one yields. Both see the same
   // order.
   const auto rival = std::find_if(round.leases.begin(), round.leases.end(), [&](const auto& item) {
-    return item.create_revision < result.revision && overlap(item.lease.subnets, subnets);
+    return item.create_revision < result.revision && overlap(taking_room(item.lease.subnets, config_), subnets);
   });
   if (rival != round.leases.end()) {
     spdlog::info("{} overlaps {}; choosing again", to_string(subnets), to_string(rival->lease.subnets));

@@ -1,5 +1,6 @@
 #include "registry.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -19,26 +20,28 @@ awaitable<void> Backoff::wait() {
   co_await timer.async_wait(asio::use_awaitable);
 }
 
-std::optional<LeaseSubnets> Registry::parse_key(const std::string& key) const {
+std::optional<LeaseSubnets> Registry::parse_key(const std::string& key) {
   const auto prefix = subnets_prefix();
   auto subnets = key.starts_with(prefix) ? parse_key_name(std::string_view(key).substr(prefix.size())) : std::nullopt;
-  if (!subnets) spdlog::warn("Ignoring bad subnet node: failed to parse subnet key {}", key);
+  if (!subnets) complaints_.say(key, "Ignoring bad subnet node: failed to parse subnet key " + key);
   return subnets;
 }
 
-std::optional<RegisteredLease> Registry::parse(const etcd::KeyValue& kv) const {
+std::optional<RegisteredLease> Registry::parse(const etcd::KeyValue& kv) {
   const auto subnets = parse_key(kv.key);
   if (!subnets) return std::nullopt;
   try {
-    return RegisteredLease{
+    RegisteredLease lease{
         {*subnets, parse_lease_attributes(kv.value)}, kv.create_revision, kv.mod_revision, kv.lease == 0};
+    complaints_.forget(kv.key);
+    return lease;
   } catch (const InputError& error) {
-    spdlog::warn("Ignoring bad subnet node: {}: {}", kv.key, error.what());
+    complaints_.say(kv.key, fmt::format("Ignoring bad subnet node: {}: {}", kv.key, error.what()));
     return std::nullopt;
   }
 }
 
-std::vector<RegisteredLease> Registry::parse(const std::vector<etcd::KeyValue>& kvs) const {
+std::vector<RegisteredLease> Registry::parse(const std::vector<etcd::KeyValue>& kvs) {
   std::vector<RegisteredLease> leases;
   leases.reserve(kvs.size());
   for (const auto& kv : kvs) {
@@ -49,7 +52,7 @@ std::vector<RegisteredLease> Registry::parse(const std::vector<etcd::KeyValue>& 
 
 namespace {
 
-/// The key's value, among all that begin like it.
+/// The key's value, among all that begin like it; throws BackendError.
 std::optional<Config> read_config(const std::vector<etcd::KeyValue>& kvs, const std::string& key) {
   const auto kv = std::find_if(kvs.begin(), kvs.end(), [&](const auto& item) { return item.key == key; });
   if (kv == kvs.end()) {
@@ -61,7 +64,13 @@ std::optional<Config> read_config(const std::vector<etcd::KeyValue>& kvs, const 
     return std::nullopt;
   }
   try {
-    return parse_config(kv->value);
+    auto config = parse_config(kv->value);
+    for (const auto& unknown : config.unknown_keys)
+      spdlog::warn("{}: \"{}\" isn't a member of flannel's, and is ignored", key, unknown);
+    return config;
+  } catch (const BackendError& error) {
+    // Known to be final by flanneld too.
+    throw BackendError(fmt::format("Error fetching backend: {}: {}", key, error.what()));
   } catch (const InputError& error) {
     spdlog::error("Couldn't fetch network config: {}: {}", key, error.what());
     return std::nullopt;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "complaints.h"
 #include "knetsim/etcd/client.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/lease.h"
@@ -34,18 +35,19 @@ class Registry {
   std::string subnets_prefix() const { return prefix_ + "/subnets/"; }
   std::string key_of(const LeaseSubnets& subnets) const { return subnets_prefix() + key_name(subnets); }
 
-  /// The subnets that a key is for; logs and returns nullopt if it isn't a lease's key.
-  std::optional<LeaseSubnets> parse_key(const std::string& key) const;
-  /// Logs and returns nullopt if key or value aren't a lease's.
-  std::optional<RegisteredLease> parse(const etcd::KeyValue& kv) const;
-  std::vector<RegisteredLease> parse(const std::vector<etcd::KeyValue>& kvs) const;
+  /// The subnets that a key is for; complains and returns nullopt if it isn't a lease's key.
+  std::optional<LeaseSubnets> parse_key(const std::string& key);
+  /// Complains and returns nullopt if key or value aren't a lease's.
+  std::optional<RegisteredLease> parse(const etcd::KeyValue& kv);
+  std::vector<RegisteredLease> parse(const std::vector<etcd::KeyValue>& kvs);
 
-  /// Waits until there is a config that can be used; says in the log why it waits.
+  /// Waits until there is a config that can be read; says in the log why it waits. Throws BackendError.
   awaitable<Config> await_config();
 
  private:
   etcd::Client& client_;
   std::string prefix_;
+  Complaints complaints_;
 };
 
 /// Delays that double from 100 ms up to a limit, for what has to be tried again.

@@ -5,13 +5,14 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/neighbour.h"
-#include "knetsim/netlink/route.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sysctl.h"
+#include "plain_routes.h"
 
 namespace knetsim::flannel {
 
@@ -31,21 +32,6 @@ std::string incompatibility(const netlink::Link& link, const netlink::VxlanSpec&
   if (is.gbp != spec.gbp) return fmt::format("gbp: {} vs {}", is.gbp, spec.gbp);
   if (is.learning != spec.learning) return fmt::format("learning: {} vs {}", is.learning, spec.learning);
   return {};
-}
-
-/// One step for one peer: a failure is told, and keeps neither the other steps nor the other peers from being done.
-template <typename Step>
-void attempt(const std::string& what, Step step) {
-  try {
-    step();
-  } catch (const Error& error) {
-    spdlog::error("failed to {}: {}", what, error.what());
-  }
-}
-
-netlink::Route route_to(const Peer& peer, bool direct, int index) {
-  if (direct) return {.destination = peer.subnet, .gateway = peer.underlay};
-  return {.destination = peer.subnet, .gateway = address_of(peer.subnet), .interface = index, .onlink = true};
 }
 
 }  // namespace
@@ -89,20 +75,36 @@ void VxlanPlane::configure(const Network& own_subnet) {
 
 void VxlanPlane::ensure_address() {
   for (const auto& present : netlink::list_addresses(socket_, index_, family(*own_))) {
-    if (present.address != *own_ && contains(spec_.cluster, address_of(present.address)))
+    if (present.address != *own_ && contains(spec_.range.network, address_of(present.address)))
       netlink::delete_address(socket_, index_, present.address);
   }
   netlink::replace_address(socket_, index_, {.address = *own_});
 }
 
-bool VxlanPlane::one_hop_away(const Address& address) const {
+/// One step for one peer: a failure is told, and keeps neither the other steps nor the other peers from being done.
+void VxlanPlane::attempt(const std::string& peer, const std::string& what, const std::function<void()>& step) {
+  try {
+    step();
+    complaints_.forget(peer + what);
+  } catch (const Error& error) {
+    complaints_.say(peer + what, fmt::format("failed to {}: {}", what, error.what()));
+  }
+}
+
+std::optional<bool> VxlanPlane::one_hop_away(const Address& address) {
   if (!spec_.direct_routing) return false;
-  bool direct = false;  // the tunnel serves anyone
-  attempt("look up the route to " + address.to_string(), [&] {
-    const auto route = netlink::lookup_route(socket_, address);
-    direct = route && !route->gateway && route->type == RTN_UNICAST;
+  std::optional<bool> direct;
+  attempt({}, "look up the route to " + address.to_string(), [&] {
+    if (const auto route = netlink::lookup_route(socket_, address))
+      direct = !route->gateway && route->type == RTN_UNICAST;
   });
   return direct;
+}
+
+netlink::Route VxlanPlane::route_to(const Installed& entry) const {
+  const auto& peer = entry.peer;
+  if (entry.direct) return {.destination = peer.subnet, .gateway = peer.underlay};
+  return {.destination = peer.subnet, .gateway = address_of(peer.subnet), .interface = index_, .onlink = true};
 }
 
 void VxlanPlane::install(const Installed& entry) {
@@ -110,9 +112,9 @@ void VxlanPlane::install(const Installed& entry) {
   if (!entry.direct) {
     // In this order: with the route in place first, the kernel would ask for the neighbour.
     netlink::replace_neighbour(socket_, index_, address_of(peer.subnet), peer.vtep);
-    netlink::replace_fdb(socket_, index_, peer.vtep, peer.underlay);
+    netlink::replace_fdb(socket_, index_, peer.vtep, forwarding_.at(peer.vtep));
   }
-  netlink::replace_route(socket_, route_to(peer, entry.direct, index_));
+  netlink::replace_route(socket_, route_to(entry));
 }
 
 void VxlanPlane::install_all(std::span<const Installed> entries) {
@@ -126,33 +128,41 @@ void VxlanPlane::install_all(std::span<const Installed> entries) {
   }
   // Again one by one, to say which; those that went well before go well again.
   for (const auto& entry : entries)
-    attempt(fmt::format("add {} of {}", to_string(entry.peer.subnet), entry.peer.underlay.to_string()),
+    attempt(to_string(entry.peer.subnet),
+            fmt::format("add {} of {}", to_string(entry.peer.subnet), entry.peer.underlay.to_string()),
             [&] { install(entry); });
 }
 
 void VxlanPlane::uninstall_vtep(const Installed& entry) {
-  const auto shares_vtep = [&](const auto& other) {
-    return &other.second != &entry && !other.second.direct && other.second.peer.vtep == entry.peer.vtep;
-  };
-  const auto whose = " of " + to_string(entry.peer.subnet);
-  attempt("remove the neighbour" + whose,
+  const auto subnet = to_string(entry.peer.subnet);
+  const auto& vtep = entry.peer.vtep;
+  attempt(subnet, "remove the neighbour of " + subnet,
           [&] { netlink::delete_neighbour(socket_, index_, address_of(entry.peer.subnet)); });
-  if (std::any_of(peers_.begin(), peers_.end(), shares_vtep)) return;
-  attempt("remove the forwarding entry" + whose, [&] { netlink::delete_fdb(socket_, index_, entry.peer.vtep); });
+  const auto twin = std::find_if(peers_.begin(), peers_.end(), [&](const auto& other) {
+    return &other.second != &entry && !other.second.direct && other.second.peer.vtep == vtep;
+  });
+  if (twin != peers_.end()) {
+    forwarding_[vtep] = twin->second.peer.underlay;
+    attempt(subnet, "forward to the other peer with the MAC of " + subnet,
+            [&] { netlink::replace_fdb(socket_, index_, vtep, forwarding_[vtep]); });
+  } else {
+    forwarding_.erase(vtep);
+    attempt(subnet, "remove the forwarding entry of " + subnet, [&] { netlink::delete_fdb(socket_, index_, vtep); });
+  }
 }
 
 void VxlanPlane::uninstall(const Installed& entry) {
   spdlog::info("removing subnet: {} PublicIP: {} VtepMAC: {}", to_string(entry.peer.subnet),
                entry.peer.underlay.to_string(), netlink::to_string(entry.peer.vtep));
   if (!entry.direct) uninstall_vtep(entry);
-  attempt("remove the route to " + to_string(entry.peer.subnet),
-          [&] { netlink::delete_route(socket_, route_to(entry.peer, entry.direct, index_)); });
+  const auto subnet = to_string(entry.peer.subnet);
+  attempt(subnet, "remove the route to " + subnet, [&] { netlink::delete_route(socket_, route_to(entry)); });
 }
 
 void VxlanPlane::set(std::span<const Peer> peers) {
   std::vector<Installed> changed;
   for (const auto& peer : peers) {
-    const Installed entry{peer, one_hop_away(peer.underlay)};
+    const Installed entry{peer, one_hop_away(peer.underlay).value_or(false)};
     const auto base = address_of(peer.subnet);
     if (const auto old = peers_.find(base); old != peers_.end()) {
       if (old->second.peer.subnet != peer.subnet) {
@@ -164,6 +174,7 @@ void VxlanPlane::set(std::span<const Peer> peers) {
     spdlog::info("{} subnet: {} PublicIP: {} VtepMAC: {}", entry.direct ? "Adding direct route to" : "adding",
                  to_string(peer.subnet), peer.underlay.to_string(), netlink::to_string(peer.vtep));
     peers_.insert_or_assign(base, entry);
+    if (!entry.direct) forwarding_.insert_or_assign(peer.vtep, peer.underlay);
     changed.push_back(entry);
   }
   if (!changed.empty() && !down_) install_all(changed);
@@ -176,45 +187,74 @@ void VxlanPlane::remove(const Network& subnet) {
   peers_.erase(found);
 }
 
+const VxlanPlane::Installed* VxlanPlane::peer_of(const Network& subnet) const {
+  const auto found = peers_.find(address_of(subnet));
+  return found != peers_.end() && found->second.peer.subnet == subnet ? &found->second : nullptr;
+}
+
 void VxlanPlane::forget_strangers() {
+  const int parent = spec_.link.parent;
+  forget_plain_routes(socket_, parent, spec_.range, [this](const netlink::Route& route) {
+    const auto* entry = peer_of(route.destination);
+    return entry != nullptr && entry->direct && entry->peer.underlay == route.gateway;
+  });
   if (!adopted_) return;
   const auto tunnelled = [this](const Address& base) {
     const auto found = peers_.find(base);
     return found != peers_.end() && !found->second.direct;
   };
-  const int our_family = family(spec_.cluster);
+  const int our_family = family(spec_.range.network);
   for (const auto& route : netlink::list_routes(socket_, our_family)) {
     if (route.interface == index_ && route.gateway && !tunnelled(address_of(route.destination)))
-      attempt("remove an old route", [&] { netlink::delete_route(socket_, route); });
+      attempt({}, "remove an old route", [&] { netlink::delete_route(socket_, route); });
   }
   for (const auto& neighbour : netlink::list_neighbours(socket_, our_family, index_)) {
-    if (neighbour.permanent() && !tunnelled(neighbour.address) && contains(spec_.cluster, neighbour.address))
-      attempt("remove an old neighbour", [&] { netlink::delete_neighbour(socket_, index_, neighbour.address); });
+    if (neighbour.permanent() && !tunnelled(neighbour.address) && contains(spec_.range.network, neighbour.address))
+      attempt({}, "remove an old neighbour", [&] { netlink::delete_neighbour(socket_, index_, neighbour.address); });
   }
   for (const auto& entry : netlink::list_fdb(socket_, index_)) {
-    const auto known = [&](const auto& peer) { return !peer.second.direct && peer.second.peer.vtep == entry.mac; };
-    if (entry.destination && (entry.state & NUD_PERMANENT) != 0 && std::none_of(peers_.begin(), peers_.end(), known))
-      attempt("remove an old forwarding entry",
+    if (entry.destination && (entry.state & NUD_PERMANENT) != 0 && !forwarding_.contains(entry.mac))
+      attempt({}, "remove an old forwarding entry",
               [&] { netlink::delete_fdb(socket_, index_, entry.mac, entry.destination); });
   }
 }
 
-void VxlanPlane::heed(const std::vector<netlink::Event>& events) {
-  bool look = false;
-  for (const auto& event : events) {
-    if (const auto* link = std::get_if<netlink::Link>(&event.object)) {
-      if (link->index != index_ && link->name != spec_.link.name) continue;
-      look = true;
+bool VxlanPlane::concerns_us(const netlink::Event& event) {
+  if (const auto* link = std::get_if<netlink::Link>(&event.object)) {
+    if (link->index == index_ || link->name == spec_.link.name) {
       // Each of these makes the kernel forget neighbours and leave the routes, also if it has been undone meanwhile.
       if (event.removed || link->mac != mac_ || link->index != index_) link_touched_ = true;
-    } else if (const auto* route = std::get_if<netlink::Route>(&event.object)) {
-      look |= event.removed && peers_.contains(address_of(route->destination));
-    } else if (const auto* address = std::get_if<netlink::InterfaceAddress>(&event.object)) {
-      look |= event.removed && address->interface == index_;
-    } else if (std::holds_alternative<netlink::Resync>(event.object)) {
-      look = link_touched_ = true;
+      return true;
     }
+    if (!spec_.direct_routing || link->index != spec_.link.parent || !link->up) return false;
+    // With the link go its routes, without a word about each.
+    return underlay_touched_ = true;
   }
+  if (const auto* address = std::get_if<netlink::InterfaceAddress>(&event.object)) {
+    if (address->interface == index_) return event.removed;
+    if (!spec_.direct_routing || address->interface != spec_.link.parent) return false;
+    return underlay_touched_ = true;
+  }
+  if (const auto* route = std::get_if<netlink::Route>(&event.object)) {
+    const auto* entry = peer_of(route->destination);
+    return entry != nullptr && (event.removed || route->gateway != route_to(*entry).gateway);
+  }
+  if (const auto* neighbour = std::get_if<netlink::Neighbour>(&event.object)) {
+    const auto found = peers_.find(neighbour->address);
+    return neighbour->interface == index_ && found != peers_.end() && !found->second.direct &&
+           (event.removed || !neighbour->permanent() || neighbour->mac != found->second.peer.vtep);
+  }
+  if (const auto* entry = std::get_if<netlink::FdbEntry>(&event.object)) {
+    const auto found = forwarding_.find(entry->mac);
+    return entry->interface == index_ && found != forwarding_.end() &&
+           (event.removed || entry->destination != found->second);
+  }
+  return link_touched_ = underlay_touched_ = true;  // Resync
+}
+
+void VxlanPlane::heed(const std::vector<netlink::Event>& events) {
+  bool look = false;
+  for (const auto& event : events) look |= concerns_us(event);
   if (look && own_) repair();
 }
 
@@ -233,27 +273,61 @@ void VxlanPlane::repair() {
   down_ = !link->up;
   if (down_) return;
   ensure_address();
+  if (std::exchange(underlay_touched_, false)) choose_ways();
   if (std::exchange(link_touched_, false)) {
     std::vector<Installed> all;
     for (const auto& [base, entry] : peers_) all.push_back(entry);
     install_all(all);
   } else {
-    install_missing_routes();
+    install_missing();
   }
 }
 
-void VxlanPlane::install_missing_routes() {
-  const auto routes = netlink::list_routes(socket_, family(spec_.cluster));
-  std::vector<Installed> missing;
-  for (const auto& [base, entry] : peers_) {
-    const auto leads_there = [&, &subnet = entry.peer.subnet](const auto& route) {
-      return route.destination == subnet;
-    };
-    if (std::none_of(routes.begin(), routes.end(), leads_there)) missing.push_back(entry);
+/// The underlay is another than when the ways to the peers were chosen.
+void VxlanPlane::choose_ways() {
+  for (auto& [base, entry] : peers_) {
+    const auto direct = one_hop_away(entry.peer.underlay);
+    if (!direct || *direct == entry.direct) continue;
+    if (*direct)
+      uninstall_vtep(entry);
+    else
+      forwarding_.insert_or_assign(entry.peer.vtep, entry.peer.underlay);
+    entry.direct = *direct;
   }
-  if (missing.empty()) return;
-  spdlog::warn("{} routes are gone; adding them again", missing.size());
-  install_all(missing);
+}
+
+std::vector<VxlanPlane::Installed> VxlanPlane::incomplete() {
+  const int our_family = family(spec_.range.network);
+  std::set<Address> routed;
+  for (const auto& route : netlink::list_routes(socket_, our_family)) {
+    const auto* entry = peer_of(route.destination);
+    if (entry != nullptr && route.gateway == route_to(*entry).gateway &&
+        route.interface == (entry->direct ? spec_.link.parent : index_))
+      routed.insert(address_of(route.destination));
+  }
+  std::map<Address, netlink::Mac> resolved;
+  for (const auto& neighbour : netlink::list_neighbours(socket_, our_family, index_))
+    if (neighbour.permanent() && neighbour.mac) resolved[neighbour.address] = *neighbour.mac;
+  std::set<std::pair<netlink::Mac, Address>> forwarded;
+  for (const auto& entry : netlink::list_fdb(socket_, index_))
+    if (entry.destination) forwarded.emplace(entry.mac, *entry.destination);
+
+  std::vector<Installed> lacking;
+  for (const auto& [base, entry] : peers_) {
+    const auto& vtep = entry.peer.vtep;
+    const auto neighbour = resolved.find(base);
+    const bool tunnelled = neighbour != resolved.end() && neighbour->second == vtep && !entry.direct &&
+                           forwarded.contains({vtep, forwarding_.at(vtep)});
+    if (!routed.contains(base) || (!entry.direct && !tunnelled)) lacking.push_back(entry);
+  }
+  return lacking;
+}
+
+void VxlanPlane::install_missing() {
+  const auto lacking = incomplete();
+  if (lacking.empty()) return;
+  spdlog::warn("routes, neighbours or forwarding entries of {} peers are gone; adding them again", lacking.size());
+  install_all(lacking);
 }
 
 }  // namespace knetsim::flannel

@@ -1,18 +1,23 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "complaints.h"
 #include "data_plane.h"
+#include "knetsim/flannel/config.h"
 #include "knetsim/netlink/link.h"
+#include "knetsim/netlink/route.h"
 #include "knetsim/netlink/socket.h"
 
 namespace knetsim::flannel {
 
 struct VxlanPlaneSpec {
   netlink::VxlanSpec link;      ///< without a MAC: random, or that of the link that is there
-  Network cluster;              ///< the whole flannel network
+  SubnetRange range;            ///< where the peers' subnets come from
   bool direct_routing = false;  ///< a plain route to peers that are one hop away
 };
 
@@ -40,12 +45,20 @@ class VxlanPlane : public DataPlane {
 
   void adopt_or_create();
   void ensure_address();
-  bool one_hop_away(const Address& address) const;
+  /// nullopt if nobody can say: the underlay has no route there now.
+  std::optional<bool> one_hop_away(const Address& address);
+  netlink::Route route_to(const Installed& entry) const;
+  const Installed* peer_of(const Network& subnet) const;
+  /// Whether something of ours is gone, or isn't what we made of it.
+  bool concerns_us(const netlink::Event& event);
+  void choose_ways();
   void install(const Installed& entry);
   void install_all(std::span<const Installed> entries);
   void uninstall_vtep(const Installed& entry);
   void uninstall(const Installed& entry);
-  void install_missing_routes();
+  std::vector<Installed> incomplete();
+  void install_missing();
+  void attempt(const std::string& peer, const std::string& what, const std::function<void()>& step);
   void repair();
 
   netlink::Socket& socket_;
@@ -53,10 +66,13 @@ class VxlanPlane : public DataPlane {
   netlink::Mac mac_;
   int index_ = 0;
   std::optional<Network> own_;
-  std::map<Address, Installed> peers_;  ///< by the base address of their subnet
-  bool adopted_ = false;                ///< the link was there before us
-  bool link_touched_ = false;           ///< since the last repair: gone, or with another MAC
+  std::map<Address, Installed> peers_;          ///< by the base address of their subnet
+  std::map<netlink::Mac, Address> forwarding_;  ///< the FDB: of peers that claim the same MAC, the last one
+  bool adopted_ = false;                        ///< the link was there before us
+  bool link_touched_ = false;                   ///< since the last repair: gone, or with another MAC
+  bool underlay_touched_ = false;               ///< likewise, the link below or its addresses
   bool down_ = false;
+  Complaints complaints_;
 };
 
 }  // namespace knetsim::flannel

@@ -38,9 +38,9 @@ TEST_F(Daemon, ListsItsFlags) {
 }
 
 TEST_F(Daemon, RefusesAnUnknownFlag) {
-  const auto result = run({"-kube-subnet-mgr"});
+  const auto result = run({"-kube-subnet-manager"});
   EXPECT_EQ(result.status.code(), 2);
-  EXPECT_THAT(result.err, HasSubstr("-kube-subnet-mgr"));
+  EXPECT_THAT(result.err, HasSubstr("-kube-subnet-manager"));
 }
 
 TEST_F(Daemon, RefusesABadValue) {
@@ -107,6 +107,53 @@ TEST_F(Daemon, WaitsForABadConfigToBeMended) {
   await_ready(0);
 }
 
+TEST_F(Daemon, EndsOnABackendThatItDoesntHaveLikeFlanneld) {
+  stand_up(1, kAlloc);
+  etcd().put("/coreos.com/network/config", R"({"Network": "10.5.0.0/16", "Backend": {"Type": "wireguard"}})");
+  start(0);
+  EXPECT_EQ(worker(0).daemon->process().wait(kExitBudget).code(), 1);
+  EXPECT_THAT(log_of(0), AllOf(HasSubstr("Error fetching backend"), HasSubstr("unknown backend type"),
+                               HasSubstr("choose vxlan, host-gw or alloc")));
+}
+
+TEST_F(Daemon, FindsItsKeysUnderAPrefixWithoutASlash) {
+  stand_up(1, kAlloc);
+  etcd().put("coreos.com/net/config", kAlloc);
+  auto relative = options(0);
+  relative.etcd_prefix = "coreos.com/net";
+  start(0, relative);
+  await_ready(0);
+  EXPECT_THAT(etcd().list("coreos.com/net/subnets/").kvs, testing::SizeIs(1));
+}
+
+TEST_F(Daemon, UsesTheInterfaceThatAPatternMatchesOrThatReachesAnAddress) {
+  stand_up(1, kAlloc);
+  {
+    auto socket = worker(0).socket();
+    const int other = netlink::create_bridge(socket, {.name = "other"});
+    netlink::set_up(socket, other);
+    netlink::add_address(socket, other, {.address = parse_network("192.168.9.1/24")});
+  }
+  const auto address_with = [&](const auto& choose) {
+    auto chosen = options(0);
+    chosen.interfaces.clear();
+    choose(chosen);
+    start(0, chosen);
+    await_ready(0);
+    stop(0);
+    const auto log = log_of(0);
+    return log.substr(log.rfind("Using interface with name "), 60);
+  };
+  EXPECT_THAT(address_with([](auto& o) {
+                o.interface_patterns = {"nothing", "^192[.]168"};
+              }),
+              HasSubstr("192.168.9.1"));
+  EXPECT_THAT(address_with([](auto& o) { o.interface_patterns = {"^eth[0-9]$"}; }),
+              HasSubstr("name eth0 and address 10.0.0.10"));
+  EXPECT_THAT(address_with([](auto& o) { o.interface_can_reach = parse_address("192.168.9.77"); }),
+              HasSubstr("192.168.9.1"));
+}
+
 TEST_F(Daemon, WaitsForEtcd) {
   stand_up(1, kAlloc);
   stop_etcd();
@@ -151,8 +198,10 @@ TEST_F(Daemon, EndsWhereTheNamedInterfaceIsAbsent) {
   wrong.interfaces = {"eth9"};
   start(0, wrong);
   EXPECT_EQ(worker(0).daemon->process().wait(kExitBudget).code(), 1);
-  EXPECT_THAT(log_of(0), AllOf(HasSubstr("Failed to find interface to use that matches the interfaces provided: eth9"),
-                               HasSubstr("there are: lo, eth0")));
+  EXPECT_THAT(
+      log_of(0),
+      AllOf(HasSubstr("Failed to find interface to use that matches the interfaces and/or regexes provided: eth9"),
+            HasSubstr("there are: lo, eth0")));
 }
 
 TEST_F(Daemon, EndsWhereThereIsNoDefaultRoute) {

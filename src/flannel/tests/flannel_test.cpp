@@ -112,14 +112,19 @@ void FlannelTest::await_peer(std::size_t from, std::size_t to) {
       [&](const auto& route) { return route.interface == link && route.gateway == base && route.onlink; }, kPatience);
   auto far = worker(to).socket();
   const auto vtep = netlink::get_link(far, vxlan_link_name(config_.backend.vni, false)).mac;
-  const auto neighbours = netlink::list_neighbours(socket, AF_INET, link);
-  EXPECT_TRUE(std::any_of(neighbours.begin(), neighbours.end(),
-                          [&](const auto& n) { return n.address == base && n.mac == vtep && n.permanent(); }))
-      << worker(from).name << " has no neighbour " << base << " " << netlink::to_string(vtep);
-  const auto fdb = netlink::list_fdb(socket, link);
-  EXPECT_TRUE(std::any_of(fdb.begin(), fdb.end(),
-                          [&](const auto& e) { return e.mac == vtep && e.destination == worker(to).v4; }))
-      << worker(from).name << " has no FDB entry " << netlink::to_string(vtep) << " dst " << worker(to).v4;
+  eventually(
+      [&]() -> std::optional<std::string> {
+        const auto neighbours = netlink::list_neighbours(socket, AF_INET, link);
+        const auto is_neighbour = [&](const auto& n) { return n.address == base && n.mac == vtep && n.permanent(); };
+        if (std::none_of(neighbours.begin(), neighbours.end(), is_neighbour))
+          return worker(from).name + ": a neighbour " + base.to_string() + " " + netlink::to_string(vtep);
+        const auto fdb = netlink::list_fdb(socket, link);
+        const auto leads_there = [&](const auto& e) { return e.mac == vtep && e.destination == worker(to).v4; };
+        if (std::none_of(fdb.begin(), fdb.end(), leads_there))
+          return worker(from).name + ": an FDB entry " + netlink::to_string(vtep) + " dst " + worker(to).v4.to_string();
+        return std::nullopt;
+      },
+      kPatience);
 }
 
 void FlannelTest::await_full_mesh() {

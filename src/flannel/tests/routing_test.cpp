@@ -1,8 +1,11 @@
 // host-gw and DirectRouting: plain routes instead of tunnels.
 
+#include <ostream>
+
 #include "flannel_test.h"
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/monitor.h"
+#include "knetsim/netlink/neighbour.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/sysctl.h"
 
@@ -27,6 +30,122 @@ class Routing : public FlannelTest {
 
 class HostGw : public Routing {};
 class DirectRouting : public Routing {};
+
+struct Case {
+  const char* name;
+  const char* config;
+  bool plain;
+  void (*disturb)(netlink::Socket&, const Worker& here, const Worker& there);
+  friend void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
+};
+
+int eth0_of(netlink::Socket& socket) { return netlink::get_link(socket, "eth0").index; }
+
+void flap(netlink::Socket& socket, const Worker&, const Worker&) {
+  netlink::set_down(socket, eth0_of(socket));
+  netlink::set_up(socket, eth0_of(socket));
+}
+
+void lose_the_address(netlink::Socket& socket, const Worker& here, const Worker&) {
+  const auto own = make_network(here.v4, 8);
+  netlink::delete_address(socket, eth0_of(socket), own);
+  netlink::add_address(socket, eth0_of(socket), {.address = own});
+}
+
+void delete_the_route(netlink::Socket& socket, const Worker&, const Worker& there) {
+  netlink::delete_route(socket, {.destination = there.subnet()});
+}
+
+void replace_the_route(netlink::Socket& socket, const Worker&, const Worker& there) {
+  netlink::replace_route(socket, {.destination = there.subnet(), .gateway = parse_address("10.0.0.1")});
+}
+
+void delete_the_neighbour(netlink::Socket& socket, const Worker&, const Worker& there) {
+  netlink::delete_neighbour(socket, netlink::get_link(socket, "flannel.100").index, address_of(there.subnet()));
+}
+
+void change_the_neighbour(netlink::Socket& socket, const Worker&, const Worker& there) {
+  netlink::replace_neighbour(socket, netlink::get_link(socket, "flannel.100").index, address_of(there.subnet()),
+                             netlink::parse_mac("0a:00:00:00:00:77"));
+}
+
+void delete_the_fdb(netlink::Socket& socket, const Worker&, const Worker&) {
+  const int tunnel = netlink::get_link(socket, "flannel.100").index;
+  for (const auto& entry : netlink::list_fdb(socket, tunnel)) netlink::delete_fdb(socket, tunnel, entry.mac);
+}
+
+void redirect_the_fdb(netlink::Socket& socket, const Worker&, const Worker&) {
+  const int tunnel = netlink::get_link(socket, "flannel.100").index;
+  for (const auto& entry : netlink::list_fdb(socket, tunnel))
+    netlink::replace_fdb(socket, tunnel, entry.mac, parse_address("10.0.0.77"));
+}
+
+class WhatOthersUndo : public Routing, public testing::WithParamInterface<Case> {
+ protected:
+  void await_way(std::size_t from, std::size_t to) {
+    if (GetParam().plain)
+      await_plain_route(from, to);
+    else
+      await_peer(from, to);
+  }
+};
+
+TEST_P(WhatOthersUndo, IsPutBack) {
+  stand_up(2, GetParam().config);
+  start_all();
+  await_way(0, 1);
+  await_way(1, 0);
+  add_pods();
+  auto socket = worker(0).socket();
+  GetParam().disturb(socket, worker(0), worker(1));
+  await_way(0, 1);
+  eventually([&] { return ping(0, 1, {"-c1", "-W1"}).ok() ? std::nullopt : std::optional<std::string>("an answer"); });
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, WhatOthersUndo,
+    testing::Values(Case{"VxlanFlap", kVxlan, false, flap}, Case{"VxlanAddress", kVxlan, false, lose_the_address},
+                    Case{"VxlanReplacedRoute", kVxlan, false, replace_the_route},
+                    Case{"VxlanNeighbour", kVxlan, false, delete_the_neighbour},
+                    Case{"VxlanOtherNeighbour", kVxlan, false, change_the_neighbour},
+                    Case{"VxlanFdb", kVxlan, false, delete_the_fdb},
+                    Case{"VxlanOtherFdb", kVxlan, false, redirect_the_fdb}, Case{"DirectFlap", kDirect, true, flap},
+                    Case{"DirectAddress", kDirect, true, lose_the_address},
+                    Case{"DirectRoute", kDirect, true, delete_the_route},
+                    Case{"DirectReplacedRoute", kDirect, true, replace_the_route},
+                    Case{"HostGwFlap", kHostGw, true, flap}, Case{"HostGwAddress", kHostGw, true, lose_the_address},
+                    Case{"HostGwReplacedRoute", kHostGw, true, replace_the_route}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+class StaleRoute : public Routing, public testing::WithParamInterface<const char*> {};
+
+TEST_P(StaleRoute, OfAPeerThatWentWhileTheDaemonWasAwayIsRemoved) {
+  stand_up(3, GetParam());
+  start_all();
+  await_plain_route(0, 1);
+  await_plain_route(0, 2);
+  auto socket = worker(0).socket();
+  // Others' routes through eth0: not to a subnet of the network's, or not by hand.
+  const netlink::Route elsewhere{.destination = parse_network("192.0.2.0/24"), .gateway = worker(1).v4};
+  const netlink::Route routed{
+      .destination = parse_network("11.250.0.0/20"), .gateway = worker(1).v4, .protocol = RTPROT_BGP};
+  netlink::add_route(socket, elsewhere);
+  netlink::add_route(socket, routed);
+  EXPECT_EQ(stop(0).code(), 0);
+  EXPECT_EQ(stop(1).code(), 0);
+  etcd().remove(key_of(1));
+  start(0);
+  await_ready(0);
+  await_plain_route(0, 2);
+  std::vector<Network> through_gateways;
+  for (const auto& route : netlink::list_routes(socket, AF_INET))
+    if (route.gateway) through_gateways.push_back(route.destination);
+  EXPECT_THAT(through_gateways,
+              testing::UnorderedElementsAre(worker(2).subnet(), elsewhere.destination, routed.destination));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, StaleRoute, testing::Values(kDirect, kHostGw),
+                         [](const auto& row) { return row.index == 0 ? "Direct" : "HostGw"; });
 
 TEST_F(HostGw, RoutesGoThroughThePublicAddresses) {
   stand_up(3, kHostGw);

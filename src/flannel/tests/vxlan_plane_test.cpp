@@ -56,7 +56,10 @@ class RefusingKernel : public testing::Test {
     link.port = 8472;
     link.mtu = 1450;
     plane_ = std::make_unique<VxlanPlane>(
-        socket_, VxlanPlaneSpec{.link = link, .cluster = parse_network("11.0.0.0/8"), .direct_routing = false});
+        socket_,
+        VxlanPlaneSpec{.link = link,
+                       .range = {.network = parse_network("11.0.0.0/8"), .subnet_length = 20, .min = {}, .max = {}},
+                       .direct_routing = false});
     plane_->configure(parse_network("11.1.0.0/20"));
   }
 
@@ -111,7 +114,10 @@ TEST_F(RefusingKernel, WhatAnEarlierDaemonLeftIsTriedPieceByPiece) {
   link.local = parse_address("10.0.0.10");
   link.port = 8472;
   link.mtu = 1450;
-  VxlanPlane later(socket_, {.link = link, .cluster = parse_network("11.0.0.0/8"), .direct_routing = false});
+  VxlanPlane later(socket_,
+                   {.link = link,
+                    .range = {.network = parse_network("11.0.0.0/8"), .subnet_length = 20, .min = {}, .max = {}},
+                    .direct_routing = false});
   {
     const WithoutNetAdmin refused;
     EXPECT_NO_THROW(later.forget_strangers());

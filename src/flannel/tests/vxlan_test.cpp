@@ -134,7 +134,7 @@ TEST_F(Vxlan, DeletedRouteComesBack) {
     auto socket = worker(0).socket();
     netlink::delete_route(socket, {.destination = worker(1).subnet()});
   }
-  await_log(0, "1 routes are gone");
+  await_log(0, "of 1 peers are gone");
   await_peer(0, 1);
 }
 

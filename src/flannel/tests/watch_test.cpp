@@ -1,5 +1,7 @@
 // Daemons and an etcd that isn't always well.
 
+#include <fmt/format.h>
+
 #include <csignal>
 
 #include "flannel_test.h"
@@ -39,9 +41,98 @@ TEST_F(Watch, GarbageIsLoggedAndIgnored) {
   for (const auto* complaint :
        {"failed to parse subnet key /coreos.com/network/subnets/early-garbage",
         "failed to parse subnet key /coreos.com/network/subnets/garbage",
-        "/coreos.com/network/subnets/11.50.0.0-20: the lease's value isn't a JSON object: not json", "has no VtepMAC",
-        "/subnets/a/b"})
+        "/coreos.com/network/subnets/11.50.0.0-20: it isn't JSON: line 1, column 2", "has no VtepMAC", "/subnets/a/b"})
     EXPECT_THAT(log_of(0), HasSubstr(complaint));
+}
+
+std::string nested(const std::string& before, const std::string& after) {
+  return before + std::string(100'000, '[') + std::string(100'000, ']') + after;
+}
+
+TEST_F(Watch, NoValueUnderAnyKeyOfFlannelsEndsADaemon) {
+  stand_up(2, kVxlan);
+  const std::vector<std::string> poison{
+      nested("", ""),
+      nested(R"({"PublicIP":)", "}"),
+      nested(R"({"PublicIP":"10.0.0.99","BackendType":)", "}"),
+      nested(R"({"PublicIP":"10.0.0.99","BackendType":"vxlan","BackendData":)", "}"),
+      nested(R"({"PublicIP":"10.0.0.99","BackendType":"vxlan","BackendData":{"VtepMAC":)", "}}"),
+      nested(R"({"PublicIP":"10.0.0.99","BackendType":"vxlan","unknown":)", "}"),
+      R"({"PublicIP":")" + std::string(1'000'000, 'x') + R"("})",
+      R"({"PublicIP":"10.0.0.99","BackendType":")" + std::string(1'000'000, 'x') + R"("})",
+      R"({"PublicIP":"10.0.0.99","BackendType":"vxlan","BackendData":{"VNI":1e400,"VtepMAC":"\u001b[31m"}})",
+      std::string("{}\0", 3) + "\xff\xfe"};
+  const auto put_all = [&] {
+    for (std::size_t i = 0; i < poison.size(); ++i)
+      etcd().put(prefix() + fmt::format("11.{}.0.0-20", 60 + i), poison[i]);
+    etcd().put(prefix() + std::string(100'000, 'k'), "{}");
+    etcd().put(prefix() + "\xff\n\x1b[31m", "{}");
+  };
+  // Before the first listing, while watching, and at a restart. The network's config is one of the keys.
+  etcd().put("/coreos.com/network/config", nested(R"({"Network":)", "}"));
+  start(0);
+  await_log(0, "Couldn't fetch network config");
+  etcd().put("/coreos.com/network/config", kVxlan);
+  await_ready(0);
+  put_all();
+  start(1);
+  await_ready(1);
+  await_full_mesh();
+  EXPECT_EQ(stop(0).code(), 0);
+  start(0);
+  await_ready(0);
+  await_full_mesh();
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_LT(log_of(i).size(), 40'000U) << log_of(i);
+}
+
+TEST_F(Watch, LeasesThatWouldCoverOthersAreIgnored) {
+  stand_up(2, kVxlan);
+  start(0);
+  await_ready(0);
+  const auto put = [&](const std::string& key) {
+    etcd().put(
+        prefix() + key,
+        R"({"PublicIP":"10.0.0.99","BackendType":"vxlan","BackendData":{"VNI":100,"VtepMAC":"0a:00:00:00:00:09"}})");
+  };
+  auto socket = worker(0).socket();
+  const auto before = netlink::list_routes(socket, AF_INET);
+  for (const auto* key : {"10.0.0.0-8", "0.0.0.0-1", "11.0.0.0-8", "11.10.0.0-16", "12.0.0.0-20"}) put(key);
+  const auto within_ours = address_of(worker(0).subnet()).to_string() + "-24";
+  put(within_ours);
+  await_log(0, "Ignoring subnet lease " + within_ours);
+  await_log(0, "Ignoring subnet lease 12.0.0.0-20: 12.0.0.0/20 is outside the network 11.0.0.0/8");
+  EXPECT_EQ(netlink::list_routes(socket, AF_INET), before);
+  // The underlay carries etcd's news as before, also to one who meets them at its start.
+  start(1);
+  await_ready(1);
+  await_full_mesh();
+  EXPECT_EQ(stop(0).code(), 0);
+  start(0);
+  await_ready(0);
+  await_full_mesh();
+  EXPECT_THAT(netlink::list_routes(socket, AF_INET), testing::SizeIs(before.size() + 1));
+}
+
+TEST_F(Watch, AThousandOddLeasesAreAFewLines) {
+  stand_up(1, kVxlan);
+  const auto rewrite = [&](const char* value) {
+    for (int i = 0; i < 10; ++i) {
+      etcd::Txn txn;
+      for (int j = 0; j < 100; ++j)
+        txn.then.emplace_back(etcd::Put{prefix() + fmt::format("12.{}.{}.0-24", i, j), value});
+      etcd().txn(txn);
+    }
+  };
+  rewrite("{}");
+  start(0);
+  await_ready(0);
+  rewrite(R"({"PublicIP":"10.0.0.99","BackendType":"vxlan","BackendData":{"VtepMAC":"0a:00:00:00:00:09"}})");
+  rewrite("[]");
+  etcd().remove_prefix(prefix() + "12.");
+  etcd().put(prefix() + "11.50.0.0-20",
+             R"({"PublicIP":"10.0.0.99","BackendType":"vxlan","BackendData":{"VtepMAC":"0a:00:00:00:00:09"}})");
+  await_log(0, "adding subnet: 11.50.0.0/20");
+  EXPECT_LT(log_of(0).size(), 20'000U) << log_of(0);
 }
 
 TEST_F(Watch, LeasesOfOtherBackendsAreIgnored) {
