@@ -18,7 +18,6 @@
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/sys/error.h"
-#include "masquerade.h"
 
 namespace knetsim::flannel {
 
@@ -142,6 +141,19 @@ void Daemon::apply(const OwnLease::Acquired& acquired) {
   remote_->reset(others);
 }
 
+void Daemon::write_traffic_rules() {
+  rules_ = std::make_unique<TrafficManager>(*config_, own_->subnets(),
+                                            TrafficRules{.masquerade = options_.ip_masq,
+                                                         .random_fully = options_.masq_random_fully,
+                                                         .forward = options_.forward_rules});
+  try {
+    rules_->write();
+  } catch (const Error& error) {
+    // As flanneld: pods reach each other all the same, unless others' rules are against it.
+    spdlog::error("{}", error.what());
+  }
+}
+
 awaitable<void> Daemon::work() {
   config_ = co_await registry_.await_config();
   make_data_plane();
@@ -153,11 +165,12 @@ awaitable<void> Daemon::work() {
   backend_->configure(own_->subnets());
   apply(acquired);
   backend_->forget_strangers();
-  if (options_.ip_masq) set_up_masquerade(NetNs::current(), *config_, own_->subnets(), options_.forward_rules);
+  write_traffic_rules();
   write_subnet_file(own_->subnets());
   spdlog::info("Running backend.");
 
   spawn(follow_kernel());
+  spawn(follow_rules());
   spawn(keep_lease());
   co_await follow_leases(acquired.revision);
 }
@@ -249,6 +262,18 @@ awaitable<void> Daemon::follow_leases(etcd::Revision revision) {
     }
     revision = co_await list_again();
     if (exit_code_) co_return;
+  }
+}
+
+awaitable<void> Daemon::follow_rules() {
+  asio::posix::stream_descriptor readable(context_, ::dup(rules_->changes().get()));
+  for (;;) {
+    co_await readable.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    try {
+      rules_->heed();
+    } catch (const Error& error) {
+      spdlog::error("can't put the rules right: {}", error.what());
+    }
   }
 }
 

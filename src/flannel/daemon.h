@@ -15,6 +15,7 @@
 #include "own_lease.h"
 #include "registry.h"
 #include "remote_leases.h"
+#include "traffic_rules.h"
 
 namespace knetsim::flannel {
 
@@ -45,6 +46,8 @@ class Daemon {
   bool is_followed(const RegisteredLease& lease);
   Surroundings look_around(const ExternalInterface& interface);
   awaitable<void> follow_kernel();
+  void write_traffic_rules();
+  awaitable<void> follow_rules();
   awaitable<void> keep_lease();
   void lease_is_lost();
   void stop(int code);
@@ -59,6 +62,7 @@ class Daemon {
   Surroundings surroundings_;
   Complaints complaints_;
   std::unique_ptr<OwnLease> own_;
+  std::unique_ptr<TrafficManager> rules_;
   std::unique_ptr<RemoteLeases> remote_;
   std::optional<int> exit_code_;
 };
