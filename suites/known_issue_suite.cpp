@@ -19,6 +19,9 @@
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/flannel/launcher.h"
+#include "knetsim/flannel/subnet_env.h"
+#include "knetsim/netlink/monitor.h"
+#include "knetsim/netlink/route.h"
 #include "knetsim/skupper/launcher.h"
 #include "knetsim/skupper/site.h"
 #include "knetsim/sys/eventually.h"
@@ -176,6 +179,9 @@ class KnownIssueReproduction : public KnownIssueFixture, public testing::WithPar
     boot(with_flannel(pair(), GetParam()));
     w1().flanneld().stop();
     std::filesystem::remove(w1().subnet_file());
+    // The next daemon has to put it there: the data plane of the one before stays.
+    netlink::Socket socket(w1().netns(), w1().name());
+    netlink::delete_route(socket, {.destination = subnet_of_w2()});
   }
 
   std::string flanneld() {
@@ -188,7 +194,13 @@ class KnownIssueReproduction : public KnownIssueFixture, public testing::WithPar
     return quoted(words) + " >" + log_.string() + " 2>&1";
   }
 
-  void wait_until_it_works() { wait_for_file(w1().subnet_file(), std::chrono::seconds(20)); }
+  Network subnet_of_w2() { return canonical(flannel::read_subnet_env(worker("w2").subnet_file()).subnet.value()); }
+
+  /// Its file alone is no sign of that: flanneld 0.17.0 that is interrupted right after it never ends.
+  void wait_until_it_works() {
+    wait_for_file(w1().subnet_file(), std::chrono::seconds(20));
+    netlink::wait_for_route(w1().netns(), subnet_of_w2(), {}, std::chrono::seconds(20));
+  }
 
   const std::filesystem::path log_ = "/tmp/knetsim/by-hand.log";
 };

@@ -268,6 +268,8 @@ TEST_F(EtcdClient, TheV2StoreRefusesADirectoryAsAValue) {
   etcd().put_v2("/dir/key", "x");
   EXPECT_THAT([&] { etcd().get_v2("/dir"); }, ThrowsMessage<Error>(HasSubstr("directory")));
   EXPECT_THAT([&] { etcd().put_v2("/dir", "x"); }, ThrowsMessage<Error>(HasSubstr("Not a file")));
+  EXPECT_THAT(etcd().keys_v2("/dir"), ElementsAre("/dir/key"));
+  EXPECT_THAT(etcd().keys_v2("/none"), IsEmpty());
 }
 
 TEST_F(EtcdClient, TheTwoStoresDontSeeEachOther) {
