@@ -2,6 +2,7 @@
 
 #include "json_file.h"
 #include "knetsim/report/readers.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim::report {
 
@@ -64,7 +65,7 @@ std::vector<Figure> read_bench(const std::filesystem::path& file) {
   } else {
     const auto schema = root.at("schema");
     if (schema.value() != 1)
-      schema.refuse(fmt::format("it is {}, and this knetsim-report reads 1", schema.value().dump()));
+      schema.refuse(fmt::format("it is {}, and this knetsim-report reads 1", json_excerpt(schema.value())));
     take_own(root, figures);
   }
   return figures;

@@ -12,6 +12,7 @@
 #include "knetsim/report/text.h"
 #include "knetsim/report/version.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim::report {
 
@@ -57,13 +58,21 @@ std::string property(const Attempt& attempt, const char* name) {
   return found == attempt.gtest->properties.end() ? std::string{} : found->second;
 }
 
+nlohmann::json note(const Attempt& attempt, const char* name) {
+  try {
+    return parse_json(property(attempt, name));
+  } catch (const InputError&) {
+    return nullptr;
+  }
+}
+
 /// What fixtures noted in the XML: docs/results-schema.md. A note that isn't understood is none.
 void take_notes(const Attempt& attempt, TestResult& test) {
   test.check = property(attempt, "check");
   test.title = property(attempt, "title");
-  const auto step = nlohmann::json::parse(property(attempt, "failed_step"), nullptr, false);
+  const auto step = note(attempt, "failed_step");
   if (step.is_object()) test.step = FailedStep{step.value("from", ""), step.value("to", ""), step.value("what", "")};
-  const auto boot = nlohmann::json::parse(property(attempt, "boot"), nullptr, false);
+  const auto boot = note(attempt, "boot");
   if (!boot.is_object()) return;
   for (const auto& [name, seconds] : boot.items())
     if (seconds.is_number()) test.boot.push_back({name, seconds.get<double>()});

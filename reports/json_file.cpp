@@ -5,16 +5,24 @@
 #include "knetsim/report/text.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim::report {
 
 using Json = nlohmann::json;
 
+namespace {
+
+// A nightly report of 100,000 tests has some 50 MB.
+constexpr std::size_t kLongestJson = 512UL << 20;
+
+}  // namespace
+
 Json read_json(const std::filesystem::path& file) {
   const auto text = read_file(file);
   try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
+    return parse_json(text, {.size = kLongestJson});
+  } catch (const InputError& error) {
     throw InputError(describe({.where = file.string(),
                                .tried = "read JSON",
                                .answer = text.empty() ? "the file is empty" : clean(error.what(), 300),

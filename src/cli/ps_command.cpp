@@ -8,6 +8,7 @@
 #include "knetsim/cli/attach/visit.h"
 #include "knetsim/cli/command.h"
 #include "knetsim/cli/table.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim::cli {
 
@@ -18,7 +19,7 @@ Row row_of(const StateDirectory& labs, const std::string& name) {
   const auto pid = std::to_string(peer_of(connection).pid);
   const auto text = describe_lab(connection);
   if (text.empty()) return {name, pid, "busy"};
-  const auto lab = nlohmann::json::parse(text);
+  const auto lab = parse_json(text);
   return {name,
           pid,
           lab.value("started", ""),

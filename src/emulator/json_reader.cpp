@@ -4,10 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <optional>
-#include <set>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim {
 
@@ -15,68 +14,30 @@ using nlohmann::json;
 
 namespace {
 
-/// Follows the parser through the document, to know where it is when a key comes a second time.
-class KeyWatch {
- public:
-  bool operator()(json::parse_event_t event, const json& parsed) {
-    using Event = json::parse_event_t;
-    if (event == Event::object_end || event == Event::array_end) {
-      open_.pop_back();
-    } else if (event == Event::key) {
-      auto& object = open_.back();
-      object.key = parsed.get<std::string>();
-      if (!object.keys.insert(object.key).second && !doubled_) doubled_ = pointer();
-    }
-    if (event == Event::object_end || event == Event::array_end || event == Event::value) {
-      if (!open_.empty() && open_.back().array) ++open_.back().index;
-    } else if (event == Event::object_start || event == Event::array_start) {
-      open_.push_back({.array = event == Event::array_start});
-    }
-    return true;
-  }
-  /// Of the first one that stands twice.
-  const std::optional<json::json_pointer>& doubled() const { return doubled_; }
+constexpr std::size_t kLongestFile = 16UL << 20;
+constexpr std::size_t kLongestPointer = 200;
+constexpr std::size_t kLongestProblem = 1'000;
 
- private:
-  struct Open {
-    bool array = false;
-    std::size_t index = 0;
-    std::string key = {};
-    std::set<std::string> keys = {};
-  };
-
-  json::json_pointer pointer() const {
-    json::json_pointer path;
-    for (const auto& one : open_) one.array ? path /= one.index : path /= one.key;
-    return path;
-  }
-
-  std::vector<Open> open_;
-  std::optional<json::json_pointer> doubled_;
-};
+std::string shortened(const std::string& text, std::size_t longest) {
+  return text.size() > longest ? text.substr(0, longest) + "..." : text;
+}
 
 }  // namespace
 
 json parse_strict_json(std::string_view text, const std::string& file) {
-  KeyWatch watch;
-  json document;
   try {
-    document = json::parse(text.begin(), text.end(),
-                           [&](int, json::parse_event_t event, const json& parsed) { return watch(event, parsed); });
-  } catch (const json::parse_error& error) {
-    throw InputError(fmt::format(
-        "{}: not JSON: {}\n  remedy: mend it at that place; docs/topology.md shows a whole one", file, error.what()));
+    return parse_json(text, {.size = kLongestFile, .refuse_doubled_keys = true});
+  } catch (const InputError& error) {
+    throw InputError(
+        fmt::format("{}: can't be read: {}\n  remedy: mend it at that place; docs/topology.md shows a "
+                    "whole one",
+                    file, error.what()));
   }
-  if (const auto& doubled = watch.doubled())
-    throw InputError(fmt::format("{}: {}: the key \"{}\" stands twice in one object\n  remedy: keep one of them", file,
-                                 doubled->to_string(), doubled->back()));
-  return document;
 }
 
 void JsonReader::complain(const std::string& problem, const std::string& remedy) const {
-  auto shown = value_.dump();
-  if (shown.size() > 80) shown = shown.substr(0, 77) + "...";
-  throw InputError(fmt::format("{}: {}: {}: {}{}", file_, pointer_.empty() ? "/" : pointer_, shown, problem,
+  throw InputError(fmt::format("{}: {}: {}: {}{}", file_, pointer_.empty() ? "/" : shortened(pointer_, kLongestPointer),
+                               json_excerpt(value_, 80), shortened(problem, kLongestProblem),
                                remedy.empty() ? "" : "\n  remedy: " + remedy));
 }
 
@@ -85,7 +46,7 @@ void JsonReader::expect_keys(std::initializer_list<std::string_view> known) cons
   for (const auto& [key, value] : value_.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
       JsonReader(value, file_, pointer_ + "/" + key)
-          .complain("unknown key \"" + key + "\"", fmt::format("known here are {}", fmt::join(known, ", ")));
+          .complain("unknown key " + json_excerpt(key, 80), fmt::format("known here are {}", fmt::join(known, ", ")));
 }
 
 JsonReader JsonReader::at(const std::string& key) const {
@@ -94,9 +55,12 @@ JsonReader JsonReader::at(const std::string& key) const {
   return {*found, file_, pointer_ + "/" + key};
 }
 
-std::string JsonReader::string() const {
+std::string JsonReader::string(std::size_t longest) const {
   if (!value_.is_string()) complain(fmt::format("is a {}, must be a string", value_.type_name()), "put it in quotes");
-  return value_.get<std::string>();
+  const auto& text = value_.get_ref<const std::string&>();
+  if (text.size() > longest)
+    complain(fmt::format("is {} bytes long", text.size()), fmt::format("at most {} bytes", longest));
+  return text;
 }
 
 std::string JsonReader::choice(std::initializer_list<std::string_view> choices) const {

@@ -27,7 +27,8 @@ class JsonReader {
   /// Complains if it isn't there.
   JsonReader at(const std::string& key) const;
 
-  std::string string() const;
+  /// Complains if it is longer than `longest` bytes: names and addresses come back in messages.
+  std::string string(std::size_t longest = kLongestString) const;
   /// One of `choices`.
   std::string choice(std::initializer_list<std::string_view> choices) const;
   bool boolean() const;
@@ -50,6 +51,8 @@ class JsonReader {
   [[noreturn]] void complain(const std::string& problem, const std::string& remedy) const;
 
  private:
+  static constexpr std::size_t kLongestString = 1'000;
+
   const nlohmann::json& value_;
   std::string file_;
   std::string pointer_;

@@ -54,11 +54,13 @@ void services(const JsonReader& reader, ClusterSpec& cluster) {
   }
 }
 
+constexpr std::size_t kLongestArgument = 128UL << 10;  // execve(2): MAX_ARG_STRLEN
+
 ContainerSpec container(const JsonReader& reader) {
   reader.expect_keys({"name", "worker", "command", "runtimeConfig"});
   ContainerSpec spec{.name = reader.at("name").string(), .worker = reader.at("worker").string()};
   if (reader.has("command"))
-    for (const auto& word : reader.at("command").array()) spec.command.push_back(word.string());
+    for (const auto& word : reader.at("command").array()) spec.command.push_back(word.string(kLongestArgument));
   if (reader.has("runtimeConfig")) {
     const auto config = reader.at("runtimeConfig");
     if (!config.is_object()) config.complain("must be an object", "write it like {\"portMappings\": [...]}");

@@ -13,6 +13,7 @@
 #include "knetsim/cli/interrupts.h"
 #include "knetsim/cli/terminal_relay.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
 #include "knetsim/sys/pty.h"
 
 namespace knetsim::cli {
@@ -30,7 +31,7 @@ class Ending {
  public:
   void take(FdView connection) {
     const auto message = receive_message(connection);
-    content_ = message ? json::parse(message->text) : json{{"refused", "the lab has ended"}, {"code", kExitBad}};
+    content_ = message ? parse_json(message->text) : json{{"refused", "the lab has ended"}, {"code", kExitBad}};
   }
   explicit operator bool() const noexcept { return content_.has_value(); }
 

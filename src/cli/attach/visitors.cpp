@@ -13,6 +13,7 @@
 #include "knetsim/cli/command.h"
 #include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim::cli {
 
@@ -47,7 +48,7 @@ class Visitors::Visit {
       leave();
       return;
     }
-    const auto request = json::parse(message->text);
+    const auto request = parse_json(message->text, {.depth = 8});
     const auto ask = request.at("ask").get<std::string>();
     if (ask == "describe")
       answer(json::parse(host_.describe()));

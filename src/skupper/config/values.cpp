@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim::skupper {
 
@@ -21,11 +22,7 @@ constexpr std::int64_t kAuto = -1;
 // The names that skrouterd's own documentation uses; others depend on the machine's /etc/services.
 const std::map<std::string, std::int64_t, std::less<>> kServices{{"amqp", 5672}, {"amqps", 5671}};
 
-std::string shown(const json& value) {
-  auto text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  if (text.size() > 80) text = text.substr(0, 77) + "...";
-  return text;
-}
+std::string shown(const json& value) { return json_excerpt(value, 80); }
 
 std::optional<std::int64_t> whole_number(const json& value) {
   if (value.is_number_unsigned()) {
