@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "document.h"
@@ -59,6 +60,9 @@ ConnectionSettings connection_of(const Values& values) {
   if (values.has("maxSessionFrames"))
     connection.max_session_frames = static_cast<std::uint32_t>(values.number("maxSessionFrames", 0));
   connection.idle_timeout = seconds(values, "idleTimeoutSeconds", connection.idle_timeout);
+  // 0 is "as many as there may be".
+  if (const auto sessions = values.number("maxSessions", 0); sessions > 0)
+    connection.max_sessions = static_cast<std::uint32_t>(sessions);
   connection.cost = static_cast<unsigned>(values.number("cost", connection.cost));
   connection.ssl_profile = values.text("sslProfile");
   std::istringstream mechanisms(values.text("saslMechanisms"));
@@ -72,6 +76,7 @@ Listener listener_of(const Values& values) {
           .port = static_cast<std::uint16_t>(values.number("port", 5672)),
           .role = role_of(values),
           .connection = connection_of(values),
+          .handshake_timeout = seconds(values, "initialHandshakeTimeoutSeconds", kHandshakeTimeout),
           .authenticate_peer = values.boolean("authenticatePeer", false),
           .require_ssl = values.boolean("requireSsl", false),
           .http = values.boolean("http", false),
@@ -99,7 +104,7 @@ TcpListener tcp_listener_of(const Values& values) {
 
 TcpConnector tcp_connector_of(const Values& values) {
   return {.name = values.text("name"),
-          .host = values.text("host"),
+          .host = values.text("host", "127.0.0.1"),
           .port = static_cast<std::uint16_t>(values.number("port", 0)),
           .address = values.text("address"),
           .site_id = values.text("siteId")};
@@ -123,15 +128,18 @@ class Whole {
   explicit Whole(const std::vector<Values>& all) : all_(all) {}
 
   void check() const {
-    std::map<std::pair<std::string, std::string>, std::size_t> names;
+    std::map<std::string, const Values*> names;
     const auto& router =
         *std::find_if(all_.begin(), all_.end(), [](const Values& one) { return one.type() == "router"; });
     for (const auto& one : all_) {
+      // Entities of all kinds share the names, as skrouterd's do.
       if (const auto name = one.text("name"); !name.empty()) {
-        const auto [first, fresh] = names.try_emplace({one.type(), name}, one.line());
+        const auto [first, fresh] = names.try_emplace(name, &one);
         if (!fresh)
-          one.complain("name", fmt::format("the {} in line {} has that name already", one.type(), first->second),
-                       "give each its own");
+          one.complain(
+              "name",
+              fmt::format("the {} in line {} has that name already", first->second->type(), first->second->line()),
+              "give each its own");
       }
       check_role(one, mode_of(router));
       check_profile(one);
@@ -196,6 +204,10 @@ Config parse_config(std::string_view text, const std::string& file) {
     throw InputError(fmt::format(
         "{}: there is no router entity\n  remedy: add [\"router\", {{\"id\": \"a\", \"mode\": \"interior\"}}]", file));
   Whole(all).check();
+  std::set<std::string> names;
+  for (const auto& values : all)
+    if (auto name = values.text("name"); !name.empty()) names.insert(std::move(name));
+  for (auto& values : all) values.name_unless_named(names);
   Config config;
   for (const auto& values : all) add(config, values);
   return config;

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
+#include <map>
 #include <optional>
 
+#include "conf_document.h"
 #include "knetsim/sys/error.h"
 
 namespace knetsim::skupper {
@@ -72,11 +75,6 @@ class Handler {
   bool key(std::string& name) {
     if (nested_ > 0) return true;
     auto& attributes = entities_.back().attributes;
-    for (const auto& other : attributes)
-      if (other.name == name)
-        throw InputError(
-            fmt::format("{}:{}: {}: attribute {} stands twice, first in line {}\n  remedy: keep one of them", file_,
-                        line(), entities_.back().type, name, other.line));
     attributes.push_back({.name = name, .value = {}, .line = line()});
     state_ = State::value;
     return true;
@@ -183,15 +181,54 @@ std::string without_comments(std::string_view text) {
   return result;
 }
 
-}  // namespace
+/// max-frame-size: maxFrameSize
+std::string in_camel_case(std::string_view name) {
+  std::string result;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool joins = name[i] == '-' && i > 0 && i + 1 < name.size();
+    if (joins) ++i;
+    result.push_back(joins ? static_cast<char>(std::toupper(static_cast<unsigned char>(name[i]))) : name[i]);
+  }
+  return result;
+}
 
-std::vector<Entity> read_document(std::string_view text, const std::string& file) {
+/// One spelling for each word.
+void normalize(std::vector<Entity>& entities, const std::string& file) {
+  for (auto& entity : entities) {
+    entity.type = in_camel_case(entity.type);
+    std::map<std::string, std::size_t> lines;
+    for (auto& attribute : entity.attributes) {
+      attribute.name = in_camel_case(attribute.name);
+      if (const auto [first, fresh] = lines.try_emplace(attribute.name, attribute.line); !fresh)
+        throw InputError(
+            fmt::format("{}:{}: {}: attribute {} stands twice, first in line {}\n  remedy: keep one of them", file,
+                        attribute.line, entity.type, attribute.name, first->second));
+    }
+  }
+}
+
+std::vector<Entity> read_json_document(std::string_view text, const std::string& file) {
   const auto cleaned = without_comments(text);
   std::size_t taken = 0;
   Handler handler(cleaned, taken, file);
   const auto* const end = cleaned.data() + cleaned.size();
   json::sax_parse(CountingIterator{cleaned.data(), &taken}, CountingIterator{end, nullptr}, &handler);
   return handler.take();
+}
+
+}  // namespace
+
+std::vector<Entity> read_document(std::string_view text, const std::string& file) {
+  const bool conf = is_conf_syntax(text);
+  if (conf && file.ends_with(".json"))
+    throw InputError(
+        fmt::format("{}: not JSON, but skrouterd's .conf syntax, which it reads only from files of other names\n  "
+                    "remedy: rename it to end in .conf, or write [[\"router\", {{\"id\": \"a\", \"mode\": "
+                    "\"interior\"}}], [\"listener\", {{...}}], ...]",
+                    file));
+  auto entities = conf ? read_conf_document(text, file) : read_json_document(text, file);
+  normalize(entities, file);
+  return entities;
 }
 
 }  // namespace knetsim::skupper

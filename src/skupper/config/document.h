@@ -21,7 +21,9 @@ struct Entity {
 };
 
 /// The shape of a config, [["entity", {"attribute": value, ...}], ...], without regard to what the words mean. Lines
-/// that begin with # are comments. Throws InputError naming file and line, also for an attribute that stands twice.
+/// that begin with # are comments. As skrouterd does it: a file whose name doesn't end in .json may be in the .conf
+/// syntax instead (conf_document.h), and "max-frame-size" is another spelling of "maxFrameSize". Throws InputError
+/// naming file and line, also for an attribute that stands twice.
 std::vector<Entity> read_document(std::string_view text, const std::string& file);
 
 }  // namespace knetsim::skupper

@@ -1,6 +1,8 @@
 #include "knetsim/skupper/site.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
 
 namespace knetsim::skupper {
 
@@ -35,6 +37,13 @@ void add_listeners(ordered_json& config) {
 
 std::string to_config(const Site& site) {
   ordered_json config = ordered_json::array();
+  // Entities of all kinds share the names.
+  std::set<std::string> names{"amqp", "interior-listener", "edge-listener", "@" + std::to_string(kHttpPort)};
+  const auto unique = [&names](const std::string& wanted) {
+    auto name = wanted;
+    for (int number = 2; !names.insert(name).second; ++number) name = wanted + "-" + std::to_string(number);
+    return name;
+  };
   config.push_back({"router",
                     {{"id", site.id},
                      {"mode", "interior"},
@@ -44,7 +53,7 @@ std::string to_config(const Site& site) {
   config.push_back({"address", {{"prefix", "mc"}, {"distribution", "multicast"}}});
   for (const auto& remote : site.remotes)
     config.push_back({"connector",
-                      {{"name", remote.id},
+                      {{"name", unique(remote.id)},
                        {"role", "inter-router"},
                        {"host", remote.host},
                        {"port", std::to_string(kInterRouterPort)},
@@ -53,14 +62,14 @@ std::string to_config(const Site& site) {
                        {"maxSessionFrames", 640}}});
   for (const auto& service : site.local_services)
     config.push_back({"tcpConnector",
-                      {{"name", service.name},
+                      {{"name", unique(service.name)},
                        {"address", service.address},
                        {"siteId", site.id},
                        {"host", service.host},
                        {"port", std::to_string(service.port)}}});
   for (const auto& service : site.remote_services)
     config.push_back({"tcpListener",
-                      {{"name", service.address},
+                      {{"name", unique(service.address)},
                        {"address", service.address},
                        {"siteId", site.id},
                        {"port", std::to_string(service.listen_port)}}});

@@ -1,9 +1,12 @@
 #include "values.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <netdb.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <optional>
@@ -19,8 +22,19 @@ using nlohmann::json;
 
 constexpr std::int64_t kAuto = -1;
 
-// The names that skrouterd's own documentation uses; others depend on the machine's /etc/services.
-const std::map<std::string, std::int64_t, std::less<>> kServices{{"amqp", 5672}, {"amqps", 5671}};
+// The names that skrouterd's own documentation uses; there are more in the machine's /etc/services, if it has one.
+const std::map<std::string, std::int64_t, std::less<>> kServices{
+    {"amqp", 5672}, {"amqps", 5671}, {"http", 80}, {"https", 443}};
+
+std::optional<std::int64_t> port_of_service(const std::string& name) {
+  if (const auto known = kServices.find(name); known != kServices.end()) return known->second;
+  servent entry{};
+  servent* found = nullptr;
+  std::array<char, 1024> buffer{};
+  if (::getservbyname_r(name.c_str(), "tcp", &entry, buffer.data(), buffer.size(), &found) != 0 || !found)
+    return std::nullopt;
+  return ntohs(static_cast<std::uint16_t>(found->s_port));
+}
 
 std::string shown(const json& value) { return json_excerpt(value, 80); }
 
@@ -68,7 +82,7 @@ std::vector<std::string_view> names(const std::vector<AttributeRule>& rules, boo
 Values::Values(const Entity& entity, std::size_t position, const std::string& file)
     : entity_(entity), position_(position), file_(file) {
   const auto& known = rule();
-  static const AttributeRule kName{.name = "name", .required = true};
+  static const AttributeRule kName{.name = "name"};
   for (const auto& attribute : entity.attributes) {
     const auto found = std::find_if(known.attributes.begin(), known.attributes.end(),
                                     [&](const AttributeRule& one) { return one.name == attribute.name; });
@@ -95,9 +109,23 @@ Values::Values(const Entity& entity, std::size_t position, const std::string& fi
       complain(one.name, values_.contains(one.name) ? "must not be empty" : "is missing",
                fmt::format("add \"{}\": ...", one.name));
   };
-  if (known.named) demand(kName);
+  if (known.named && values_.contains(kName.name)) demand(kName);
   for (const auto& one : known.attributes)
     if (one.required) demand(one);
+}
+
+void Values::name_unless_named(std::set<std::string>& taken) {
+  if (!rule().named || values_.contains("name")) return;
+  const auto written = [&](std::string_view name) -> std::string {
+    for (const auto& attribute : entity_.attributes)
+      if (attribute.name == name)
+        return attribute.value.is_string() ? attribute.value.get<std::string>() : shown(attribute.value);
+    return {};
+  };
+  const auto base = fmt::format("{}/{}:{}", type(), written("host"), written("port"));
+  auto name = base;
+  for (int number = 2; !taken.insert(name).second; ++number) name = fmt::format("{}/{}", base, number);
+  values_.emplace("name", name);
 }
 
 const EntityRule& Values::rule() const {
@@ -114,11 +142,10 @@ Values::Value Values::to_number(const AttributeRule& rule, const json& value) co
   const bool is_port = rule.kind == Kind::port;
   if (rule.kind == Kind::number_or_auto && value == "auto") return kAuto;
   if (is_port && value.is_string())
-    if (const auto service = kServices.find(value.get_ref<const std::string&>()); service != kServices.end())
-      return service->second;
+    if (const auto port = port_of_service(value.get_ref<const std::string&>())) return *port;
   const auto number = whole_number(value);
   const auto remedy = fmt::format("give a whole number from {} to {}{}", rule.min, rule.max,
-                                  is_port                             ? ", \"amqp\" or \"amqps\""
+                                  is_port                             ? ", \"amqp\", or a service's name"
                                   : rule.kind == Kind::number_or_auto ? ", or \"auto\""
                                                                       : "");
   if (!number) complain(rule.name, is_port ? "isn't a port" : "isn't a whole number", remedy);

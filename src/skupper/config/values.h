@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -26,6 +27,10 @@ class Values {
   std::int64_t number(std::string_view name, std::int64_t otherwise) const;
 
   const std::vector<std::string>& without_effect() const noexcept { return without_effect_; }
+
+  /// skrouterd's name for an entity that was given none, "tcpListener/0.0.0.0:1028"; with a number after it if that is
+  /// taken. For those of a kind that has a name.
+  void name_unless_named(std::set<std::string>& taken);
 
   /// About an attribute that is there, or about the entity if it isn't.
   [[noreturn]] void complain(std::string_view attribute, std::string_view problem, std::string_view remedy) const;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -163,7 +165,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"Truncated", "[[\"router\",\n{", "a.json: not JSON: parse error at line 2, column 2"},
         {"NotUtf8", "[[\"router\", {\"id\": \"\xff\"}]]", "a.json: not JSON"},
         {"Trailing", "[] x", "a.json: not JSON: parse error at line 1, column 4"},
-        {"OldFormat", "router {\n  id: a\n}", "remedy: write [[\"router\", {\"id\": \"a\""},
+        {"ConfSyntax", "router {\n  id: a\n}", "a.json: not JSON, but skrouterd's .conf syntax"},
         {"NotAList", "{}", "a.json:1: an object where a list of entities must stand"},
         {"AScalar", "7", "a.json:1: 7 where a list of entities must stand"},
         {"NoEntities", "[]", "a.json: there is no router entity"},
@@ -188,8 +190,16 @@ INSTANTIATE_TEST_SUITE_P(
          "name, host, port"},
         {"TwoRouters", with_router(R"(["router", {"id": "b"}])"),
          "a.json:2: entity 2, router: attribute id: \"b\": there is a router in line 1 already"},
-        {"NameMissing", with_router(R"(["listener", {"port": 1}])"),
-         "a.json:2: entity 2, listener: attribute name: is missing"},
+        {"NameOfAnotherKind",
+         with_router(
+             "[\"connector\", {\"name\": \"l\"}],\n[\"tcpListener\", {\"name\": \"l\", \"port\": 1, \"address\": "
+             "\"x\"}]"),
+         "a.json:3: entity 3, tcpListener \"l\": attribute name: \"l\": the connector in line 2 has that name already"},
+        {"SpellingTwice", with_router(R"(["listener", {"maxFrameSize": 512, "max-frame-size": 512}])"),
+         "attribute maxFrameSize stands twice"},
+        {"ManyAddresses",
+         with_router(R"(["tcpListener", {"port": 1, "address": "x", "multiAddressStrategy": "priority"}])"),
+         "attribute multiAddressStrategy: \"priority\": skrouterd can do that, the built-in router can't"},
         {"NameEmpty", with_router(R"(["listener", {"name": ""}])"), "attribute name: \"\": must not be empty"},
         {"NameTwice", with_router("[\"listener\", {\"name\": \"l\"}],\n[\"listener\", {\"name\": \"l\"}]"),
          "a.json:3: entity 3, listener \"l\": attribute name: \"l\": the listener in line 2 has that name already"},
@@ -198,10 +208,9 @@ INSTANTIATE_TEST_SUITE_P(
          "attribute address: is missing"},
         {"AddressEmpty", with_router(R"(["tcpListener", {"name": "l", "port": 1, "address": ""}])"),
          "attribute address: \"\": must not be empty"},
-        {"HostMissing", with_router(R"(["tcpConnector", {"name": "l", "port": 1, "address": "x"}])"),
-         "attribute host: is missing"},
         {"PortOutOfRange", with_router(R"(["listener", {"name": "l", "port": "65536"}])"),
-         "attribute port: \"65536\": is out of range\n  remedy: give a whole number from 0 to 65535, \"amqp\" or"},
+         "attribute port: \"65536\": is out of range\n  remedy: give a whole number from 0 to 65535, \"amqp\", or a "
+         "service's name"},
         {"PortNegative", with_router(R"(["listener", {"name": "l", "port": -1}])"),
          "attribute port: -1: is out of range"},
         {"PortHuge", with_router(R"(["listener", {"name": "l", "port": 99999999999999999999}])"),
@@ -248,6 +257,204 @@ INSTANTIATE_TEST_SUITE_P(
         {"LogWithoutModule", with_router(R"(["log", {"enable": "info+"}])"), "attribute module: is missing"},
     }),
     described);
+
+TEST(RouterConfig, GivesNamesToThoseThatHaveNone) {
+  const auto config = parse_config(with_router(R"(["tcpListener", {"host": "localhost", "port": 20829, "address": "a"}],
+                     ["tcpListener", {"host": "localhost", "port": 20829, "address": "b"}],
+                     ["tcpConnector", {"port": "http", "address": "a"}])"),
+                                   "a.json");
+  EXPECT_EQ(config.tcp_listeners.at(0).name, "tcpListener/localhost:20829");
+  EXPECT_EQ(config.tcp_listeners.at(1).name, "tcpListener/localhost:20829/2");
+  EXPECT_EQ(config.tcp_connectors.at(0).name, "tcpConnector/:http");
+  EXPECT_EQ(config.tcp_connectors.at(0).host, "127.0.0.1");
+  EXPECT_EQ(config.tcp_connectors.at(0).port, 80);
+}
+
+TEST(RouterConfig, ReadsTheConfSyntax) {
+  const auto config = parse_config(R"(# an example of skrouterd's
+router {
+   mode: interior   # with others
+   id: A
+}
+listener {
+   port: amqp
+   max-frame-size: 32768
+   openProperties: {
+     "a": { "b": 1 }
+   }
+   authenticatePeer: no
+}
+
+address {
+   pattern: a/#
+}
+tcpListener {
+   port: 9090
+   address: tcp-echo
+   name: tcp-echo-listener
+}
+)",
+                                   "skrouterd.conf");
+  EXPECT_EQ(config.router.id, "A");
+  EXPECT_EQ(config.router.mode, RouterMode::interior);
+  EXPECT_EQ(config.listeners.at(0).port, 5672);
+  EXPECT_EQ(config.listeners.at(0).connection.max_frame_size, 32'768U);
+  EXPECT_EQ(config.tcp_listeners.at(0).name, "tcp-echo-listener");
+  EXPECT_EQ(config.tcp_listeners.at(0).address, "tcp-echo");
+}
+
+TEST(RouterConfig, TellsWhereTheConfSyntaxIsBroken) {
+  const std::map<std::string, std::string> broken{
+      {"router {\n id a\n}", "a.conf:2: \"id a\" where an attribute"},
+      {"router {\n id: a\n", "a.conf:1: router begins here and doesn't end"},
+      {"router {\n}\n}\n", "a.conf:3: \"}\" where the beginning of an entity"},
+      {"router {\n id: a\n}\nlistener\n", "a.conf:4: \"listener\" where the beginning of an entity"},
+      {"router {\n id: a\n id: b\n}\n", "a.conf:3: router: attribute id stands twice, first in line 2"},
+      {"router {\n x: {\n } }\n}\n", "a.conf:3"},
+      {"router {\n idd: a\n}\n", "a.conf:2: entity 1, router: attribute idd"}};
+  for (const auto& [text, message] : broken) {
+    try {
+      parse_config(text, "a.conf");
+      ADD_FAILURE() << text << " was accepted";
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(message));
+    }
+  }
+}
+
+/// Attributes that may be set in a config, and their defaults; where there is none, a value that is in order. After
+/// python/skupper_router/management/skrouter.json of skupper-router (its descriptions are left out), and of 3.5:
+/// site.version, sslProfile.ordinal, connector.proxyProfile, tcpListener.multiAddressStrategy.
+const std::map<std::string, std::map<std::string, std::string>> kSchemaOfSkrouterd{
+    {"router",
+     {{"id", R"("a")"},
+      {"vanId", R"("v")"},
+      {"mode", R"("standalone")"},
+      {"area", "0"},
+      {"helloIntervalSeconds", "1"},
+      {"helloMaxAgeSeconds", "3"},
+      {"raIntervalSeconds", "30"},
+      {"raIntervalFluxSeconds", "4"},
+      {"remoteLsMaxAgeSeconds", "60"},
+      {"workerThreads", "4"},
+      {"debugDumpFile", R"("/f")"},
+      {"saslConfigDir", R"("/d")"},
+      {"saslConfigName", R"("skrouterd")"},
+      {"timestampsInUTC", "false"},
+      {"timestampFormat", R"("%s")"},
+      {"defaultDistribution", R"("balanced")"},
+      {"metadata", R"("m")"},
+      {"dataConnectionCount", R"("auto")"},
+      {"dropTcpConnections", "true"}}},
+    {"site",
+     {{"location", R"("x")"},
+      {"provider", R"("y")"},
+      {"platform", R"("podman")"},
+      {"namespace", R"("user")"},
+      {"version", R"("1.4.2")"}}},
+    {"sslProfile",
+     {{"ciphers", R"("ALL")"},
+      {"protocols", R"("TLSv1.2")"},
+      {"caCertFile", R"("/ca")"},
+      {"uidFormat", R"("n")"},
+      {"uidNameMappingFile", R"("/f")"},
+      {"version", "0"},
+      {"oldestValidVersion", "0"},
+      {"ordinal", "0"},
+      {"oldestValidOrdinal", "0"}}},
+    {"listener",
+     {{"host", R"("")"},
+      {"port", R"("amqp")"},
+      {"socketAddressFamily", R"("IPv4")"},
+      {"role", R"("normal")"},
+      {"cost", "1"},
+      {"saslMechanisms", R"("ANONYMOUS")"},
+      {"authenticatePeer", "false"},
+      {"requireEncryption", "false"},
+      {"requireSsl", "false"},
+      {"maxFrameSize", "16384"},
+      {"maxSessions", "32768"},
+      {"maxSessionFrames", "640"},
+      {"idleTimeoutSeconds", "16"},
+      {"initialHandshakeTimeoutSeconds", "0"},
+      {"stripAnnotations", R"("both")"},
+      {"linkCapacity", "250"},
+      {"failoverUrls", R"("amqp://a")"},
+      {"healthz", "true"},
+      {"metrics", "true"},
+      {"websockets", "true"},
+      {"http", "false"},
+      {"httpRootDir", R"("/usr/share")"},
+      {"messageLoggingComponents", R"("none")"},
+      {"policyVhost", R"("")"},
+      {"openProperties", "{}"}}},
+    {"connector",
+     {{"host", R"("127.0.0.1")"},
+      {"port", R"("amqp")"},
+      {"socketAddressFamily", R"("IPv6")"},
+      {"role", R"("normal")"},
+      {"cost", "1"},
+      {"saslMechanisms", R"("ANONYMOUS")"},
+      {"allowRedirect", "true"},
+      {"maxFrameSize", "16384"},
+      {"maxSessions", "32768"},
+      {"maxSessionFrames", "640"},
+      {"idleTimeoutSeconds", "16"},
+      {"stripAnnotations", R"("both")"},
+      {"linkCapacity", "250"},
+      {"verifyHostname", "true"},
+      {"saslUsername", R"("")"},
+      {"saslPassword", R"("")"},
+      {"messageLoggingComponents", R"("none")"},
+      {"policyVhost", R"("")"},
+      {"openProperties", "{}"},
+      {"proxyProfile", R"("")"}}},
+    {"tcpListener",
+     {{"address", R"("a")"},
+      {"host", R"("0.0.0.0")"},
+      {"backlog", "0"},
+      {"port", "1"},
+      {"siteId", R"("s")"},
+      {"sslProfile", R"("")"},
+      {"authenticatePeer", "false"},
+      {"observer", R"("auto")"},
+      {"multiAddressStrategy", R"("none")"}}},
+    {"tcpConnector",
+     {{"address", R"("a")"},
+      {"host", R"("127.0.0.1")"},
+      {"port", "1"},
+      {"siteId", R"("s")"},
+      {"processId", R"("p")"},
+      {"sslProfile", R"("")"},
+      {"verifyHostname", "true"}}},
+    {"log",
+     {{"module", R"("DEFAULT")"},
+      {"enable", R"("info+")"},
+      {"includeTimestamp", "true"},
+      {"includeSource", "false"},
+      {"outputFile", R"("stderr")"}}},
+    {"address", {{"prefix", R"("mc")"}, {"pattern", R"("a/#")"}, {"distribution", R"("balanced")"}, {"priority", "4"}}},
+};
+
+TEST(RouterConfig, TakesEveryAttributeOfSkrouterdsSchemaWithItsDefaultInBothSpellings) {
+  const auto hyphenated = [](const std::string& name) {
+    std::string result;
+    for (const char c : name)
+      std::isupper(static_cast<unsigned char>(c)) != 0 ? (result += '-') += static_cast<char>(std::tolower(c))
+                                                       : result += c;
+    return result;
+  };
+  for (const auto& [type, attributes] : kSchemaOfSkrouterd)
+    for (const auto& [name, value] : attributes)
+      for (const auto& spelling : {name, name == "timestampsInUTC" ? name : hyphenated(name)}) {
+        std::string entity = "[\"" + type + "\", {\"" + spelling + "\": " + value;
+        for (const std::string required : {"port", "address", "module"})
+          if (required != name && attributes.contains(required) && (type.starts_with("tcp") || type == "log"))
+            entity += ", \"" + required + "\": " + attributes.at(required);
+        entity += "}]";
+        EXPECT_EQ(refusal(type == "router" ? "[" + entity + "]" : with_router(entity)), "accepted") << entity;
+      }
+}
 
 // Numbers are read one character beyond their end: the line must still be theirs.
 TEST(RouterConfig, CountsLinesRightWhereANumberEndsALine) {

@@ -33,11 +33,14 @@ struct RouterSettings {
 struct ConnectionSettings {
   std::uint32_t max_frame_size = 16'384;  ///< bytes
   std::optional<std::uint32_t> max_session_frames;
+  std::uint32_t max_sessions = 32'768;
   std::chrono::seconds idle_timeout{16};
   unsigned cost = 1;
   std::string ssl_profile = {};                ///< a name of Config::ssl_profiles; empty: plain TCP
   std::vector<std::string> sasl_mechanisms{};  ///< empty: whatever there is
 };
+
+inline constexpr std::chrono::seconds kHandshakeTimeout{10};
 
 struct Listener {
   std::string name;
@@ -45,6 +48,9 @@ struct Listener {
   std::uint16_t port = 0;  ///< 0: the kernel's choice
   Role role = Role::normal;
   ConnectionSettings connection = {};
+  /// Of AMQP: how long a peer may take until it has introduced itself (OPEN); 0: for ever. Unlike skrouterd's, which
+  /// has no limit unless it is given one.
+  std::chrono::seconds handshake_timeout = kHandshakeTimeout;
   bool authenticate_peer = false;
   bool require_ssl = false;
   bool http = false;  ///< serves HTTP instead of AMQP: /healthz and /metrics as the next two say
