@@ -28,8 +28,8 @@ void TcpEndpoint::connect(const std::string& host, std::uint16_t port, std::func
   auto connected = [self = shared_from_this(), done](const boost::system::error_code& error, const tcp::endpoint&) {
     if (self->state_ == State::closed) return;
     if (error) {
-      done(error.message());
-      return self->close();
+      self->close();
+      return done(error.message());
     }
     make_prompt(self->socket_);
     self->state_ = State::open;
@@ -140,7 +140,7 @@ void TcpEndpoint::flush() {
     }
     count_written(count);
   }
-  if (finishing_ && unwritten_.empty()) close_for_writing();
+  if (finishing_ && unwritten_.empty() && state_ == State::open) close_for_writing();
 }
 
 void TcpEndpoint::count_written(std::size_t bytes) {
@@ -166,24 +166,27 @@ void TcpEndpoint::end_if_done() {
   if (write_closed_ && reading_ == Reading::ended) close();
 }
 
+/// Closed before the others hear of it: where both ends of a flow are this router's, they tell each other.
 void TcpEndpoint::fail() {
   if (state_ == State::closed) return;
   const auto self = shared_from_this();
-  if (reading_ != Reading::ended) outlet_.abort();
-  if (!write_closed_) inlet_.refused();
+  const auto outlet = reading_ == Reading::ended ? OutletRef() : std::exchange(outlet_, {});
+  const auto inlet = write_closed_ ? InletRef() : std::exchange(inlet_, {});
   reset(socket_);
   close();
+  outlet.abort();
+  inlet.refused();
 }
 
 void TcpEndpoint::abort() { fail(); }
 
 void TcpEndpoint::refused() {
+  if (reading_ != Reading::not_yet || state_ != State::open) return fail();
   // Nobody has answered yet: to the client it looks like a service that closes at once.
-  if (reading_ == Reading::not_yet && state_ == State::open) {
-    outlet_.finish(true);
-    return close();
-  }
-  fail();
+  const auto self = shared_from_this();
+  const auto outlet = std::exchange(outlet_, {});
+  close();
+  outlet.finish(true);
 }
 
 void TcpEndpoint::close() {

@@ -6,9 +6,12 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <future>
+#include <ostream>
 #include <vector>
 
+#include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "tests/router_test.h"
 #include "tests/tcp.h"
@@ -197,6 +200,102 @@ TEST_F(FlowTest, ServiceOfTheSameRouterNeedsNoOther) {
   const auto bytes = pattern(5 * kMiB);
   auto client = TcpPeer::connect(1028);
   EXPECT_TRUE(exchange(client, bytes) == bytes);
+}
+
+// How a client and a service of one router may end a flow; the other one is told, and each tells the other.
+struct LocalEnd {
+  const char* name;
+  std::function<void(TcpPeer& client)> client;
+  std::function<void(TcpPeer& service)> service;
+};
+
+void PrintTo(const LocalEnd& end, std::ostream* out) { *out << end.name; }
+
+class LocalFlowTest : public FlowTest, public testing::WithParamInterface<LocalEnd> {};
+
+void echo_some(TcpPeer& peer) {
+  peer.send("ping");
+  peer.receive(4);
+}
+
+void send_a_lot(TcpPeer& peer) {
+  try {
+    static const auto bytes = pattern(4 * kMiB);
+    peer.send(bytes);
+  } catch (const SystemError&) {  // the other end was closed
+  }
+}
+
+void serve_echo(TcpPeer& peer) { peer.send(peer.receive(4)); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Ends, LocalFlowTest,
+    testing::Values(LocalEnd{"ClientResetsAtOnce", [](TcpPeer& client) { client.reset(); },
+                             [](TcpPeer& one) { one.wait_for_end(); }},
+                    LocalEnd{"ClientResetsLater",
+                             [](TcpPeer& client) {
+                               echo_some(client);
+                               client.reset();
+                             },
+                             [](TcpPeer& one) {
+                               serve_echo(one);
+                               one.wait_for_end();
+                             }},
+                    LocalEnd{"ClientClosesWithBytesUnread",
+                             [](TcpPeer& client) {
+                               client.send("ping");
+                               client.receive(1);
+                             },
+                             [](TcpPeer& one) {
+                               serve_echo(one);
+                               one.wait_for_end();
+                             }},
+                    LocalEnd{"ClientReadsNothingAndGoes", [](TcpPeer& client) { echo_some(client); },
+                             [](TcpPeer& one) {
+                               serve_echo(one);
+                               send_a_lot(one);
+                             }},
+                    LocalEnd{"ServiceResetsAtOnce", [](TcpPeer& client) { client.wait_for_end(); },
+                             [](TcpPeer& one) { one.reset(); }},
+                    LocalEnd{"ServiceClosesWithBytesUnread",
+                             [](TcpPeer& client) {
+                               client.send("ping");
+                               client.wait_for_end();
+                             },
+                             [](TcpPeer& one) { one.receive(1); }},
+                    LocalEnd{"ServiceReadsNothingAndGoes", send_a_lot, [](TcpPeer& one) { one.receive(1); }},
+                    LocalEnd{"BothReset",
+                             [](TcpPeer& client) {
+                               echo_some(client);
+                               client.reset();
+                             },
+                             [](TcpPeer& one) {
+                               serve_echo(one);
+                               one.reset();
+                             }}),
+    [](const auto& end) { return std::string(end.param.name); });
+
+TEST_P(LocalFlowTest, EndsBothWaysAndTheRouterServesTheNext) {
+  std::atomic<bool> last = false;
+  const TcpService service(8080, [&](TcpPeer& peer) {
+    try {
+      last ? serve_echo(peer) : GetParam().service(peer);
+    } catch (const Error&) {  // the client was faster
+    }
+  });
+  start("c0", {RouterTest::service("svc", 8080), entrance("svc", 1028)});
+  wait_for_port(1028);
+  for (int i = 0; i < 5; ++i) {
+    auto client = TcpPeer::connect(1028);
+    try {
+      GetParam().client(client);
+    } catch (const Error&) {  // the service was faster
+    }
+  }
+  last = true;
+  auto client = TcpPeer::connect(1028);
+  client.send("ping");
+  EXPECT_EQ(client.receive(4), "ping");
 }
 
 TEST_F(FlowTest, ServiceTwoHopsAwayIsReachedThroughTheRouterBetween) {
