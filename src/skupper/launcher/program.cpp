@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <vector>
 
@@ -91,6 +93,21 @@ Program examine(Program program) {
 }
 
 }  // namespace
+
+std::optional<std::string> why_not_beside_builtin(const Program& program) {
+  constexpr int kFirstRelease = 3;
+  if (program.flavour == Flavour::builtin) return std::nullopt;
+  int release = 0;
+  const auto digit = program.version.find_first_of("0123456789");
+  const auto number = std::string_view(program.version).substr(std::min(digit, program.version.size()));
+  const auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), release);
+  if (code != std::errc{} || release >= kFirstRelease) return std::nullopt;
+  return describe({.where = to_string(program),
+                   .tried = "run it beside a built-in router",
+                   .answer = "before release 3 skrouterd carries TCP in another way: services are offered, and each of "
+                             "their connections breaks",
+                   .remedy = "use release 3 or later, or the same flavour, real or builtin, for all routers"});
+}
 
 Environment Environment::current() {
   return {.skupper = variable("KNETSIM_SKUPPER"),

@@ -207,6 +207,9 @@ TEST(Open, OfNoRouterIsRefusedWithTheReason) {
   EXPECT_EQ(reason([](Open& open) { open.container_id = "c0"; }), "the peer has this router's own id, c0");
   EXPECT_EQ(reason([](Open& open) { open.annotations_version = 1; }),
             "incompatible router annotations: c1 speaks version 1, this router version 2");
+  EXPECT_THAT(reason([](Open& open) { open.version = "2.7.6"; }),
+              testing::HasSubstr("c1 is skupper-router 2.7.6: before release 3 skrouterd carries TCP in another way"));
+  EXPECT_EQ(reason([](Open& open) { open.version = "UNKNOWN"; }), "");
   EXPECT_THAT(reason([](Open& open) { open.annotations_version.reset(); }),
               testing::HasSubstr("no qd.annotations-version"));
 }

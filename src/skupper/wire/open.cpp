@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "wire/codec.h"
 
@@ -15,6 +16,7 @@ constexpr const char* kProduct = "skupper-router";
 constexpr const char* kProductVersion = "3.5.1";
 constexpr std::int64_t kDataRole = 4;  // QDR_ROLE_INTER_ROUTER_DATA
 constexpr std::size_t kMaxRouterId = 127;
+constexpr int kFirstRelease = 3;  // whose flows are two streams of bytes
 
 const std::vector<std::string> kPeerCapabilities{"ANONYMOUS-RELAY", "qd.streaming-links", "qd.connection_trunking"};
 
@@ -39,6 +41,14 @@ std::optional<std::int64_t> integer(const Map& map, std::string_view name) {
   const auto held = as_integer(*value);
   if (!held) wrong(name, *value, "a number");
   return held;
+}
+
+/// Of skrouterd's; nullopt if it's another product, or says nothing that begins with a number.
+std::optional<int> release_of(const Open& peer) {
+  if (peer.product != kProduct) return std::nullopt;
+  int release = 0;
+  const auto [end, code] = std::from_chars(peer.version.data(), peer.version.data() + peer.version.size(), release);
+  return code == std::errc{} ? std::optional(release) : std::nullopt;
 }
 
 }  // namespace
@@ -92,6 +102,12 @@ std::optional<std::string> refusal(const Open& peer, std::string_view own_id) {
                              peer.container_id, *peer.annotations_version, kAnnotationsVersion)
                : fmt::format("{} is not a router of this protocol: it has no qd.annotations-version",
                              peer.container_id);
+  if (const auto release = release_of(peer); release && *release < kFirstRelease)
+    return fmt::format(
+        "{} is {} {}: before release {} skrouterd carries TCP in another way, and each connection would break; let it "
+        "be "
+        "release {} or later",
+        peer.container_id, peer.product, peer.version, kFirstRelease, kFirstRelease);
   if (peer.container_id == own_id) return fmt::format("the peer has this router's own id, {}", own_id);
   return std::nullopt;
 }

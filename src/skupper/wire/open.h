@@ -44,8 +44,8 @@ Map properties(const Open& open);
 /// passed over; those of a wrong type are a ProtocolError.
 Open parse_properties(const Value& properties);
 
-/// Why a connection with this peer can't work, if it can't: no router, an annotations version that isn't ours, an empty
-/// or overlong id, our own id.
+/// Why a connection with this peer can't work, if it can't: no router, an annotations version that isn't ours, a
+/// release of skrouterd before 3, an empty or overlong id, our own id.
 std::optional<std::string> refusal(const Open& peer, std::string_view own_id);
 
 }  // namespace knetsim::skupper::wire

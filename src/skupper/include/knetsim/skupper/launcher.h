@@ -23,6 +23,9 @@ struct Program {
 /// "knetsim-skrouterd (built-in)", "/usr/sbin/skrouterd 3.5.1", "/usr/sbin/skrouterd 3.5.1 in /opt/skupper-router"
 std::string to_string(const Program& program);
 
+/// Why this one can't be a neighbour of ours: skrouterd before 3 carries TCP in another way. nullopt if it can.
+std::optional<std::string> why_not_beside_builtin(const Program& program);
+
 /// The variables that choose a router.
 struct Environment {
   std::optional<std::string> skupper;       ///< KNETSIM_SKUPPER: auto, real or builtin
