@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/asio/ip/v6_only.hpp>
+#include <cerrno>
 #include <chrono>
 
 #include "knetsim/sys/error.h"
@@ -17,9 +18,21 @@ namespace {
 /// Between attempts when the process has no descriptor left.
 constexpr std::chrono::milliseconds kBreath{50};
 
+std::string remedy_for(int error) {
+  switch (error) {
+    case EADDRINUSE:
+      return "see who uses it: ss -ltnp";
+    case EADDRNOTAVAIL:
+      return "give an address that this machine has: ip address";
+    case EACCES:
+      return "ports below 1024 need the capability CAP_NET_BIND_SERVICE";
+    default:
+      return {};
+  }
+}
+
 [[noreturn]] void fail(const boost::system::error_code& error, const std::string& where, const std::string& tried) {
-  throw SystemError(error.value(),
-                    {.where = where, .tried = tried, .answer = {}, .remedy = "see who uses it: ss -ltnp"});
+  throw SystemError(error.value(), {.where = where, .tried = tried, .answer = {}, .remedy = remedy_for(error.value())});
 }
 
 }  // namespace

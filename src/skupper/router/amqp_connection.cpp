@@ -213,6 +213,14 @@ void AmqpConnection::close_with(const char* condition, const std::string& descri
   touch();
 }
 
+void AmqpConnection::give_up(const std::string& reason) {
+  if (ended_) return;
+  socket_error_ = reason;
+  unwritten_.clear();
+  pn_connection_driver_close(&driver_);
+  touch();
+}
+
 std::string AmqpConnection::reason() const {
   if (!socket_error_.empty()) return socket_error_;
   for (auto* condition :

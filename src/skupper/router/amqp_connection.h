@@ -34,6 +34,8 @@ class AmqpConnection : public std::enable_shared_from_this<AmqpConnection> {
   void touch();
   /// Closes the connection with an AMQP error, as soon as that is written.
   void close_with(const char* condition, const std::string& description);
+  /// Ends it at once, without a word to the peer.
+  void give_up(const std::string& reason);
 
   Shard& shard() const noexcept { return *shard_; }
   bool open() const noexcept { return socket_.is_open(); }

@@ -69,12 +69,10 @@ void RouterConnection::attach_edge_links(const std::vector<std::string>& consume
 }
 
 void RouterConnection::on_remote_edge_link(pn_link_t* link) {
-  if (const auto kind = wire::remote_kind(link); kind == wire::LinkKind::control || kind == wire::LinkKind::data) {
-    complain("an edge router attaches a link that only routers of the interior have among each other");
-    pn_link_open(link);
-    pn_condition_set_name(pn_link_condition(link), "amqp:not-allowed");
-    return pn_link_close(link);
-  }
+  if (const auto kind = wire::remote_kind(link); kind == wire::LinkKind::control || kind == wire::LinkKind::data)
+    return refuse_link(link, "an edge router attaches a link that only routers of the interior have among each other");
+  const bool tracking = pn_link_is_sender(link) && address_of(pn_link_remote_source(link)) == kTracking;
+  if (tracking && tracking_) return refuse_link(link, "an edge router attaches a second link for the address tracking");
   const auto self = std::static_pointer_cast<RouterConnection>(shared_from_this());
   pn_terminus_copy(pn_link_source(link), pn_link_remote_source(link));
   pn_terminus_copy(pn_link_target(link), pn_link_remote_target(link));
@@ -89,7 +87,7 @@ void RouterConnection::on_remote_edge_link(pn_link_t* link) {
     return;
   }
   const auto address = address_of(pn_link_remote_source(link));
-  if (address == kTracking) {
+  if (tracking) {
     tracking_ = link;
   } else if (!address.empty()) {
     const bool topological = has_downlink_capability(pn_link_remote_source(link));

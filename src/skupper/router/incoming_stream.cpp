@@ -23,9 +23,9 @@ void IncomingStream::readable() {
   take();
   if (!delivery_ || ended_) return settle();
   if (pn_delivery_aborted(delivery_)) {
-    ended_ = done_ = true;
-    outlet_.abort();
     auto* link = pn_delivery_link(delivery_);
+    ended_ = done_ = true;
+    std::exchange(outlet_, {}).abort();
     settle();
     return connection_->delivery_complete(link);
   }
@@ -38,12 +38,7 @@ void IncomingStream::take() {
     const auto buffer = shard().output();
     const auto count = pn_link_recv(link, buffer.data(), buffer.size());
     if (count <= 0) return;
-    since_window_ += static_cast<std::size_t>(count);
-    // A quarter, because the window is one of frames, and frames may be smaller than they could be.
-    if (since_window_ >= connection_->session_window() / 4) {
-      since_window_ = 0;
-      connection_->open_window(link);
-    }
+    connection_->taken(link, static_cast<std::size_t>(count));
     if (!refused_) pass_on({buffer.data(), static_cast<std::size_t>(count)});
   }
 }
@@ -81,14 +76,18 @@ void IncomingStream::no_flow() {
   completed();
 }
 
+/// All of it has come. Messages of skupper-router's modules have no body, and so no end of a flow's head: they end
+/// here.
 void IncomingStream::end() {
-  ended_ = true;
+  auto* link = pn_delivery_link(delivery_);
   if (!refused_ && !has_outlet_) {
     if (!any_message_) connection_->complain("a message that ends within its head");
     no_flow();
   }
-  pn_link_advance(pn_delivery_link(delivery_));
-  connection_->delivery_complete(pn_delivery_link(delivery_));
+  // Only now, as settle() forgets a delivery that has ended.
+  ended_ = true;
+  pn_link_advance(link);
+  connection_->delivery_complete(link);
   // Whoever has settled already won't hear of the stream's fate.
   const bool settled = pn_delivery_settled(delivery_);
   if (!refused_) outlet_.finish(settled);
@@ -105,7 +104,12 @@ void IncomingStream::acknowledged(std::uint64_t bytes) {
   pn_delivery_update(delivery_, PN_RECEIVED);
   connection_->touch();
   // Bytes may be lying in the session that there was no room for.
-  if (pn_delivery_pending(delivery_) > 0) shard().post([self = shared_from_this()] { self->readable(); });
+  if (pn_delivery_pending(delivery_) > 0) read_soon();
+}
+
+/// As readable(), but not within the call of another stream.
+void IncomingStream::read_soon() {
+  shard().post([self = shared_from_this()] { self->connection_->guarded([&] { self->readable(); }); });
 }
 
 void IncomingStream::completed() {
@@ -120,14 +124,14 @@ void IncomingStream::refused() {
   pn_disposition_set_failed(pn_delivery_local(delivery_), true);
   pn_delivery_update(delivery_, PN_MODIFIED);
   connection_->touch();
-  shard().post([self = shared_from_this()] { self->readable(); });
+  read_soon();
 }
 
 /// Forgets the delivery, once it has ended and its fate is told.
 void IncomingStream::settle() {
   if (!delivery_ || !ended_ || !done_) return;
   const auto self = shared_from_this();
-  auto* delivery = std::exchange(delivery_, nullptr);
+  auto* delivery = delivery_.release();
   connection_->stream_ended(this, delivery);
   pn_delivery_settle(delivery);
   connection_->touch();
@@ -135,10 +139,10 @@ void IncomingStream::settle() {
 
 void IncomingStream::connection_lost() {
   const auto self = shared_from_this();
-  delivery_ = nullptr;
-  if (!ended_) outlet_.abort();
-  ended_ = done_ = true;
-  outlet_ = {};
+  delivery_.release();
+  done_ = true;
+  const auto outlet = std::exchange(outlet_, {});
+  if (!std::exchange(ended_, true)) outlet.abort();
 }
 
 }  // namespace knetsim::skupper::router

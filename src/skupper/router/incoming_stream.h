@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "router/engine_pointer.h"
 #include "router/stream.h"
 
 namespace knetsim::skupper::router {
@@ -34,6 +35,7 @@ class IncomingStream : public Inlet, public std::enable_shared_from_this<Incomin
   static constexpr std::uint64_t kLimit = 2 * kWindow;
   static constexpr std::size_t kMaxHead = 64 * 1024;
 
+  void read_soon();
   void take();
   void pass_on(std::string_view bytes);
   void find_outlet();
@@ -42,15 +44,14 @@ class IncomingStream : public Inlet, public std::enable_shared_from_this<Incomin
   void settle();
 
   std::shared_ptr<RouterConnection> connection_;
-  pn_delivery_t* delivery_;
+  EnginePointer<pn_delivery_t> delivery_;
   std::string head_;
   OutletRef outlet_;
   bool any_message_;
   bool has_outlet_ = false;
-  bool ended_ = false;            ///< the delivery is complete or aborted
-  bool refused_ = false;          ///< what comes is thrown away
-  bool done_ = false;             ///< the outcome is told
-  std::size_t since_window_ = 0;  ///< bytes taken since the peer was told of the session's window
+  bool ended_ = false;    ///< the delivery is complete or aborted
+  bool refused_ = false;  ///< what comes is thrown away
+  bool done_ = false;     ///< the outcome is told
   std::uint64_t taken_ = 0;
   std::uint64_t acknowledged_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -19,18 +20,30 @@ namespace {
 
 constexpr int kFailure = 1;
 
+/// Each connection needs a descriptor; what shells allow at first is few.
+void allow_many_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int run(int argc, char** argv) {
   CLI::App app("A router of the Skupper network for TCP services: what skrouterd does, with the same config");
   app.set_version_flag("-v,--version", knetsim::skupper::version());
   std::string file = "/etc/skupper-router/skrouterd.conf";
-  app.add_option("-c,--conf", file, "the config: a JSON list of [entity, attributes]")->capture_default_str();
-  app.footer("Ends with 0 on SIGINT or SIGTERM, with 1 if the config can't be used or a listener can't listen.");
+  app.add_option("-c,--conf", file, "the config: a JSON list of [entity, attributes], or skrouterd's .conf syntax")
+      ->capture_default_str();
+  app.footer(
+      "Ends with 0 on SIGINT, SIGQUIT or SIGTERM, with 1 if the config can't be used or a listener can't listen.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EXIT_SUCCESS : kFailure;
   }
   std::signal(SIGPIPE, SIG_IGN);
+  allow_many_files();
+  std::signal(SIGHUP, SIG_IGN);  // as skrouterd
   // Threads allocate little, and what one allocates another frees: a heap for each would only cost memory.
   ::mallopt(M_ARENA_MAX, 1);
   // Never destroyed: connections end with the process. Static, so that leak checkers see that it is still held.

@@ -32,20 +32,23 @@ void RouterConnection::on_message(pn_delivery_t* delivery) {
   auto* link = pn_delivery_link(delivery);
   if (delivery != pn_link_current(link)) return;
   const auto size = pn_delivery_pending(delivery);
-  const auto before = control_message_.size();
+  auto& message = incomplete_[link];
+  const auto before = message.size();
   if (before + size > kMaxControlMessage)
     return close_with("amqp:resource-limit-exceeded", "a message between routers of more than 4 MiB");
-  control_message_.resize(before + size);
-  const auto count = pn_link_recv(link, control_message_.data() + before, size);
-  control_message_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  message.resize(before + size);
+  const auto count = pn_link_recv(link, message.data() + before, size);
+  message.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  taken(link, message.size() - before);
   if (pn_delivery_partial(delivery)) return;
   const bool aborted = pn_delivery_aborted(delivery);
   pn_link_advance(link);
   pn_delivery_settle(delivery);
   delivery_complete(link);
-  auto message = std::exchange(control_message_, {});
+  auto whole = std::move(message);
+  incomplete_.erase(link);
   if (aborted) return;
-  link == tracking_ ? on_tracking(message) : observer_.control_message(*this, std::move(message));
+  link == tracking_ ? on_tracking(whole) : observer_.control_message(*this, std::move(whole));
 }
 
 }  // namespace knetsim::skupper::router

@@ -14,7 +14,9 @@ OutgoingStream::OutgoingStream(std::shared_ptr<RouterConnection> connection, std
 Shard& OutgoingStream::shard() const noexcept { return connection_->shard(); }
 
 void OutgoingStream::start() {
-  auto begin = [self = shared_from_this()] { self->connection_->start_stream(self); };
+  auto begin = [self = shared_from_this()] {
+    self->connection_->guarded([&] { self->connection_->start_stream(self); });
+  };
   shard().here() ? begin() : shard().post(begin);
 }
 
@@ -52,7 +54,8 @@ void OutgoingStream::abort() {
 
 /// Ends what is sent. Settled at once if nobody wants to hear of its fate.
 void OutgoingStream::end_delivery() {
-  auto* link = std::exchange(link_, nullptr);
+  pn_link_t* link = link_;
+  link_.release();
   if (end_ == End::finished && !told_) {
     pn_link_advance(link);
   } else {
@@ -63,7 +66,8 @@ void OutgoingStream::end_delivery() {
 
 void OutgoingStream::settle() {
   const auto self = shared_from_this();
-  auto* delivery = std::exchange(delivery_, nullptr);
+  pn_delivery_t* delivery = delivery_;
+  delivery_.release();
   connection_->stream_ended(this, delivery);
   // Both advance the link if the delivery is its current one.
   end_ == End::aborted ? pn_delivery_abort(delivery) : pn_delivery_settle(delivery);
@@ -87,8 +91,8 @@ void OutgoingStream::updated() {
 
 void OutgoingStream::connection_lost() {
   const auto self = shared_from_this();
-  delivery_ = nullptr;
-  link_ = nullptr;
+  delivery_.release();
+  link_.release();
   const bool tell = end_ == End::none && !std::exchange(told_, true);
   end_ = End::aborted;
   if (tell) inlet_.refused();

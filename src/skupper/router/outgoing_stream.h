@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "router/engine_pointer.h"
 #include "router/stream.h"
 
 namespace knetsim::skupper::router {
@@ -42,8 +43,8 @@ class OutgoingStream : public Outlet, public std::enable_shared_from_this<Outgoi
   std::shared_ptr<RouterConnection> connection_;
   std::string waiting_;  ///< to be sent when there is a link
   InletRef inlet_;
-  pn_link_t* link_ = nullptr;
-  pn_delivery_t* delivery_ = nullptr;
+  EnginePointer<pn_link_t> link_;
+  EnginePointer<pn_delivery_t> delivery_;
   End end_ = End::none;
   bool told_ = false;  ///< the inlet, that it is over
 };

@@ -1,11 +1,13 @@
 #include "router/router.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <optional>
 #include <thread>
 
 #include "knetsim/skupper/version.h"
@@ -18,8 +20,11 @@ namespace knetsim::skupper::router {
 
 namespace {
 
-constexpr std::uint32_t kSessionFrames = 640;
+/// 128 MiB in frames of 16 KiB: what skrouterd takes between routers, too.
+constexpr std::uint32_t kSessionFrames = 8'192;
 constexpr int kFailure = 1;
+constexpr std::size_t kMaxStrangers = 1'024;
+constexpr std::chrono::seconds kHouseEvery{1};
 
 routing::Settings engine_settings(const RouterSettings& router) {
   using namespace std::chrono;
@@ -58,7 +63,8 @@ Router::Router(Config config)
       flows_(config_.router.id, config_.router.mode == RouterMode::edge, log_),
       shards_(make_shards(config_.router.worker_threads)),
       engine_(engine_settings(config_.router)),
-      timer_(core().context()) {
+      timer_(core().context()),
+      house_timer_(core().context()) {
   for (const auto& connector : config_.connectors)
     if (const auto& name = connector.connection.ssl_profile; !name.empty())
       client_tls_[connector.name] = client_domain(profile_of(config_, name), connector.verify_hostname);
@@ -79,10 +85,12 @@ void Router::log_start() {
 }
 
 int Router::run() {
-  boost::asio::signal_set signals(core().context(), SIGINT, SIGTERM);
+  boost::asio::signal_set signals(core().context(), SIGINT, SIGTERM, SIGQUIT);
   signals.async_wait([this](const boost::system::error_code& error, int number) {
     if (error) return;
-    log_.notice("MAIN", fmt::format("Shutting down on {}", number == SIGINT ? "SIGINT" : "SIGTERM"));
+    log_.notice("MAIN", fmt::format("Shutting down on {}", number == SIGINT    ? "SIGINT"
+                                                           : number == SIGQUIT ? "SIGQUIT"
+                                                                               : "SIGTERM"));
     core().stop();
   });
   log_start();
@@ -101,16 +109,19 @@ int Router::run() {
     return kFailure;
   }
   publish();
+  const auto failed = [this](const std::exception& error) {
+    log_.critical("SERVER", fmt::format("Internal error: {}", error.what()));
+  };
   std::vector<std::thread> threads;
   for (auto shard = std::next(shards_.begin()); shard != shards_.end(); ++shard)
-    threads.emplace_back([&worker = **shard] { worker.run(); });
+    threads.emplace_back([&worker = **shard, &failed] { worker.run(failed); });
   core().post([this] {
     for (const auto& connector : config_.connectors) connect(connector);
     poll();
     adjust_tcp_listeners();
   });
   log_.notice("SERVER", fmt::format("Operational, {} Threads Running (process ID {})", shards_.size(), ::getpid()));
-  core().run();
+  core().run(failed);
   for (const auto& shard : shards_) shard->stop();
   for (auto& thread : threads) thread.join();
   return exit_code_;
@@ -123,6 +134,7 @@ RouterConnection::Settings Router::settings(const ConnectionSettings& limits, Ro
   settings.cost = limits.cost;
   settings.open = wire::router_open(config_.router.id, static_cast<std::int64_t>(settings.id));
   settings.open.max_frame_size = limits.max_frame_size;
+  settings.open.channel_max = static_cast<std::uint16_t>(limits.max_sessions - 1);
   // The open performative tells half of it, so that the peer is never just too late.
   settings.open.idle_timeout_ms = static_cast<std::uint32_t>(limits.idle_timeout.count()) * 1'000 / 2;
   settings.open.cost = limits.cost;
@@ -140,7 +152,10 @@ void Router::listen(const Listener& listener) {
     auto& pages = pages_[listener.name];
     if (listener.healthz) pages.healthz = [] { return "OK\n"; };
     if (listener.metrics)
-      pages.metrics = [this] { return metrics(core().view(), flows_.counters(), connections_.size()); };
+      pages.metrics = [this] {
+        const auto edges = edges_.size() + (uplink_ ? 1 : 0);
+        return metrics(core().view(), flows_.counters(), connections_.size() + edges);
+      };
   }
   acceptors_.push_back(std::make_unique<Acceptor>(core(), listener.host, listener.port, 0, std::move(accepted)));
   for (const auto& endpoint : acceptors_.back()->endpoints())
@@ -156,7 +171,34 @@ void Router::serve_amqp(const Listener& listener, boost::asio::ip::tcp::socket s
   auto connection = std::make_shared<RouterConnection>(core(), std::move(socket), std::move(options), flows_, *this);
   log_.info("SERVER", fmt::format("[C{}] Accepted connection to {}:{} from {}", id, listener.host, listener.port,
                                   connection->peer()));
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  if (listener.handshake_timeout.count() > 0) deadline = std::chrono::steady_clock::now() + listener.handshake_timeout;
+  strangers_[id] = {.connection = connection, .deadline = deadline};
   connection->start();
+  if (strangers_.size() > kMaxStrangers) {
+    // The oldest: a router that is in earnest needs a moment only.
+    const auto oldest = strangers_.extract(strangers_.begin()).mapped().connection.lock();
+    if (oldest) oldest->give_up(fmt::format("more than {} connections have said nothing yet", kMaxStrangers));
+  }
+  keep_house();
+}
+
+void Router::keep_house() {
+  if (std::exchange(house_is_due_, true)) return;
+  house_timer_.expires_after(kHouseEvery);
+  house_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    house_is_due_ = false;
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& [id, stranger] : strangers_)
+      if (const auto connection = stranger.deadline && *stranger.deadline <= now ? stranger.connection.lock() : nullptr)
+        connection->give_up("it hasn't introduced itself (AMQP OPEN) in time");
+    std::erase_if(strangers_,
+                  [&](const auto& entry) { return entry.second.deadline && *entry.second.deadline <= now; });
+    // Connections leave holes in the heap, which it doesn't give back by itself.
+    if (std::exchange(memory_is_free_, false)) ::malloc_trim(0);
+    if (!strangers_.empty()) keep_house();
+  });
 }
 
 void Router::connect(const Connector& connector) {

@@ -2,8 +2,10 @@
 
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -41,6 +43,10 @@ class Router : public ConnectionObserver {
   void connect(const Connector& connector);
   void dial(const Connector& connector, bool control, Shard& shard, const std::string& correlator);
   RouterConnection::Settings settings(const ConnectionSettings& limits, Role role);
+
+  /// Strangers that take too long, or are too many, are let go; the memory of connections that have ended is given
+  /// back.
+  void keep_house();
 
   // On any shard.
   std::variant<Shard*, std::string> greeted(RouterConnection& connection) override;
@@ -82,7 +88,17 @@ class Router : public ConnectionObserver {
   routing::Engine engine_;
   boost::asio::steady_timer timer_;
   bool poll_posted_ = false;
-  std::map<std::string, HttpPages> pages_;  ///< by listener
+  /// A connection whose peer hasn't introduced itself yet; by its id, so that the oldest is the first.
+  struct Stranger {
+    std::weak_ptr<RouterConnection> connection;
+    std::optional<std::chrono::steady_clock::time_point> deadline;
+  };
+  std::map<std::uint64_t, Stranger> strangers_;
+  boost::asio::steady_timer house_timer_;
+  bool house_is_due_ = false;
+  bool memory_is_free_ = false;
+  std::map<std::string, std::string> listener_failures_;  ///< of tcpListeners, as logged last
+  std::map<std::string, HttpPages> pages_;                ///< by listener
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::map<std::string, std::unique_ptr<Acceptor>> tcp_acceptors_;  ///< by tcpListener
   std::set<std::shared_ptr<RouterConnection>> connections_;

@@ -10,6 +10,7 @@
 #include <proton/session.h>
 #include <proton/transport.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -37,8 +38,12 @@ RouterConnection::RouterConnection(Shard& shard, boost::asio::ip::tcp::socket so
       settings_(std::move(settings)),
       flows_(flows),
       observer_(observer),
-      streaming_links_([this] { return attach(new_session(), false, wire::LinkKind::streaming); },
-                       flows_.link_count()) {
+      streaming_links_(
+          [this]() -> pn_link_t* {
+            auto* session = try_new_session();
+            return session ? attach(session, false, wire::LinkKind::streaming) : nullptr;
+          },
+          flows_.link_count()) {
   wire::configure(transport(), settings_.open);
   auto mechanisms = fmt::format("{}", fmt::join(settings_.sasl_mechanisms, " "));
   if (mechanisms.empty()) mechanisms = settings_.tls ? "EXTERNAL ANONYMOUS" : "ANONYMOUS";
@@ -57,13 +62,14 @@ void RouterConnection::complain(const std::string& problem) const {
 }
 
 void RouterConnection::on_event(pn_event_t* event) {
-  try {
-    handle(event);
-  } catch (const wire::ProtocolError& error) {
-    complain(error.what());
-    introduce();
-    close_with("amqp:connection:framing-error", error.what());
-  }
+  guarded([&] { handle(event); });
+}
+
+void RouterConnection::fail(const std::exception& error) {
+  complain(error.what());
+  introduce();
+  close_with(dynamic_cast<const wire::ProtocolError*>(&error) ? "amqp:connection:framing-error" : "amqp:internal-error",
+             error.what());
 }
 
 void RouterConnection::handle(pn_event_t* event) {
@@ -72,16 +78,15 @@ void RouterConnection::handle(pn_event_t* event) {
       return on_remote_open();
     case PN_SESSION_REMOTE_OPEN: {
       auto* session = pn_event_session(event);
-      if ((pn_session_state(session) & PN_LOCAL_UNINIT) == 0) return;
-      pn_session_set_incoming_capacity(session, session_window());
-      return pn_session_open(session);
+      if (pn_session_state(session) & PN_LOCAL_UNINIT) open_session(session);
+      return;
     }
     case PN_LINK_REMOTE_OPEN:
       return on_remote_link(pn_event_link(event));
     case PN_LINK_FLOW:
       return on_flow(pn_event_link(event));
     case PN_DELIVERY:
-      return on_delivery(pn_event_delivery(event));
+      return keeps_to_limits() ? on_delivery(pn_event_delivery(event)) : void();
     case PN_LINK_REMOTE_DETACH:
     case PN_LINK_REMOTE_CLOSE:
       return on_link_gone(pn_event_link(event));
@@ -104,7 +109,7 @@ void RouterConnection::on_remote_open() {
     introduce();
     return close_with("amqp:not-allowed", *refusal);
   }
-  move_to(*std::get<Shard*>(verdict), [this] { accept(); });
+  move_to(*std::get<Shard*>(verdict), [this] { guarded([this] { accept(); }); });
 }
 
 void RouterConnection::introduce() {
@@ -121,11 +126,24 @@ void RouterConnection::accept() {
   touch();
 }
 
-pn_session_t* RouterConnection::new_session() {
-  auto* session = pn_session(connection());
+void RouterConnection::open_session(pn_session_t* session) {
   pn_session_set_incoming_capacity(session, session_window());
   pn_session_open(session);
+  windows_[session] = {.frames = settings_.session_frames, .at = pn_transport_get_frames_input(transport())};
+}
+
+pn_session_t* RouterConnection::try_new_session() {
+  // Proton notices only when it is too late for the connection to go on.
+  const auto highest =
+      std::min(pn_transport_remote_channel_max(transport()), pn_transport_get_channel_max(transport()));
+  auto* session = windows_.size() <= highest ? pn_session(connection()) : nullptr;
+  if (session) open_session(session);
   return session;
+}
+
+pn_session_t* RouterConnection::new_session() {
+  if (auto* session = try_new_session()) return session;
+  throw wire::ProtocolError("allows fewer sessions (channel-max) than routers need");
 }
 
 pn_link_t* RouterConnection::attach(pn_session_t* session, bool receiver, wire::LinkKind kind) {
@@ -147,8 +165,25 @@ void RouterConnection::attach_router_links() {
   }
 }
 
+/// Of what the sessions hold, routers leave little lying there: they keep to each stream's window. Looked at now and
+/// then.
+bool RouterConnection::keeps_to_limits() {
+  const auto frames = pn_transport_get_frames_input(transport());
+  if (frames - limits_looked_at_ < kLookAtLimitsEvery) return true;
+  limits_looked_at_ = frames;
+  std::size_t held = 0;
+  for (const auto& [session, window] : windows_) held += pn_session_incoming_bytes(session);
+  if (held <= kMaxHeld) return true;
+  close_with("amqp:resource-limit-exceeded",
+             fmt::format("more than {} MiB of streams that nobody takes", kMaxHeld / 1024 / 1024));
+  return false;
+}
+
 void RouterConnection::on_remote_link(pn_link_t* link) {
   if (pn_link_state(link) & PN_LOCAL_UNINIT) {
+    remote_links_.insert(link);
+    if (remote_links_.size() > kMaxLinks)
+      return close_with("amqp:resource-limit-exceeded", fmt::format("more than {} links", kMaxLinks));
     if (settings_.role == Role::normal) {
       // Clients that speak AMQP themselves (skmanage, skstat) have nothing to talk to here.
       pn_link_open(link);
@@ -157,10 +192,9 @@ void RouterConnection::on_remote_link(pn_link_t* link) {
     }
     if (settings_.role == Role::edge && !settings_.initiator) return on_remote_edge_link(link);
     const auto kind = wire::remote_kind(link);
-    if (!kind) {
-      complain("attaches a link of a kind that routers don't have");
-      return pn_link_close(link);
-    }
+    if (!kind) return refuse_link(link, "attaches a link of a kind that routers don't have");
+    if (kind == wire::LinkKind::control && (pn_link_is_receiver(link) ? control_receiver_ : control_sender_))
+      return refuse_link(link, "attaches a second link for the routing protocol");
     remember(link, *kind);
     wire::configure(
         link, {.name = pn_link_name(link), .receiver = pn_link_is_receiver(link), .kind = *kind, .initiator = false});
@@ -172,6 +206,14 @@ void RouterConnection::on_remote_link(pn_link_t* link) {
     (pn_link_is_receiver(link) ? control_receiver_ : control_sender_) = link;
     check_control_ready();
   }
+}
+
+void RouterConnection::refuse_link(pn_link_t* link, const char* reason) {
+  complain(reason);
+  pn_link_open(link);
+  pn_condition_set_name(pn_link_condition(link), "amqp:not-allowed");
+  pn_condition_set_description(pn_link_condition(link), reason);
+  pn_link_close(link);
 }
 
 void RouterConnection::check_control_ready() {
@@ -223,10 +265,29 @@ void RouterConnection::delivery_complete(pn_link_t* link) {
   touch();
 }
 
-/// By itself Proton tells of it only when nothing is left, and the sender stands still until it hears. It does so too
-/// with each change of a link's credit, so that goes up and down by one.
+/// The window is the session's (AMQP 1.0, part 2.5.6), and a router may let all its streams share one session. Once it
+/// is blocked, skrouterd goes on only when it hears of kWindowStep frames (its Q3's lower limit, 512 KiB): it must hear
+/// of them as soon as they are free. Proton itself speaks up only when nothing is left.
+void RouterConnection::taken(pn_link_t* link, std::size_t bytes) {
+  auto* session = pn_link_session(link);
+  auto& told = windows_[session];
+  told.taken += bytes;
+  const std::size_t frame = settings_.open.max_frame_size;
+  const std::size_t step =
+      settings_.session_frames > kWindowStep ? kWindowStep : std::max<std::size_t>(settings_.session_frames / 4, 1);
+  const auto room = (session_window() - std::min(session_window(), pn_session_incoming_bytes(session))) / frame;
+  // Frames may be smaller than they could be, and only the connection's are counted, not the session's: at least so
+  // many may still come.
+  const auto came = pn_transport_get_frames_input(transport()) - told.at;
+  const auto left = told.frames > came ? told.frames - came : 0;
+  if (told.taken < step * frame && (left >= step || room < step)) return;
+  told = {.frames = room, .at = told.at + came};
+  open_window(link);
+}
+
+/// Proton tells of the window with each change of a link's credit; nothing is told if changes cancel each other out.
 void RouterConnection::open_window(pn_link_t* link) {
-  pn_link_flow(link, pn_link_credit(link) > kCredit ? -1 : 1);
+  pn_link_flow(link, pn_link_credit(link) < 2 * kCredit ? 1 : -kCredit);
   touch();
 }
 
@@ -268,6 +329,8 @@ void RouterConnection::on_link_gone(pn_link_t* link) {
   lose_streams_of(link);
   streaming_links_.gone(link);
   on_edge_link_gone(link);
+  incomplete_.erase(link);
+  remote_links_.erase(link);
   if (link == control_sender_ || link == control_receiver_) {
     control_sender_ = control_receiver_ = nullptr;
     close_with("amqp:not-allowed", "the routing protocol's links were detached");
@@ -281,6 +344,7 @@ void RouterConnection::on_session_gone(pn_session_t* session) {
   for (auto* link = pn_link_head(connection(), 0); link; link = pn_link_next(link, 0))
     if (pn_link_session(link) == session) links.push_back(link);
   for (auto* link : links) on_link_gone(link);
+  windows_.erase(session);
   pn_session_close(session);
   pn_session_free(session);
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -53,9 +54,9 @@ class RouterConnection final : public AmqpConnection {
     bool control = false;  ///< initiators: attaches the routing protocol's links
     Role role = Role::inter_router;
     std::int64_t cost = 1;
-    std::shared_ptr<Dialler> dialler = {};  ///< initiators: what made it, and will make the next
-    wire::Open open;                        ///< what it says of itself
-    std::uint32_t session_frames = 640;
+    std::shared_ptr<Dialler> dialler = {};          ///< initiators: what made it, and will make the next
+    wire::Open open;                                ///< what it says of itself
+    std::uint32_t session_frames = 0;               ///< of each session's incoming window
     TlsDomain tls = {};                             ///< none: plain TCP
     std::string tls_host = {};                      ///< what a client verifies
     std::vector<std::string> sasl_mechanisms = {};  ///< empty: ANONYMOUS, and EXTERNAL with TLS
@@ -79,8 +80,17 @@ class RouterConnection final : public AmqpConnection {
   template <typename F>
   void run_there(F&& f) {
     shard().post([self = std::static_pointer_cast<RouterConnection>(shared_from_this()), f = std::forward<F>(f)] {
-      if (self->open()) f(*self);
+      if (self->open()) self->guarded([&] { f(*self); });
     });
+  }
+  /// What `f` throws ends this connection, and nothing else.
+  template <typename F>
+  void guarded(F&& f) {
+    try {
+      f();
+    } catch (const std::exception& error) {
+      fail(error);
+    }
   }
   /// To the interior: what this edge router consumes, and what it wants to hear of.
   void attach_edge_links(const std::vector<std::string>& consumed, const std::vector<std::string>& produced);
@@ -99,17 +109,23 @@ class RouterConnection final : public AmqpConnection {
   void link_is_free(pn_link_t* link);
   void outcome_known();
   void delivery_complete(pn_link_t* link);
-  /// In bytes, of each session.
-  std::size_t session_window() const { return std::size_t{settings_.session_frames} * settings_.open.max_frame_size; }
-  /// Tells the peer of the session's window before that is used up.
-  void open_window(pn_link_t* link);
+  /// So many bytes were taken from the link's session. Tells the peer of the session's window before that is used up.
+  void taken(pn_link_t* link, std::size_t bytes);
   void stream_ended(const void* stream, pn_delivery_t* delivery);
 
  private:
   using Stream = std::variant<std::shared_ptr<IncomingStream>, std::shared_ptr<OutgoingStream>>;
+  /// What the peer was told last of a session's incoming window.
+  struct Window {
+    std::size_t frames = 0;
+    std::uint64_t at = 0;   ///< frames of the whole connection that had come by then
+    std::size_t taken = 0;  ///< bytes since
+  };
 
+  std::size_t session_window() const { return std::size_t{settings_.session_frames} * settings_.open.max_frame_size; }
   void on_event(pn_event_t* event) override;
   void handle(pn_event_t* event);
+  void fail(const std::exception& error);
   void on_disconnected(const std::string& reason) override;
   void on_remote_open();
   void introduce();
@@ -117,9 +133,15 @@ class RouterConnection final : public AmqpConnection {
   void attach_router_links();
   static void remember(pn_link_t* link, wire::LinkKind kind);
   static std::optional<wire::LinkKind> kind_of(pn_link_t* link);
+  void open_session(pn_session_t* session);
+  /// nullptr: the peer allows no more of them.
+  pn_session_t* try_new_session();
   pn_session_t* new_session();
+  void open_window(pn_link_t* link);
   pn_link_t* attach(pn_session_t* session, bool receiver, wire::LinkKind kind);
+  bool keeps_to_limits();
   void on_remote_link(pn_link_t* link);
+  void refuse_link(pn_link_t* link, const char* reason);
   void on_flow(pn_link_t* link);
   void on_delivery(pn_delivery_t* delivery);
   void on_message(pn_delivery_t* delivery);
@@ -137,7 +159,11 @@ class RouterConnection final : public AmqpConnection {
 
   static constexpr int kCredit = 250;
   static constexpr int kPriorities = 10;
+  static constexpr std::size_t kWindowStep = 32;  ///< frames
   static constexpr std::size_t kMaxControlMessage = 4 * 1024 * 1024;
+  static constexpr std::size_t kMaxLinks = 32'768;  ///< that a peer attaches
+  static constexpr std::size_t kMaxHeld = 256 * 1024 * 1024;
+  static constexpr std::uint64_t kLookAtLimitsEvery = 1'024;  ///< frames
 
   Settings settings_;
   Flows& flows_;
@@ -150,12 +176,15 @@ class RouterConnection final : public AmqpConnection {
   bool control_told_ = false;
   pn_link_t* control_sender_ = nullptr;
   pn_link_t* control_receiver_ = nullptr;
-  std::string control_message_;
   pn_link_t* tracking_ = nullptr;                         ///< with an edge router: either end of the address tracking
   std::deque<std::string> untold_;                        ///< messages for it that wait for credit
   std::unordered_map<pn_link_t*, std::string> consumed_;  ///< by the edge router, at the interior
   std::deque<std::string> control_queue_;
+  std::unordered_map<pn_link_t*, std::string> incomplete_;  ///< messages of which a part has come, by link
   std::unordered_map<const void*, std::pair<Stream, pn_link_t*>> streams_;
+  std::unordered_map<pn_session_t*, Window> windows_;
+  std::unordered_set<const pn_link_t*> remote_links_;
+  std::uint64_t limits_looked_at_ = 0;  ///< frames that had come by then
   StreamingLinks streaming_links_;
 };
 

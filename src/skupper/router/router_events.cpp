@@ -32,6 +32,8 @@ LogLevel level_of(routing::LogLine::Level level) {
 
 std::variant<Shard*, std::string> Router::greeted(RouterConnection& connection) {
   const auto& peer = connection.peer_open();
+  // Those that we took in are still here, on the first shard.
+  if (!connection.settings().initiator) strangers_.erase(connection.id());
   if (connection.settings().role == Role::normal) return &connection.shard();
   if (const auto reason = wire::refusal(peer, config_.router.id)) return *reason;
   if (connection.settings().initiator || !peer.data) return &connection.shard();
@@ -82,6 +84,9 @@ void Router::closed(std::shared_ptr<RouterConnection> connection, const std::str
                          connection->router(), reason.empty() ? "" : ": ", reason));
   if (const auto& dialler = connection->settings().dialler) dialler->ended(connection->established());
   core().post([this, connection = std::move(connection)] {
+    strangers_.erase(connection->id());
+    memory_is_free_ = true;
+    keep_house();
     forget_edge(connection);
     connections_.erase(connection);
     control_.erase(connection->id());
@@ -174,8 +179,11 @@ void Router::adjust_tcp_listeners() {
           std::make_unique<Acceptor>(core(), listener.host, listener.port, listener.backlog, std::move(accepted));
       log_.notice("TCP_ADAPTOR", fmt::format("Listener {}: listening for client connections on {} (for {})",
                                              listener.name, where, listener.address));
+      listener_failures_.erase(listener.name);
     } catch (const Error& error) {
-      log_.error("TCP_ADAPTOR", fmt::format("Listener {}: {}", listener.name, error.what()));
+      // Once for each reason: it is tried whenever something changes.
+      if (std::exchange(listener_failures_[listener.name], error.what()) != error.what())
+        log_.error("TCP_ADAPTOR", fmt::format("Listener {}: {}", listener.name, error.what()));
     }
   }
 }

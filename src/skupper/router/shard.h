@@ -3,6 +3,8 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -20,9 +22,12 @@ class Shard {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
-  /// Makes the calling thread this shard's, and works until stop().
-  void run();
+  /// Makes the calling thread this shard's, and works until stop(). What an event throws goes to `failed`; the next one
+  /// comes.
+  void run(const std::function<void(const std::exception&)>& failed);
   void stop() { context_.stop(); }
+  /// Makes the calling thread this shard's, and does what there is to do now.
+  void poll();
   /// Whether the calling thread is this shard's.
   bool here() const noexcept;
   boost::asio::io_context& context() noexcept { return context_; }

@@ -19,6 +19,10 @@ void StreamingLinks::start(const std::shared_ptr<OutgoingStream>& stream) {
   begin_waiting();
   if (waiting_.size() <= attaching_.size()) return;
   auto* link = attach_();
+  if (!link) {
+    waiting_.pop_back();
+    return stream->connection_lost();
+  }
   all_.insert(link);
   attaching_.insert(link);
   ++count_;

@@ -21,8 +21,8 @@ class StreamingLinks {
  public:
   static constexpr std::size_t kMaxFree = 128;
 
-  /// `attach` makes a link; credited() is to be called once it has credit. `count`: how many links there are, of all
-  /// connections.
+  /// `attach` makes a link, or returns nullptr if it can't; credited() is to be called once it has credit. `count`: how
+  /// many links there are, of all connections.
   StreamingLinks(std::function<pn_link_t*()> attach, std::atomic<std::int64_t>& count);
   ~StreamingLinks();
 

@@ -5,6 +5,7 @@
 #include <proton/condition.h>
 #include <proton/connection.h>
 #include <proton/delivery.h>
+#include <proton/disposition.h>
 #include <proton/event.h>
 #include <proton/link.h>
 #include <proton/sasl.h>
@@ -14,16 +15,20 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "knetsim/sys/error.h"
+#include "tests/capture.h"
 #include "tests/tcp.h"
 #include "wire/address.h"
 #include "wire/annotations.h"
 #include "wire/codec.h"
+#include "wire/flow.h"
 #include "wire/link.h"
 #include "wire/open.h"
 #include "wire/proton.h"
@@ -38,7 +43,7 @@ constexpr int kCredit = 250;
 
 }  // namespace
 
-AmqpPeer::AmqpPeer(std::uint16_t port, const std::string& id, Options options)
+AmqpPeer::AmqpPeer(std::uint16_t port, const std::string& id, const Options& options)
     : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -49,11 +54,11 @@ AmqpPeer::AmqpPeer(std::uint16_t port, const std::string& id, Options options)
   open(id, options);
 }
 
-AmqpPeer::AmqpPeer(FdView listening, const std::string& id) : interior_(true) {
+AmqpPeer::AmqpPeer(FdView listening, const std::string& id, const Options& options) : interior_(true) {
   ::setsockopt(listening.get(), SOL_SOCKET, SO_RCVTIMEO, &kPeerPatience, sizeof kPeerPatience);
   fd_ = Fd(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!fd_) throw SystemError("accept");
-  open(id, {.annotations_version = 2, .data = false, .idle_timeout_ms = {}});
+  open(id, options);
 }
 
 void AmqpPeer::open(const std::string& id, const Options& options) {
@@ -63,6 +68,8 @@ void AmqpPeer::open(const std::string& id, const Options& options) {
   auto open = wire::router_open(id, 1);
   open.annotations_version = options.annotations_version;
   open.data = options.data;
+  if (options.version) open.version = *options.version;
+  if (options.channel_max) open.channel_max = *options.channel_max;
   if (options.idle_timeout_ms) open.idle_timeout_ms = *options.idle_timeout_ms;
   pn_sasl_allowed_mechs(pn_sasl(driver_.transport), "ANONYMOUS");
   wire::configure(driver_.transport, open);
@@ -79,6 +86,7 @@ void AmqpPeer::write() {
       if (interior_) oblige(event);
     const auto bytes = pn_connection_driver_write_buffer(&driver_);
     if (bytes.size == 0) return;
+    window_.saw_outgoing({bytes.start, bytes.size});
     send_raw({bytes.start, bytes.size});
     pn_connection_driver_write_done(&driver_, bytes.size);
   }
@@ -155,6 +163,7 @@ bool AmqpPeer::read() {
   const auto count = ::recv(fd_.get(), space.start, space.size, 0);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) throw Error("the router says nothing");
   if (count <= 0) return false;
+  window_.saw_incoming({space.start, static_cast<std::size_t>(count)});
   pn_connection_driver_read_done(&driver_, static_cast<std::size_t>(count));
   write();
   return true;
@@ -184,10 +193,12 @@ std::string AmqpPeer::wait_for_end() {
   return description ? description : "";
 }
 
-pn_link_t* AmqpPeer::attach(const std::string& name, const char* capability, bool receiver,
-                            const std::string& address) {
-  auto* session = pn_session(driver_.connection);
-  pn_session_open(session);
+pn_link_t* AmqpPeer::attach(const std::string& name, const char* capability, bool receiver, const std::string& address,
+                            pn_session_t* session) {
+  if (!session) {
+    session = pn_session(driver_.connection);
+    pn_session_open(session);
+  }
   auto* link = receiver ? pn_receiver(session, name.c_str()) : pn_sender(session, name.c_str());
   const auto kind = wire::link_kind(capability);
   wire::configure(link, {.name = name, .receiver = receiver, .kind = *kind, .initiator = true});
@@ -262,12 +273,100 @@ std::uint64_t AmqpPeer::send_stream(std::string_view message, const std::string&
   return pn_delivery_remote_state(delivery);
 }
 
+std::uint64_t AmqpPeer::send_message(std::string_view message, How how, const std::string& capability,
+                                     const std::string& address) {
+  auto* link = attach_stream(capability, address);
+  begin(link, message);
+  auto* delivery = pn_link_current(link);
+  if (how == How::complete) {
+    pn_link_advance(link);
+    write();
+    until([&] { return pn_delivery_remote_state(delivery) != 0; });
+    return pn_delivery_remote_state(delivery);
+  }
+  if (how == How::aborted) write();  // so that a part of it is sent
+  how == How::settled ? pn_delivery_settle(delivery) : pn_delivery_abort(delivery);
+  // What comes after it tells that the router has gone on.
+  const auto credit = pn_link_credit(link);
+  write();
+  until([&] { return pn_link_credit(link) > credit || (pn_link_state(link) & PN_REMOTE_CLOSED) != 0; });
+  return 0;
+}
+
 void AmqpPeer::begin_stream(std::string_view message) {
   auto* link = attach_stream();
   begin(link, message);
   write();
   begun_ = link;
   credit_ = pn_link_credit(link);
+}
+
+void AmqpPeer::Window::saw_incoming(std::string_view bytes) {
+  inbox.append(bytes);
+  const auto number = [](const wire::Frame& frame, std::size_t field) {
+    return std::int64_t{*frame.fields.at(field).get_if<std::uint32_t>()};
+  };
+  for (const auto& frame : wire::take_frames(inbox)) {
+    if (frame.sasl || frame.fields.empty()) continue;
+    if (frame.code == 0x11 && !frame.fields[0].is_null() && !channel) {  // BEGIN, in answer to ours
+      channel = frame.channel;
+      end = number(frame, 2);
+    }
+    if (frame.code == 0x13 && frame.channel == channel) end = number(frame, 0) + number(frame, 1);  // FLOW
+  }
+}
+
+void AmqpPeer::Window::saw_outgoing(std::string_view bytes) {
+  outbox.append(bytes);
+  try {
+    for (const auto& frame : wire::take_frames(outbox))
+      if (!frame.sasl && frame.code == 0x14) ++sent;  // TRANSFER
+  } catch (const wire::ProtocolError&) {
+    outbox.clear();  // what no router says
+  }
+}
+
+void AmqpPeer::send_as_skrouterd(int count, std::size_t bytes, const std::string& service) {
+  constexpr std::int64_t kResume = 32;  // its Q3's lower limit, in frames
+  constexpr std::size_t kUnacknowledged = 1024 * 1024;
+  constexpr std::size_t kPiece = 16'000;  // one frame
+  struct Stream {
+    pn_link_t* link;
+    pn_delivery_t* delivery;
+    std::size_t sent = 0;
+    bool ended = false;
+  };
+  auto* session = pn_session(driver_.connection);
+  pn_session_open(session);
+  std::vector<Stream> all;
+  for (int i = 0; i < count; ++i) {
+    auto* link = attach("flow" + std::to_string(i), "", false, "", session);
+    until([&] { return pn_link_credit(link) > 0; });
+    const auto tag = std::to_string(i);
+    all.push_back({.link = link, .delivery = pn_delivery(link, pn_dtag(tag.data(), tag.size()))});
+    const auto head = wire::encode(wire::flow_request("x1", service, "amqp:/_topo/0/x1/temp." + tag, "x:" + tag));
+    pn_link_send(link, head.data(), head.size());
+    write();
+  }
+  const auto piece = pattern(kPiece);
+  until([&] {
+    bool more = true;
+    while (more) {
+      more = false;
+      for (auto& stream : all) {
+        const auto acknowledged = pn_disposition_get_section_offset(pn_delivery_remote(stream.delivery));
+        if (stream.ended || window_.end - window_.sent < kResume || stream.sent - acknowledged > kUnacknowledged)
+          continue;
+        pn_link_send(stream.link, piece.data(), std::min(kPiece, bytes - stream.sent));
+        stream.sent += std::min(kPiece, bytes - stream.sent);
+        if (stream.sent == bytes) stream.ended = pn_link_advance(stream.link);
+        write();
+        more = true;
+      }
+    }
+    return std::all_of(all.begin(), all.end(),
+                       [](const Stream& stream) { return pn_delivery_remote_state(stream.delivery) == PN_ACCEPTED; });
+  });
 }
 
 void AmqpPeer::wait_for_window() {

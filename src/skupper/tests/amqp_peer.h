@@ -22,13 +22,18 @@ class AmqpPeer {
     std::optional<std::int64_t> annotations_version = 2;
     bool data = false;                                  ///< one of a trunk's data connections
     std::optional<std::uint32_t> idle_timeout_ms = {};  ///< a router's if it isn't given
+    std::optional<std::string> version = {};            ///< likewise
+    std::optional<std::uint16_t> channel_max = {};      ///< likewise
   };
 
   AmqpPeer(std::uint16_t port, const std::string& id,
-           Options options = {.annotations_version = 2, .data = false, .idle_timeout_ms = {}});
+           const Options& options = {
+               .annotations_version = 2, .data = false, .idle_timeout_ms = {}, .version = {}, .channel_max = {}});
   /// An interior router instead, to whom an edge router connects: opens what that opens, and gives
   /// credit for it.
-  AmqpPeer(FdView listening, const std::string& id);
+  AmqpPeer(FdView listening, const std::string& id,
+           const Options& options = {
+               .annotations_version = 2, .data = false, .idle_timeout_ms = {}, .version = {}, .channel_max = {}});
   ~AmqpPeer();
   AmqpPeer(const AmqpPeer&) = delete;
   AmqpPeer& operator=(const AmqpPeer&) = delete;
@@ -46,6 +51,11 @@ class AmqpPeer {
   /// A complete delivery on a new link; returns the outcome.
   std::uint64_t send_stream(std::string_view message, const std::string& capability = "",
                             const std::string& address = "");
+  /// A delivery on a new link, complete, aborted, or settled before it is sent. Returns its outcome, 0 if it has none.
+  /// Throws if the router closes the connection instead.
+  enum class How { complete, settled, aborted };
+  std::uint64_t send_message(std::string_view message, How how, const std::string& capability,
+                             const std::string& address);
   /// Deliveries on one link, each of which is begun and aborted.
   void abort_streams(int count);
   /// Attaches a link of that capability, and waits until the router has closed it.
@@ -56,6 +66,10 @@ class AmqpPeer {
   void end_control();
   /// The beginning of a delivery on a new streaming link.
   void begin_stream(std::string_view message);
+  /// Flows for a service, side by side in one session as skrouterd sends them: `count` of so many bytes each, no more
+  /// than 1 MiB of one unacknowledged, and nothing while the session's window is below 32 frames. Until the router has
+  /// accepted all of them.
+  void send_as_skrouterd(int count, std::size_t bytes, const std::string& service);
   /// Until the router has said, since the stream was begun, how much more of it would be taken.
   void wait_for_window();
   /// To an edge router: that the address has a consumer.
@@ -74,10 +88,22 @@ class AmqpPeer {
   std::string name() const;
 
  private:
+  /// The window of this side's first session, as the frames on the wire tell of it.
+  struct Window {
+    std::string inbox, outbox;                  ///< of which no whole frame has been seen
+    std::optional<std::uint16_t> channel = {};  ///< the router's, of that session
+    std::int64_t end = 0;                       ///< transfers that the router would take, since the beginning
+    std::int64_t sent = 0;
+    void saw_incoming(std::string_view bytes);
+    void saw_outgoing(std::string_view bytes);
+  };
+
   void open(const std::string& id, const Options& options);
   void oblige(pn_event_t* event);
   void refuse(pn_delivery_t* delivery);
-  pn_link_t* attach(const std::string& name, const char* capability, bool receiver, const std::string& address = "");
+  /// In a new session if none is given.
+  pn_link_t* attach(const std::string& name, const char* capability, bool receiver, const std::string& address = "",
+                    pn_session_t* session = nullptr);
   pn_link_t* attach_stream(const std::string& capability = "", const std::string& address = "");
   void begin(pn_link_t* link, std::string_view message);
   void send(pn_link_t* link, std::string_view message);
@@ -101,6 +127,7 @@ class AmqpPeer {
   int streams_ = 0;
   pn_link_t* begun_ = nullptr;  ///< by begin_stream()
   int credit_ = 0;              ///< that it had then
+  Window window_;
 };
 
 }  // namespace knetsim::skupper

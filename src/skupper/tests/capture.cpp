@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 #include <tuple>
@@ -42,7 +43,7 @@ std::string unpack(const std::string& text) {
 
 Frame read_frame(std::string_view bytes) {
   Frame frame;
-  if (bytes.starts_with("AMQP")) return frame;
+  if (bytes.starts_with("AMQP") || 4 * std::size_t{static_cast<unsigned char>(bytes[4])} == bytes.size()) return frame;
   frame.sasl = bytes[5] == 1;
   if (!frame.sasl) frame.channel = static_cast<std::uint16_t>(big_endian(bytes.substr(6, 2)));
   Decoder decoder(bytes.substr(4 * static_cast<unsigned char>(bytes[4])));
@@ -59,18 +60,6 @@ std::size_t unit_length(std::string_view bytes) {
   if (bytes.size() < kFrameHeader) return 0;
   const auto length = bytes.starts_with("AMQP") ? kFrameHeader : big_endian(bytes.substr(0, 4));
   return bytes.size() < length ? 0 : length;
-}
-
-/// Takes the whole frames off the front.
-std::vector<Frame> take_frames(std::string& bytes) {
-  std::vector<Frame> frames;
-  std::size_t taken = 0;
-  while (const auto length = unit_length(std::string_view(bytes).substr(taken))) {
-    frames.push_back(read_frame(std::string_view(bytes).substr(taken, length)));
-    taken += length;
-  }
-  bytes.erase(0, taken);
-  return frames;
 }
 
 /// Transfers of one delivery follow each other on their link; the second and later ones may leave out its id.
@@ -107,6 +96,17 @@ const Delivery& Capture::delivery(int packet) const {
   throw std::out_of_range(fmt::format("no delivery begins in packet {}", packet));
 }
 
+std::vector<Frame> take_frames(std::string& bytes) {
+  std::vector<Frame> frames;
+  std::size_t taken = 0;
+  while (const auto length = unit_length(std::string_view(bytes).substr(taken))) {
+    frames.push_back(read_frame(std::string_view(bytes).substr(taken, length)));
+    taken += length;
+  }
+  bytes.erase(0, taken);
+  return frames;
+}
+
 std::vector<Frame> read_frames(std::string_view bytes) {
   std::string rest(bytes);
   auto frames = take_frames(rest);
@@ -114,8 +114,8 @@ std::vector<Frame> read_frames(std::string_view bytes) {
   return frames;
 }
 
-Capture read_capture() {
-  const std::string path = KNETSIM_CAPTURES "/skrouterd-3.5.1.txt";
+Capture read_capture(const std::string& name) {
+  const auto path = KNETSIM_CAPTURES "/" + name + ".txt";
   std::ifstream file(path);
   if (!file) throw std::runtime_error("can't open " + path);
   Capture capture;

@@ -52,10 +52,13 @@ struct Capture {
   const Delivery& delivery(int packet) const;
 };
 
+/// Takes the whole frames off the front of what one end sends.
+std::vector<Frame> take_frames(std::string& bytes);
 /// All frames in what one end sent; throws if there is anything else. Packet, time, stream and sender are left out.
 std::vector<Frame> read_frames(std::string_view bytes);
 
-/// Throws if anything in the file isn't a whole frame.
-Capture read_capture();
+/// Throws if anything in the file isn't a whole frame. "skrouterd-3.5.1-edge": an edge router connects to an interior
+/// one.
+Capture read_capture(const std::string& name = "skrouterd-3.5.1");
 
 }  // namespace knetsim::skupper::wire

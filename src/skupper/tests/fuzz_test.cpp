@@ -64,7 +64,8 @@ TEST_P(Fuzz, EndsWellOnWhateverComes) {
   for (int i = 0; i < kMutations; ++i) feed(mutated(valid[below(valid.size())], valid));
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, Fuzz, testing::Values("value", "control", "flow", "properties", "engine", "config"),
+INSTANTIATE_TEST_SUITE_P(Targets, Fuzz,
+                         testing::Values("value", "control", "flow", "properties", "engine", "config", "message"),
                          [](const auto& target) { return target.param; });
 
 }  // namespace

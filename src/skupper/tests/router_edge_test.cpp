@@ -4,8 +4,11 @@
 #include <proton/disposition.h>
 
 #include <csignal>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "knetsim/sys/eventually.h"
 #include "tests/amqp_peer.h"
 #include "tests/router_test.h"
 #include "tests/tcp.h"
@@ -61,6 +64,19 @@ TEST_F(EdgeTest, EdgesReachEachOtherAndNoticeWhenOneIsGone) {
   expect_echo(1028);
   server.signal(SIGKILL);
   wait_for_no_port(1028);
+}
+
+TEST_F(EdgeTest, EachSideCountsTheOtherAmongItsConnections) {
+  start("a", {edge_listener(), listener(9090, {{"role", "normal"}, {"http", true}})});
+  start("e", {edge_connector(), listener(9091, {{"role", "normal"}, {"http", true}})}, edge());
+  for (const std::uint16_t port : {9090, 9091}) {
+    wait_for_port(port);
+    eventually([&]() -> std::optional<std::string> {
+      const auto page = http_get(port, "/metrics");
+      if (page.find("\nqdr_connections_total 1\n") != std::string::npos) return std::nullopt;
+      return "one connection in " + page;
+    });
+  }
 }
 
 TEST_F(EdgeTest, StreamsGoToTheInteriorOnLinksThatAreBoundToNoAddress) {

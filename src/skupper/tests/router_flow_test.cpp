@@ -202,6 +202,20 @@ TEST_F(FlowTest, ServiceOfTheSameRouterNeedsNoOther) {
   EXPECT_TRUE(exchange(client, bytes) == bytes);
 }
 
+TEST_F(FlowTest, AListenerWithoutAnAddressOfThisMachineSaysSoOnce) {
+  auto elsewhere = entrance("svc", 1027, "elsewhere");
+  elsewhere[1]["host"] = "203.0.113.77";
+  auto& router = start("c0", {RouterTest::service("svc", 8080), elsewhere, entrance("svc", 1028)});
+  wait_for_port(1028);
+  EXPECT_TRUE(router.terminate(std::chrono::seconds(20)).success());
+  const auto log = log_of(router);
+  const std::string line = "Listener elsewhere: 203.0.113.77:1027: can't bind: ";
+  const auto first = log.find(line);
+  ASSERT_NE(first, std::string::npos) << log;
+  EXPECT_EQ(log.find(line, first + 1), std::string::npos) << log;
+  EXPECT_THAT(log, HasSubstr("remedy: give an address that this machine has: ip address"));
+}
+
 // How a client and a service of one router may end a flow; the other one is told, and each tells the other.
 struct LocalEnd {
   const char* name;
@@ -349,8 +363,10 @@ TEST_F(FlowTest, RoutersStopInGoodOrderOnEitherSignal) {
   c0().signal(SIGINT);
   EXPECT_EQ(c0().wait(std::chrono::seconds(10)).code(), 0) << log_of(c0());
   EXPECT_EQ(client.wait_for_end(), "reset");
+  c1().signal(SIGHUP);
   c1().signal(SIGTERM);
   EXPECT_EQ(c1().wait(std::chrono::seconds(10)).code(), 0) << log_of(c1());
+  EXPECT_THAT(log_of(c1()), HasSubstr("Shutting down on SIGTERM")) << "SIGHUP is nothing to it";
 }
 
 TEST_F(FlowTest, OneThreadIsEnough) {

@@ -3,11 +3,16 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <proton/disposition.h>
+#include <sys/resource.h>
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/eventually.h"
 #include "tests/amqp_peer.h"
 #include "tests/router_test.h"
 #include "tests/tcp.h"
@@ -85,6 +90,31 @@ TEST_F(HostileTest, WhoeverIsNoRouterIsRefused) {
   EXPECT_THAT(peer.wait_for_end(), HasSubstr("not a router of this protocol"));
 }
 
+TEST_F(HostileTest, AReleaseThatCarriesTcpInAnotherWayIsRefused) {
+  AmqpPeer peer(55671, "old", {.version = "2.7.6"});
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("before release 3"));
+  wait_for_log(routers_.at(0), "old is skupper-router 2.7.6: before release 3 skrouterd carries TCP in another way");
+}
+
+TEST_F(HostileTest, ASecondLinkForTheRoutingProtocolIsRefused) {
+  AmqpPeer peer(55671, "x1");
+  peer.wait_for_open();
+  peer.send_control(wire::encode(
+      wire::ControlMessage{wire::originate("x1"), std::string(wire::kHelloAddress), wire::Hello{"x1", 1, 1, {"c0"}}}));
+  peer.wait_for_refusal("qd.router");
+  // The first one's loss is still noticed.
+  peer.end_control();
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("links were detached"));
+}
+
+TEST_F(HostileTest, APeerThatAllowsTooFewSessionsIsLetGo) {
+  const auto listening = listen_on(45671);
+  auto& edge = start("e", {connector(45671, {{"role", "edge"}}), entrance("svc", 1029)}, {{"mode", "edge"}});
+  AmqpPeer peer(listening, "x1", {.channel_max = 0});
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("allows fewer sessions"));
+  wait_for_log(edge, "(x1): allows fewer sessions (channel-max) than routers need");
+}
+
 TEST_F(HostileTest, RouterWithOurOwnIdIsRefused) {
   AmqpPeer peer(55671, "c0");
   EXPECT_THAT(peer.wait_for_end(), HasSubstr("own id"));
@@ -136,6 +166,30 @@ TEST_F(HostileTest, PeerThatNeverReadsCostsLittle) {
 TEST_F(HostileTest, ManyConnectionsThatSayNothingDoNoHarm) {
   std::vector<TcpPeer> silent;
   for (int i = 0; i < 300; ++i) silent.push_back(TcpPeer::connect(55671));
+}
+
+TEST_F(HostileTest, WhoeverSaysNothingIsLetGoAndItsMemoryGivenBack) {
+  constexpr std::size_t kMany = 1'500;  // and more than may be silent at once
+  rlimit files{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+  files.rlim_cur = files.rlim_max;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+  auto& router = start("c2", {listener(55672, {{"initialHandshakeTimeoutSeconds", 1}})});
+  wait_for_port(55672);
+  const auto before = memory_kib(router);
+  std::vector<TcpPeer> silent;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    silent.push_back(TcpPeer::connect(55672));
+    // One word of the protocol, and then nothing: an engine is there for it.
+    if (i % 2 == 0) silent.back().send(std::string("AMQP\3\1\0\0", 8));
+  }
+  for (auto& peer : silent) peer.wait_for_end();
+  wait_for_log(router, "more than 1024 connections have said nothing yet");
+  wait_for_log(router, "it hasn't introduced itself (AMQP OPEN) in time");
+  eventually([&]() -> std::optional<std::string> {
+    const auto now = memory_kib(router);
+    return now < before + 8'192 ? std::nullopt : std::optional(fmt::format("{} KiB, {} before", now, before));
+  });
 }
 
 }  // namespace

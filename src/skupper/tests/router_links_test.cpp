@@ -39,6 +39,18 @@ TEST_F(LinksTest, ASenderHearsOfTheWindowBeforeItHasUsedItUp) {
   sender.wait_for_window();
 }
 
+TEST_F(LinksTest, ManyStreamsInOneSessionDoNotStandStillBeforeItsWindowIsUsedUp) {
+  for (const int frames : {640, 40}) {  // what skupper writes, and little more than skrouterd waits for
+    const auto port = static_cast<std::uint16_t>(55'000 + frames);
+    const TcpService sink(8080, [](TcpPeer& client) { client.receive_to_end(); });
+    start("c0", {listener(port, {{"maxSessionFrames", frames}}), service("svc", 8080)});
+    wait_for_port(port);
+    AmqpPeer sender(port, "x1", {.data = true});
+    sender.wait_for_open();
+    sender.send_as_skrouterd(24, 2'000'000, "svc");
+  }
+}
+
 TEST_F(LinksTest, APeakOfConnectionsLeavesFewLinksBehind) {
   constexpr int kPeak = 200;
   constexpr int kKept = 128;

@@ -120,7 +120,8 @@ void RouterTest::TearDown() {
           << router.status()->describe() << "\n"
           << log_of(router);
     }
-    for (const char* sanitizer : {"AddressSanitizer", "ThreadSanitizer", "LeakSanitizer", "runtime error:"})
+    for (const char* sanitizer :
+         {"AddressSanitizer", "ThreadSanitizer", "LeakSanitizer", "runtime error:", "Internal error"})
       EXPECT_EQ(log_of(router).find(sanitizer), std::string::npos) << log_of(router);
   }
   if (HasFailure())

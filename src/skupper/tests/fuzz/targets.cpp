@@ -5,6 +5,7 @@
 
 #include "knetsim/skupper/config.h"
 #include "knetsim/sys/error.h"
+#include "messages.h"
 #include "routing/engine.h"
 #include "wire/address.h"
 #include "wire/control.h"
@@ -94,6 +95,10 @@ void config(std::string_view bytes) {
     parse_config(std::string(bytes), "fuzzed.json");
   } catch (const InputError&) {
   }
+  try {
+    parse_config(std::string(bytes), "fuzzed.conf");
+  } catch (const InputError&) {
+  }
 }
 
 std::string message(wire::ControlBody body, std::string_view to) {
@@ -126,8 +131,9 @@ std::vector<std::string> property_seeds() {
 }  // namespace
 
 const std::map<std::string, Target>& targets() {
-  static const std::map<std::string, Target> all{{"value", value},           {"control", control}, {"flow", flow},
-                                                 {"properties", properties}, {"engine", engine},   {"config", config}};
+  static const std::map<std::string, Target> all{
+      {"value", value},   {"control", control},          {"flow", flow}, {"properties", properties}, {"engine", engine},
+      {"config", config}, {"message", message_on_a_link}};
   return all;
 }
 
@@ -136,10 +142,13 @@ std::vector<std::string> seeds(const std::string& target) {
   if (target == "flow")
     return {wire::encode(wire::flow_request("c1", "svc1:8080", "amqp:/_topo/0/c1/temp.x", "PqkwA:5")) + "GET /",
             wire::encode(wire::flow_reply("c1", "amqp:/_topo/0/c0/temp.x"))};
+  if (target == "message") return message_seeds();
   if (target == "config")
-    return {R"([["router",{"id":"c0","mode":"interior","helloMaxAgeSeconds":"3"}],)"
-            R"(["listener",{"name":"l","role":"inter-router","host":"0.0.0.0","port":55671}],)"
-            R"(["tcpConnector",{"name":"s","host":"127.0.0.1","port":"8080","address":"svc1:8080","siteId":"c0"}]])"};
+    return {
+        R"([["router",{"id":"c0","mode":"interior","helloMaxAgeSeconds":"3"}],)"
+        R"(["listener",{"name":"l","role":"inter-router","host":"0.0.0.0","port":55671}],)"
+        R"(["tcpConnector",{"name":"s","host":"127.0.0.1","port":"8080","address":"svc1:8080","siteId":"c0"}]])",
+        "router {\n mode: interior # x\n id: a\n}\nlistener {\n port: amqp\n openProperties: {\n \"a\": 1\n }\n}\n"};
   auto all = property_seeds();
   if (target == "value") {
     for (auto& seed : control_seeds()) all.push_back(wire::encode(wire::Binary{std::move(seed)}));

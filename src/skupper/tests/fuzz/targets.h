@@ -12,7 +12,7 @@ namespace knetsim::skupper::fuzz {
 /// Throws, or lets a sanitizer stop it, only if the code under test is wrong: refusing bad input is right.
 using Target = void (*)(std::string_view bytes);
 
-/// "value", "control", "flow", "properties", "engine", "config"
+/// "value", "control", "flow", "properties", "engine", "config", "message"
 const std::map<std::string, Target>& targets();
 
 /// Valid input for a target, to begin with.
