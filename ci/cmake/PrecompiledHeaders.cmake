@@ -11,8 +11,7 @@ target_precompile_headers(knetsim_test_pch PRIVATE
 # Tests needn't be fast, they need to be there soon.
 add_library(knetsim_test_settings INTERFACE)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR KNETSIM_SANITIZE)
-  # Without optimization the C library refuses to check.
-  target_compile_options(knetsim_test_settings INTERFACE -O0 -U_FORTIFY_SOURCE)
+  target_compile_options(knetsim_test_settings INTERFACE -O0)
 endif()
 target_link_libraries(knetsim_test_pch PRIVATE
   knetsim_settings knetsim_test_settings knetsim_boost fmt::fmt nlohmann_json::nlohmann_json GTest::gmock GTest::gtest)
