@@ -251,7 +251,7 @@ KNETSIM_CHECK(Readme, a_router_runs_in_each_cluster, "skupper-running",
   for (const std::string index : {"0", "1"}) {
     const Step step("C" + index + "w1", "skrouterd", "ps aux | grep skupper");
     const auto config = "/tmp/knetsim/skupper/" + index + ".json";
-    EXPECT_THAT(processes, testing::ContainsRegex("skrouterd -c " + config + "\n"));
+    EXPECT_THAT(processes, testing::ContainsRegex("skrouterd -c /run/knetsim/skupper/" + index + ".json\n"));
     EXPECT_EQ(skupper::read_config(config).router.id, index);
     EXPECT_THAT(read_file("/tmp/knetsim/skupper/" + index + ".log"), HasSubstr("55671"));
     EXPECT_TRUE(cluster("C" + index).router().process().running());

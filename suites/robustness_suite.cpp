@@ -99,6 +99,18 @@ TEST(Boot, CanBeTriedAgainAfterAFailure) {
   EXPECT_THAT(emulation.cluster("C0").container("c1"), CanPing(emulation.cluster("C0").container("c2")));
 }
 
+// Somebody outside has removed the directory that /tmp/knetsim shows its files on.
+TEST(Lab, DoesEverythingWithoutTheViewOfItsState) {
+  auto emulation = Emulation::boot(topology("pair.json"));
+  ASSERT_EQ(::umount2(kStateView, MNT_DETACH | UMOUNT_NOFOLLOW), 0);
+  emulation.worker("w1").flanneld().restart();
+  const auto& fresh = emulation.worker("w1").create_container("fresh");
+  EXPECT_THAT(fresh, CanPing(emulation.cluster("C0").container("c2")));
+  EXPECT_THAT(emulation.node("e1").exec({"/tmp/knetsim/etcdctl", "cluster-health"}), Succeeds());
+  EXPECT_THAT(emulation.node("w1").exec({"pwd"}), Prints("/run/knetsim/w1\n"));
+  EXPECT_THAT(emulation.ailments(), IsEmpty());
+}
+
 /// Runs one of the tests that must be red, as its own program in a sandbox of its own.
 class RedTest : public testing::Test {
  protected:

@@ -13,6 +13,7 @@
 #include "knetsim/skupper/config.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
 #include "knetsim/sys/sockets.h"
 #include "skupper_lab.h"
 
@@ -57,7 +58,7 @@ TEST_P(SkupperDemo, EveryContainerOfTheOtherClusterFetchesThePage) {
 
 TEST_P(SkupperDemo, EachClusterHasOneRouterItsConfigAndItsLog) {
   for (const std::string index : {"0", "1"}) {
-    const auto config = "/tmp/knetsim/skupper/" + index + ".json";
+    const auto config = std::string(kStateDirectory) + "/skupper/" + index + ".json";
     EXPECT_EQ(skupper::read_config(config).router.id, index);
     EXPECT_THAT(read_file("/tmp/knetsim/skupper/" + index + ".log"),
                 AllOf(HasSubstr("SERVER ("), HasSubstr("55671"), HasSubstr("skrouterd -c " + config)));

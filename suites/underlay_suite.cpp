@@ -84,8 +84,8 @@ TEST_F(UnderlaySuite, OthersAttachByName) {
 }
 
 TEST_F(UnderlaySuite, ProgramsRunInTheirNodesDirectory) {
-  EXPECT_THAT(node("C0e1").exec({"pwd"}), Prints("/tmp/knetsim/C0e1\n"));
-  EXPECT_THAT(node("C0e1").exec({"bash", "-c", "echo $HOME"}), Prints("/tmp/knetsim/C0e1\n"));
+  EXPECT_THAT(node("C0e1").exec({"pwd"}), Prints("/run/knetsim/C0e1\n"));
+  EXPECT_THAT(node("C0e1").exec({"bash", "-c", "echo $HOME"}), Prints("/run/knetsim/C0e1\n"));
 }
 
 TEST_F(UnderlaySuite, AProgramThatHangsIsEndedAfterItsTimeout) {

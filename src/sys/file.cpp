@@ -13,6 +13,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/fd.h"
+#include "knetsim/sys/limits.h"
 
 namespace knetsim {
 
@@ -102,9 +103,16 @@ void replace_symlink(const fs::path& target, const fs::path& link) {
 void wait_for_file(const fs::path& path, std::chrono::milliseconds budget) {
   const auto deadline = std::chrono::steady_clock::now() + budget;
   const Fd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!watch) throw SystemError("create an inotify instance");
+  const auto fail = [&] {
+    const int error = errno;
+    return SystemError(error, {.where = path.parent_path().string(),
+                               .tried = "watch the directory",
+                               .answer = {},
+                               .remedy = remedy_for_inotify(error)});
+  };
+  if (!watch) throw fail();
   if (::inotify_add_watch(watch.get(), path.parent_path().c_str(), IN_CREATE | IN_MODIFY | IN_MOVED_TO) < 0)
-    throw SystemError("watch the directory", path.parent_path().string());
+    throw fail();
   for (;;) {
     // Asked only after the watch stands, so that an appearance between the two can't be missed.
     std::error_code absent;

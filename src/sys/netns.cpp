@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/limits.h"
 
 namespace knetsim {
 
@@ -47,7 +48,13 @@ void NetNs::set_loopback_up() {
 
 NetNs NetNs::create() {
   Fd home = open_namespace(kOwnNetNs);
-  if (::unshare(CLONE_NEWNET) != 0) throw SystemError("create a network namespace");
+  if (::unshare(CLONE_NEWNET) != 0) {
+    const int error = errno;
+    throw SystemError(error, {.where = {},
+                              .tried = "create a network namespace",
+                              .answer = {},
+                              .remedy = remedy_for_namespaces(error, "net")});
+  }
   Fd created;
   try {
     created = open_namespace(kOwnNetNs);

@@ -24,9 +24,9 @@ InputError refused(const fs::path& root, const std::string& answer) {
 }  // namespace
 
 OtherRoot::OtherRoot(const fs::path& root)
-    : root_(fs::absolute(root).string()), tmp_(root_ + "/tmp"), state_(root_ + kStateDirectory) {
+    : root_(fs::absolute(root).string()), run_(root_ + "/run"), tmp_(root_ + "/tmp"), state_(root_ + kStateDirectory) {
   // Not links: those would lead the mounts astray.
-  for (const char* directory : {"", "/proc", "/dev", "/tmp"}) {
+  for (const char* directory : {"", "/proc", "/dev", "/run", "/tmp"}) {
     std::error_code error;
     if (!fs::is_directory(fs::symlink_status(root_ + directory, error)))
       throw refused(root_, "there is no directory " + root_ + directory);
@@ -43,7 +43,8 @@ fs::path OtherRoot::require_program(const std::string& path) const {
 bool OtherRoot::enter() const noexcept {
   if (::unshare(CLONE_NEWNS) != 0) return false;
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  // On a file system of our own, so that nothing is written to the directory that somebody else may be using.
+  // On file systems of our own, so that nothing is written to the directory that somebody else may be using.
+  if (::mount("tmpfs", run_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") != 0) return false;
   if (::mount("tmpfs", tmp_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") != 0) return false;
   if (::mkdir(state_.c_str(), 0755) != 0) return false;
   for (const auto& [from, to] : binds_)

@@ -9,7 +9,7 @@ namespace knetsim {
 /// A directory that a child takes for its root: Command::root.
 class OtherRoot {
  public:
-  /// Throws InputError if it can't be one: it has no /proc, /dev or /tmp of its own.
+  /// Throws InputError if it can't be one: it has no /proc, /dev, /run or /tmp of its own.
   explicit OtherRoot(const std::filesystem::path& root);
 
   /// A program's path in there. Throws InputError if it isn't absolute or isn't there.
@@ -21,6 +21,7 @@ class OtherRoot {
 
  private:
   std::string root_;
+  std::string run_;
   std::string tmp_;
   std::string state_;
   std::vector<std::pair<const char*, std::string>> binds_;  ///< from where, to where

@@ -8,12 +8,19 @@
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/process.h"
+#include "knetsim/sys/sandbox.h"
 
 namespace knetsim {
 
 namespace fs = std::filesystem;
 
 namespace {
+
+// The view of the state may be gone, or be somebody else's directory: what it shows is run from where it lies.
+fs::path behind_the_view(const std::string& name) {
+  const std::string view = std::string(kStateView) + "/";
+  return name.starts_with(view) ? fs::path(kStateDirectory) / name.substr(view.size()) : fs::path(name);
+}
 
 bool is_executable(const fs::path& path) { return ::access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path); }
 
@@ -70,8 +77,10 @@ fs::path elsewhere(const std::string& name) {
 }  // namespace
 
 std::optional<fs::path> find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos)
-    return is_executable(name) ? std::optional(fs::absolute(name)) : std::nullopt;
+  if (name.find('/') != std::string::npos) {
+    const auto path = fs::absolute(behind_the_view(name));
+    return is_executable(path) ? std::optional(path) : std::nullopt;
+  }
   const char* path = std::getenv("PATH");
   const bool set = path != nullptr && *path != '\0';
   // An ordinary user's PATH lacks the sbin directories.

@@ -20,10 +20,14 @@
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/limits.h"
 #include "knetsim/sys/netns.h"
+#include "privileges.h"
+#include "sandbox_host.h"
 #include "sandbox_hosts.h"
 #include "sandbox_init.h"
 #include "sandbox_mounts.h"
+#include "sandbox_view.h"
 
 namespace knetsim {
 
@@ -36,7 +40,7 @@ constexpr int kNamespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NE
 // The sandbox's own mounts would hide them.
 void refuse_paths_that_vanish() {
   const auto check = [](const char* what, const fs::path& path) {
-    for (const char* covered : {kStateDirectory, "/run"}) {
+    for (const char* covered : {kStateView, "/run"}) {
       const auto below = fs::weakly_canonical(path).lexically_relative(covered);
       if (!below.empty() && *below.begin() != "..")
         throw InputError(fmt::format("{} ({}) lies below {}, which the sandbox covers\n  remedy: move it elsewhere",
@@ -44,7 +48,14 @@ void refuse_paths_that_vanish() {
     }
   };
   check("the program", fs::read_symlink("/proc/self/exe"));
-  check("the working directory", fs::current_path());
+  std::error_code gone;
+  const auto directory = fs::current_path(gone);
+  if (gone)
+    throw SystemError(gone.value(), {.where = {},
+                                     .tried = "find the working directory",
+                                     .answer = {},
+                                     .remedy = "it may have been deleted: cd to one that is there"});
+  check("the working directory", directory);
   check("KNETSIM_OUT", out_directory());
 }
 
@@ -66,11 +77,11 @@ std::string sysctl_or_empty(const std::string& name) {
   }
 }
 
-std::string remedy_for_refused_namespaces() {
+std::string remedy_for_refused_namespaces(int error) {
+  if (auto limit = remedy_for_namespaces(error, "user mnt pid net ipc uts"); !limit.empty()) return limit;
   if (sysctl_or_empty("kernel/unprivileged_userns_clone") == "0") return "sysctl kernel.unprivileged_userns_clone=1";
   if (sysctl_or_empty("kernel/apparmor_restrict_unprivileged_userns") == "1")
     return "sysctl kernel.apparmor_restrict_unprivileged_userns=0";
-  if (sysctl_or_empty("user/max_user_namespaces") == "0") return "sysctl user.max_user_namespaces=10000";
   return sandbox::kPrivilegesRemedy;
 }
 
@@ -101,7 +112,7 @@ void unshare_with_user_namespace(int namespaces) {
     throw SystemError(error, {.where = {},
                               .tried = "create a user namespace (running as uid " + std::to_string(uid) + ")",
                               .answer = {},
-                              .remedy = remedy_for_refused_namespaces()});
+                              .remedy = remedy_for_refused_namespaces(error)});
   }
   write_map("/proc/self/setgroups", "deny");
   write_map("/proc/self/uid_map", fmt::format("{0} {0} 1", uid));
@@ -113,7 +124,13 @@ void unshare_all(int namespaces) {
   if (::geteuid() == 0) {
     if (::unshare(namespaces) == 0) return;
     // Root of a container without CAP_SYS_ADMIN may still be allowed a user namespace.
-    if (errno != EPERM) throw SystemError("create namespaces");
+    if (errno != EPERM) {
+      const int error = errno;
+      throw SystemError(error, {.where = {},
+                                .tried = "create namespaces",
+                                .answer = {},
+                                .remedy = remedy_for_namespaces(error, "mnt pid net ipc uts")});
+    }
   }
   unshare_with_user_namespace(namespaces);
 }
@@ -126,18 +143,28 @@ void die_with_parent(const Fd& alive) {
   if (::poll(&event, 1, 0) != 0) ::_exit(2);
 }
 
-bool enter_in_place() {
-  unshare_all(kNamespaces);
-  sandbox::make_mounts_private();
+// What is the same whether the sandbox has pids of its own or not.
+void furnish(const Fd& view) {
   sandbox::mount_fresh();
+  sandbox::show_view(view);
+  sandbox::protect_host();
   sandbox::hide_name_servers();
   sandbox::mount_hosts();
   sandbox::ask_hosts_first();
+  constexpr std::string_view kHostName = "knetsim";
+  if (::sethostname(kHostName.data(), kHostName.size()) != 0) throw SystemError("set the sandbox's host name");
   NetNs::set_loopback_up();
+  if (!keep_only(capabilities_of_the_sandbox())) throw SystemError("give up what a lab doesn't need");
+}
+
+bool enter_in_place(const Fd& view) {
+  unshare_all(kNamespaces);
+  sandbox::make_mounts_private();
+  furnish(view);
   return false;
 }
 
-bool enter_with_init() {
+bool enter_with_init(const Fd& view) {
   std::fflush(nullptr);
   auto alive = Pipe::create();
   auto report = Pipe::create();
@@ -157,15 +184,11 @@ bool enter_with_init() {
   die_with_parent(alive.read);
   sandbox::make_mounts_private();
   sandbox::mount_proc();
-  sandbox::mount_fresh();
-  sandbox::hide_name_servers();
-  sandbox::mount_hosts();
-  sandbox::ask_hosts_first();
-  NetNs::set_loopback_up();
+  furnish(view);
 
   const pid_t program = ::fork();
   if (program < 0) throw SystemError("fork the program inside the sandbox");
-  if (program > 0) sandbox::run_init(program, report.write);
+  if (program > 0) sandbox::run_init(program, report.write, view);
   sandbox::unblock_forwarded_signals();
   return true;
 }
@@ -192,12 +215,14 @@ void kill_all_others() {
 }  // namespace
 
 Sandbox Sandbox::enter() try {
+  raise_limits();
   append_sbin_to_path();
   refuse_paths_that_vanish();
-  sandbox::make_state_mount_point();
+  auto view = sandbox::claim_view();
   const char* mode = std::getenv("KNETSIM_SANDBOX");
   const bool in_place = mode != nullptr && std::string_view(mode) == "off";
-  return Sandbox(in_place ? enter_in_place() : enter_with_init());
+  const bool own_pids = in_place ? enter_in_place(view) : enter_with_init(view);
+  return {own_pids, std::move(view)};
 } catch (const std::exception& error) {
   std::fprintf(stderr, "knetsim: can't enter the sandbox: %s\n", error.what());
   // Not exit(3): this may be the init, and buffers and handlers are the outer process's.
@@ -211,6 +236,7 @@ void Sandbox::renew() const {
   if (::unshare(CLONE_NEWNET) != 0) throw SystemError("create a network namespace");
   sandbox::mount_fresh();
   sandbox::mount_hosts();
+  sandbox::show_view(view_);
   NetNs::set_loopback_up();
 }
 

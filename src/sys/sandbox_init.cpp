@@ -1,13 +1,18 @@
 #include "sandbox_init.h"
 
+#include <poll.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+
+#include "sandbox_view.h"
 
 namespace knetsim::sandbox {
 
@@ -65,7 +70,12 @@ void wait_outside(pid_t init, const Fd& report) {
   ::_exit(128 + WTERMSIG(status));
 }
 
-void run_init(pid_t program, const Fd& report) {
+void run_init(pid_t program, const Fd& report, const Fd& claimed_view) {
+  const auto set = forwarded();
+  const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC));
+  const auto view = watch_view();
+  // Before the watch stood, nobody told of a change.
+  restore_view(view, claimed_view);
   for (;;) {
     int status = 0;
     pid_t ended = 0;
@@ -74,7 +84,10 @@ void run_init(pid_t program, const Fd& report) {
       const auto written = ::write(report.get(), &status, sizeof status);
       ::_exit(written == sizeof status ? 0 : 2);
     }
-    forward_next_signal(program);
+    std::array<pollfd, 2> events{{{signals.get(), POLLIN, 0}, {view.get(), POLLIN, 0}}};
+    ::poll(events.data(), events.size(), -1);
+    if (events[1].revents != 0) restore_view(view, claimed_view);
+    if (events[0].revents != 0 || !signals) forward_next_signal(program);
   }
 }
 

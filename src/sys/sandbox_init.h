@@ -13,7 +13,8 @@ void unblock_forwarded_signals();
 /// The outer process's life: forwards signals to `init`, then ends the way that init reported through `report`.
 [[noreturn]] void wait_outside(pid_t init, const Fd& report);
 
-/// Pid 1's life: reaps orphans, forwards signals to `program`, and when that has ended reports its wait status.
-[[noreturn]] void run_init(pid_t program, const Fd& report);
+/// Pid 1's life: reaps orphans, forwards signals to `program`, puts the view of the state back when somebody outside
+/// has taken it away, and when the program has ended reports its wait status.
+[[noreturn]] void run_init(pid_t program, const Fd& report, const Fd& claimed_view);
 
 }  // namespace knetsim::sandbox

@@ -10,6 +10,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/sandbox.h"
+#include "sandbox_host.h"
 
 namespace knetsim::sandbox {
 
@@ -25,37 +26,37 @@ void mount_one(const char* type, const std::string& target, unsigned long flags,
                             .remedy = errno == EPERM ? kPrivilegesRemedy : ""});
 }
 
-// Opened without following a link, and then mounted on through the descriptor: nobody can swap it in between.
-Fd open_state_mount_point() {
-  Fd directory(::open(kStateDirectory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!directory)
-    throw SystemError(errno, {.where = kStateDirectory,
-                              .tried = "use it as a mount point",
-                              .answer = {},
-                              .remedy = "remove what is there; knetsim makes an empty directory of that name"});
-  return directory;
+// shm_overview(7). A link would lead elsewhere, into /run mostly.
+constexpr const char* kSharedMemory = "/dev/shm";
+
+bool has_shared_memory() {
+  struct stat found {};
+  return ::lstat(kSharedMemory, &found) == 0 && S_ISDIR(found.st_mode);
 }
 
 }  // namespace
 
-void make_state_mount_point() {
-  if (::mkdir(kStateDirectory, 0755) != 0 && errno != EEXIST) throw SystemError("make the directory", kStateDirectory);
-  open_state_mount_point();
-}
-
 void make_mounts_private() {
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throw SystemError("make mounts private", "/");
+  const auto try_it = [] { return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0; };
+  if (try_it()) return;
+  if (errno == EINVAL) make_root_a_mount_point();
+  if (!try_it()) throw SystemError("make mounts private", "/");
 }
 
 void mount_proc() { mount_one("proc", "/proc", kPlain | MS_NOEXEC); }
 
 void mount_fresh() {
-  mount_one("sysfs", "/sys", kPlain | MS_NOEXEC);
+  mount_one("sysfs", "/sys", kPlain | MS_NOEXEC | MS_RDONLY);
+  if (has_shared_memory()) mount_one("tmpfs", kSharedMemory, kPlain, "mode=1777");
   mount_one("tmpfs", "/run", kPlain, "mode=0755");
   for (const char* directory : {"/run/netns", "/run/lock", "/run/flannel"})
     if (::mkdir(directory, 0755) != 0) throw SystemError("make the directory", directory);
-  const auto state = open_state_mount_point();
-  mount_one("tmpfs", "/proc/self/fd/" + std::to_string(state.get()), kPlain, "mode=0755");
+  if (::mkdir(kStateDirectory, 0755) != 0) throw SystemError("make the directory", kStateDirectory);
+  // A daemon that fills its log fills this, and not the machine's memory.
+  mount_one("tmpfs", kStateDirectory, kPlain, "mode=0755,size=25%");
+  // What is mounted in there, such as an etcd's data, is then seen through the view as well.
+  if (::mount(nullptr, kStateDirectory, nullptr, MS_SHARED, nullptr) != 0)
+    throw SystemError("share the mounts below", kStateDirectory);
 }
 
 void hide_name_servers() {
@@ -70,7 +71,9 @@ void hide_name_servers() {
 }
 
 void unmount_fresh() {
-  for (const char* target : {kStateDirectory, "/run", "/sys"})
+  ::umount2(kStateView, MNT_DETACH | UMOUNT_NOFOLLOW);  // it may have gone already
+  if (has_shared_memory()) ::umount2(kSharedMemory, MNT_DETACH | UMOUNT_NOFOLLOW);
+  for (const char* target : {"/run", "/sys"})
     if (::umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) != 0) throw SystemError("unmount", target);
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/limits.h"
 
 namespace knetsim {
 
@@ -42,7 +43,12 @@ class BackInUts {
 
 UtsNs UtsNs::create(const std::string& hostname) {
   const BackInUts home;
-  if (::unshare(CLONE_NEWUTS) != 0) throw SystemError("create a UTS namespace");
+  if (::unshare(CLONE_NEWUTS) != 0) {
+    const int error = errno;
+    throw SystemError(
+        error,
+        {.where = {}, .tried = "create a UTS namespace", .answer = {}, .remedy = remedy_for_namespaces(error, "uts")});
+  }
   if (::sethostname(hostname.c_str(), hostname.size()) != 0) throw SystemError("set the hostname", hostname);
   return UtsNs(open_own_uts());
 }

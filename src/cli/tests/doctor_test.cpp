@@ -55,7 +55,7 @@ std::string fake_program(const std::string& name, const std::string& script) {
 TEST(DoctorOfPrograms, tells_their_versions) {
   fake_program("etcd", "echo etcd Version: 9.8.7");
   const Environment environment(Variables{{"PATH", std::string(kStateDirectory)}});
-  EXPECT_THAT(examine_programs(), Found("etcd", State::good, "9.8.7  (/tmp/knetsim/etcd)"));
+  EXPECT_THAT(examine_programs(), Found("etcd", State::good, "9.8.7  (/run/knetsim/etcd)"));
 }
 
 TEST(DoctorOfPrograms, names_the_package_of_each_that_is_missing) {
@@ -72,7 +72,7 @@ std::string fake_flanneld(const std::string& version) { return fake_program("fla
 
 TEST(DoctorOfPrograms, judges_a_real_flanneld_as_an_emulation_would) {
   const Environment fit(Variables{{"KNETSIM_FLANNELD", fake_flanneld("0.20.2")}, {"KNETSIM_FLANNEL", "builtin"}});
-  EXPECT_THAT(examine_programs(), Found("flanneld", State::good, "0.20.2  (/tmp/knetsim/flanneld)"));
+  EXPECT_THAT(examine_programs(), Found("flanneld", State::good, "0.20.2  (/run/knetsim/flanneld)"));
   fake_flanneld("0.20.0");
   EXPECT_THAT(examine_programs(), Found("flanneld", State::bad, "use 0.20.1 or later"));
 }
@@ -80,8 +80,8 @@ TEST(DoctorOfPrograms, judges_a_real_flanneld_as_an_emulation_would) {
 TEST(DoctorOfPrograms, judges_a_real_router_as_an_emulation_would) {
   const auto program = fake_program("skrouterd", "echo 3.5.1");
   const Environment fit(Variables{{"KNETSIM_SKROUTERD", program}, {"KNETSIM_SKUPPER", "builtin"}});
-  EXPECT_THAT(examine_programs(), Found("skrouterd", State::good, "3.5.1  (/tmp/knetsim/skrouterd)"));
-  const Environment elsewhere(Variables{{"KNETSIM_SKUPPER_ROOT", "/tmp/knetsim"}, {"KNETSIM_SKROUTERD", "/absent"}});
+  EXPECT_THAT(examine_programs(), Found("skrouterd", State::good, "3.5.1  (/run/knetsim/skrouterd)"));
+  const Environment elsewhere(Variables{{"KNETSIM_SKUPPER_ROOT", "/run/knetsim"}, {"KNETSIM_SKROUTERD", "/absent"}});
   EXPECT_THAT(examine_programs(), Found("skrouterd", State::bad, "there is no /absent in it"));
 }
 

@@ -157,7 +157,7 @@ TEST_P(PodNetworkOf, KeepsNothingOfAPodWhoseResultCannotBeStored) {
   std::filesystem::create_symlink("/nonexistent", cache);
 
   const auto error = thrown<SystemError>([&] { worker.network(GetParam()).attach(c1.attachment()); });
-  EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("/tmp/knetsim/w1/cni/cache"), HasSubstr("out of the way")));
+  EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("/run/knetsim/w1/cni/cache"), HasSubstr("out of the way")));
   EXPECT_FALSE(link_in(c1.netns(), "eth0"));
   EXPECT_THAT(files_in(worker.allocations()), Not(Contains("11.13.0.2")));
 
@@ -170,7 +170,7 @@ TEST_P(PodNetworkOf, NamesAFileThatIsWhereItsCacheShouldBe) {
   const TestContainer c1("c1");
   write_file_atomically(worker.directory() / "cni", "in the way");
   const auto error = thrown<SystemError>([&] { worker.network(GetParam()).attach(c1.attachment()); });
-  EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("move /tmp/knetsim/w1/cni out of the way"), HasSubstr("remedy")));
+  EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("move /run/knetsim/w1/cni out of the way"), HasSubstr("remedy")));
   EXPECT_FALSE(link_in(c1.netns(), "eth0"));
 }
 

@@ -72,7 +72,7 @@ TEST(RouterProgram, EnvironmentDecidesForAutoOnly) {
 
 TEST(RouterProgram, OneThatDoesNotRunIsRefusedWithItsOwnWords) {
   EXPECT_THAT(refusal("auto", environment({}, fake_skrouterd("echo libfoo.so is missing >&2; exit 127"))),
-              AllOf(HasSubstr("can't ask /tmp/knetsim/skrouterd for its version: exit code 127: libfoo.so is missing"),
+              AllOf(HasSubstr("can't ask /run/knetsim/skrouterd for its version: exit code 127: libfoo.so is missing"),
                     HasSubstr("KNETSIM_SKUPPER_ROOT")));
   EXPECT_THAT(refusal("auto", environment({}, fake_skrouterd("true"))), HasSubstr("for its version: exit code 0"));
 }
@@ -121,8 +121,8 @@ TEST(RouterProgram, RunsInAnUnpackedImage) {
   auto router = launch(program, spec);
   EXPECT_EQ(router.wait(std::chrono::seconds(10)).code(), 0);
   EXPECT_EQ(read_file(spec.log),
-            "# /usr/sbin/skrouterd 3.5.1 in /run/image: /usr/sbin/skrouterd -c /tmp/knetsim/0.json\n"
-            "seen /tmp/knetsim/w1\n");
+            "# /usr/sbin/skrouterd 3.5.1 in /run/image: /usr/sbin/skrouterd -c /run/knetsim/0.json\n"
+            "seen /run/knetsim/w1\n");
 }
 
 }  // namespace

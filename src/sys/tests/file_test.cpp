@@ -41,7 +41,7 @@ TEST(ReadFile, NamesTheFileThatIsNotThere) {
     FAIL() << "an absent file was read";
   } catch (const SystemError& error) {
     EXPECT_EQ(error.error(), ENOENT);
-    EXPECT_THAT(error.what(), HasSubstr("/tmp/knetsim/absent"));
+    EXPECT_THAT(error.what(), HasSubstr("/run/knetsim/absent"));
   }
 }
 
@@ -66,10 +66,10 @@ TEST(MakeDirectories, NamesWhatStandsInTheWay) {
   write_file_atomically(kDirectory / "w1", "no directory");
   fs::create_symlink("/nonexistent", kDirectory / "w2");
   EXPECT_THAT(refusal_of(kDirectory / "w1/cni/cache"),
-              AllOf(HasSubstr("/tmp/knetsim/w1/cni/cache: can't make the directory"), HasSubstr("ENOTDIR"),
-                    HasSubstr("remedy: move /tmp/knetsim/w1 out of the way")));
-  EXPECT_THAT(refusal_of(kDirectory / "w1"), HasSubstr("move /tmp/knetsim/w1 out of the way"));
-  EXPECT_THAT(refusal_of(kDirectory / "w2"), HasSubstr("move /tmp/knetsim/w2 out of the way"));
+              AllOf(HasSubstr("/run/knetsim/w1/cni/cache: can't make the directory"), HasSubstr("ENOTDIR"),
+                    HasSubstr("remedy: move /run/knetsim/w1 out of the way")));
+  EXPECT_THAT(refusal_of(kDirectory / "w1"), HasSubstr("move /run/knetsim/w1 out of the way"));
+  EXPECT_THAT(refusal_of(kDirectory / "w2"), HasSubstr("move /run/knetsim/w2 out of the way"));
   EXPECT_THAT(refusal_of("/proc/w1"), HasSubstr("may be written"));
 }
 
@@ -81,7 +81,7 @@ TEST(ListDirectory, ReturnsThePathsInItAndNamesOneThatIsNotThere) {
     FAIL() << "an absent directory was listed";
   } catch (const SystemError& error) {
     EXPECT_EQ(error.error(), ENOENT);
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("/tmp/knetsim/absent"), HasSubstr("remedy: ")));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("/run/knetsim/absent"), HasSubstr("remedy: ")));
   }
 }
 
@@ -217,7 +217,7 @@ TEST(WaitForFile, SaysThatTheFileIsMissing) {
     wait_for_file(kFile, milliseconds(10));
     FAIL() << "an absent file was found";
   } catch (const StillMissing& error) {
-    EXPECT_EQ(error.missing(), "/tmp/knetsim/subnet.env doesn't exist");
+    EXPECT_EQ(error.missing(), "/run/knetsim/subnet.env doesn't exist");
   }
 }
 
@@ -227,12 +227,12 @@ TEST(WaitForFile, DoesNotTakeAnEmptyFile) {
     wait_for_file(kFile, milliseconds(10));
     FAIL() << "an empty file was taken";
   } catch (const StillMissing& error) {
-    EXPECT_EQ(error.missing(), "/tmp/knetsim/subnet.env is empty");
+    EXPECT_EQ(error.missing(), "/run/knetsim/subnet.env is empty");
   }
 }
 
 TEST(WaitForFile, NamesADirectoryThatDoesNotExist) {
-  EXPECT_THROW(wait_for_file("/tmp/knetsim/absent/file", milliseconds(10)), SystemError);
+  EXPECT_THROW(wait_for_file("/run/knetsim/absent/file", milliseconds(10)), SystemError);
 }
 
 }  // namespace

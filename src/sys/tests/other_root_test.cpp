@@ -18,7 +18,7 @@ using testing::HasSubstr;
 class OtherRootTest : public testing::Test {
  protected:
   void SetUp() override {
-    for (const char* directory : {"proc", "dev", "tmp", "bin"}) fs::create_directories(root_ / directory);
+    for (const char* directory : {"proc", "dev", "run", "tmp", "bin"}) fs::create_directories(root_ / directory);
     const auto cat = require_program("cat");
     fs::copy_file(cat, root_ / "bin/cat");
     const auto libraries = exec({.argv = {"ldd", cat.string()}});
@@ -40,14 +40,14 @@ class OtherRootTest : public testing::Test {
     return "accepted";
   }
 
-  // Beside /tmp/knetsim, as a user's would be.
+  // Beside the state, as a user's would be.
   const fs::path root_ = "/run/image";
 };
 
 TEST_F(OtherRootTest, HasItsOwnFilesAndOurState) {
   write_file_atomically(root_ / "marker", "the image's");
   write_file_atomically(fs::path(kStateDirectory) / "marker", "ours");
-  const auto result = exec({.argv = {"/bin/cat", "/marker", "/tmp/knetsim/marker"}, .root = root_});
+  const auto result = exec({.argv = {"/bin/cat", "/marker", "/run/knetsim/marker"}, .root = root_});
   EXPECT_EQ(result.out, "the image'sours") << result.err;
 }
 
@@ -62,6 +62,7 @@ TEST_F(OtherRootTest, SharesItsDirectoryProcAndDev) {
 
 TEST_F(OtherRootTest, IsLeftAsItWas) {
   exec({.argv = {"/bin/cat", "/dev/null"}, .root = root_});
+  EXPECT_TRUE(fs::is_empty(root_ / "run"));
   EXPECT_TRUE(fs::is_empty(root_ / "tmp"));
   EXPECT_TRUE(fs::is_empty(root_ / "proc"));
   EXPECT_TRUE(fs::is_empty(root_ / "dev"));

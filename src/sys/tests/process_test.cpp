@@ -106,7 +106,7 @@ TEST(Exec, RunsInTheNamespaceAndTheDirectoryOfTheCommand) {
                             .netns = &ns,
                             .directory = kStateDirectory,
                             .environment = {{"EXTRA", "yes"}}});
-  EXPECT_EQ(result.out, "net:[" + std::to_string(ns.inode()) + "]\n/tmp/knetsim\n/tmp/knetsim yes\n");
+  EXPECT_EQ(result.out, "net:[" + std::to_string(ns.inode()) + "]\n/run/knetsim\n/run/knetsim yes\n");
 }
 
 TEST(Exec, KeepsTheCallersSettingsFromAProgramInANeutralEnvironment) {
@@ -145,9 +145,9 @@ TEST(Process, KeepsItsLogAndShowsTheEndOfIt) {
 }
 
 TEST(Process, RefusesALogBehindASymlink) {
-  ASSERT_EQ(::symlink("/tmp/knetsim/elsewhere", kLog.c_str()), 0);
+  ASSERT_EQ(::symlink("/run/knetsim/elsewhere", kLog.c_str()), 0);
   EXPECT_THROW(Process::spawn({.argv = {"true"}}, kLog), SystemError);
-  EXPECT_FALSE(std::filesystem::exists("/tmp/knetsim/elsewhere"));
+  EXPECT_FALSE(std::filesystem::exists("/run/knetsim/elsewhere"));
 }
 
 TEST(Process, IsAskedToEndBeforeItIsKilled) {

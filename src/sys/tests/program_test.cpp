@@ -1,5 +1,6 @@
 // Programs are found where a shell would find them, and in the sbin directories.
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -36,20 +37,20 @@ class ProgramLookup : public testing::Test {
 TEST_F(ProgramLookup, TakesTheFirstOnThePath) {
   make("b/tool");
   const auto first = make("a/tool");
-  set_path("/tmp/knetsim/a:/tmp/knetsim/b");
+  set_path("/run/knetsim/a:/run/knetsim/b");
   EXPECT_EQ(find_program("tool"), first);
 }
 
 TEST_F(ProgramLookup, PassesOverWhatCannotBeExecuted) {
   make("a/tool", 0644);
-  fs::create_directories("/tmp/knetsim/b/tool");
+  fs::create_directories("/run/knetsim/b/tool");
   const auto good = make("c/tool");
-  set_path("/tmp/knetsim/a:/tmp/knetsim/b:/tmp/knetsim/c");
+  set_path("/run/knetsim/a:/run/knetsim/b:/run/knetsim/c");
   EXPECT_EQ(find_program("tool"), good);
 }
 
 TEST_F(ProgramLookup, LooksIntoTheSbinDirectoriesLast) {
-  set_path("/tmp/knetsim");
+  set_path("/run/knetsim");
   EXPECT_EQ(find_program("nft"), "/usr/sbin/nft");
 }
 
@@ -80,7 +81,14 @@ TEST_F(ProgramLookup, NamesThePlaceOfWhatThePathDoesNotLeadTo) {
 TEST_F(ProgramLookup, TakesANameWithASlashAsAPath) {
   const auto tool = make("tool");
   EXPECT_EQ(find_program(tool), tool);
-  EXPECT_EQ(find_program("/tmp/knetsim/absent"), std::nullopt);
+  EXPECT_EQ(find_program("/run/knetsim/absent"), std::nullopt);
+}
+
+// Somebody else's directory may stand there.
+TEST_F(ProgramLookup, FindsWhatTheViewShowsInTheStateItself) {
+  const auto tool = make("tool");
+  ASSERT_EQ(::umount2(kStateView, MNT_DETACH), 0);
+  EXPECT_EQ(find_program("/tmp/knetsim/tool"), tool);
 }
 
 TEST_F(ProgramLookup, NamesTheDebianPackageOfAMissingProgram) {

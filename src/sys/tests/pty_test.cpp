@@ -96,24 +96,24 @@ while True:
 
 TEST(Pty, DeliversCtrlCAtThePromptToBackgroundProgramsWithoutJobControl) {
   auto bash = shell();
-  write_file_atomically("/tmp/knetsim/daemon", kDaemon, 0755);
+  write_file_atomically("/run/knetsim/daemon", kDaemon, 0755);
   bash.write("set +m\n");
   bash.expect("ready> ");
   bash.write("nohup ./daemon >shared.log 2>&1 &\n");
   bash.expect("ready> ");
   bash.write("setsid ./daemon >own.log 2>&1 &\n");
   bash.expect("ready> ");
-  wait_for_file("/tmp/knetsim/shared.log", kDefaultBudget);
-  wait_for_file("/tmp/knetsim/own.log", kDefaultBudget);
+  wait_for_file("/run/knetsim/shared.log", kDefaultBudget);
+  wait_for_file("/run/knetsim/own.log", kDefaultBudget);
 
   bash.write("\x03");
   bash.expect("ready> ");
   eventually([]() -> std::optional<std::string> {
-    return read_file("/tmp/knetsim/shared.log").find("Exiting...") == std::string::npos
+    return read_file("/run/knetsim/shared.log").find("Exiting...") == std::string::npos
                ? std::optional<std::string>("the end of the daemon in the shell's process group")
                : std::nullopt;
   });
-  EXPECT_THAT(read_file("/tmp/knetsim/own.log"), Not(HasSubstr("Exiting...")));
+  EXPECT_THAT(read_file("/run/knetsim/own.log"), Not(HasSubstr("Exiting...")));
 }
 
 TEST(Pty, SaysWhatWasSeenInsteadOfWhatWasExpected) {

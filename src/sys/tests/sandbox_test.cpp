@@ -70,7 +70,7 @@ TEST(Sandbox, ShowsItsOwnProcessesAlone) {
 
 TEST(Sandbox, HasEmptyPrivateDirectories) {
   EXPECT_THAT(names_in("/tmp/knetsim"), IsEmpty());
-  EXPECT_THAT(names_in("/run"), UnorderedElementsAre("netns", "lock", "flannel", "hosts"));
+  EXPECT_THAT(names_in("/run"), UnorderedElementsAre("netns", "lock", "flannel", "hosts", "knetsim"));
 }
 
 TEST(Sandbox, RunsAsTheSameUser) { EXPECT_EQ(exec({.argv = {"id", "-u"}}).out, std::to_string(::getuid()) + "\n"); }

@@ -70,7 +70,7 @@ TEST(Sockets, AreWaitedFor) {
     FAIL() << "nobody listens on 8001";
   } catch (const StillMissing& error) {
     EXPECT_THAT(error.what(),
-                HasSubstr("still missing: python3 listening on 8001; its log /tmp/knetsim/test.log ends:"));
+                HasSubstr("still missing: python3 listening on 8001; its log /run/knetsim/test.log ends:"));
   }
 }
 

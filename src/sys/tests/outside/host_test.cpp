@@ -65,7 +65,7 @@ TEST_P(Host, IsTheSameWhileTwoRunsWithTheSameNamesGoOn) {
 TEST_P(Host, IsNotSeenFromInside) {
   const auto result =
       run({"bash", "-c", "ls -A /sys/class/net /run /tmp/knetsim; nft list ruleset; pgrep -P 0,1; exit 0"});
-  EXPECT_EQ(result.out, "/run:\nflannel\nlock\nnetns\n\n/sys/class/net:\nlo\n\n/tmp/knetsim:\n1\n2\n")
+  EXPECT_EQ(result.out, "/run:\nflannel\nhosts\nknetsim\nlock\nnetns\n\n/sys/class/net:\nlo\n\n/tmp/knetsim:\n1\n2\n")
       << "processes: init and bash";
 }
 

@@ -14,7 +14,7 @@ namespace knetsim::cni {
 
 struct PodNetworkOptions {
   std::string node;                   ///< begins every error
-  std::filesystem::path directory;    ///< the worker's own, /tmp/knetsim/<node>: allocations and cache lie in its cni/
+  std::filesystem::path directory;    ///< the worker's own, /run/knetsim/<node>: allocations and cache lie in its cni/
   std::filesystem::path subnet_file;  ///< the worker's subnet.env, read at each attach()
   Plugins plugins = {};       ///< if it has a configuration, that one's name, version and bridge are those of the next
   std::string name = "cbr0";  ///< of the network; part of the path of the allocations

@@ -30,7 +30,7 @@ class Node {
   const std::string& pin() const noexcept { return pin_; }
   const NetNs& netns() const noexcept { return netns_; }
   const std::shared_ptr<const UtsNs>& uts() const noexcept { return uts_; }
-  /// Working directory and HOME of its programs: /tmp/knetsim/<node>.
+  /// Working directory and HOME of its programs: /run/knetsim/<node>.
   const std::filesystem::path& directory() const noexcept { return directory_; }
   const std::vector<Address>& addresses() const noexcept { return addresses_; }
   /// The main one.

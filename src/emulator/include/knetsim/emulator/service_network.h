@@ -13,7 +13,7 @@ namespace knetsim {
 class Cluster;
 
 /// The routers through which clusters reach each other's services: one on the first worker of each cluster that takes
-/// part. Config and log of the i-th cluster's are /tmp/knetsim/skupper/<i>.json and .log. Not thread-safe.
+/// part. Config and log of the i-th cluster's are /run/knetsim/skupper/<i>.json and .log. Not thread-safe.
 class ServiceNetwork {
  public:
   /// The clusters must outlive it.

@@ -41,7 +41,7 @@ struct Command {
   std::map<std::string, std::string> environment = {};  ///< added to the caller's
   std::vector<std::string> withheld = {};               ///< the caller's variables that begin so aren't handed on
   /// Another root directory to run it in, such as an unpacked container image; empty: the caller's. argv[0] and
-  /// directory are then paths in there, where /proc, /dev and /tmp/knetsim are the caller's. Only in a sandbox.
+  /// directory are then paths in there, where /proc, /dev and the state directory are the caller's. Only in a sandbox.
   std::filesystem::path root = {};
 };
 
