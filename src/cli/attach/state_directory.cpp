@@ -73,6 +73,14 @@ Fd try_connect(FdView directory, const std::string& name) {
   throw SystemError("reach the lab", name);
 }
 
+SystemError unusable(int error, const std::string& tried, const fs::path& path) {
+  return {error,
+          {.where = path.string(),
+           .tried = tried,
+           .answer = {},
+           .remedy = "set XDG_RUNTIME_DIR to a directory of yours that can be written, or remove what is there"}};
+}
+
 fs::path default_place() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   struct stat there {};
@@ -91,9 +99,9 @@ void Registration::end() noexcept {
 
 StateDirectory StateDirectory::open() {
   const auto path = default_place();
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) throw SystemError("make the state directory", path.string());
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) throw unusable(errno, "make the state directory", path);
   Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!directory) throw SystemError("open the state directory", path.string());
+  if (!directory) throw unusable(errno, "open the state directory", path);
   struct stat found {};
   if (::fstat(directory.get(), &found) != 0) throw SystemError("look at the state directory", path.string());
   if (found.st_uid != ::geteuid() || (found.st_mode & 077U) != 0)
@@ -117,7 +125,7 @@ Registration StateDirectory::take(const std::string& name) const {
   const auto address = address_of(directory_, name);
   if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener.get(), SOMAXCONN) != 0)
-    throw SystemError("make the lab's socket", (path_ / (name + kEnding)).string());
+    throw unusable(errno, "make the lab's socket", path_ / (name + kEnding));
   Fd directory(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0));
   if (!directory) throw SystemError("keep the state directory open", path_.string());
   return {std::move(directory), name, std::move(listener)};

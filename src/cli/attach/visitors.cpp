@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,6 +25,8 @@ namespace {
 constexpr int kNoProgram = 127;
 
 json refusal(const std::string& reason, int code) { return {{"refused", reason}, {"code", code}}; }
+
+Fd reserve_descriptor() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 json end_of(const ExitStatus& status) {
   if (const auto signal = status.signal()) return {{"killed", *signal}};
@@ -121,14 +124,39 @@ class Visitors::Visit {
 Visitors::Visitors(EventLoop& loop, FdView listener, Host host)
     : loop_(loop), listener_(listener), host_(std::move(host)) {
   ::fcntl(listener_.get(), F_SETFL, O_NONBLOCK);
+  spare_ = reserve_descriptor();
   door_ = loop_.watch(listener_, POLLIN, [this] { welcome(); });
 }
 
 Visitors::~Visitors() = default;
 
+Fd Visitors::accept_one() const { return Fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
+
+// Left unaccepted, it would wake the loop again and again. The spare descriptor makes room for one refusal.
+void Visitors::turn_away() {
+  spare_.reset();
+  if (const auto connection = accept_one()) {
+    try {
+      send_message(
+          connection,
+          refusal("the lab has no descriptors left: end some of what runs in it, or raise ulimit -n", kExitCouldNotRun)
+              .dump());
+    } catch (const Error&) {
+      // It has hung up already.
+    }
+  }
+  spare_ = reserve_descriptor();
+}
+
 void Visitors::welcome() {
   visits_.remove_if([](const std::unique_ptr<Visit>& visit) { return visit->over(); });
-  Fd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  auto connection = accept_one();
+  if (!connection && (errno == EMFILE || errno == ENFILE)) {
+    turn_away();
+    return;
+  }
+  // In a lab of an ordinary user the kernel gives all whom it can't name one number, 65534: should that be the user's
+  // own, then it is the mode of the socket's directory that lets nobody but root in beside it.
   if (connection && peer_of(connection).uid == ::geteuid())
     visits_.push_back(std::make_unique<Visit>(loop_, host_, std::move(connection)));
 }

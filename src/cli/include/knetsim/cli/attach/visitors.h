@@ -33,12 +33,15 @@ class Visitors {
 
  private:
   class Visit;
+  Fd accept_one() const;
+  void turn_away();
   void welcome();
 
   EventLoop& loop_;
   FdView listener_;
   Host host_;
   std::list<std::unique_ptr<Visit>> visits_;
+  Fd spare_;
   EventLoop::Watch door_;
 };
 
