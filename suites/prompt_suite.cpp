@@ -168,6 +168,22 @@ TEST(PromptOnAPipe, RefusesWhatItCannotStandUpBeforeItStartsAnything) {
   }
 }
 
+// What whoever started the lab has in its environment: in a CI job, tokens.
+TEST(Secrets, ReachNoDaemonAndNoPodUnlessTheyAreNamed) {
+  for (const char* name : {"CI_JOB_TOKEN", "NAMED_TO_UP", "NAMED_TO_EXEC"}) ::setenv(name, "secret-4711", 1);
+  Prompt prompt("pair", {"--env", "NAMED_TO_UP"});
+  prompt.type("w1/c1 sleep 1000 &");
+  // Everything but bash, which asks, its parents, and the init: they are the user's own.
+  EXPECT_EQ(
+      prompt.type("sh for p in $(pgrep 'etcd|flanneld|skrouterd|sleep'); do echo . | cat - /proc/$p/environ | tr '\\0' "
+                  "'\\n'; done | grep -E '^[.]$|4711' | sort | uniq"),
+      ".\nNAMED_TO_UP=secret-4711\n");
+  EXPECT_EQ(prompt.type("w1 sh -c 'env | grep 4711'"), "NAMED_TO_UP=secret-4711\n");
+  EXPECT_EQ(knetsim({"exec", "w1/c1", "--", "sh", "-c", "env | grep 4711"}).out, "NAMED_TO_UP=secret-4711\n");
+  EXPECT_EQ(knetsim({"exec", "--env", "NAMED_TO_EXEC", "w1", "--", "sh", "-c", "env | grep 4711 | sort"}).out,
+            "NAMED_TO_EXEC=secret-4711\nNAMED_TO_UP=secret-4711\n");
+}
+
 TEST(Visitors, RunProgramsOnNodesAndInContainersAndTakeTheLabDown) {
   Prompt prompt("pair", {"--name", "mine"});
   EXPECT_THAT(knetsim({"ps"}).out, ContainsRegex("mine +[0-9]+ +20[0-9-]+T[0-9:]+Z +pair.json +3 +3\n"));

@@ -7,6 +7,7 @@
 #include "knetsim/cli/attach/state_directory.h"
 #include "knetsim/cli/attach/visit.h"
 #include "knetsim/cli/command.h"
+#include "knetsim/cli/env_option.h"
 #include "knetsim/cli/only_lab.h"
 #include "knetsim/sys/error.h"
 
@@ -14,9 +15,9 @@ namespace knetsim::cli {
 
 namespace {
 
-constexpr const char* kUsage = "knetsim exec [NAME] NODE[/CONTAINER] -- COMMAND...";
+constexpr const char* kUsage = "knetsim exec [--env VARIABLE]... [NAME] NODE[/CONTAINER] -- COMMAND...";
 
-int exec_in_lab(const std::vector<std::string>& words, Terminal& terminal) {
+int exec_in_lab(const std::vector<std::string>& words, const std::vector<std::string>& variables, Terminal& terminal) {
   const auto dashes = std::find(words.begin(), words.end(), "--");
   const auto before = dashes - words.begin();
   if (dashes == words.end() || before < 1 || before > 2 || dashes + 1 == words.end())
@@ -26,7 +27,7 @@ int exec_in_lab(const std::vector<std::string>& words, Terminal& terminal) {
                     kUsage));
   const auto labs = StateDirectory::open();
   const auto name = before == 2 ? words.front() : only_lab(labs);
-  return run_in_lab(labs.connect(name), *(dashes - 1), {dashes + 1, words.end()}, terminal);
+  return run_in_lab(labs.connect(name), *(dashes - 1), {dashes + 1, words.end()}, terminal, variables);
 }
 
 }  // namespace
@@ -34,11 +35,14 @@ int exec_in_lab(const std::vector<std::string>& words, Terminal& terminal) {
 Command make_exec(CLI::App& root) {
   auto* app = root.add_subcommand("exec", "Run a program on a node of a lab that stands, from another terminal");
   app->prefix_command();
+  auto variables = std::make_shared<std::vector<std::string>>();
+  add_env_option(*app, *variables);
   app->footer(
       fmt::format("Usage: {}\n", kUsage) +
       "NAME may be left out if only one lab stands (knetsim ps). On a terminal the program has one of its own.\n"
       "Exit codes: the program's; 128 + the signal's number; 127 it isn't there; 2 could not run.");
-  return {app, [app](Terminal& terminal) { return exec_in_lab(app->remaining(), terminal); }, true};
+  return {app, [app, variables](Terminal& terminal) { return exec_in_lab(app->remaining(), *variables, terminal); },
+          true};
 }
 
 }  // namespace knetsim::cli

@@ -13,6 +13,7 @@
 #include "knetsim/cli/attach/state_directory.h"
 #include "knetsim/cli/color_option.h"
 #include "knetsim/cli/command.h"
+#include "knetsim/cli/env_option.h"
 #include "knetsim/cli/event_loop.h"
 #include "knetsim/cli/flavours.h"
 #include "knetsim/cli/interrupts.h"
@@ -35,6 +36,7 @@ struct UpOptions {
   bool strict = false;
   ColorMode color = ColorMode::automatic;
   FlavourChoices flavours;
+  std::vector<std::string> variables;
 };
 
 fs::path topology_file(const std::string& name) {
@@ -87,6 +89,7 @@ std::unique_ptr<Emulation> boot(Topology topology, const Interrupts& interrupts,
 int up(const UpOptions& options, Terminal& terminal) {
   require_flavours(options.flavours);
   for (const auto& [variable, value] : environment_for(options.flavours)) ::setenv(variable.c_str(), value.c_str(), 1);
+  if (!options.variables.empty()) ::setenv("KNETSIM_ENV", join(options.variables, ",").c_str(), 1);
   const auto file = topology_file(options.topology);
   auto topology = Topology::from_file(file);
   topology.validate(file.string());
@@ -122,6 +125,7 @@ Command make_up(CLI::App& root) {
   app->add_option("--name", options->name, "What knetsim ps, exec and down call it; else it is the topology's name")
       ->type_name("NAME");
   app->add_flag("--strict", options->strict, "End with the exit code of the first line that failed");
+  add_env_option(*app, options->variables);
   add_color_option(*app, options->color);
   add_flavour_options(*app, options->flavours);
   app->footer(

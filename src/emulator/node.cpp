@@ -53,7 +53,8 @@ Command Node::command(std::vector<std::string> argv) const {
           .netns = &netns_,
           .uts = uts_.get(),
           .directory = directory_,
-          .environment = {{"KNETSIM_NODE", name_}, {"PS1", name_ + (::geteuid() == 0 ? "# " : "$ ")}}};
+          .environment = {{"KNETSIM_NODE", name_}, {"PS1", name_ + (::geteuid() == 0 ? "# " : "$ ")}},
+          .trust = trust_};
 }
 
 ExecResult Node::exec(std::vector<std::string> argv, std::chrono::milliseconds timeout) const {

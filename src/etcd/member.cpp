@@ -31,6 +31,7 @@ Command make_command(const MemberSpec& spec, const std::vector<MemberSpec>& clus
                   "--pre-vote=true", "--enable-v2=true", "--logger=zap", "--log-outputs=stderr", "--log-level=warn"};
   command.netns = spec.netns;
   command.directory = spec.directory;
+  command.trust = Trust::daemon;
   return in_neutral_environment(std::move(command), "ETCD_");
 }
 

@@ -77,7 +77,8 @@ Launched Launched::start(const Program& program, LaunchSpec spec) {
   make_directories(subnet_file.parent_path());
 
   if (program.flavour == Flavour::real) spec.options.lease_ttl = DaemonOptions{}.lease_ttl;
-  Command command{.argv = {program.path.string()}, .netns = spec.netns, .directory = spec.directory};
+  Command command{
+      .argv = {program.path.string()}, .netns = spec.netns, .directory = spec.directory, .trust = Trust::daemon};
   for (auto& argument : to_arguments(spec.options)) command.argv.push_back(std::move(argument));
   note_in_log(spec.log, fmt::format("# {}: {}\n", to_string(program), fmt::join(command.argv, " ")));
   // The file of an earlier daemon stays: it is what this one takes its subnet from.

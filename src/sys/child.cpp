@@ -15,9 +15,11 @@
 #include <csignal>
 #include <cstring>
 
+#include "environment.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "other_root.h"
+#include "privileges.h"
 
 namespace knetsim {
 
@@ -34,6 +36,7 @@ struct ChildSetup {
   const OtherRoot* root;
   int stdio[3];
   bool terminal;
+  bool confined;
 
   error_code on_exec_setup(bp::posix::default_launcher&, const boost::filesystem::path&, const char* const*&) const {
     const auto failed = [] { return error_code(errno, boost::system::system_category()); };
@@ -55,6 +58,7 @@ struct ChildSetup {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (confined && !keep_only(capabilities_of_a_daemon())) return failed();
     for (int number : {SIGPIPE, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
     return {};
   }
@@ -73,8 +77,10 @@ std::vector<std::string> environment_of(const Command& command) {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const auto begins = [&](const std::string& prefix) { return text.starts_with(prefix); };
+    const auto name = text.substr(0, text.find('='));
     if (std::any_of(command.withheld.begin(), command.withheld.end(), begins)) continue;
-    if (!added.contains(std::string(text.substr(0, text.find('='))))) entries.emplace_back(text);
+    if (!hands_on(command.trust, name)) continue;
+    if (!added.contains(std::string(name))) entries.emplace_back(text);
   }
   for (const auto& [name, value] : added) entries.push_back(name + "=" + value);
   return entries;
@@ -120,7 +126,8 @@ Child Child::launch(const Command& command, FdView in, FdView out, FdView err, b
                    command.directory.c_str(),
                    root ? &*root : nullptr,
                    {},
-                   terminal};
+                   terminal,
+                   command.trust >= Trust::pod};
   const FdView stdio[] = {in, out, err};
   for (int i = 0; i < 3; ++i) {
     setup.stdio[i] = stdio[i].get();

@@ -45,9 +45,18 @@ class Ending {
   std::optional<json> content_;
 };
 
-json request_for(const std::string& node, const std::vector<std::string>& argv, bool terminal) {
+json request_for(const std::string& node, const std::vector<std::string>& argv, bool terminal,
+                 const std::vector<std::string>& variables) {
+  auto environment = json::object();
+  for (const auto& name : variables)
+    if (const char* value = std::getenv(name.c_str())) environment[name] = value;
   const char* term = std::getenv("TERM");
-  return {{"ask", "run"}, {"node", node}, {"argv", argv}, {"terminal", terminal}, {"term", term ? term : ""}};
+  return {{"ask", "run"},
+          {"node", node},
+          {"argv", argv},
+          {"terminal", terminal},
+          {"term", term ? term : ""},
+          {"environment", environment}};
 }
 
 void ask_signal(FdView connection, int number) {
@@ -102,9 +111,10 @@ int run_plainly(FdView connection, const json& request, Terminal& terminal) {
 
 }  // namespace
 
-int run_in_lab(FdView connection, const std::string& node, const std::vector<std::string>& argv, Terminal& terminal) {
+int run_in_lab(FdView connection, const std::string& node, const std::vector<std::string>& argv, Terminal& terminal,
+               const std::vector<std::string>& variables) {
   const bool on_terminal = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
-  const auto request = request_for(node, argv, on_terminal);
+  const auto request = request_for(node, argv, on_terminal, variables);
   return on_terminal ? run_on_terminal(connection, request, terminal) : run_plainly(connection, request, terminal);
 }
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -74,6 +75,8 @@ class Visitors::Visit {
         host_.command_on(request.at("node").get<std::string>(), request.at("argv").get<std::vector<std::string>>());
     if (command.argv.empty()) throw InputError("which program?");
     if (const auto term = request.value("term", ""); !term.empty()) command.environment["TERM"] = term;
+    for (const auto& [name, value] : request.value("environment", std::map<std::string, std::string>{}))
+      command.environment[name] = value;
     try {
       require_program(command.argv.front());
     } catch (const InputError& error) {

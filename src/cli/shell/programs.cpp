@@ -77,8 +77,8 @@ int run_argv(Session& session, Node* node, std::vector<std::string> argv, bool b
     return kNoProgram;
   }
   if (!background)
-    return run_in_front(session,
-                        node != nullptr ? node->command(std::move(argv)) : knetsim::Command{.argv = std::move(argv)});
+    return run_in_front(session, node != nullptr ? node->command(std::move(argv))
+                                                 : knetsim::Command{.argv = std::move(argv), .trust = Trust::user});
   const auto& started = session.background.start(*node, std::move(argv));
   session.terminal.out << fmt::format("{} goes on in the background: kill {} {} ends it, its output is in {}\n",
                                       started.name, started.node, started.name, started.process.log().string());

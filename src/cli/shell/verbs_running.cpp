@@ -37,7 +37,8 @@ int shell(Session& session, std::string_view line, const Words& words) {
   if (words.words.size() < 2) throw LineError({words.end, words.end}, "what should sh run?", "as: sh ps aux");
   const auto begin = words.words[1].span.begin;
   const auto end = words.background ? line.size() : words.end;
-  return run_in_front(session, {.argv = {"sh", "-c", std::string(line.substr(begin, end - begin))}});
+  return run_in_front(session,
+                      {.argv = {"sh", "-c", std::string(line.substr(begin, end - begin))}, .trust = Trust::user});
 }
 
 std::vector<std::string> interfaces_of(const Node& node) {

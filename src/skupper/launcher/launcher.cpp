@@ -23,7 +23,8 @@ Process launch(const Program& program, const LaunchSpec& spec) {
   const Command command{.argv = {program.path.string(), "-c", spec.config.string()},
                         .netns = spec.netns,
                         .directory = spec.directory,
-                        .root = program.root};
+                        .root = program.root,
+                        .trust = Trust::daemon};
   note_in_log(spec.log, fmt::format("# {}: {}\n", to_string(program), fmt::join(command.argv, " ")));
   return Process::spawn(command, spec.log);
 }

@@ -109,6 +109,40 @@ TEST(Exec, RunsInTheNamespaceAndTheDirectoryOfTheCommand) {
   EXPECT_EQ(result.out, "net:[" + std::to_string(ns.inode()) + "]\n/run/knetsim\n/run/knetsim yes\n");
 }
 
+struct Trusted {
+  const char* name;
+  Trust trust;
+  const char* told;  // which of the variables of the test
+  const char* bounding_set;
+};
+
+class GivenTrust : public testing::TestWithParam<Trusted> {};
+
+TEST_P(GivenTrust, AProgramIsToldAndAllowedThisMuch) {
+  const auto& [name, trust, told, bounding_set] = GetParam();
+  for (const char* variable : {"CI_JOB_TOKEN", "PATHOLOGICAL", "TERM", "LC_ALL", "KNETSIM_MARK", "MY_OWN", "MY_OWNER"})
+    ::setenv(variable, "C", 1);
+  ::setenv("KNETSIM_ENV", "OTHER,MY_OWN", 1);
+  const auto result =
+      exec({.argv = {"bash", "-c",
+                     "for v in CI_JOB_TOKEN PATHOLOGICAL TERM LC_ALL KNETSIM_MARK MY_OWN MY_OWNER GIVEN HOME; do "
+                     "grep -qz ^$v= /proc/self/environ && echo -n \"$v \"; done; echo\n"
+                     "grep CapBnd /proc/self/status | cut -f2"},
+            .directory = kStateDirectory,
+            .environment = {{"GIVEN", "yes"}},
+            .trust = trust});
+  EXPECT_EQ(result.out, std::string(told) + "GIVEN HOME \n" + bounding_set + "\n") << result.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, GivenTrust,
+    testing::Values(Trusted{"Full", Trust::full, "CI_JOB_TOKEN PATHOLOGICAL TERM LC_ALL KNETSIM_MARK MY_OWN MY_OWNER ",
+                            "00000000802c35fb"},
+                    Trusted{"User", Trust::user, "TERM LC_ALL KNETSIM_MARK MY_OWN ", "00000000802c35fb"},
+                    Trusted{"Pod", Trust::pod, "TERM LC_ALL KNETSIM_MARK MY_OWN ", "00000000000035fb"},
+                    Trusted{"Daemon", Trust::daemon, "LC_ALL ", "00000000000035fb"}),
+    [](const auto& instance) { return instance.param.name; });
+
 TEST(Exec, KeepsTheCallersSettingsFromAProgramInANeutralEnvironment) {
   ::setenv("TOOL_ENDPOINTS", "http://elsewhere:2379", 1);
   ::setenv("TOOLBOX", "kept", 1);

@@ -16,6 +16,7 @@ class Container : public Node {
   Container(Node node, std::string short_name, std::string id, cni::Result network)
       : Node(std::move(node)), short_name_(std::move(short_name)), id_(std::move(id)), network_(std::move(network)) {
     set_addresses(network_.addresses());
+    set_trust(Trust::pod);
   }
 
   /// "c1", where name() is "C0w1/c1".

@@ -36,6 +36,8 @@ class Node {
   /// The main one.
   const Address& address() const { return addresses_.at(0); }
   void set_addresses(std::vector<Address> addresses) { addresses_ = std::move(addresses); }
+  /// What its programs are given: a person's on a node, less in a pod.
+  void set_trust(Trust trust) noexcept { trust_ = trust; }
 
   /// A program on this node, run to its end.
   ExecResult exec(std::vector<std::string> argv, std::chrono::milliseconds timeout = kExecTimeout) const;
@@ -54,6 +56,7 @@ class Node {
   std::shared_ptr<const UtsNs> uts_;
   std::filesystem::path directory_;
   std::vector<Address> addresses_;
+  Trust trust_ = Trust::user;
 };
 
 }  // namespace knetsim

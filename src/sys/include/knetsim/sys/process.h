@@ -32,6 +32,15 @@ class ExitStatus {
   int status_;
 };
 
+/// What of the caller's environment and rights a program is given.
+enum class Trust {
+  full,  ///< all of it: knetsim's own helpers, tests
+  user,  ///< what a person runs on a node: the variables of terminals and languages, PATH, HOME, EDITOR, KNETSIM_* and
+         ///< those that $KNETSIM_ENV names, separated by commas
+  pod,   ///< the same, without the rights to mount, to trace and to change the root directory
+  daemon,  ///< no rights either, and of the variables PATH, HOME, languages and those of instrumented builds
+};
+
 /// A program to run: an argument vector, never a shell string.
 struct Command {
   std::vector<std::string> argv;                        ///< argv[0] is looked up on PATH unless it holds a slash
@@ -43,6 +52,7 @@ struct Command {
   /// Another root directory to run it in, such as an unpacked container image; empty: the caller's. argv[0] and
   /// directory are then paths in there, where /proc, /dev and the state directory are the caller's. Only in a sandbox.
   std::filesystem::path root = {};
+  Trust trust = Trust::full;
 };
 
 /// Keeps from a program what the caller's environment would tell it: the variables that begin with `prefix`, which are
