@@ -34,7 +34,7 @@ class Registration {
 };
 
 /// Where running labs are found: one socket each (unix(7), SOCK_SEQPACKET) in $XDG_RUNTIME_DIR/knetsim, else in
-/// /tmp/knetsim-<uid>. Only its user can enter it; whoever else has made it is not trusted.
+/// /run/knetsim-0 (root) or /tmp/knetsim-<uid>. Only its user can enter it; whoever else has made it is not trusted.
 class StateDirectory {
  public:
   /// Made if absent. Throws InputError with the remedy if it isn't a directory of our own that others can't enter.
