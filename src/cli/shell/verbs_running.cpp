@@ -142,8 +142,12 @@ int stop_captures(Session& session) {
 
 int time_line(Session& session, std::string_view line, const Words& words) {
   if (words.words.size() < 2) throw LineError({words.end, words.end}, "what should be timed?", "as: time ping all");
+  const std::string rest(line.substr(words.words[1].span.begin));
+  // A line of a thousand of them would go a thousand calls deep.
+  const auto timed = split_words(rest, skip_prompt(rest)).words;
+  if (!timed.empty() && timed.front().text == "time") throw LineError(words.words[1].span, "it is timed already");
   const auto start = std::chrono::steady_clock::now();
-  const int status = execute(session, std::string(line.substr(words.words[1].span.begin)));
+  const int status = execute(session, rest);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   session.terminal.out << fmt::format("took {}\n", seconds_text(took.count()));
   return status;

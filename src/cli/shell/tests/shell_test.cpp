@@ -154,6 +154,8 @@ TEST_F(Shell, RefusesWhatMakesNoSense) {
       {"create C0w1/a image=nginx", "nothing may follow a container's name"},
       {"create 'C0w1/a b'", "made of letters"},
       {"time", "what should be timed?"},
+      {"time time nodes", "it is timed already"},
+      {"time > 'time' nodes", "it is timed already"},
       {"C0w1 cd /tmp", "as: C0w1 sh -c 'cd ...; ...'"},
       {"vip add 100.64.10.1 c1 c1", "c1 stands twice"},
       {"create C0w1/", "can't be empty"},
