@@ -4,7 +4,7 @@
 # taken away afterwards: a test that fails, and whose output merely contains that text, is then "Skipped" and the run
 # "100% passed". Here only the exit code says that a test was skipped (77, see fixtures/test_main.cpp).
 #
-# In: program (path), labels, timeout (seconds), out (artefacts).
+# In: program (path), labels, timeout (seconds), storms (a pattern of those that run alone, may be empty), out (artefacts).
 
 cmake_path(GET program FILENAME name)
 if(NOT EXISTS "${program}")
@@ -37,6 +37,9 @@ foreach(line IN LISTS lines)
     set_tests_properties("${name}:${test}" PROPERTIES
       LABELS "${test_labels}" TIMEOUT "${timeout}" SKIP_RETURN_CODE 77
       ENVIRONMENT "KNETSIM_OUT=${out};KNETSIM_TEST_TIMEOUT=${timeout}")
+    if(storms AND test MATCHES "${storms}")
+      set_tests_properties("${name}:${test}" PROPERTIES RUN_SERIAL TRUE)
+    endif()
     math(EXPR count "${count} + 1")
   elseif(line MATCHES "^[^ ].*\\.$")
     set(suite "${line}")
