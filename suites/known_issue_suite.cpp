@@ -91,6 +91,25 @@ void wait_until_gone(pid_t pid) {
       std::chrono::seconds(30));
 }
 
+/// The signals of one of the sets in /proc/<pid>/status (proc(5)), as bits.
+std::uint64_t signals_of(pid_t pid, const std::string& set) {
+  const auto status = read_file("/proc/" + std::to_string(pid) + "/status");
+  const auto at = status.find("\n" + set + ":");
+  if (at == std::string::npos) throw Error("/proc/<pid>/status has no " + set);
+  return std::stoull(status.substr(at + set.size() + 2), nullptr, 16);
+}
+
+/// bash starts background jobs with SIGINT ignored, and a daemon may answer its clients before it asks for it: a Ctrl-C
+/// that comes between is lost.
+void wait_until_it_takes_sigint(pid_t pid) {
+  constexpr std::uint64_t kInterrupt = 1ULL << (SIGINT - 1);
+  eventually([&]() -> std::optional<std::string> {
+    if ((signals_of(pid, "SigCgt") & kInterrupt) != 0 && (signals_of(pid, "SigIgn") & kInterrupt) == 0)
+      return std::nullopt;
+    return "a handler of SIGINT in process " + std::to_string(pid);
+  });
+}
+
 /// pair.json, with a router as well.
 Topology pair() {
   auto topology = fixtures::topology("pair.json");
@@ -102,6 +121,9 @@ class KnownIssueFixture : public EmulationTest {
  protected:
   Worker& w1() { return worker("w1"); }
   Container& c2() { return worker("w2").container("c2"); }
+
+  /// Of what is started by hand: among the worker's logs, and so in the evidence.
+  std::filesystem::path log() { return w1().directory() / "by-hand.log"; }
 
   std::vector<Process*> daemons() {
     std::vector<Process*> all;
@@ -137,7 +159,12 @@ TEST_F(KnownIssue, AnEndlessPingEndedByCtrlCOnATerminalHarmsNobody) {
 
 TEST_F(KnownIssue, AnEndlessPingEndedBySigintWithoutATerminalHarmsNobody) {
   auto ping = w1().spawn({"ping", c2().address().to_string()}, "ping.log");
-  wait_for_file(w1().directory() / "ping.log", std::chrono::seconds(10));
+  // Its first line comes before it asks for SIGINT, and without an answer it ends with 1.
+  eventually([&]() -> std::optional<std::string> {
+    const auto seen = ping.log_tail();
+    return seen.find("64 bytes from") != std::string::npos ? std::nullopt
+                                                           : std::optional("an answer to ping:\n" + seen);
+  });
   ping.signal(SIGINT);
   EXPECT_EQ(ping.wait(std::chrono::seconds(10)).code(), 0);
   expect_all_is_well();
@@ -191,18 +218,17 @@ class KnownIssueReproduction : public KnownIssueFixture, public testing::WithPar
     options.subnet_file = w1().subnet_file();
     auto words = flannel::to_arguments(options);
     words.insert(words.begin(), flannel::resolve(to_string(GetParam())).path.string());
-    return quoted(words) + " >" + log_.string() + " 2>&1";
+    return quoted(words) + " >" + log().string() + " 2>&1";
   }
 
   Network subnet_of_w2() { return canonical(flannel::read_subnet_env(worker("w2").subnet_file()).subnet.value()); }
 
   /// Its file alone is no sign of that: flanneld 0.17.0 that is interrupted right after it never ends.
-  void wait_until_it_works() {
+  void wait_until_it_works(pid_t pid) {
     wait_for_file(w1().subnet_file(), std::chrono::seconds(20));
     netlink::wait_for_route(w1().netns(), subnet_of_w2(), {}, std::chrono::seconds(20));
+    wait_until_it_takes_sigint(pid);
   }
-
-  const std::filesystem::path log_ = "/tmp/knetsim/by-hand.log";
 };
 
 INSTANTIATE_TEST_SUITE_P(Flavours, KnownIssueReproduction, testing::Values(Flavour::builtin, Flavour::real),
@@ -211,23 +237,23 @@ INSTANTIATE_TEST_SUITE_P(Flavours, KnownIssueReproduction, testing::Values(Flavo
 TEST_P(KnownIssueReproduction, FlanneldInTheTerminalsProcessGroupEndsByCtrlC) {
   MininetShell shell(w1());
   const auto pid = shell.start("nohup " + flanneld());
-  wait_until_it_works();
+  wait_until_it_works(pid);
   ASSERT_EQ(::kill(pid, 0), 0);
   shell.press_ctrl_c();
   wait_until_gone(pid);
-  EXPECT_THAT(read_file(log_), ContainsRegex(kShutdown));
+  EXPECT_THAT(read_file(log()), ContainsRegex(kShutdown));
 }
 
 TEST_P(KnownIssueReproduction, FlanneldWithASessionOfItsOwnLivesOn) {
   MininetShell shell(w1());
   const auto pid = shell.start("setsid nohup " + flanneld());
-  wait_until_it_works();
+  wait_until_it_works(pid);
   shell.press_ctrl_c();
   EXPECT_EQ(::getsid(pid), pid);
   EXPECT_THAT(c2(), CanPing(w1().create_container("late")));
   // A process that has ended stays as a zombie until it is reaped, or is gone.
-  EXPECT_NO_THROW(EXPECT_NE(state_of(pid).state, "Z")) << read_file(log_);
-  EXPECT_THAT(read_file(log_), Not(ContainsRegex(kShutdown)));
+  EXPECT_NO_THROW(EXPECT_NE(state_of(pid).state, "Z")) << read_file(log());
+  EXPECT_THAT(read_file(log()), Not(ContainsRegex(kShutdown)));
 }
 
 class KnownIssueRouter : public KnownIssueFixture, public testing::WithParamInterface<Flavour> {
@@ -243,16 +269,15 @@ class KnownIssueRouter : public KnownIssueFixture, public testing::WithParamInte
     const auto program = skupper::resolve(to_string(GetParam()));
     if (!program.root.empty()) throw Error("a router that needs another root directory can't be started by a shell");
     const auto pid = shell.start(starter + " " + quoted({program.path.string(), "-c", "/tmp/knetsim/skupper/0.json"}) +
-                                 " >" + log_ + " 2>&1");
-    wait_for_file(log_, kDefaultBudget);
+                                 " >" + log().string() + " 2>&1");
+    wait_for_file(log(), kDefaultBudget);
     eventually([&]() -> std::optional<std::string> {
       if (listening_tcp_ports(w1().netns()).contains(skupper::kInterRouterPort)) return std::nullopt;
-      return "a router that listens; its log:\n" + read_file(log_);
+      return "a router that listens; its log:\n" + read_file(log());
     });
+    wait_until_it_takes_sigint(pid);
     return pid;
   }
-
-  const std::string log_ = "/tmp/knetsim/by-hand.log";
 };
 
 INSTANTIATE_TEST_SUITE_P(Flavours, KnownIssueRouter, testing::Values(Flavour::builtin, Flavour::real), flavour_name);
@@ -279,15 +304,16 @@ TEST_F(KnownIssue, EtcdInTheTerminalsProcessGroupEndsByCtrlC) {
   const std::string peer = "http://127.0.0.1:12380";
   const auto pid = shell.start("nohup etcd --data-dir /tmp/knetsim/by-hand --listen-client-urls " + client +
                                " --advertise-client-urls " + client + " --listen-peer-urls " + peer +
-                               " --initial-advertise-peer-urls " + peer + " --initial-cluster default=" + peer +
-                               " >/tmp/knetsim/by-hand.log 2>&1");
+                               " --initial-advertise-peer-urls " + peer + " --initial-cluster default=" + peer + " >" +
+                               log().string() + " 2>&1");
   eventually([&]() -> std::optional<std::string> {
     const auto health = w1().exec({"wget", "-q", "-O", "-", client + "/health"});
     return health.ok() ? std::nullopt : std::optional("etcd's answer: " + health.err);
   });
+  wait_until_it_takes_sigint(pid);
   shell.press_ctrl_c();
   wait_until_gone(pid);
-  EXPECT_THAT(read_file("/tmp/knetsim/by-hand.log"), HasSubstr("received interrupt signal"));
+  EXPECT_THAT(read_file(log()), HasSubstr("received interrupt signal"));
 }
 
 }  // namespace
