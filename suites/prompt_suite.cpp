@@ -11,9 +11,12 @@
 #include <fstream>
 
 #include "knetsim/fixtures/prompt.h"
+#include "knetsim/netlink/link.h"
+#include "knetsim/netlink/socket.h"
 #include "knetsim/sys/child.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/netns.h"
 #include "knetsim/sys/process.h"
 #include "knetsim/sys/sandbox.h"
 
@@ -303,6 +306,48 @@ TEST(Visitors, DoNotSeeALabThatWasKilled) {
     return names.empty() ? std::nullopt : std::optional(names + " still stands");
   });
   EXPECT_EQ(knetsim({"up", "single", "--name", "single"}, "exit\n").status.code(), 0) << "its name is free again";
+}
+
+/// The namespaces of the lab that this process runs, held: the kernel won't clear them.
+std::vector<NetNs> networks_of(pid_t lab) {
+  std::vector<NetNs> networks;
+  for (const auto* place : {"run/netns", "run/netns-left"})
+    for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/root/{}", lab, place)))
+      networks.push_back(NetNs::open(entry.path()));
+  return networks;
+}
+
+/// Bridges and VXLAN links: what makes the kernel hold its lock when it clears a namespace.
+std::size_t slow_links(const std::vector<NetNs>& networks) {
+  std::size_t count = 0;
+  for (const auto& network : networks) {
+    netlink::Socket socket(network);
+    for (const auto& link : netlink::list_links(socket)) count += link.kind == "bridge" || link.kind == "vxlan" ? 1 : 0;
+  }
+  return count;
+}
+
+void expect_links_are_taken_down(const std::vector<NetNs>& networks) {
+  eventually([&]() -> std::optional<std::string> {
+    const auto left = slow_links(networks);
+    return left == 0 ? std::nullopt : std::optional(fmt::format("the end of {} bridges and VXLAN links", left));
+  });
+}
+
+TEST(AnEndedLab, TakesItsLinksDownAfterwards) {
+  for (const bool asked_to : {true, false}) {
+    SCOPED_TRACE(asked_to ? "exit" : "SIGTERM");
+    Prompt prompt("pair");
+    const auto networks = networks_of(prompt.terminal().pid());
+    EXPECT_EQ(slow_links(networks), 5U) << "two tunnels, the bridges of two workers, a switch";
+    if (asked_to) {
+      EXPECT_EQ(prompt.leave().code(), 0);
+    } else {
+      prompt.terminal().signal(SIGTERM);
+      EXPECT_EQ(prompt.terminal().wait().code(), 143);
+    }
+    expect_links_are_taken_down(networks);
+  }
 }
 
 TEST(StatePlace, IsClosedToOthersAndNotTakenFromThem) {

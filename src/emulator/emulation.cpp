@@ -82,6 +82,10 @@ void Emulation::start_routers(const BootObserver& observer) {
   if (observer) observer("routers", elapsed.count());
 }
 
+Emulation::~Emulation() {
+  for (const auto* node : nodes()) dismantle_at_the_end(node->netns());
+}
+
 std::vector<Cluster*> Emulation::clusters() {
   std::vector<Cluster*> result;
   for (const auto& cluster : clusters_) result.push_back(cluster.get());

@@ -61,6 +61,7 @@ bool has_v6(const std::vector<Address>& addresses) {
 
 Underlay::Underlay(const UnderlaySpec& spec)
     : spec_(spec), netns_(make_switch_room()), socket_(netns_, "underlay"), next_index_(kFirstIndex) {
+  dismantle_at_the_end(netns_);
   for (const auto& one : spec_.switches) {
     Switch made;
     made.bridge = create_bridge(one.name);

@@ -23,6 +23,7 @@
 #include "knetsim/sys/limits.h"
 #include "knetsim/sys/netns.h"
 #include "privileges.h"
+#include "sandbox_dismantle.h"
 #include "sandbox_host.h"
 #include "sandbox_hosts.h"
 #include "sandbox_init.h"
@@ -231,6 +232,7 @@ Sandbox Sandbox::enter() try {
 
 void Sandbox::renew() const {
   if (own_pids_) kill_all_others();
+  sandbox::dismantle();
   sandbox::unmount_hosts();
   sandbox::unmount_fresh();
   if (::unshare(CLONE_NEWNET) != 0) throw SystemError("create a network namespace");

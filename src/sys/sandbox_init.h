@@ -14,7 +14,8 @@ void unblock_forwarded_signals();
 [[noreturn]] void wait_outside(pid_t init, const Fd& report);
 
 /// Pid 1's life: reaps orphans, forwards signals to `program`, puts the view of the state back when somebody outside
-/// has taken it away, and when the program has ended reports its wait status.
+/// has taken it away, and when the program has ended ends all others and reports its wait status. Then, alone and with
+/// nobody waiting for it, takes the networks apart (sandbox_dismantle.h).
 [[noreturn]] void run_init(pid_t program, const Fd& report, const Fd& claimed_view);
 
 }  // namespace knetsim::sandbox

@@ -12,7 +12,7 @@
 namespace knetsim {
 
 /// A whole network that stands: the underlay and the clusters on it. What a test talks to. Needs a sandbox around it.
-/// Everything in it ends with this handle. Move-only.
+/// Everything in it ends with this handle; the sandbox takes its links down after the program's end. Move-only.
 class Emulation {
  public:
   /// Checks the topology, then brings everything up, clusters side by side, and returns when every part is ready for
@@ -25,6 +25,7 @@ class Emulation {
   void start(const BootObserver& observer = {});
 
   Emulation(Emulation&&) noexcept = default;
+  ~Emulation();
 
   const Topology& topology() const noexcept { return topology_; }
   Underlay& underlay() noexcept { return *underlay_; }

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "knetsim/sys/fd.h"
+#include "knetsim/sys/netns.h"
 
 namespace knetsim {
 
@@ -27,6 +28,11 @@ class Sandbox {
   bool own_pids_;
   Fd view_;
 };
+
+/// Has the sandbox's init take this namespace's links down, one by one, after the program's end, as it does with those
+/// that are pinned by then: the kernel would do it all at once, and nobody on the whole machine could change a link
+/// meanwhile. Until then the namespace stays. Where there is no init, or it fails, the kernel does it.
+void dismantle_at_the_end(const NetNs& netns) noexcept;
 
 /// Where artefacts that must last go: $KNETSIM_OUT, else ./knetsim-out. Absolute. Not created here.
 std::filesystem::path out_directory();
