@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -63,6 +64,8 @@ class HeldRules {
                       .remedy = "somebody else changed the table: apply the services again"});
   }
 
+  std::size_t count() const { return rules_.size(); }
+
  private:
   std::vector<nft::RuleInfo> rules_;
 };
@@ -87,6 +90,7 @@ void change_rules(nft::Batch& batch, const HeldRules& held, const std::vector<Se
 }  // namespace
 
 struct Proxy::State {
+  std::mutex mutex = {};
   const NetNs* netns;
   ProxyOptions options;
   std::vector<Service> services = {};
@@ -145,21 +149,38 @@ struct Proxy::State {
     return false;
   }
 
+  bool intact(nft::Family family) const {
+    const std::vector<Service> own = of_family(services, family);
+    try {
+      const HeldRules held(*netns, family);
+      for (const Service& service : own) {
+        for (const char* chain : {kPrerouting, kOutput}) held.find(service, chain);
+      }
+      return held.count() == 2 * own.size() + postrouting_rules(family, options).size() &&
+             nft::list_elements(*netns, vips_set(family).id).size() == own.size() &&
+             nft::list_elements(*netns, hairpin_set(family).id).size() == hairpin_elements(own).size() &&
+             nft::list_elements(*netns, gone_set(family).id).size() == gone_elements(own).size();
+    } catch (const nft::Error&) {
+      return false;
+    }
+  }
+
   void finish(const std::vector<Service>& written, const std::map<nft::Family, bool>& making) {
-    services = written;
+    if (&written != &services) services = written;
     made = making;
     in_step = true;
   }
 };
 
 Proxy::Proxy(const NetNs& netns, ProxyOptions options)
-    : state_(std::make_unique<State>(State{.netns = &netns, .options = std::move(options)})) {}
+    : state_(new State{.netns = &netns, .options = std::move(options)}) {}
 Proxy::Proxy(Proxy&&) noexcept = default;
 Proxy& Proxy::operator=(Proxy&&) noexcept = default;
 Proxy::~Proxy() = default;
 
 void Proxy::apply(const std::vector<Service>& services) {
   validate(services);
+  const std::scoped_lock lock(state_->mutex);
   const std::vector<Service> before = state_->services;
   const bool whole = !state_->write(services);
   try {
@@ -171,9 +192,19 @@ void Proxy::apply(const std::vector<Service>& services) {
   }
 }
 
+void Proxy::restore() {
+  const std::scoped_lock lock(state_->mutex);
+  const bool all = std::all_of(state_->made.begin(), state_->made.end(),
+                               [this](const auto& family) { return !family.second || state_->intact(family.first); });
+  if (all) return;
+  state_->write_everything(state_->services);
+  forget_stale_flows(*state_->netns, {}, state_->services);  // those that began meanwhile
+}
+
 const std::vector<Service>& Proxy::services() const noexcept { return state_->services; }
 
 VipCounters Proxy::counters(const Address& vip) const {
+  const std::scoped_lock lock(state_->mutex);
   const Service* service = find(state_->services, vip);
   if (service == nullptr) {
     const std::string object = "VIP " + vip.to_string();
@@ -189,6 +220,7 @@ VipCounters Proxy::counters(const Address& vip) const {
 }
 
 void Proxy::clear() {
+  const std::scoped_lock lock(state_->mutex);
   nft::Batch batch;
   for (const nft::Family family : kFamilies) batch.ensure_absent(table_of(family));
   batch.commit(*state_->netns);

@@ -12,39 +12,6 @@ namespace {
 /// As kube-proxy does it: a random source port spares two clients that chose the same one from a search.
 nft::Statement masquerade() { return nft::masquerade({.fully_random = true}); }
 
-void add_postrouting(nft::Batch& batch, nft::Family family, const ProxyOptions& options) {
-  const nft::ChainId chain{table_of(family), kPostrouting};
-  batch.add(nft::Chain{
-      .id = chain,
-      .hook = nft::Hook{
-          .type = nft::ChainType::nat, .point = nft::HookPoint::postrouting, .priority = nft::priority::kSrcNat}});
-  const nft::Statement translated = nft::any_of({nft::CtStatus::dnat});
-  const nft::Statement sent_to_vip = nft::in(nft::ct::original_daddr(family), vips_set(family));
-  // A flow is tracked from here on; one whose first packet is dropped isn't, and is looked at anew.
-  batch.add(nft::Rule{.chain = chain,
-                      .statements = {translated, nft::in(nft::daddr_of(family), gone_set(family)), sent_to_vip,
-                                     nft::meta::l4proto() != nft::L4Proto::tcp, nft::drop()},
-                      .comment = "the turn of an endpoint that is gone"});
-  const nft::Value pair = nft::concat({nft::saddr_of(family), nft::daddr_of(family)});
-  batch.add(nft::Rule{.chain = chain,
-                      .statements = {translated, nft::in(pair, hairpin_set(family)), masquerade()},
-                      .comment = "an endpoint that reached itself"});
-  for (const std::string& bridge : options.bridges) {
-    const nft::Data name = nft::Data::ifname(bridge);
-    batch.add(
-        nft::Rule{.chain = chain,
-                  .statements = {nft::meta::iifname() == name, nft::meta::oifname() == name, sent_to_vip, masquerade()},
-                  .comment = "back into the bridge it came from"});
-  }
-  std::vector<nft::Statement> from_elsewhere{sent_to_vip};
-  for (const Network& network : options.pod_networks) {
-    if (is_v6(network) == (family == nft::Family::ip6)) from_elsewhere.push_back(nft::saddr_of(family) != network);
-  }
-  if (from_elsewhere.size() == 1) return;
-  from_elsewhere.push_back(masquerade());
-  batch.add(nft::Rule{.chain = chain, .statements = from_elsewhere, .comment = "from outside the pod network"});
-}
-
 }  // namespace
 
 nft::TableId table_of(nft::Family family) { return {family, kTableName}; }
@@ -117,6 +84,37 @@ std::vector<nft::Element> gone_elements(const std::vector<Service>& services) {
   return elements;
 }
 
+std::vector<nft::Rule> postrouting_rules(nft::Family family, const ProxyOptions& options) {
+  const nft::ChainId chain{table_of(family), kPostrouting};
+  std::vector<nft::Rule> rules;
+  const nft::Statement translated = nft::any_of({nft::CtStatus::dnat});
+  const nft::Statement sent_to_vip = nft::in(nft::ct::original_daddr(family), vips_set(family));
+  // A flow is tracked from here on; one whose first packet is dropped isn't, and is looked at anew.
+  rules.push_back(nft::Rule{.chain = chain,
+                            .statements = {translated, nft::in(nft::daddr_of(family), gone_set(family)), sent_to_vip,
+                                           nft::meta::l4proto() != nft::L4Proto::tcp, nft::drop()},
+                            .comment = "the turn of an endpoint that is gone"});
+  const nft::Value pair = nft::concat({nft::saddr_of(family), nft::daddr_of(family)});
+  rules.push_back(nft::Rule{.chain = chain,
+                            .statements = {translated, nft::in(pair, hairpin_set(family)), masquerade()},
+                            .comment = "an endpoint that reached itself"});
+  for (const std::string& bridge : options.bridges) {
+    const nft::Data name = nft::Data::ifname(bridge);
+    rules.push_back(
+        nft::Rule{.chain = chain,
+                  .statements = {nft::meta::iifname() == name, nft::meta::oifname() == name, sent_to_vip, masquerade()},
+                  .comment = "back into the bridge it came from"});
+  }
+  std::vector<nft::Statement> from_elsewhere{sent_to_vip};
+  for (const Network& network : options.pod_networks) {
+    if (is_v6(network) == (family == nft::Family::ip6)) from_elsewhere.push_back(nft::saddr_of(family) != network);
+  }
+  if (from_elsewhere.size() == 1) return rules;
+  from_elsewhere.push_back(masquerade());
+  rules.push_back(nft::Rule{.chain = chain, .statements = from_elsewhere, .comment = "from outside the pod network"});
+  return rules;
+}
+
 void add_table(nft::Batch& batch, nft::Family family, const ProxyOptions& options,
                const std::vector<Service>& services) {
   const nft::TableId table = table_of(family);
@@ -138,7 +136,11 @@ void add_table(nft::Batch& batch, nft::Family family, const ProxyOptions& option
   for (const Service& service : services) {
     batch.add(service_rule(service, kPrerouting)).add(service_rule(service, kOutput));
   }
-  add_postrouting(batch, family, options);
+  batch.add(nft::Chain{
+      .id = {table, kPostrouting},
+      .hook = nft::Hook{
+          .type = nft::ChainType::nat, .point = nft::HookPoint::postrouting, .priority = nft::priority::kSrcNat}});
+  for (nft::Rule& rule : postrouting_rules(family, options)) batch.add(std::move(rule));
 }
 
 }  // namespace knetsim::kubeproxy

@@ -36,6 +36,9 @@ std::vector<nft::Element> vips_elements(const std::vector<Service>& services);
 std::vector<nft::Element> hairpin_elements(const std::vector<Service>& services);
 std::vector<nft::Element> gone_elements(const std::vector<Service>& services);
 
+/// Who is masqueraded, and which turns are lost.
+std::vector<nft::Rule> postrouting_rules(nft::Family family, const ProxyOptions& options);
+
 /// Everything of one family's table, for services of that family only.
 void add_table(nft::Batch& batch, nft::Family family, const ProxyOptions& options,
                const std::vector<Service>& services);

@@ -1,5 +1,7 @@
 #include "knetsim/netlink/monitor.h"
 
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -20,6 +22,28 @@ namespace {
 void join(FdView fd, int group) {
   if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
     throw SystemError("subscribe to netlink notifications");
+}
+
+// The kernel skips sockets without a port id when it notifies; binding gives one.
+void bind_for_notifications(FdView fd) {
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
+    throw SystemError("bind a netlink socket");
+}
+
+bool tells_of_a_removal(unsigned type) {
+  if (NFNL_SUBSYS_ID(type) != NFNL_SUBSYS_NFTABLES) return false;
+  switch (NFNL_MSG_TYPE(type)) {
+    case NFT_MSG_DELTABLE:
+    case NFT_MSG_DELCHAIN:
+    case NFT_MSG_DELRULE:
+    case NFT_MSG_DELSET:
+    case NFT_MSG_DELSETELEM:
+      return true;
+    default:
+      return false;
+  }
 }
 
 template <typename Object>
@@ -54,11 +78,7 @@ Monitor::Monitor(const NetNs& ns, Groups groups, int receive_buffer)
   // The first needs CAP_NET_ADMIN on the host and passes over rmem_max; the second does as well as it may.
   if (::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer) != 0)
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-  // The kernel skips sockets without a port id when it notifies; binding gives one.
-  sockaddr_nl own{};
-  own.nl_family = AF_NETLINK;
-  if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
-    throw SystemError("bind a netlink socket");
+  bind_for_notifications(fd_);
   if (groups & Groups::links) join(fd_, RTNLGRP_LINK);
   if (groups & Groups::addresses) {
     join(fd_, RTNLGRP_IPV4_IFADDR);
@@ -95,6 +115,30 @@ std::vector<Event> Monitor::read() {
     for (auto* message = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(message, left);
          message = nlmsg_next(message, &left))
       decode(message, events);
+  }
+}
+
+RulesetMonitor::RulesetMonitor(const NetNs& ns)
+    : fd_(ns.run([] { return open_netlink(NETLINK_NETFILTER, SOCK_NONBLOCK); })), buffer_(kDatagram) {
+  bind_for_notifications(fd_);
+  join(fd_, NFNLGRP_NFTABLES);
+}
+
+bool RulesetMonitor::read() {
+  bool taken = false;
+  for (;;) {
+    const auto received = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
+    if (received < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return taken;
+      if (errno != ENOBUFS) throw SystemError("read the packet filter's notifications");
+      taken = true;
+      continue;
+    }
+    int left = static_cast<int>(received);
+    for (auto* message = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(message, left);
+         message = nlmsg_next(message, &left))
+      taken = taken || tells_of_a_removal(message->nlmsg_type);
   }
 }
 

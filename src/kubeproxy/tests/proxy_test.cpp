@@ -208,6 +208,24 @@ TEST_P(ProxyTest, AChangeThatTheKernelRefusesLeadsToOneFullWrite) {
   EXPECT_THAT(flows(lab.router(), Protocol::icmp, vip, 1), ElementsAre(2));
 }
 
+TEST_P(ProxyTest, WhatWasTakenAwayIsRestoredAndNothingElseIsTouched) {
+  proxy.apply({service(vip, {0, 1})});
+  const std::string whole = listing(lab.router());
+  const std::string name = table().substr(6);
+  const std::vector<std::string> takings{"flush ruleset", "delete table " + name, "flush chain " + name + " output",
+                                         "flush chain " + name + " postrouting",
+                                         fmt::format("delete element {} vips {{ {} }}", name, vip.to_string())};
+  for (const std::string& taken : takings) {
+    lab::nft(lab.router(), {"-f", "-"}, taken);
+    ASSERT_NE(listing(lab.router()), whole) << taken;
+    proxy.restore();
+    EXPECT_EQ(listing(lab.router()), whole) << taken;
+  }
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 1), ElementsAre(0));
+  proxy.restore();
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 1), ElementsAre(1)) << "the turns of a whole table go on";
+}
+
 TEST_P(ProxyTest, InvalidServicesChangeNothing) {
   proxy.apply({service(vip, {0, 1})});
   const std::string before = listing(lab.router());

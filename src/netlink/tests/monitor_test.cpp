@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "knetsim/netlink/error.h"
+#include "knetsim/sys/process.h"
 #include "pair.h"
 
 namespace knetsim::netlink {
@@ -149,6 +150,39 @@ TEST(Monitors, WaitReturnsNothingWhenTheTimeIsOver) {
   const NetNs ns = NetNs::create();
   Monitor monitor(ns, Groups::links);
   EXPECT_TRUE(monitor.wait(milliseconds(5)).empty());
+}
+
+TEST(RulesetMonitors, TellOfWhatIsTakenAwayInTheirNamespaceAlone) {
+  const NetNs ns = NetNs::create();
+  const NetNs elsewhere = NetNs::create();
+  RulesetMonitor monitor(ns);
+  const auto nft = [](const NetNs& in, const std::vector<std::string>& words) {
+    std::vector<std::string> argv{"nft"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    const auto ran = exec({.argv = argv, .netns = &in});
+    EXPECT_TRUE(ran.ok()) << ran.err;
+  };
+  for (const NetNs* in : {&ns, &elsewhere}) {
+    nft(*in, {"add", "table", "ip", "t"});
+    nft(*in, {"add", "set", "ip", "t", "s", "{ type ipv4_addr; }"});
+    nft(*in, {"add", "element", "ip", "t", "s", "{ 10.0.0.1, 10.0.0.2 }"});
+    nft(*in, {"add", "chain", "ip", "t", "c"});
+    nft(*in, {"add", "rule", "ip", "t", "c", "accept"});
+  }
+  EXPECT_FALSE(monitor.read()) << "nothing was taken away";
+  const std::vector<std::vector<std::string>> takings{{"delete", "element", "ip", "t", "s", "{ 10.0.0.1 }"},
+                                                      {"flush", "set", "ip", "t", "s"},
+                                                      {"delete", "set", "ip", "t", "s"},
+                                                      {"flush", "chain", "ip", "t", "c"},
+                                                      {"delete", "chain", "ip", "t", "c"},
+                                                      {"flush", "ruleset"}};
+  for (const auto& taking : takings) {
+    nft(elsewhere, taking);
+    EXPECT_FALSE(monitor.read()) << taking.at(0) << taking.at(1);
+    nft(ns, taking);
+    EXPECT_TRUE(monitor.read()) << taking.at(0) << taking.at(1);
+    EXPECT_FALSE(monitor.read()) << "it was told already";
+  }
 }
 
 }  // namespace

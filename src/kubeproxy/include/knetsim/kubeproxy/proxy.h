@@ -30,7 +30,8 @@ struct VipCounters {
 };
 
 /// Keeps one namespace's ruleset in step with a list of services, for traffic that passes (PREROUTING) and traffic that
-/// the node itself sends (OUTPUT). Exact round robin for each new flow, each VIP and each hook. Not thread-safe.
+/// the node itself sends (OUTPUT). Exact round robin for each new flow, each VIP and each hook. restore() may be called
+/// by a second thread; else not thread-safe.
 class Proxy {
  public:
   /// `netns` must outlive the proxy. Nothing is written yet.
@@ -47,6 +48,10 @@ class Proxy {
   /// endpoint knows them. Throws InputError (see validate), nft::Error and netlink::Error; then what was served before
   /// still is.
   void apply(const std::vector<Service>& services);
+
+  /// Writes the whole table anew, where rules or elements of it have been taken away since the last apply(): the turns
+  /// start anew then. Throws as that does.
+  void restore();
 
   const std::vector<Service>& services() const noexcept;
   /// Throws nft::Error with ENOENT if the address isn't served.

@@ -52,6 +52,22 @@ class Monitor {
   std::vector<char> buffer_;
 };
 
+/// Tells that somebody has taken something out of one namespace's packet filter (nftables: a table, chain, rule, set or
+/// element), from construction on. Move-only, not thread-safe.
+class RulesetMonitor {
+ public:
+  explicit RulesetMonitor(const NetNs& ns);
+
+  /// Non-blocking; readable when read() has something.
+  FdView fd() const noexcept { return fd_; }
+  /// Whether that has happened since the last call, or may have: the kernel drops what isn't read fast enough.
+  bool read();
+
+ private:
+  Fd fd_;
+  std::vector<char> buffer_;
+};
+
 /// Each subscribes, looks, then waits for notifications; nothing is polled. When the budget ends: StillMissing, with
 /// what came closest.
 using LinkPredicate = std::function<bool(const Link&)>;
