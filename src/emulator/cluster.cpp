@@ -177,13 +177,32 @@ void Cluster::wait_for_mesh(std::chrono::milliseconds budget) {
   }
 }
 
+std::vector<netlink::Route> Cluster::service_routes() const {
+  std::vector<netlink::Route> routes;
+  for (const auto& range : spec_.service_ranges) routes.push_back({.destination = range});
+  return routes;
+}
+
+void Cluster::have_routes_kept(Keeper& keeper, const std::function<void(netlink::Socket&, int)>& when_up) {
+  for (const auto& worker : workers_) {
+    keeper.keep(worker->name(), worker->netns(),
+                {.routes = service_routes(),
+                 .interface = Underlay::kInterface,
+                 .when_up = when_up,
+                 .when_filter_changed = [proxy = &worker->proxy()] { proxy->restore(); }});
+    worker->have_routes_kept(keeper);
+  }
+}
+
 void Cluster::route_services() {
   // A packet of the worker's own reaches the OUTPUT hook only if it has a route before it is translated.
   for (const auto& worker : workers_) {
     auto socket = worker->netlink();
     const int interface = netlink::get_link(socket, Underlay::kInterface).index;
-    for (const auto& range : spec_.service_ranges)
-      netlink::replace_route(socket, {.destination = range, .interface = interface});
+    for (auto route : service_routes()) {
+      route.interface = interface;
+      netlink::replace_route(socket, route);
+    }
   }
 }
 

@@ -64,6 +64,27 @@ Emulation Emulation::plug(Topology topology) {
 void Emulation::start(const BootObserver& observer) {
   start_side_by_side(clusters_, observer);
   start_routers(observer);
+  have_everything_kept();
+}
+
+void Emulation::have_everything_kept() {
+  keeper_ = std::make_unique<Keeper>();
+  std::function<void(netlink::Socket&, int)> introduce;
+  if (topology_.underlay.permanent_neighbours) {
+    std::vector<const Node*> plugged;
+    for (auto& cluster : clusters_) {
+      for (const auto* node : cluster->etcd_nodes()) plugged.push_back(node);
+      for (const auto* worker : cluster->workers()) plugged.push_back(worker);
+    }
+    const auto all = std::make_shared<const std::vector<Underlay::Acquaintance>>(Underlay::acquaintances(plugged));
+    introduce = [all](netlink::Socket& socket, int) { Underlay::introduce(socket, *all); };
+  }
+  for (auto& cluster : clusters_) {
+    cluster->have_routes_kept(*keeper_, introduce);
+    if (!introduce) continue;
+    for (const auto* node : cluster->etcd_nodes())
+      keeper_->keep(node->name(), node->netns(), {.interface = Underlay::kInterface, .when_up = introduce});
+  }
 }
 
 Emulation Emulation::boot(Topology topology, const BootObserver& observer) {

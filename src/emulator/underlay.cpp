@@ -37,7 +37,10 @@ NetNs make_switch_room() {
 // namespaces'.
 void prepare_v6() {
   const SysctlDirectory conf("net.ipv6.conf");
-  conf.open("all").write("forwarding", "1");
+  const auto all = conf.open("all");
+  all.write("forwarding", "1");
+  // As IPv4 does it by itself: a link that goes down and comes back still has its addresses.
+  all.write("keep_addr_on_down", "1");
   // Addresses are the topology's: duplicate address detection (RFC 4862) would find nothing, yet keep a link-local
   // address unusable for a second or two, and a router asks its neighbours from that one. Counts for links that are
   // made later.
@@ -176,20 +179,30 @@ void Underlay::settle(const std::vector<const Node*>& nodes, std::chrono::millis
   }
 }
 
-void Underlay::introduce(const std::vector<const Node*>& nodes) {
-  std::vector<netlink::Socket> sockets;
-  std::vector<netlink::Mac> macs;
+std::vector<Underlay::Acquaintance> Underlay::acquaintances(const std::vector<const Node*>& nodes) {
+  std::vector<Acquaintance> result;
   for (const auto* node : nodes) {
-    sockets.push_back(node->netlink());
-    macs.push_back(netlink::get_link(sockets.back(), kInterfaceIndex).mac);
+    auto socket = node->netlink();
+    result.push_back({node->addresses(), netlink::get_link(socket, kInterfaceIndex).mac});
   }
-  for (std::size_t learner = 0; learner < nodes.size(); ++learner) {
-    netlink::Batch batch(sockets[learner]);
-    for (std::size_t other = 0; other < nodes.size(); ++other)
-      if (other != learner)
-        for (const auto& address : nodes[other]->addresses())
-          netlink::replace_neighbour(sockets[learner], kInterfaceIndex, address, macs[other]);
-    batch.commit();
+  return result;
+}
+
+void Underlay::introduce(netlink::Socket& socket, const std::vector<Acquaintance>& to) {
+  const auto own = netlink::get_link(socket, kInterfaceIndex).mac;
+  netlink::Batch batch(socket);
+  for (const auto& other : to)
+    if (other.mac != own)
+      for (const auto& address : other.addresses)
+        netlink::replace_neighbour(socket, kInterfaceIndex, address, other.mac);
+  batch.commit();
+}
+
+void Underlay::introduce(const std::vector<const Node*>& nodes) {
+  const auto all = acquaintances(nodes);
+  for (const auto* node : nodes) {
+    auto socket = node->netlink();
+    introduce(socket, all);
   }
 }
 

@@ -33,11 +33,29 @@ Container& Worker::create_container(const std::string& name, const std::string& 
   auto& slot = containers_[name];
   slot = std::make_unique<Container>(std::move(node), name, id, std::move(network));
   hosts_.add_container(cluster_, *slot);
+  if (keeper_ != nullptr) keep_routes_of(*slot);
   return *slot;
+}
+
+void Worker::have_routes_kept(Keeper& keeper) {
+  keeper_ = &keeper;
+  for (const auto& [name, container] : containers_) keep_routes_of(*container);
+}
+
+void Worker::keep_routes_of(const Container& container) {
+  Kept kept{.interface = cni::Attachment{}.ifname};
+  for (const auto& route : container.network().routes) {
+    auto gateway = route.gateway;
+    for (const auto& ip : container.network().ips)
+      if (!gateway && ip.gateway && ip.gateway->is_v6() == is_v6(route.destination)) gateway = ip.gateway;
+    if (gateway) kept.routes.push_back({.destination = route.destination, .gateway = gateway});
+  }
+  if (!kept.routes.empty()) keeper_->keep(container.name(), container.netns(), std::move(kept));
 }
 
 void Worker::delete_container(const std::string& name) {
   auto& leaving = container(name);
+  if (keeper_ != nullptr) keeper_->forget(leaving.name());
   pods_.detach(leaving.id());
   hosts_.remove(leaving);
   containers_.erase(name);

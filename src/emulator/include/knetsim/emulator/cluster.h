@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "knetsim/emulator/keeper.h"
 #include "knetsim/emulator/node.h"
 #include "knetsim/emulator/service_network.h"
 #include "knetsim/emulator/topology.h"
@@ -14,6 +15,7 @@
 #include "knetsim/emulator/worker.h"
 #include "knetsim/etcd/ensemble.h"
 #include "knetsim/kubeproxy/service.h"
+#include "knetsim/netlink/route.h"
 
 namespace knetsim {
 
@@ -68,6 +70,10 @@ class Cluster {
   /// Where expose() and router() turn to. It must outlive the cluster's use of them.
   void join(ServiceNetwork& network) noexcept { service_network_ = &network; }
 
+  /// From now on the workers' routes to services and their containers' routes are put back when they are taken away.
+  /// `when_up` as in Kept. The keeper must outlive the cluster's use of it.
+  void have_routes_kept(Keeper& keeper, const std::function<void(netlink::Socket&, int)>& when_up);
+
   /// Waits until every worker has a route to every other worker's pods.
   void wait_for_mesh(std::chrono::milliseconds budget = std::chrono::seconds(20));
 
@@ -77,6 +83,7 @@ class Cluster {
  private:
   void start_etcd();
   void write_static_subnets(unsigned mtu);
+  std::vector<netlink::Route> service_routes() const;
   void route_services();
   /// Throws InputError if the VIP lies outside the ranges, or a container can't serve it.
   kubeproxy::Service service(const Address& vip, const std::vector<std::string>& containers);

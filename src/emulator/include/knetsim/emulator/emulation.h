@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "knetsim/emulator/cluster.h"
+#include "knetsim/emulator/keeper.h"
 #include "knetsim/emulator/service_network.h"
 #include "knetsim/emulator/topology.h"
 #include "knetsim/emulator/underlay.h"
@@ -49,12 +50,14 @@ class Emulation {
  private:
   explicit Emulation(Topology topology) : topology_(std::move(topology)) {}
   void start_routers(const BootObserver& observer);
+  void have_everything_kept();
 
   Topology topology_;
   std::unique_ptr<HostsFile> hosts_;
   std::unique_ptr<Underlay> underlay_;
   std::vector<std::unique_ptr<Cluster>> clusters_;
   std::unique_ptr<ServiceNetwork> service_network_;  // its routers end before the nodes that they run on
+  std::unique_ptr<Keeper> keeper_;                   // ends first: what is taken down then isn't put back
 };
 
 }  // namespace knetsim

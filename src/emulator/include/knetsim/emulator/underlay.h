@@ -34,8 +34,16 @@ class Underlay {
   void cut(const std::string& node);
   void heal(const std::string& node);
 
-  /// Makes these know each other for good, without places in the neighbour table that fills up.
-  /// Call it once they have settled: entries of a link that isn't ready yet were seen to vanish.
+  /// Who is who: a node's addresses, and the MAC address that they all have.
+  struct Acquaintance {
+    std::vector<Address> addresses;
+    netlink::Mac mac;
+  };
+  static std::vector<Acquaintance> acquaintances(const std::vector<const Node*>& nodes);
+  /// Makes a node, through a socket of its own, know all these but itself for good, without places in the neighbour
+  /// table that fills up. Call it once they have settled: entries of a link that isn't ready yet were seen to vanish,
+  /// and a link that goes down takes them along.
+  static void introduce(netlink::Socket& socket, const std::vector<Acquaintance>& to);
   static void introduce(const std::vector<const Node*>& nodes);
 
   /// Where the switches are: every frame of the underlay can be seen here.

@@ -12,6 +12,7 @@
 #include "knetsim/emulator/container.h"
 #include "knetsim/emulator/daemon.h"
 #include "knetsim/emulator/hosts_file.h"
+#include "knetsim/emulator/keeper.h"
 #include "knetsim/emulator/node.h"
 #include "knetsim/kubeproxy/proxy.h"
 
@@ -40,6 +41,9 @@ class Worker : public Node {
   ExecResult exec_container(const std::string& name, std::vector<std::string> argv,
                             std::chrono::milliseconds timeout = kExecTimeout);
 
+  /// From now on the routes that its containers were given are put back when they are taken away.
+  void have_routes_kept(Keeper& keeper);
+
   /// FLANNEL_SUBNET and kin: where the lease of this worker is written.
   std::filesystem::path subnet_file() const { return directory() / "subnet.env"; }
   cni::PodNetwork& pods() noexcept { return pods_; }
@@ -51,6 +55,8 @@ class Worker : public Node {
   bool has_flanneld() const noexcept { return flanneld_.has_value(); }
 
  private:
+  void keep_routes_of(const Container& container);
+
   std::string prefix_;
   std::string cluster_;
   HostsFile& hosts_;
@@ -58,6 +64,7 @@ class Worker : public Node {
   kubeproxy::Proxy proxy_;
   std::map<std::string, std::unique_ptr<Container>> containers_;
   std::optional<Daemon> flanneld_;
+  Keeper* keeper_ = nullptr;
 };
 
 }  // namespace knetsim
