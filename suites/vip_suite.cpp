@@ -1,5 +1,7 @@
 // Virtual addresses: everything that is sent to one reaches a container behind it, new flows in exact turns.
 //
+// What rules and tracked flows do is proven below the emulator, in unit-kubeproxy; here is that clusters use it.
+//
 // Topology: pair.json; c1 on w1, c2 and c3 on w2, VIP 100.64.10.1 -> c2, c3.
 
 #include <gmock/gmock.h>
@@ -10,8 +12,10 @@
 #include "knetsim/fixtures/stack.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/traffic.h"
+#include "knetsim/netlink/monitor.h"
 #include "knetsim/nft/error.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/pty.h"
 
 namespace knetsim::fixtures {
@@ -26,17 +30,23 @@ using testing::Not;
 const std::string kVip = "100.64.10.1";
 const std::uint16_t kPort = 7000;
 
-class Vip : public EmulationTest, public testing::WithParamInterface<Flavour> {
+class Vip : public EmulationTest {
  protected:
-  void SetUp() override {
-    if (const auto absent = why_no_cni(GetParam())) GTEST_SKIP() << *absent;
-    boot(with_cni(topology("pair.json"), GetParam()));
-  }
+  void SetUp() override { boot(topology("pair.json")); }
 
   Container& c1() { return worker("w1").container("c1"); }
   Container& c2() { return worker("w2").container("c2"); }
   Container& c3() { return worker("w2").container("c3"); }
   Address vip() { return parse_address(kVip); }
+
+  /// Waits for echo requests there, of whatever runs.
+  static void expect_pings_at(const Container& container) {
+    const auto before = echo_requests_received(container);
+    eventually([&]() -> std::optional<std::string> {
+      return echo_requests_received(container) > before + 1 ? std::nullopt
+                                                            : std::optional("pings at " + container.name());
+    });
+  }
 
   /// Which container each of `count` pings reaches, in order: "2323"; "-" for none.
   std::string turns_of_pings(const Node& from, int count, const std::string& to = kVip) {
@@ -53,17 +63,26 @@ class Vip : public EmulationTest, public testing::WithParamInterface<Flavour> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Flavours, Vip, kAllFlavours, flavour_name);
+/// What depends on how containers are connected: by built-in plugins, real ones, and both.
+class VipOfAnyPlugin : public Vip, public testing::WithParamInterface<Flavour> {
+ protected:
+  void SetUp() override {
+    if (const auto absent = why_no_cni(GetParam())) GTEST_SKIP() << *absent;
+    boot(with_cni(topology("pair.json"), GetParam()));
+  }
+};
 
-TEST_P(Vip, PingsTakeExactTurns) { EXPECT_EQ(turns_of_pings(c1(), 6), "232323"); }
+INSTANTIATE_TEST_SUITE_P(Flavours, VipOfAnyPlugin, kAllFlavours, flavour_name);
 
-TEST_P(Vip, OnePingProcessIsOneFlow) {
+TEST_F(Vip, PingsTakeExactTurns) { EXPECT_EQ(turns_of_pings(c1(), 6), "232323"); }
+
+TEST_F(Vip, OnePingProcessIsOneFlow) {
   const auto before = echo_requests_received(c2());
   EXPECT_THAT(c1().exec({"ping", "-c", "4", "-i", "0.01", kVip}), Succeeds());
   EXPECT_EQ(echo_requests_received(c2()) - before, 4);
 }
 
-TEST_P(Vip, TcpConnectionsTakeExactTurnsAndCarryAMegabyteEachWay) {
+TEST_P(VipOfAnyPlugin, TcpConnectionsTakeExactTurnsAndCarryAMegabyteEachWay) {
   const EchoServer s2(c2(), kPort);
   const EchoServer s3(c3(), kPort);
   for (std::size_t pair = 1; pair <= 3; ++pair) {
@@ -74,7 +93,7 @@ TEST_P(Vip, TcpConnectionsTakeExactTurnsAndCarryAMegabyteEachWay) {
   }
 }
 
-TEST_P(Vip, DatagramsTakeExactTurns) {
+TEST_F(Vip, DatagramsTakeExactTurns) {
   const EchoServer s2(c2(), kPort);
   const EchoServer s3(c3(), kPort);
   for (int i = 0; i < 6; ++i) EXPECT_EQ(udp_exchange(c1(), vip(), kPort), std::nullopt);
@@ -82,7 +101,7 @@ TEST_P(Vip, DatagramsTakeExactTurns) {
   EXPECT_EQ(s3.flows(), 3U);
 }
 
-TEST_P(Vip, AFullPacketFitsAndOneByteMoreIsRefused) {
+TEST_P(VipOfAnyPlugin, AFullPacketFitsAndOneByteMoreIsRefused) {
   const auto ping = [this](int bytes) {
     return c1().exec({"ping", "-c", "1", "-W", "5", "-M", "do", "-s", std::to_string(bytes), kVip});
   };
@@ -90,7 +109,7 @@ TEST_P(Vip, AFullPacketFitsAndOneByteMoreIsRefused) {
   EXPECT_THAT(ping(1423), ExitsWith(1));
 }
 
-TEST_P(Vip, TheContainerSeesWhoCalls) {
+TEST_P(VipOfAnyPlugin, TheContainerSeesWhoCalls) {
   const EchoServer s2(c2(), kPort);
   const EchoServer s3(c3(), kPort);
   EXPECT_EQ(tcp_exchange(c1(), vip(), kPort, 1), std::nullopt);
@@ -99,7 +118,7 @@ TEST_P(Vip, TheContainerSeesWhoCalls) {
   EXPECT_THAT(s3.clients(), ElementsAre(c1().address()));
 }
 
-TEST_P(Vip, ServesTheWorkerItself) {
+TEST_F(Vip, ServesTheWorkerItself) {
   EXPECT_EQ(turns_of_pings(worker("w1"), 4), "2323");
   const EchoServer s2(c2(), kPort);
   const EchoServer s3(c3(), kPort);
@@ -107,14 +126,14 @@ TEST_P(Vip, ServesTheWorkerItself) {
   EXPECT_EQ(udp_exchange(worker("w1"), vip(), kPort), std::nullopt);
 }
 
-TEST_P(Vip, EachWorkerAndEachHookHasATurnOfItsOwn) {
+TEST_F(Vip, EachWorkerAndEachHookHasATurnOfItsOwn) {
   EXPECT_EQ(turns_of_pings(c1(), 1), "2");
   EXPECT_EQ(turns_of_pings(worker("w1"), 1), "2") << "the OUTPUT hook starts with the first container too";
   EXPECT_EQ(turns_of_pings(worker("w2"), 1), "2") << "and so does another worker";
   EXPECT_EQ(turns_of_pings(c1(), 1), "3");
 }
 
-TEST_P(Vip, AContainerReachesItselfAndItsNeighbourThroughTheVip) {
+TEST_P(VipOfAnyPlugin, AContainerReachesItselfAndItsNeighbourThroughTheVip) {
   const EchoServer s2(c2(), kPort);
   const EchoServer s3(c3(), kPort);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(tcp_exchange(c2(), vip(), kPort), std::nullopt);
@@ -122,7 +141,7 @@ TEST_P(Vip, AContainerReachesItselfAndItsNeighbourThroughTheVip) {
   EXPECT_EQ(s3.flows(), 2U);
 }
 
-TEST_P(Vip, TheRuleCountsNewFlows) {
+TEST_F(Vip, TheRuleCountsNewFlows) {
   EXPECT_EQ(worker("w1").proxy().counters(vip()).prerouting.packets, 0U);
   EXPECT_THAT(c1().exec({"ping", "-c", "3", "-i", "0.01", kVip}), Succeeds());
   EXPECT_THAT(c1().exec({"ping", "-c", "1", kVip}), Succeeds());
@@ -132,7 +151,7 @@ TEST_P(Vip, TheRuleCountsNewFlows) {
   EXPECT_EQ(counters.output.packets, 1U);
 }
 
-TEST_P(Vip, AReplacedVipStartsWithItsFirstContainer) {
+TEST_F(Vip, AReplacedVipStartsWithItsFirstContainer) {
   EXPECT_EQ(turns_of_pings(c1(), 1), "2");
   cluster("C0").kp_vip_add(kVip, {"c2", "c3"});
   EXPECT_EQ(turns_of_pings(c1(), 3), "232");
@@ -140,7 +159,7 @@ TEST_P(Vip, AReplacedVipStartsWithItsFirstContainer) {
   EXPECT_EQ(turns_of_pings(c1(), 3), "333");
 }
 
-TEST_P(Vip, OneVipsTurnsDoNotDependOnAnothers) {
+TEST_F(Vip, OneVipsTurnsDoNotDependOnAnothers) {
   cluster("C0").kp_vip_add("100.64.10.2", {"c2", "c3"});
   EXPECT_EQ(turns_of_pings(c1(), 1), "2");
   EXPECT_EQ(turns_of_pings(c1(), 1, "100.64.10.2"), "2");
@@ -149,7 +168,7 @@ TEST_P(Vip, OneVipsTurnsDoNotDependOnAnothers) {
   EXPECT_EQ(turns_of_pings(c1(), 1), "2") << "the other one's turns go on";
 }
 
-TEST_P(Vip, ADeletedVipIsGoneFromEveryWorker) {
+TEST_F(Vip, ADeletedVipIsGoneFromEveryWorker) {
   cluster("C0").kp_vip_delete(kVip);
   EXPECT_EQ(turns_of_pings(c1(), 1), "-");
   for (auto* one : cluster("C0").workers())
@@ -157,7 +176,7 @@ TEST_P(Vip, ADeletedVipIsGoneFromEveryWorker) {
   EXPECT_THROW(cluster("C0").kp_vip_delete(kVip), InputError);
 }
 
-TEST_P(Vip, ADeletedContainerKeepsItsTurn) {
+TEST_F(Vip, ADeletedContainerKeepsItsTurn) {
   cluster("C0").delete_container("c3");
   std::vector<bool> answered;
   for (const auto* patience : {"5", "1", "5", "1"})
@@ -165,7 +184,38 @@ TEST_P(Vip, ADeletedContainerKeepsItsTurn) {
   EXPECT_THAT(answered, ElementsAre(true, false, true, false));
 }
 
-TEST_P(Vip, NonsenseIsRefusedAndWhatStoodStillStands) {
+TEST_F(Vip, AFlowFollowsWhoeverServes) {
+  const std::vector<const Node*> callers{&c1(), &worker("w1")};
+  for (const auto* caller : callers) {
+    SCOPED_TRACE(caller->name());
+    cluster("C0").kp_vip_add(kVip, {"c2"});
+    // One process, one flow: it never ends, and never is a new one.
+    const auto flow = caller->spawn({"ping", "-i", "0.05", kVip}, "flow.log");
+    expect_pings_at(c2());
+    cluster("C0").kp_vip_add(kVip, {"c3"});
+    expect_pings_at(c3());
+    cluster("C0").kp_vip_delete(kVip);
+    {
+      // What was under way to c3 has arrived when this has: it goes the same way.
+      const auto marker = caller->spawn({"ping", "-i", "0.05", c2().address().to_string()}, "marker.log");
+      expect_pings_at(c2());
+      const auto had = echo_requests_received(c3());
+      expect_pings_at(c2());
+      EXPECT_EQ(echo_requests_received(c3()), had) << "nobody serves it";
+    }
+    cluster("C0").kp_vip_add(kVip, {"c3"});
+    expect_pings_at(c3());
+  }
+}
+
+TEST_F(Vip, AFlowMovesOnWhenItsContainerIsDeleted) {
+  const auto flow = c1().spawn({"ping", "-i", "0.05", kVip}, "flow.log");
+  expect_pings_at(c2());
+  cluster("C0").delete_container("c2");
+  expect_pings_at(c3());
+}
+
+TEST_F(Vip, NonsenseIsRefusedAndWhatStoodStillStands) {
   auto& c0 = cluster("C0");
   EXPECT_THROW(c0.kp_vip_add("100.64.10", {"c2"}), InputError);
   EXPECT_THROW(c0.kp_vip_add(kVip, {}), InputError);
@@ -174,7 +224,7 @@ TEST_P(Vip, NonsenseIsRefusedAndWhatStoodStillStands) {
   EXPECT_EQ(turns_of_pings(c1(), 2), "23");
 }
 
-TEST_P(Vip, OutsideTheRangeThatWorkersRouteItIsRefused) {
+TEST_F(Vip, OutsideTheRangeThatWorkersRouteItIsRefused) {
   try {
     cluster("C0").kp_vip_add("100.65.0.1", {"c2"});
     FAIL() << "it was added";
@@ -183,14 +233,13 @@ TEST_P(Vip, OutsideTheRangeThatWorkersRouteItIsRefused) {
   }
 }
 
-TEST_P(Vip, AChangeThatOneWorkerRefusesIsMadeOnNone) {
+TEST_F(Vip, AChangeThatOneWorkerRefusesIsMadeOnNone) {
   auto& c0 = cluster("C0");
   auto owner = PtyProcess::spawn(worker("w2").command({"nft", "-i"}));
   owner.expect("nft> ");
-  owner.write("delete table ip kube-proxy\n");
-  owner.expect("nft> ");
-  // Nobody but its owner may touch such a table, for as long as that runs.
-  owner.write("add table ip kube-proxy { flags owner; }\n");
+  // Nobody but its owner may touch such a table, for as long as that runs. In one line, and so at once: a table that is
+  // missed is put back.
+  owner.write("delete table ip kube-proxy; add table ip kube-proxy { flags owner; }\n");
   owner.expect("nft> ");
   EXPECT_THROW(c0.kp_vip_add("100.64.10.2", {"c3"}), nft::Error);
   EXPECT_THAT(worker("w1").exec({"nft", "list", "ruleset"}).out, AllOf(HasSubstr(kVip), Not(HasSubstr("100.64.10.2"))));
@@ -203,7 +252,36 @@ TEST_P(Vip, AChangeThatOneWorkerRefusesIsMadeOnNone) {
   EXPECT_EQ(turns_of_pings(worker("w2"), 2, "100.64.10.2"), "33");
 }
 
-TEST_P(Vip, AListingReadsAsAPersonWouldHaveTypedIt) {
+TEST_F(Vip, RoutesToServicesOutliveTheLinkAndTheAddress) {
+  const auto& w1 = worker("w1");
+  const auto still_serves = [&](const char* after) {
+    netlink::wait_for_route(w1.netns(), parse_network("100.64.0.0/16"));
+    EXPECT_THAT(w1.exec({"ping", "-c", "1", "-W", "5", kVip}), Succeeds()) << after;
+  };
+  EXPECT_THAT(w1.exec({"ip", "link", "set", "eth0", "down"}), Succeeds());
+  EXPECT_THAT(w1.exec({"ip", "link", "set", "eth0", "up"}), Succeeds());
+  still_serves("the link was down");
+  EXPECT_THAT(w1.exec({"ip", "address", "flush", "dev", "eth0"}), Succeeds());
+  EXPECT_THAT(w1.exec({"ip", "address", "add", w1.address().to_string() + "/8", "dev", "eth0"}), Succeeds());
+  still_serves("the address was away");
+  EXPECT_THAT(w1.exec({"ip", "route", "delete", "100.64.0.0/16"}), Succeeds());
+  still_serves("the route was deleted");
+  EXPECT_THAT(c1().exec({"ip", "link", "set", "eth0", "down"}), Succeeds());
+  EXPECT_THAT(c1().exec({"ip", "link", "set", "eth0", "up"}), Succeeds());
+  netlink::wait_for_route(c1().netns(), parse_network("0.0.0.0/0"));
+  EXPECT_THAT(c1().exec({"ping", "-c", "1", "-W", "5", kVip}), Succeeds()) << "the container's link was down";
+}
+
+TEST_F(Vip, RulesThatAreFlushedArePutBack) {
+  EXPECT_THAT(worker("w1").exec({"nft", "flush", "ruleset"}), Succeeds());
+  eventually([&]() -> std::optional<std::string> {
+    const auto listing = worker("w1").exec({"nft", "list", "ruleset"}).out;
+    return listing.find(kVip) != std::string::npos ? std::nullopt : std::optional("the VIP's rule in:\n" + listing);
+  });
+  EXPECT_EQ(turns_of_pings(c1(), 2), "23");
+}
+
+TEST_F(Vip, AListingReadsAsAPersonWouldHaveTypedIt) {
   const auto listing = worker("w1").exec({"nft", "list", "ruleset"}).out;
   EXPECT_THAT(listing, HasSubstr("ip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to numgen inc mod 2 map { 0 : " +
                                  c2().address().to_string() + ", 1 : " + c3().address().to_string() + " }"));
