@@ -166,7 +166,7 @@ TEST_F(RuntimeWith, GivesEachPluginTheCapabilitiesThatItsConfigNames) {
 }
 
 TEST_F(RuntimeWith, HandsOnItsArgumentsAndNothingThatItWasGivenItself) {
-  add_plugin("spy", "echo \"$CNI_ARGS\" > args.$CNI_COMMAND; env > env; " + std::string(kPrintResult));
+  add_plugin("spy", "echo \"$CNI_ARGS\" > args.$CNI_COMMAND; env > env.$CNI_COMMAND; " + std::string(kPrintResult));
   auto attachment = c1.attachment();
   attachment.args = {{"IgnoreUnknown", "1"}, {"K8S_POD_NAME", "c1=x"}};
   ::setenv("CNI_OF_MY_OWN", "x", 1);
@@ -175,7 +175,7 @@ TEST_F(RuntimeWith, HandsOnItsArgumentsAndNothingThatItWasGivenItself) {
   runtime().del("c1", "net");
   EXPECT_EQ(read_file(worker.directory() / "args.ADD"), "IgnoreUnknown=1;K8S_POD_NAME=c1=x\n");
   EXPECT_EQ(read_file(worker.directory() / "args.DEL"), "IgnoreUnknown=1;K8S_POD_NAME=c1=x\n");
-  EXPECT_THAT(read_file(worker.directory() / "env"), testing::Not(HasSubstr("CNI_OF_MY_OWN")));
+  EXPECT_THAT(read_file(worker.directory() / "env.ADD"), testing::Not(HasSubstr("CNI_OF_MY_OWN")));
   for (const auto& [key, value] : {std::pair{"a;b", "c"}, {"a=b", "c"}, {"a", "b;c"}, {"", "c"}}) {
     attachment.args = {{key, value}};
     EXPECT_THROW(runtime().add(attachment, config({"spy"})), InputError) << key;
