@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "knetsim/report/causes.h"
 #include "knetsim/report/text.h"
 #include "knetsim/report/writers.h"
 
@@ -12,29 +13,49 @@ namespace {
 // GitHub shows ten of a step and fifty of a run.
 constexpr std::size_t kMost = 50;
 
-std::string annotation(const TestResult& test) {
-  // The place of the first reason that has one: a file outside of the tree would be shown nowhere.
+/// The place of the first reason that has one: a file outside of the tree would be shown nowhere.
+const Reason* placed_reason(const TestResult& test) {
   const auto placed = std::find_if(test.reasons.begin(), test.reasons.end(), [](const Reason& reason) {
     return !reason.file.empty() && reason.file.front() != '/' && reason.line > 0;
   });
-  const auto place = placed == test.reasons.end()
-                         ? ""
-                         : fmt::format("file={},line={},", escape_command_property(placed->file), placed->line);
-  const auto text = placed != test.reasons.end() ? placed->text
-                    : test.reasons.empty()       ? std::string(to_string(test.outcome))
-                                                 : test.reasons.front().text;
-  return fmt::format("::error {}title={}::{}\n", place, escape_command_property(test.name),
-                     escape_command(clean(text, 4096)));
+  return placed == test.reasons.end() ? nullptr : &*placed;
+}
+
+/// The sentence, then who else failed for it, then everything that the first test said.
+std::string message_of(const Cause& cause) {
+  auto text = cause.sentence;
+  if (cause.tests.size() > 1) {
+    text += fmt::format("\n{} failed for this reason:", count_of(cause.tests.size(), "test"));
+    for (std::size_t i = 0; i < cause.tests.size() && i < kMostNamesOfACause; ++i)
+      text += "\n  " + cause.tests[i]->name;
+    if (cause.tests.size() > kMostNamesOfACause)
+      text += fmt::format("\n  and {} more", cause.tests.size() - kMostNamesOfACause);
+  }
+  const auto& test = *cause.tests.front();
+  for (const auto& reason : test.reasons)
+    if (reason.text != cause.sentence) text += "\n\n" + reason.text;
+  return clean(text, 4096);
+}
+
+std::string annotation(const Cause& cause) {
+  const auto& test = *cause.tests.front();
+  const auto* placed = placed_reason(test);
+  const auto place =
+      placed == nullptr ? "" : fmt::format("file={},line={},", escape_command_property(placed->file), placed->line);
+  const auto title =
+      cause.tests.size() == 1 ? test.name : fmt::format("{} and {} more", test.name, cause.tests.size() - 1);
+  return fmt::format("::error {}title={}::{}\n", place, escape_command_property(title),
+                     escape_command(message_of(cause)));
 }
 
 }  // namespace
 
 std::string annotations(const RunResult& run, const Comparison& comparison) {
   std::string lines;
-  for (const auto& problem : run.problems)
+  for (const auto& problem : joined(run.problems))
     if (lines.size() < 64 * 1024) lines += fmt::format("::error title=the run::{}\n", escape_command(problem));
-  for (std::size_t i = 0; i < comparison.new_failures.size() && i < kMost; ++i)
-    lines += annotation(*comparison.new_failures[i].test);
+  const auto causes = causes_of(comparison.new_failures);
+  for (std::size_t i = 0; i < causes.size() && i < kMost; ++i) lines += annotation(causes[i]);
   return lines;
 }
 

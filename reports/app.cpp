@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "knetsim/report/causes.h"
 #include "knetsim/report/collect.h"
 #include "knetsim/report/judge.h"
 #include "knetsim/report/results.h"
@@ -23,23 +24,46 @@ namespace {
 // A console that scrolls away helps nobody; the report has them all.
 constexpr std::size_t kMostLines = 50;
 
+/// A line for each failure; for those of one cause one line, and their names below.
+void add_failures(std::vector<std::string>& lines, const RunResult& run, Outcome outcome) {
+  std::vector<const TestResult*> tests;
+  for (const auto& test : run.tests)
+    if (test.outcome == outcome) tests.push_back(&test);
+  for (const auto& cause : causes_of(tests)) {
+    if (cause.tests.size() == 1) {
+      const auto& test = *cause.tests.front();
+      lines.push_back(
+          fmt::format("{}: {}{}", test.name, to_string(outcome), test.reasons.empty() ? "" : ": " + cause.sentence));
+      continue;
+    }
+    lines.push_back(fmt::format("{} {}: {}", count_of(cause.tests.size(), "test"), to_string(outcome), cause.sentence));
+    for (std::size_t i = 0; i < cause.tests.size() && i < kMostNamesOfACause; ++i)
+      lines.push_back("  " + cause.tests[i]->name);
+    if (cause.tests.size() > kMostNamesOfACause)
+      lines.push_back(fmt::format("  and {} more", cause.tests.size() - kMostNamesOfACause));
+  }
+}
+
 /// Writes the report, says why it is red, and returns the exit code.
 int finish(const RunResult& run, const Comparison& comparison, const fs::path& report, std::ostream& err) {
   write_report(report, run, comparison);
   for (const auto& problem : comparison.history.problems) err << "knetsim-report: " << problem << '\n';
   const auto reasons = reasons_for_red(run, comparison.regressions);
   if (reasons.empty()) return kExitGreen;
-  std::vector<std::string> lines = run.problems;
-  for (const auto& test : run.tests)
-    if (test.outcome == Outcome::failed || test.outcome == Outcome::flaky || test.outcome == Outcome::missing)
-      lines.push_back(fmt::format("{}: {}{}", test.name, to_string(test.outcome),
-                                  test.reasons.empty() ? "" : ": " + first_line(test.reasons.front().text)));
+  auto lines = joined(run.problems);
+  for (const auto outcome : {Outcome::failed, Outcome::missing, Outcome::flaky}) add_failures(lines, run, outcome);
   for (const auto& slower : comparison.slower)
     lines.push_back(fmt::format("{}: {} instead of {}", slower.name, figure_text(slower.after, slower.unit),
                                 figure_text(slower.before, slower.unit)));
   err << fmt::format("knetsim-report: red: {}\n", fmt::join(reasons, ", "));
   for (std::size_t i = 0; i < lines.size() && i < kMostLines; ++i) err << "  " << lines[i] << '\n';
   if (lines.size() > kMostLines) err << fmt::format("  and {} more\n", lines.size() - kMostLines);
+  if (comparison.last_green) {
+    const auto& green = *comparison.last_green;
+    const auto range = commits_between(green.commit, run.fact("commit"));
+    err << fmt::format("  last green: {} {}{}\n", green.started.substr(0, 10), green.commit.substr(0, kShortCommit),
+                       range.empty() ? "" : ", what came since: " + range);
+  }
   err << fmt::format("  {} has the details\n", (report / "report.html").string());
   return kExitRed;
 }

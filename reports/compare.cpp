@@ -84,12 +84,15 @@ class Comparer {
 
  private:
   void note_failure(const TestResult& test, const std::vector<Cell>& cells) {
-    Failure failure{&test, 1, run_.started, run_.fact("commit")};
-    for (auto cell = cells.rbegin(); cell != cells.rend() && bad(cell->outcome); ++cell) {
+    Failure failure{&test, 1, run_.started, run_.fact("commit"), {}};
+    auto cell = cells.rbegin();
+    for (; cell != cells.rend() && bad(cell->outcome); ++cell) {
       ++failure.nights;
       failure.since = result_.history.nights[cell->night].started;
       failure.commit = result_.history.nights[cell->night].commit;
     }
+    while (cell != cells.rend() && cell->outcome != Outcome::passed) ++cell;
+    if (cell != cells.rend()) failure.passed_at = result_.history.nights[cell->night].commit;
     (failure.nights == 1 ? result_.new_failures : result_.still_failing).push_back(std::move(failure));
   }
 
@@ -116,10 +119,22 @@ Comparison compare(const RunResult& run, History history) {
   for (const auto& test : run.tests) comparer.look_at(test);
   for (const auto& figure : run.figures) comparer.look_at(figure);
   comparer.look_at_coverage();
+  const auto& nights = result.history.nights;
+  const auto green = std::find_if(nights.rbegin(), nights.rend(), [](const Night& night) { return night.green; });
+  if (green != nights.rend()) result.last_green = *green;
   comparer.find_the_gone();
   if (const auto count = result.slower.size() + result.slower_figures.size(); count > 0)
     result.regressions.push_back(count_of(count, "slowdown"));
   return result;
+}
+
+std::string heading_of_new_failures(const Comparison& comparison) {
+  return count_of(comparison.new_failures.size(), comparison.history.nights.empty() ? "failure" : "new failure");
+}
+
+std::string commits_between(const std::string& from, const std::string& to) {
+  if (from.empty() || to.empty() || from == to) return {};
+  return fmt::format("git log {}..{}", from.substr(0, kShortCommit), to.substr(0, kShortCommit));
 }
 
 }  // namespace knetsim::report

@@ -3,6 +3,7 @@
 #include <iterator>
 #include <map>
 
+#include "knetsim/report/causes.h"
 #include "knetsim/report/judge.h"
 #include "knetsim/report/text.h"
 #include "knetsim/report/writers.h"
@@ -27,7 +28,7 @@ std::string place(const Reason& reason) {
 std::string problem_element(const char* element, const TestResult& test) {
   std::string text;
   for (const auto& reason : test.reasons) text += (text.empty() ? "" : "\n\n") + place(reason) + reason.text;
-  const auto message = test.reasons.empty() ? std::string(to_string(test.outcome)) : first_line(test.reasons[0].text);
+  const auto message = test.reasons.empty() ? std::string(to_string(test.outcome)) : why(test);
   return fmt::format("<{0} message=\"{1}\" type=\"{2}\">{3}</{0}>", element, escape_xml(message),
                      to_string(test.outcome), escape_xml(text));
 }
@@ -50,8 +51,7 @@ void add(Suite& suite, const TestResult& test) {
       break;
     case Outcome::skipped:
       ++suite.skipped;
-      what = fmt::format("<skipped message=\"{}\"/>",
-                         escape_xml(test.reasons.empty() ? "" : first_line(test.reasons.front().text)));
+      what = fmt::format("<skipped message=\"{}\"/>", escape_xml(why(test)));
       break;
   }
   fmt::format_to(std::back_inserter(suite.cases), "    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"{}\n",

@@ -41,6 +41,10 @@ std::string flavour_of(const TestResult& test) {
   return {};
 }
 
+std::string anchor_of(const RunResult& run, const TestResult& test) {
+  return "t" + std::to_string(&test - run.tests.data());
+}
+
 bool Figure::bigger_is_better() const { return unit.ends_with("/s"); }
 
 std::size_t RunResult::count(Outcome outcome) const {

@@ -1,6 +1,7 @@
 #include "knetsim/report/results.h"
 
 #include "json_file.h"
+#include "knetsim/report/causes.h"
 #include "knetsim/report/judge.h"
 
 namespace knetsim::report {
@@ -18,6 +19,7 @@ OrderedJson json_of(const Reason& reason) {
 OrderedJson json_of(const TestResult& test) {
   OrderedJson json{{"test", test.name}, {"outcome", to_string(test.outcome)}, {"seconds", test.seconds}};
   if (!test.labels.empty()) json["labels"] = test.labels;
+  if (!test.reasons.empty()) json["why"] = why(test);
   for (const auto& reason : test.reasons) json["reasons"].push_back(json_of(reason));
   if (!test.evidence.empty()) json["evidence"] = test.evidence;
   if (!test.check.empty()) json["check"] = test.check;

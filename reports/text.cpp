@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/nowide/utf/utf.hpp>
 #include <cmath>
@@ -82,6 +83,16 @@ std::string escape_markup(std::string_view text, Control control) {
 /// Whether a line break may stand before this byte of UTF-8.
 bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
 
+std::size_t longest_run_of_backticks(std::string_view text) {
+  std::size_t longest = 0;
+  std::size_t run = 0;
+  for (const char c : text) {
+    run = c == '`' ? run + 1 : 0;
+    longest = std::max(longest, run);
+  }
+  return longest;
+}
+
 std::string_view cut(std::string_view text, std::size_t longest) {
   if (text.size() <= longest) return text;
   while (longest > 0 && !starts_character(text[longest])) --longest;
@@ -126,6 +137,31 @@ std::string escape_markdown(std::string_view text) {
       result += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
   }
   return result;
+}
+
+std::string code_span(std::string_view text) {
+  std::string line;
+  for (const char c : clean(text)) line += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? ' ' : c;
+  const auto fence = std::string(longest_run_of_backticks(line) + 1, '`');
+  // A backtick at the edge must not join the fence.
+  const auto* const edge = line.empty() || line.front() == '`' || line.back() == '`' ? " " : "";
+  return fence + edge + line + edge + fence;
+}
+
+std::string fenced_block(std::string_view text, std::string_view indent) {
+  auto shown = clean(text);
+  for (char& c : shown)
+    if (static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t') c = ' ';
+  while (shown.ends_with('\n')) shown.pop_back();
+  const auto fence = std::string(std::max<std::size_t>(3, longest_run_of_backticks(shown) + 1), '`');
+  std::string block = fmt::format("{}{}text\n", indent, fence);
+  bool line_begins = true;
+  for (const char c : shown) {
+    if (line_begins && c != '\n') block += indent;
+    block += c;
+    line_begins = c == '\n';
+  }
+  return fmt::format("{}\n{}{}\n", block, indent, fence);
 }
 
 std::string escape_command(std::string_view text) {

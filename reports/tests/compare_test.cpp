@@ -147,5 +147,29 @@ TEST_F(CompareTest, tonight_itself_and_later_nights_are_no_past) {
   EXPECT_THAT(tonight(1, failing("T.a")).new_failures, SizeIs(1));
 }
 
+TEST(Range, goes_from_the_last_commit_that_was_good_to_the_first_that_was_not) {
+  const Scratch scratch;
+  write_sample_history(scratch.path());  // Vip.Old passes until the 9th, and fails from the 10th on
+  const auto run = night(13, {failing("Vip.Old"), failing("Vip.OneVipsTurns/builtin"), failing("Vip.Never")});
+  const auto result = compare(run, read_history(scratch.path(), run.started));
+  ASSERT_EQ(result.still_failing.size(), 1U);
+  EXPECT_EQ(result.still_failing[0].passed_at, fmt::format("c{:039}", 9));
+  EXPECT_EQ(result.still_failing[0].commit, fmt::format("c{:039}", 10));
+  ASSERT_EQ(result.new_failures.size(), 2U);
+  EXPECT_EQ(result.new_failures[0].passed_at, fmt::format("c{:039}", 12));
+  EXPECT_EQ(result.new_failures[1].passed_at, "");
+  ASSERT_TRUE(result.last_green);
+  EXPECT_EQ(result.last_green->started, started(9));
+  EXPECT_EQ(heading_of_new_failures(result), "2 new failures");
+  EXPECT_EQ(heading_of_new_failures(compare(run, {})), "3 failures");
+}
+
+TEST(Range, needs_two_commits) {
+  EXPECT_EQ(commits_between("aaaaaaaaaaaaaa", "bbbbbbbbbbbbbb"), "git log aaaaaaaaaa..bbbbbbbbbb");
+  EXPECT_EQ(commits_between("a", "a"), "");
+  EXPECT_EQ(commits_between("", "b"), "");
+  EXPECT_EQ(commits_between("a", ""), "");
+}
+
 }  // namespace
 }  // namespace knetsim::report

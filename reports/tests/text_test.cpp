@@ -61,5 +61,15 @@ TEST(InWords, reads_names_of_tests_aloud) {
   EXPECT_EQ(in_words("Vip.OneVipsTurns/builtin"), "Vip.One vips turns, builtin");
 }
 
+TEST(Markdown, code_and_blocks_hold_any_text) {
+  EXPECT_EQ(code_span("a_b*c"), "`a_b*c`");
+  EXPECT_EQ(code_span("a `b` c"), "``a `b` c``");
+  EXPECT_EQ(code_span("`"), "`` ` ``");
+  EXPECT_EQ(code_span("one\ntwo"), "`one two`");
+  EXPECT_EQ(fenced_block("one\n\ntwo\n"), "```text\none\n\ntwo\n```\n");
+  EXPECT_EQ(fenced_block("one\n\ntwo", "  "), "  ```text\n  one\n\n  two\n  ```\n");
+  EXPECT_EQ(fenced_block("```\n</details>", "  "), "  ````text\n  ```\n  </details>\n  ````\n");
+}
+
 }  // namespace
 }  // namespace knetsim::report

@@ -15,6 +15,7 @@ struct Failure {
   std::size_t nights = 1;  ///< how many nights in a row, tonight included
   std::string since;       ///< the first of them
   std::string commit;      ///< of that night
+  std::string passed_at;   ///< commit of the last night in which it passed; empty: none is known
 };
 
 /// Something that takes longer (or, of a throughput, yields less) than it did.
@@ -36,6 +37,7 @@ struct Comparison {
   std::vector<const TestResult*> flaky;
   std::vector<Slowdown> slower;  ///< tests
   std::vector<Slowdown> slower_figures;
+  std::optional<Night> last_green;
   std::vector<std::string> gone;          ///< ran last night, and don't exist any more
   std::optional<double> coverage_change;  ///< points since the last night that measured it
   std::vector<std::string> regressions;   ///< what of this makes the run red, beside its failures
@@ -53,5 +55,11 @@ inline constexpr double kLeastCovered = 85;     ///< percent of lines
 inline constexpr double kCoverageFall = 1;      ///< points
 
 Comparison compare(const RunResult& run, History history);
+
+/// "3 new failures"; without a night to compare with, "3 failures".
+std::string heading_of_new_failures(const Comparison& comparison);
+
+/// "git log aaaaaaaaaa..bbbbbbbbbb": what was changed in between; empty if a commit is unknown, or they are one.
+std::string commits_between(const std::string& from, const std::string& to);
 
 }  // namespace knetsim::report

@@ -51,6 +51,8 @@ struct TestResult {
   std::vector<BootPart> boot = {};
 };
 
+inline constexpr std::size_t kShortCommit = 10;  ///< digits of a commit that people read
+
 /// The program's or Python file's part of a test's name: before the colon.
 std::string suite_of(const TestResult& test);
 /// The rest.
@@ -102,5 +104,8 @@ struct RunResult {
   /// Lines that ran, in percent; nullopt without coverage.
   std::optional<double> covered() const;
 };
+
+/// The address of a failed test within report.html, whatever writes a link to it.
+std::string anchor_of(const RunResult& run, const TestResult& test);
 
 }  // namespace knetsim::report

@@ -16,6 +16,10 @@ std::string escape_html(std::string_view text);
 std::string escape_xml(std::string_view text);
 /// For a cell of a GitHub-flavoured Markdown table: one line, nothing of it markup.
 std::string escape_markdown(std::string_view text);
+/// Any text as a Markdown code span, on one line.
+std::string code_span(std::string_view text);
+/// Any text as a fenced Markdown block, each line with something on it behind `indent`.
+std::string fenced_block(std::string_view text, std::string_view indent = {});
 /// For the message of a GitHub workflow command (https://docs.github.com/actions, "Workflow commands").
 std::string escape_command(std::string_view text);
 /// The same for one of its properties, such as file=.
