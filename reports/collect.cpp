@@ -58,11 +58,13 @@ std::string property(const Attempt& attempt, const char* name) {
   return found == attempt.gtest->properties.end() ? std::string{} : found->second;
 }
 
+/// A note in JSON; one that can't be read is null.
 nlohmann::json note(const Attempt& attempt, const char* name) {
+  const auto text = property(attempt, name);
   try {
-    return parse_json(property(attempt, name));
+    return text.empty() ? nlohmann::json() : parse_json(text, {.depth = 8, .size = 1U << 20U});
   } catch (const InputError&) {
-    return nullptr;
+    return {};
   }
 }
 
@@ -71,7 +73,10 @@ void take_notes(const Attempt& attempt, TestResult& test) {
   test.check = property(attempt, "check");
   test.title = property(attempt, "title");
   const auto step = note(attempt, "failed_step");
-  if (step.is_object()) test.step = FailedStep{step.value("from", ""), step.value("to", ""), step.value("what", "")};
+  const auto word = [&](const char* member) {
+    return step.contains(member) && step[member].is_string() ? step[member].get<std::string>() : "";
+  };
+  if (step.is_object()) test.step = FailedStep{word("from"), word("to"), word("what")};
   const auto boot = note(attempt, "boot");
   if (!boot.is_object()) return;
   for (const auto& [name, seconds] : boot.items())
@@ -87,8 +92,8 @@ fs::path usual_place(const TestResult& test) {
   return fs::path(suite_of(test)) / name;
 }
 
-void find_evidence(const Source& source, const Attempt& attempt, TestResult& test) {
-  fs::path place = property(attempt, "evidence");
+/// `place` is what the test itself named; empty: nothing.
+void find_evidence(const Source& source, fs::path place, TestResult& test) {
   // Artefacts may have been carried elsewhere since: only the last two names count.
   place = place.empty() ? usual_place(test) : place.parent_path().filename() / place.filename();
   const auto directory = source.run / place;
@@ -161,16 +166,16 @@ RunResult collect(const Source& source) {
     if (!attempt) continue;
     TestResult test{.name = one.name, .labels = one.labels};
     judge_attempt(one, *attempt, test, contradictions);
-    take_notes(*attempt, test);
+    const bool ours = !wrong_subject(one, *attempt);
+    if (ours) take_notes(*attempt, test);
     const auto retry = second ? second->of(one) : std::nullopt;
     if (retry) judge_retry(one, *retry, test);
-    if (test.outcome != Outcome::passed) find_evidence(source, *attempt, test);
+    if (test.outcome != Outcome::passed) find_evidence(source, ours ? property(*attempt, "evidence") : "", test);
     shorten_paths(source.root, test);
     run.tests.push_back(std::move(test));
   }
   add_boot_figure(run);
-  const auto allowed =
-      source.allowed_skips.empty() ? AllowedSkips("", "no file") : AllowedSkips::read(source.allowed_skips);
+  const auto allowed = source.allowed_skips.empty() ? AllowedSkips("", "") : AllowedSkips::read(source.allowed_skips);
   // One shard can't know whether a line is of use to another.
   judge_run(registered, first.ctest().tests, allowed, source.partial || run.shard, run);
   run.problems.insert(run.problems.end(), contradictions.begin(), contradictions.end());

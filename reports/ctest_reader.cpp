@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kXmlFlag = "--gtest_output=xml:";
+constexpr std::string_view kFilterFlag = "--gtest_filter=";
 
 void take_property(const JsonPlace& property, Registered& test) {
   const auto name = property.at("name").text();
@@ -23,6 +24,15 @@ void take_property(const JsonPlace& property, Registered& test) {
   if (name == "TIMEOUT") test.timeout = value.number();
   if (name == "LABELS")
     for (const auto& label : value.items()) test.labels.push_back(label.text());
+}
+
+void take_command(const JsonPlace& command, Registered& test) {
+  for (const auto& argument : command.items()) {
+    const auto text = argument.text();
+    if (test.program.empty()) test.program = fs::path(text).filename();
+    if (text.starts_with(kXmlFlag)) test.xml = fs::path(text.substr(kXmlFlag.size())).filename();
+    if (text.starts_with(kFilterFlag)) test.filter = text.substr(kFilterFlag.size());
+  }
 }
 
 Outcome outcome_of_status(std::string_view status) {
@@ -44,11 +54,8 @@ std::vector<Registered> read_registered(const fs::path& file) {
   const auto document = read_json(file);
   std::vector<Registered> tests;
   for (const auto& item : JsonPlace(document, file.string()).at("tests").items()) {
-    Registered test{item.at("name").text(), {}, {}, 0};
-    if (item.has("command"))
-      for (const auto& argument : item.at("command").items())
-        if (const auto text = argument.text(); text.starts_with(kXmlFlag))
-          test.xml = fs::path(text.substr(kXmlFlag.size())).filename();
+    Registered test{.name = item.at("name").text(), .xml = {}, .labels = {}};
+    if (item.has("command")) take_command(item.at("command"), test);
     if (item.has("properties"))
       for (const auto& property : item.at("properties").items()) take_property(property, test);
     tests.push_back(std::move(test));

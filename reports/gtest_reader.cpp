@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstdlib>
 
 #include "knetsim/report/readers.h"
@@ -30,6 +32,10 @@ Reason reason_of(const char* message) {
 }
 
 using Verdict = GtestResult::Verdict;
+
+const char* name_of_suite(const pugi::xml_node& suite, const pugi::xml_node& test) {
+  return test.attribute("classname").as_string(suite.attribute("name").as_string());
+}
 
 void take_case(const pugi::xml_node& test, GtestResult& result) {
   for (const auto& failure : test.children("failure"))
@@ -70,6 +76,7 @@ GtestResult read_gtest(const std::filesystem::path& file) {
     for (const auto& test : suite.children("testcase")) {
       if (std::string_view(test.attribute("status").as_string()) != "run") continue;
       ++ran;
+      result.ran.push_back(clean(fmt::format("{}.{}", name_of_suite(suite, test), test.attribute("name").as_string())));
       failed = failed || test.child("failure");
       if (std::string_view(test.attribute("result").as_string()) == "skipped") ++skipped;
       take_case(test, result);

@@ -1,13 +1,17 @@
 #include "knetsim/report/judge.h"
 
 #include <fmt/format.h>
+#include <fnmatch.h>
 
 #include <algorithm>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "knetsim/report/causes.h"
 #include "knetsim/report/text.h"
+#include "knetsim/sys/failure.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim::report {
 
@@ -26,6 +30,43 @@ std::string without_frame(std::string_view output) {
   return kept;
 }
 
+/// As GoogleTest reads its filter: positive patterns, then after a '-' negative ones; * and ? are wild.
+bool selects(const std::string& filter, const std::string& test) {
+  const auto minus = filter.find('-');
+  const auto any = [&](std::string_view patterns) {
+    while (!patterns.empty()) {
+      const std::string pattern(patterns.substr(0, patterns.find(':')));
+      patterns.remove_prefix(std::min(pattern.size() + 1, patterns.size()));
+      if (::fnmatch(pattern.c_str(), test.c_str(), FNM_NOESCAPE) == 0) return true;
+    }
+    return false;
+  };
+  const auto positive = filter.substr(0, minus);
+  return (positive.empty() || any(positive)) && (minus == std::string::npos || !any(filter.substr(minus + 1)));
+}
+
+}  // namespace
+
+std::optional<std::string> wrong_subject(const Registered& registered, const Attempt& attempt) {
+  if (!attempt.gtest) return std::nullopt;
+  const auto& result = *attempt.gtest;
+  const auto program = result.properties.find("program");
+  if (program != result.properties.end() && !registered.program.empty() && program->second != registered.program)
+    return fmt::format("{} is of the program {}, not {}", attempt.gtest_file, excerpt(program->second),
+                       registered.program);
+  if (registered.filter.empty()) return std::nullopt;
+  // A filter of several tests isn't the name of one; then each that ran must match.
+  const bool one = registered.filter.find_first_of("*?:") == std::string::npos;
+  for (const auto& ran : result.ran)
+    if (!selects(registered.filter, ran))
+      return fmt::format("{} holds the result of {}, not of {}", attempt.gtest_file, excerpt(ran), registered.filter);
+  if (one && result.ran.size() > 1)
+    return fmt::format("{} holds {} results of {}", attempt.gtest_file, result.ran.size(), registered.filter);
+  return std::nullopt;
+}
+
+namespace {
+
 /// How a test ended that had no time, or no way, to say why: ctest's word for it, and the end of its output.
 std::string last_words(const Registered& registered, const Attempt& attempt) {
   std::string what;
@@ -33,6 +74,8 @@ std::string last_words(const Registered& registered, const Attempt& attempt) {
     what = fmt::format("hung: it was ended after {}", seconds_text(attempt.ctest.seconds));
   else if (!attempt.ending.empty() && attempt.ending != "Failed")
     what = "crashed: " + attempt.ending;
+  else if (const auto wrong = wrong_subject(registered, attempt))
+    what = "failed, and " + *wrong;
   else if (attempt.gtest)
     what = fmt::format("failed, although its own result says {}", to_string(attempt.gtest->verdict));
   else
@@ -45,12 +88,18 @@ std::optional<std::string> contradiction(const Registered& registered, const Att
   if (registered.xml.empty()) return std::nullopt;
   const auto outcome = to_string(attempt.ctest.outcome);
   if (!attempt.gtest) return fmt::format("{} says ctest, but it left no result in {}", outcome, attempt.gtest_file);
+  if (auto wrong = wrong_subject(registered, attempt)) return fmt::format("{} says ctest, but {}", outcome, *wrong);
   const auto said = to_string(attempt.gtest->verdict);
   if (said == outcome) return std::nullopt;
   const auto why = attempt.gtest->verdict == GtestResult::Verdict::skipped || attempt.gtest->reasons.empty()
                        ? ""
-                       : ": " + first_line(attempt.gtest->reasons.front().text);
+                       : ": " + failure_sentence(attempt.gtest->reasons.front().text);
   return fmt::format("{} says ctest, {} says {}{}", outcome, said, attempt.gtest_file, why);
+}
+
+std::string reason_of_skip(const RunResult& run, const std::string& name) {
+  const auto test = std::find_if(run.tests.begin(), run.tests.end(), [&](const auto& one) { return one.name == name; });
+  return test == run.tests.end() || test->reasons.empty() ? "" : ": " + why(*test);
 }
 
 }  // namespace
@@ -62,7 +111,7 @@ void judge_attempt(const Registered& registered, const Attempt& attempt, TestRes
   if (attempt.gtest) test.reasons = attempt.gtest->reasons;
   // A test that failed may have had no time to write its file, and needs no witness.
   if (test.outcome == Outcome::failed) {
-    if (!attempt.gtest || attempt.gtest->verdict != GtestResult::Verdict::failed)
+    if (!attempt.gtest || attempt.gtest->verdict != GtestResult::Verdict::failed || wrong_subject(registered, attempt))
       test.reasons = {{{}, 0, clean(last_words(registered, attempt), kLongestReason)}};
     return;
   }
@@ -89,7 +138,10 @@ void judge_run(const std::vector<Registered>& registered, const std::vector<Repo
   problems.insert(problems.end(), allowed.problems().begin(), allowed.problems().end());
   if (reported.empty()) problems.emplace_back("no test ran at all");
   std::unordered_set<std::string> known;
-  for (const auto& test : registered) known.insert(test.name);
+  for (const auto& test : registered)
+    if (!known.insert(test.name).second) problems.push_back(test.name + ": registered more than once");
+  const auto refusal = allowed.name().empty() ? std::string("no file of allowed skips was given (--allowed-skips)")
+                                              : allowed.name() + " doesn't allow that";
   std::unordered_map<std::string, std::size_t> times;
   for (const auto& test : reported) ++times[test.name];
   std::set<std::string> doubled;
@@ -98,7 +150,7 @@ void judge_run(const std::vector<Registered>& registered, const std::vector<Repo
       problems.push_back(test.name + ": reported more than once");
     if (!known.contains(test.name)) problems.push_back(test.name + ": ctest reports it, yet it isn't registered");
     if (test.outcome == Outcome::skipped && !allowed.allow(test.name))
-      problems.push_back(fmt::format("{}: didn't run, and {} doesn't allow that", test.name, allowed.name()));
+      problems.push_back(fmt::format("{}: didn't run, and {}{}", test.name, refusal, reason_of_skip(run, test.name)));
   }
   std::vector<std::string> names;
   for (const auto& test : registered) {

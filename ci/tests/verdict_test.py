@@ -12,11 +12,13 @@ REPORT = pathlib.Path(os.environ["KNETSIM_BUILD"]) / "bin/knetsim-report"
 PASSED = '<testcase name="T" status="run" result="completed"/>'
 FAILED = '<testcase name="T" status="run" result="completed"><failure message="1 is not 2"/></testcase>'
 SKIPPED = '<testcase name="T" status="run" result="skipped"><skipped message="no daemon"/></testcase>'
+OTHER = '<testcase name="T" classname="Other" status="run" result="completed"/>'
+LAUGHS = ('<!DOCTYPE lolz [<!ENTITY a0 "T">' + "".join(f'<!ENTITY a{i + 1} "{f"&a{i};" * 10}">' for i in range(9)) + "]>")
 NOT_RUN = '<testcase name="T" status="notrun" result="suppressed"/>'
 
 
-def gtest(cases, failures=0):
-    return f'<testsuites tests="1" failures="{failures}" errors="0"><testsuite name="S">{cases}</testsuite></testsuites>'
+def gtest(cases, failures=0, head=""):
+    return head + f'<testsuites tests="1" failures="{failures}" errors="0"><testsuite name="S">{cases}</testsuite></testsuites>'
 
 
 class Verdict(unittest.TestCase):
@@ -32,7 +34,7 @@ class Verdict(unittest.TestCase):
     def add(self, name, status, xml=None, gtest_program=True):
         """A registered test, its status in ctest's JUnit file, and what its GoogleTest file holds (None: no file)."""
         file = self.directory / "xml" / f"{len(self.registered)}.xml"
-        self.registered[name] = ["program", f"--gtest_filter={name}"]
+        self.registered[name] = ["/build/bin/program", "--gtest_filter=S.T"]
         if gtest_program:
             self.registered[name].append(f"--gtest_output=xml:{file}")
         if xml is not None:
@@ -157,6 +159,56 @@ class Verdict(unittest.TestCase):
     def test_a_pass_in_which_no_test_case_ran_is_red(self):
         self.add("a", "run", gtest(NOT_RUN))
         self.assert_red("a: passed says ctest, empty says")
+
+    def test_a_result_of_another_test_proves_nothing(self):
+        cases = {"another suite": OTHER,
+                 "another test": PASSED.replace('"T"', '"U"'),
+                 "another parameter": PASSED.replace('"T"', '"T/builtin"'),
+                 "another parameterised suite": PASSED.replace('"T"', '"T" classname="Flavours/S"'),
+                 "its own and another": PASSED + OTHER,
+                 "its own, twice": PASSED * 2,
+                 "another program": PASSED.replace("/>", '><properties><property name="program" value="suite-x"/>'
+                                                         "</properties></testcase>"),
+                 "a name of a billion laughs": PASSED.replace('"T"', '"&a9;"')}
+        for kind, case in cases.items():
+            with self.subTest(kind):
+                self.registered, self.results = {}, []
+                self.add("a", "run", gtest(case, head=LAUGHS if "laughs" in kind else ""))
+                self.assert_red("a: passed says ctest, but ")
+                self.registered, self.results = {}, []
+                self.add("a", "notrun", gtest(SKIPPED + case))
+                self.allowed = "a # why"
+                self.assert_red("a: skipped says ctest, but ")
+                self.allowed = ""
+
+    def test_two_tests_registered_under_one_name_are_red(self):
+        self.add("a", "run", gtest(PASSED))
+        self.judge()
+        listing = json.loads((self.directory / "registered.json").read_text())
+        listing["tests"] *= 2
+        (self.directory / "registered.json").write_text(json.dumps(listing))
+        code, text = self.run_verdict()
+        self.assertEqual(code, 1)
+        self.assertIn("a: registered more than once", text)
+
+    def test_without_a_file_of_allowed_skips_the_reason_says_so(self):
+        self.add("a", "notrun", gtest(SKIPPED))
+        self.judge()
+        ran = subprocess.run([REPORT, "collect", self.directory, "--to", self.directory / "report"],
+                             capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn("a: didn't run, and no file of allowed skips was given (--allowed-skips): no daemon", ran.stderr)
+
+    def test_tests_that_failed_for_one_reason_are_one_entry(self):
+        for number in range(11):
+            failed = FAILED.replace("1 is not 2", f"a.cpp:1&#x0A;w1 can't ping 11.{number}.0.2: 1 sent, 0 received")
+            self.add(f"t{number}", "fail", gtest(failed, failures=1))
+        code, text = self.judge()
+        self.assertEqual(code, 1)
+        self.assertEqual(text.count("can't ping"), 1, text)
+        self.assertIn("11 tests failed: w1 can't ping 11.0.0.2: 1 sent, 0 received", text)
+        for number in range(11):
+            self.assertIn(f"    t{number}\n", text)
 
     def test_an_allowed_skip_whose_result_file_tells_of_a_failure_is_red(self):
         self.add("a", "notrun", gtest(FAILED, failures=1))

@@ -83,6 +83,73 @@ TEST_F(JudgeTest, asks_no_result_file_of_a_test_that_writes_none) {
   EXPECT_EQ(judge(attempt(Outcome::passed, {})).outcome, Outcome::passed);
 }
 
+TEST_F(JudgeTest, believes_a_result_file_of_its_own_case_alone) {
+  struct Row {
+    std::string filter;
+    std::vector<std::string> ran;
+    bool believed;
+  };
+  const std::vector<Row> rows{{"T.a", {"T.a"}, true},
+                              {"T.a", {"T.b"}, false},
+                              {"T.a", {"Other.a"}, false},
+                              {"T.a", {"T.a", "T.a"}, false},
+                              {"T.a", {"T.a", "T.b"}, false},
+                              {"Flavours/T.a/real", {"Flavours/T.a/real"}, true},
+                              {"Flavours/T.a/real", {"Flavours/T.a/builtin"}, false},
+                              {"Flavours/T.a/real", {"T.a/real"}, false},
+                              {"T.a", {"T.aa"}, false},
+                              {"T.a", {"t.a"}, false},
+                              {"T.*", {"T.a", "T.b"}, true},
+                              {"T.*-T.b", {"T.a", "T.b"}, false},
+                              {"T.a:U.?", {"T.a", "U.c"}, true},
+                              {"T.a:U.?", {"U.cc"}, false},
+                              {"", {"Any.thing"}, true}};
+  for (const auto& [filter, ran, believed] : rows) {
+    registered.filter = filter;
+    auto made = attempt(Outcome::passed, Verdict::passed);
+    made.gtest->ran = ran;
+    test = {.name = "s:T.a"};
+    problems.clear();
+    EXPECT_EQ(judge(made).outcome, believed ? Outcome::passed : Outcome::failed)
+        << filter << " by " << testing::PrintToString(ran);
+    EXPECT_THAT(problems, SizeIs(believed ? 0 : 1));
+    // Nor does it explain a failure.
+    made.ctest.outcome = Outcome::failed;
+    made.gtest->verdict = Verdict::failed;
+    made.gtest->reasons = {{"a.cpp", 1, "1 is not 2"}};
+    judge(made);
+    EXPECT_EQ(reasons().find("1 is not 2") != std::string::npos, believed) << reasons();
+  }
+}
+
+TEST_F(JudgeTest, believes_a_result_file_of_its_own_program_alone) {
+  registered.program = "suite-vip";
+  auto made = attempt(Outcome::passed, Verdict::passed);
+  made.gtest->properties["program"] = "suite-vip";
+  EXPECT_EQ(judge(made).outcome, Outcome::passed);
+  made.gtest->properties["program"] = "suite-cni";
+  EXPECT_EQ(judge(made).outcome, Outcome::failed);
+  EXPECT_THAT(reasons(), HasSubstr("is of the program \"suite-cni\", not suite-vip"));
+}
+
+TEST_F(JudgeTest, names_a_skip_with_its_reason_and_what_could_allow_it) {
+  auto run = night(1, {{.name = "s:T.a", .outcome = Outcome::skipped, .reasons = {{"a.cpp", 3, "no daemon"}}}});
+  const std::vector<Reported> reported{{.name = "s:T.a", .output = {}, .message = {}}};
+  judge_run({registered}, reported, AllowedSkips("", "skips.txt"), false, run);
+  EXPECT_THAT(run.problems, ElementsAre("s:T.a: didn't run, and skips.txt doesn't allow that: no daemon"));
+  run.problems.clear();
+  judge_run({registered}, reported, AllowedSkips("", ""), false, run);
+  EXPECT_THAT(run.problems, ElementsAre("s:T.a: didn't run, and no file of allowed skips was given (--allowed-skips): "
+                                        "no daemon"));
+}
+
+TEST_F(JudgeTest, tells_of_a_test_that_is_registered_twice) {
+  auto run = night(1, {passing("T.a")});
+  judge_run({registered, registered}, {{.name = "s:T.a", .outcome = Outcome::passed, .output = {}, .message = {}}},
+            AllowedSkips("", ""), false, run);
+  EXPECT_THAT(run.problems, ElementsAre("s:T.a: registered more than once"));
+}
+
 TEST_F(JudgeTest, calls_a_failure_that_passes_when_run_again_flaky_with_its_reasons) {
   judge(attempt(Outcome::failed, Verdict::failed));
   judge_retry(registered, attempt(Outcome::passed, Verdict::passed), test);

@@ -44,6 +44,30 @@ TEST_F(ReadersTest, gtest_gives_place_message_and_properties) {
   EXPECT_EQ(result.properties.at("check"), "vip");
 }
 
+TEST_F(ReadersTest, gtest_names_the_cases_that_ran) {
+  const auto result = read_gtest(scratch.write("a.xml", R"(<testsuites failures="0" errors="0"><testsuite name="F/S">
+<testcase name="a/real" classname="F/S" status="run" result="completed"/>
+<testcase name="b" status="run" result="completed"/><testcase name="c" status="notrun"/></testsuite></testsuites>)"));
+  EXPECT_THAT(result.ran, ElementsAre("F/S.a/real", "F/S.b"));
+}
+
+TEST_F(ReadersTest, gtest_takes_no_entity_of_the_files_own) {
+  const auto result = read_gtest(scratch.write("a.xml", R"(<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "T.a">
+<!ENTITY lol2 "&lol;&lol;&lol;&lol;">]><testsuites failures="0" errors="0"><testsuite name="T">
+<testcase name="&lol2;" classname="T" status="run" result="completed"/></testsuite></testsuites>)"));
+  EXPECT_THAT(result.ran, ElementsAre("T.&lol2;"));
+}
+
+TEST_F(ReadersTest, json_deeper_than_anything_of_ours_is_refused_with_its_place) {
+  for (const std::size_t levels : {600U, 100'000U}) {
+    std::string deep(levels, '[');
+    for (const auto& text : {deep, R"({"tests":)" + deep, R"({"schema":)" + deep + std::string(levels, ']') + "}"}) {
+      EXPECT_THAT(complaint(read_registered, text), HasSubstr("deeper"));
+      EXPECT_THAT(complaint(read_bench, text), HasSubstr("deeper"));
+    }
+  }
+}
+
 TEST_F(ReadersTest, gtest_gives_the_reason_of_a_skip) {
   const auto result = read_gtest(scratch.write("a.xml", R"(<testsuites failures="0" errors="0"><testsuite>
 <testcase status="run" result="skipped"><skipped message="x"><![CDATA[a.cpp:3
@@ -112,10 +136,12 @@ TEST_F(ReadersTest, endings_come_from_the_list_at_the_end_of_the_log) {
 
 TEST_F(ReadersTest, registered_gives_result_file_labels_and_timeout) {
   const auto tests = read_registered(scratch.write("registered.json", R"({"tests":[{"name":"s:T.a",
-"command":["s","--gtest_output=xml:/build/out/xml/s.T.a.xml"],"properties":[{"name":"LABELS","value":["vip"]},
+"command":["/build/bin/s","--gtest_filter=T.a","--gtest_output=xml:/build/out/xml/s.T.a.xml"],"properties":[{"name":"LABELS","value":["vip"]},
 {"name":"TIMEOUT","value":60.0},{"name":"OTHER","value":false}]},{"name":"python:b"}]})"));
   ASSERT_THAT(tests, SizeIs(2));
   EXPECT_EQ(tests[0].xml, "s.T.a.xml");
+  EXPECT_EQ(tests[0].program, "s");
+  EXPECT_EQ(tests[0].filter, "T.a");
   EXPECT_THAT(tests[0].labels, ElementsAre("vip"));
   EXPECT_EQ(tests[0].timeout, 60);
   EXPECT_EQ(tests[1].xml, "");
@@ -123,7 +149,7 @@ TEST_F(ReadersTest, registered_gives_result_file_labels_and_timeout) {
 
 TEST_F(ReadersTest, registered_names_the_place_of_what_is_wrong) {
   EXPECT_THAT(complaint(read_registered, R"({"tests":[{"name":"a"},{"name":1}]})"), HasSubstr("#/tests/1/name"));
-  EXPECT_THAT(complaint(read_registered, "{"), HasSubstr("parse error"));
+  EXPECT_THAT(complaint(read_registered, "{"), HasSubstr("line 1, column 1: "));
   EXPECT_THAT(complaint(read_registered, "[]"), HasSubstr("it isn't an object"));
 }
 

@@ -19,6 +19,10 @@ struct Attempt {
   std::string gtest_file;            ///< where it should be
 };
 
+/// A result file proves what it is about and nothing else: it must hold the one case that was to run, once, of the
+/// program that was to run it. nullopt if it does, or if there is none; else what is wrong.
+std::optional<std::string> wrong_subject(const Registered& registered, const Attempt& attempt);
+
 /// The outcome of an attempt and its reasons. Only a test whose witnesses agree has passed: one that left without
 /// running, or whose file tells another story than ctest, has failed.
 void judge_attempt(const Registered& registered, const Attempt& attempt, TestResult& test,

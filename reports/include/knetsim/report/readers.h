@@ -18,7 +18,9 @@ struct Registered {
   std::string name;
   std::string xml;  ///< name of its GoogleTest result file, without directory; empty: it isn't a GoogleTest
   std::vector<std::string> labels;
-  double timeout = 0;  ///< s; 0: unknown
+  double timeout = 0;        ///< s; 0: unknown
+  std::string filter = {};   ///< --gtest_filter: which case that file must hold; empty: not told
+  std::string program = {};  ///< the name of the program that is run; empty: not told
 };
 std::vector<Registered> read_registered(const std::filesystem::path& file);
 
@@ -43,7 +45,8 @@ std::map<std::string, std::string> read_endings(const std::filesystem::path& fil
 struct GtestResult {
   enum class Verdict { passed, failed, skipped, empty } verdict = Verdict::empty;
   std::vector<Reason> reasons;
-  std::map<std::string, std::string> properties;  ///< RecordProperty
+  std::map<std::string, std::string> properties = {};  ///< RecordProperty
+  std::vector<std::string> ran = {};                   ///< "Suite.Test/parameter" of each case that ran
 };
 GtestResult read_gtest(const std::filesystem::path& file);
 std::string_view to_string(GtestResult::Verdict verdict);
@@ -63,6 +66,7 @@ class AllowedSkips {
   AllowedSkips(const std::string& text, std::string name);
   static AllowedSkips read(const std::filesystem::path& file);
 
+  /// Of the file; empty: there is none.
   const std::string& name() const noexcept { return name_; }
   bool allow(const std::string& test) const;
   /// Lines without a reason, and doubled ones.
