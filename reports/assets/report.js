@@ -49,6 +49,16 @@
   form.hidden = false;
 })();
 
+// What a link leads to must be seen, though it be folded.
+(() => {
+  const unfold = () => {
+    for (let folded = document.getElementById(location.hash.slice(1))?.closest('details'); folded; folded = folded.parentElement.closest('details')) folded.open = true;
+    document.getElementById(location.hash.slice(1))?.scrollIntoView();
+  };
+  addEventListener('hashchange', unfold);
+  if (location.hash) unfold();
+})();
+
 // The evidence of two nodes side by side.
 (() => {
   // Counters always differ between two nodes; a line that differs in nothing else is another matter.
@@ -86,12 +96,12 @@
     const nodes = JSON.parse(document.getElementById(`${viewer.dataset.of}-evidence`).textContent);
     const names = Object.keys(nodes);
     const files = [...new Set(names.flatMap((name) => Object.keys(nodes[name])))].sort();
-    const guess = (wanted, other) => names.find((name) => name === wanted.replaceAll('/', '.')) ?? other;
-    const chosen = { left: guess(viewer.dataset.from, names[0]), right: guess(viewer.dataset.to, names[1] ?? names[0]), file: files.includes('routes.txt') ? 'routes.txt' : files[0] };
+    const { left, right, file } = viewer.dataset;
+    const chosen = { left, right, file: file || files[0] };
 
     const body = element('tbody');
     const view = element('div', { className: 'view', tabIndex: 0 }, element('table', {}, body));
-    view.setAttribute('role', 'region');
+    view.setAttribute('role', 'group');
     const show = () => {
       view.setAttribute('aria-label', `${chosen.file} of ${chosen.left} and ${chosen.right}`);
       body.replaceChildren(...align(lines(nodes[chosen.left][chosen.file]), lines(nodes[chosen.right][chosen.file])).map(([left, right]) =>

@@ -2,6 +2,9 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
 
 #include "section.h"
 
@@ -15,7 +18,13 @@ struct EvidenceBudget {
 
 /// What each node looked like, as data for the viewer that compares two nodes side by side, and the packets to
 /// download. What is too long is shortened, what is too much is named.
+/// `first` are the nodes with which the viewer opens, at the file in which they differ most.
 void write_evidence(Out& out, const std::filesystem::path& directory, const TestResult& test, const std::string& id,
-                    EvidenceBudget& budget);
+                    const std::pair<std::string, std::string>& first, EvidenceBudget& budget);
+
+/// The file in which two nodes' texts differ most, but for what always differs between two nodes: addresses, counters,
+/// what is learnt from traffic, and logs. `left` and `right` are file name -> text. Empty if there is no file.
+std::string most_different(const std::map<std::string, std::string>& left,
+                           const std::map<std::string, std::string>& right);
 
 }  // namespace knetsim::report::html

@@ -26,15 +26,39 @@ void write_totals(Out& out, const RunResult& run) {
   out.raw("</ul>\n");
 }
 
+/// What a fact says becomes a link only if it can be nothing else.
+bool is_web_address(const std::string& url) { return url.starts_with("https://"); }
+
+/// Short, as people read it; whole in its title and behind its link.
+std::string commit_link(const RunResult& run, const std::string& commit) {
+  const auto shown =
+      fmt::format("<code title=\"{}\">{}</code>", escape_html(commit), escape_html(commit.substr(0, kShortCommit)));
+  const auto commits = run.fact("commits");
+  return is_web_address(commits) ? fmt::format("<a href=\"{}\">{}</a>", escape_html(commits + commit), shown) : shown;
+}
+
+void write_last_green(Out& out, const View& view) {
+  if (!view.comparison.last_green) return;
+  const auto& green = *view.comparison.last_green;
+  out.add("<p class=about>Last green: {} ", escape_html(green.started.substr(0, 10)));
+  if (!green.commit.empty()) out.raw(commit_link(view.run, green.commit));
+  if (const auto range = commits_between(green.commit, view.run.fact("commit")); !range.empty())
+    out.add(", since then <code>{}</code>", escape_html(range));
+  out.raw("</p>\n");
+}
+
 void write_header(Out& out, const View& view) {
   const auto& run = view.run;
   const auto reasons = reasons_for_red(run, view.comparison.regressions);
   const auto* verdict = reasons.empty() ? "green" : "red";
+  const auto title = reasons.empty()       ? std::string("Green: everything that was promised holds")
+                     : reasons.size() == 1 ? "Red: " + reasons.front()
+                                           : std::string("Red");
   out.add(
       "<header class={}>\n<div class=top><p class=brand>knetsim</p>"
       "<button id=theme type=button hidden>Dark</button></div>\n<h1>{}</h1>\n",
-      verdict, reasons.empty() ? "Green: everything that was promised holds" : "Red");
-  if (!reasons.empty()) {
+      verdict, escape_html(title));
+  if (reasons.size() > 1) {
     out.raw("<ul class=reasons>");
     for (const auto& reason : reasons) out.add("<li>{}", escape_html(reason));
     out.raw("</ul>\n");
@@ -42,10 +66,15 @@ void write_header(Out& out, const View& view) {
   write_totals(out, run);
   out.raw("<p class=about>");
   out.add("<time datetime=\"{0}\">{0}</time>, {1}", escape_html(run.started), seconds_text(run.seconds));
-  for (const auto* name : {"commit", "branch", "kernel", "preset"})
+  if (const auto commit = run.fact("commit"); !commit.empty()) out.add(" · commit ").raw(commit_link(run, commit));
+  for (const auto* name : {"branch", "kernel", "preset"})
     if (const auto value = run.fact(name); !value.empty()) out.add(" · {} <code>{}</code>", name, escape_html(value));
   if (run.shard) out.add(" · shard {} of {}", run.shard->index, run.shard->total);
-  out.raw("</p>\n</header>\n");
+  if (const auto url = run.fact("url"); is_web_address(url))
+    out.add(" · <a href=\"{}\">the run and its artefacts</a>", escape_html(url));
+  out.raw("</p>\n");
+  if (!reasons.empty()) write_last_green(out, view);
+  out.raw("</header>\n");
 }
 
 struct Section {

@@ -62,6 +62,9 @@ void write_timeline(Out& out, const std::vector<BootPart>& parts);
 /// The address of a failed test's article within the page.
 std::string anchor(const View& view, const TestResult& test);
 
+/// Of a failed test: new tonight, or for how many nights and since which; and what was changed before.
+std::string since(const View& view, const TestResult& test);
+
 extern const std::string_view kStyle;
 extern const std::string_view kScript;
 

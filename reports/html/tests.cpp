@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "knetsim/report/causes.h"
 #include "section.h"
 
 namespace knetsim::report::html {
@@ -36,8 +37,19 @@ std::string slowdown_line(const Slowdown& slower) {
                      100 * slower.change(), slower.p);
 }
 
-std::string reasons_text(const TestResult& test) {
-  return test.reasons.empty() ? "" : first_line(test.reasons.front().text);
+/// The sentence, and below it who failed for it.
+std::string cause_item(const View& view, const Cause& cause) {
+  auto text = escape_html(cause.sentence);
+  // What holds for all of them is said once.
+  const auto common = since(view, *cause.tests.front());
+  const bool all = std::all_of(cause.tests.begin(), cause.tests.end(),
+                               [&](const TestResult* test) { return since(view, *test) == common; });
+  if (all && !common.empty()) text += fmt::format("<small>{}</small>", common);
+  for (std::size_t i = 0; i < cause.tests.size() && i < kMostNamesOfACause; ++i)
+    text += fmt::format("<small>{}{}</small>", link(view, *cause.tests[i]), all ? "" : since(view, *cause.tests[i]));
+  if (cause.tests.size() > kMostNamesOfACause)
+    text += fmt::format("<small>and {} more</small>", cause.tests.size() - kMostNamesOfACause);
+  return text;
 }
 
 /// A check, and the tests that prove it.
@@ -80,7 +92,7 @@ void write_row(Out& out, const View& view, const TestResult& test) {
   else
     out.add("<a href=\"#{}\">{}</a>", place, name);
   if (test.outcome != Outcome::passed)
-    out.add("<small>{}: {}</small>", to_string(test.outcome), escape_html(reasons_text(test)));
+    out.add("<small>{}: {}</small>", to_string(test.outcome), escape_html(why(test)));
   out.add("<td>{}<td>{}\n", flavour, seconds_text(test.seconds));
 }
 
@@ -88,7 +100,7 @@ void write_row(Out& out, const View& view, const TestResult& test) {
 
 std::string anchor(const View& view, const TestResult& test) {
   if (test.outcome == Outcome::passed || test.outcome == Outcome::skipped) return {};
-  return fmt::format("t{}", &test - view.run.tests.data());
+  return anchor_of(view.run, test);
 }
 
 void write_changes(Out& out, const View& view) {
@@ -98,18 +110,12 @@ void write_changes(Out& out, const View& view) {
   out.add("<p>Compared with {} before{}.</p>\n<div class=cards>\n", count_of(nights, "night"),
           nights == 0 ? "" : ", the last one of " + escape_html(changes.history.nights.back().started.substr(0, 10)));
   const auto before = out.size();
-  const auto failure = [&](const Failure& one) {
-    const auto since = one.nights < 2
-                           ? ""
-                           : fmt::format(" since {} nights: {} <code>{}</code>", one.nights,
-                                         escape_html(one.since.substr(0, 10)), escape_html(one.commit.substr(0, 10)));
-    return link(view, *one.test) + since + "<small>" + escape_html(reasons_text(*one.test)) + "</small>";
-  };
+  const auto item = [&](const Cause& cause) { return cause_item(view, cause); };
   const auto test = [&](const TestResult* one) { return link(view, *one); };
-  write_list(out, "failed", count_of(changes.new_failures.size(), "new failure"), changes.new_failures, failure);
-  write_list(out, "failed", fmt::format("{} still failing", changes.still_failing.size()), changes.still_failing,
-             failure);
-  write_list(out, "flaky", fmt::format("{} flaky", changes.flaky.size()), changes.flaky, test);
+  write_list(out, "failed", heading_of_new_failures(changes), causes_of(changes.new_failures), item);
+  write_list(out, "failed", fmt::format("{} still failing", changes.still_failing.size()),
+             causes_of(changes.still_failing), item);
+  write_list(out, "flaky", fmt::format("{} flaky", changes.flaky.size()), causes_of(changes.flaky), item);
   write_list(out, "flaky", fmt::format("{} slower", count_of(changes.slower.size(), "test")), changes.slower,
              slowdown_line);
   write_list(out, "flaky", fmt::format("{} worse", count_of(changes.slower_figures.size(), "figure")),
@@ -128,9 +134,9 @@ void write_changes(Out& out, const View& view) {
 void write_problems(Out& out, const View& view) {
   if (view.run.problems.empty()) return;
   out.raw("<p>Whatever the single tests say, these make the run red.</p>\n<ul class=problems>");
-  for (std::size_t i = 0; i < view.run.problems.size() && i < 1000; ++i)
-    out.add("<li>{}\n", escape_html(view.run.problems[i]));
-  if (view.run.problems.size() > 1000) out.add("<li>and {} more\n", view.run.problems.size() - 1000);
+  const auto problems = joined(view.run.problems);
+  for (std::size_t i = 0; i < problems.size() && i < 1000; ++i) out.add("<li>{}\n", escape_html(problems[i]));
+  if (problems.size() > 1000) out.add("<li>and {} more\n", problems.size() - 1000);
   out.raw("</ul>\n");
 }
 

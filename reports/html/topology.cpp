@@ -3,12 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
-
-#include "knetsim/sys/error.h"
-
 namespace knetsim::report::html {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -22,7 +17,8 @@ constexpr std::size_t kMostPlaces = 60;
 /// A tree of switches, nodes and containers, drawn from the top: each place in the middle above what hangs on it.
 class Drawing {
  public:
-  Drawing(const std::vector<Place>& places, const std::vector<std::size_t>& path) : places_(places) {
+  Drawing(const std::vector<Place>& places, const std::vector<std::size_t>& path, bool wires)
+      : places_(places), wires_(wires) {
     marked_.insert(path.begin(), path.end());
     std::map<std::string, std::size_t> by_name;
     for (std::size_t i = 0; i < places.size(); ++i) by_name.emplace(places[i].name, i);
@@ -77,8 +73,9 @@ class Drawing {
     if (from == at_.end() || to == at_.end()) return;
     const auto y1 = from->second.row * kRow + kBoxHeight;
     const auto y2 = to->second.row * kRow;
-    out.add("<path class=\"wire{}\" d=\"M{} {}C{} {} {} {} {} {}\"/>", marked(above) && marked(below) ? " bad" : "",
-            from->second.x, y1, from->second.x, (y1 + y2) / 2, to->second.x, (y1 + y2) / 2, to->second.x, y2);
+    out.add("<path class=\"wire{}\" d=\"M{} {}C{} {} {} {} {} {}\"/>",
+            wires_ && marked(above) && marked(below) ? " bad" : "", from->second.x, y1, from->second.x, (y1 + y2) / 2,
+            to->second.x, (y1 + y2) / 2, to->second.x, y2);
   }
 
   void write_box(Out& out, std::size_t index, const At& at) const {
@@ -95,6 +92,7 @@ class Drawing {
   }
 
   const std::vector<Place>& places_;
+  bool wires_;  // the wires between marked places are marked too
   std::set<std::size_t> marked_;
   std::vector<std::size_t> roots_;
   std::map<std::size_t, std::vector<std::size_t>> below_;
@@ -103,32 +101,25 @@ class Drawing {
   int depth_ = 0;
 };
 
-std::string in_words(const std::vector<Place>& places, const std::vector<std::size_t>& path) {
+std::string names_of(const std::vector<Place>& places, const std::vector<std::size_t>& path, const char* separator) {
   std::string words;
-  for (const auto place : path) words += (words.empty() ? "" : " – ") + places[place].name;
+  for (const auto place : path) words += (words.empty() ? "" : separator) + places[place].name;
   return words;
 }
 
 }  // namespace
 
-void write_topology(Out& out, const fs::path& directory, const TestResult& test) {
-  const auto file = directory / "evidence" / "topology.json";
-  if (!fs::exists(file)) return;
-  std::vector<Place> places;
-  try {
-    places = read_topology(file);
-  } catch (const Error& error) {
-    out.add("<p>{}</p>\n", escape_html(error.what()));
-    return;
-  }
-  const auto path = path_between(places, ends_of_failure(places, test));
+void write_topology(Out& out, const std::vector<Place>& places, const FailureEnds& ends) {
+  const auto path = path_between(places, ends);
   if (places.empty() || (places.size() > kMostPlaces && path.empty())) return;
-  const auto words = in_words(places, path);
+  const auto words = names_of(places, path, ends.known ? " – " : ", ");
+  const auto* const what = !ends.known       ? "Named in the message"
+                           : path.size() > 1 ? "The failing path"
+                                             : "Where it failed";
   out.raw("<figure>\n");
-  Drawing(places, path).write(out, "The topology of this test" + (words.empty() ? "" : "; marked: " + words));
-  if (!words.empty())
-    out.add("<figcaption>{}: {}</figcaption>\n", path.size() > 1 ? "The failing path" : "Where it failed",
-            escape_html(words));
+  Drawing(places, path, ends.known)
+      .write(out, "The topology of this test" + (words.empty() ? "" : fmt::format("; {}: {}", what, words)));
+  if (!words.empty()) out.add("<figcaption>{}: {}</figcaption>\n", what, escape_html(words));
   out.raw("</figure>\n");
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "section.h"
@@ -19,14 +20,24 @@ struct Place {
 /// Throws InputError if the file isn't what fixtures write.
 std::vector<Place> read_topology(const std::filesystem::path& file);
 
-/// The two nodes between which something failed, as far as the failed step or the failure's words name any: indexes
-/// into `places`.
-std::vector<std::size_t> ends_of_failure(const std::vector<Place>& places, const TestResult& test);
+/// Where something failed: indexes into `places`.
+struct FailureEnds {
+  std::vector<std::size_t> places;
+  /// True: from where to where is known, from the matcher ("path: w1/c1 -> w2/c2" in its message) or else from the step
+  /// that failed. False: these are only the nodes that the message names, by name or address; no packet need have gone
+  /// between them.
+  bool known = false;
+};
+FailureEnds ends_of_failure(const std::vector<Place>& places, const TestResult& test);
 
-/// Everything that lies between them, the ends included.
-std::vector<std::size_t> path_between(const std::vector<Place>& places, const std::vector<std::size_t>& ends);
+/// Everything that lies between them, the ends included; of ends that aren't known to be such, they alone.
+std::vector<std::size_t> path_between(const std::vector<Place>& places, const FailureEnds& ends);
 
-/// The picture, with the failing path marked. Nothing without a topology.json.
-void write_topology(Out& out, const std::filesystem::path& directory, const TestResult& test);
+/// The two nodes to look at first: the workers of the ends, each end's own node if it isn't on a worker; if there is
+/// but one, another of its kind beside it. Names, empty if there is none.
+std::pair<std::string, std::string> nodes_to_compare(const std::vector<Place>& places, const FailureEnds& ends);
+
+/// The picture, with the failing path marked. Nothing without places.
+void write_topology(Out& out, const std::vector<Place>& places, const FailureEnds& ends);
 
 }  // namespace knetsim::report::html

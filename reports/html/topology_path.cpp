@@ -41,6 +41,25 @@ void find_in(const std::vector<Place>& places, std::string_view text, std::vecto
   }
 }
 
+/// The ends of "path: w1/c1 -> 11.10.16.2", as far as they are places of the topology.
+std::vector<std::size_t> stated_path(const std::vector<Place>& places, std::string_view text) {
+  constexpr std::string_view kKey = "path: ";
+  constexpr std::string_view kArrow = " -> ";
+  for (auto at = text.find(kKey); at != std::string_view::npos; at = text.find(kKey, at + 1)) {
+    const auto rest = text.substr(at + kKey.size());
+    const auto arrow = rest.find(kArrow);
+    if (arrow == std::string_view::npos || rest.substr(0, arrow).find_first_of(" \n") != std::string_view::npos)
+      continue;
+    auto to = rest.substr(arrow + kArrow.size());
+    to = to.substr(0, std::find_if_not(to.begin(), to.end(), belongs_to_a_name) - to.begin());
+    std::vector<std::size_t> ends;
+    for (const auto word : {rest.substr(0, arrow), to})
+      if (const auto place = find(places, word); place != kNowhere) ends.push_back(place);
+    if (!ends.empty()) return ends;
+  }
+  return {};
+}
+
 /// From a place up to the root. A damaged file may hold a ring.
 std::vector<std::size_t> up_from(const std::vector<Place>& places, std::size_t place) {
   std::vector<std::size_t> way;
@@ -66,20 +85,44 @@ std::vector<Place> read_topology(const std::filesystem::path& file) {
   return places;
 }
 
-std::vector<std::size_t> ends_of_failure(const std::vector<Place>& places, const TestResult& test) {
-  std::vector<std::size_t> ends;
+FailureEnds ends_of_failure(const std::vector<Place>& places, const TestResult& test) {
+  for (const auto& reason : test.reasons)
+    if (auto ends = stated_path(places, reason.text); !ends.empty()) return {std::move(ends), true};
+  FailureEnds ends;
   if (test.step) {
-    find_in(places, test.step->from, ends);
-    find_in(places, test.step->to, ends);
+    for (const auto& name : {test.step->from, test.step->to})
+      if (const auto place = find(places, name); place != kNowhere) ends.places.push_back(place);
+    ends.known = !ends.places.empty();
+    if (ends.known) return ends;
   }
-  for (const auto& reason : test.reasons) find_in(places, reason.text, ends);
+  for (const auto& reason : test.reasons) find_in(places, reason.text, ends.places);
   return ends;
 }
 
-std::vector<std::size_t> path_between(const std::vector<Place>& places, const std::vector<std::size_t>& ends) {
-  if (ends.size() < 2) return ends;
-  auto from = up_from(places, ends[0]);
-  auto to = up_from(places, ends[1]);
+std::pair<std::string, std::string> nodes_to_compare(const std::vector<Place>& places, const FailureEnds& ends) {
+  std::vector<std::size_t> nodes;
+  const auto add = [&](std::size_t place) {
+    if (std::find(nodes.begin(), nodes.end(), place) == nodes.end()) nodes.push_back(place);
+  };
+  for (auto place : ends.places) {
+    const auto way = up_from(places, place);
+    const auto worker =
+        std::find_if(way.begin(), way.end(), [&](std::size_t one) { return places[one].kind == "worker"; });
+    if (worker != way.end())
+      add(*worker);
+    else if (places[place].kind != "switch")
+      add(place);
+  }
+  const std::string kind = nodes.empty() ? "worker" : places[nodes.front()].kind;
+  for (std::size_t i = 0; i < places.size() && nodes.size() < 2; ++i)
+    if (places[i].kind == kind) add(i);
+  return {nodes.empty() ? "" : places[nodes[0]].name, nodes.size() < 2 ? "" : places[nodes[1]].name};
+}
+
+std::vector<std::size_t> path_between(const std::vector<Place>& places, const FailureEnds& ends) {
+  if (!ends.known || ends.places.size() < 2) return ends.places;
+  auto from = up_from(places, ends.places[0]);
+  auto to = up_from(places, ends.places[1]);
   // The last common one, seen from the root, is where the two ways meet.
   std::size_t meeting = kNowhere;
   while (!from.empty() && !to.empty() && from.back() == to.back()) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "html/evidence.h"
 #include "html/topology.h"
 #include "knetsim/report/writers.h"
 #include "sample.h"
@@ -53,7 +54,7 @@ TEST_F(PageTest, names_evidence_that_would_be_too_much) {
   auto run = night(1, {});
   std::filesystem::create_directories(scratch.path() / "report");
   for (int i = 0; i < 80; ++i) {
-    auto test = failing(fmt::format("T.{}", i));
+    auto test = failing(fmt::format("T.{}", i), fmt::format("{} isn't there", i));
     test.evidence = fmt::format("../out/{}", i);
     scratch.write(fmt::format("out/{}/evidence/w1/flanneld.log", i), std::string(200'000, 'x') + "the end");
     run.tests.push_back(test);
@@ -74,14 +75,77 @@ TEST_F(PageTest, survives_a_topology_that_is_none) {
   }
 }
 
+TEST_F(PageTest, opens_at_the_workers_of_the_path_and_the_file_that_differs_most) {
+  auto run = sample_run(scratch.path() / "report");
+  const std::string evidence = "out/suite-readme/Readme.containers_reach_each_other/evidence/";
+  scratch.write(evidence + "e1/routes.txt", "nothing\n");
+  scratch.write(evidence + "underlay/routes.txt", "nothing\n");
+  scratch.write(evidence + "w1/ruleset.txt", "counter packets 7 bytes 588\nudp dport 8472 drop\nchain forward {\n");
+  EXPECT_THAT(page(run), HasSubstr("data-left=\"w1\" data-right=\"w2\" data-file=\"ruleset.txt\""));
+}
+
+TEST_F(PageTest, folds_the_boot_unless_it_is_to_blame) {
+  auto run = sample_run(scratch.path() / "report");
+  EXPECT_THAT(page(run), HasSubstr("<details><summary>Boot</summary>"));
+  for (auto& test : run.tests)
+    if (test.outcome == Outcome::failed)
+      test.reasons = {{{}, 0, "C++ exception with description \"w1: no etcd\" thrown in SetUp()."}};
+  EXPECT_THAT(page(run), HasSubstr("<details open><summary>Boot</summary>"));
+}
+
+TEST_F(PageTest, has_one_headline_a_short_commit_and_the_last_green_one) {
+  auto run = night(13, {failing("T.a")});
+  run.facts["commits"] = "https://example.org/commit/";
+  write_sample_history(scratch.path() / "history");
+  const auto text = html_page(run, compare(run, read_history(scratch.path() / "history", run.started)), scratch.path());
+  const auto head = text.substr(text.find("<h1>"), text.find("<nav") - text.find("<h1>"));
+  EXPECT_THAT(head, HasSubstr("<h1>Red: 1 test failed</h1>"));
+  EXPECT_THAT(head, Not(HasSubstr("class=reasons")));
+  EXPECT_THAT(head, HasSubstr(">c000000000</code></a>"));
+  EXPECT_THAT(head, HasSubstr("Last green: 2026-11-09"));
+  EXPECT_THAT(head, HasSubstr("git log c000000000..c000000000"));
+}
+
+TEST_F(PageTest, makes_no_link_of_a_fact_that_is_no_web_address) {
+  auto run = night(1, {failing("T.a")});
+  run.facts["commits"] = "javascript:alert(1)//";
+  run.facts["url"] = "javascript:alert(2)";
+  const auto text = page(run);
+  EXPECT_THAT(text, Not(HasSubstr("href=\"javascript")));
+  EXPECT_THAT(summary_markdown(run, compare(run, {})), Not(HasSubstr("javascript")));
+}
+
+TEST(MostDifferent, IsTheFileWithTheMostLinesThatTheOtherNodeLacks) {
+  using Files = std::map<std::string, std::string>;
+  const Files w1{{"routes.txt", "10.0.0.0/24 dev eth0 src 10.0.0.3\n"},
+                 {"ruleset.txt", "counter packets 7\n"},
+                 {"connections.txt", "a\nb\nc\n"},
+                 {"flanneld.log", "one\ntwo\n"}};
+  auto w2 = Files{{"routes.txt", "10.0.0.0/24 dev eth0 src 10.0.0.4\n"},
+                  {"ruleset.txt", "counter packets 0\n"},
+                  {"connections.txt", "d\n"},
+                  {"flanneld.log", "three\n"}};
+  EXPECT_EQ(html::most_different(w1, w2), "routes.txt") << "addresses, counters, flows and logs always differ";
+  w2["ruleset.txt"] += "udp dport 8472 drop\n";
+  EXPECT_EQ(html::most_different(w1, w2), "ruleset.txt");
+  w2["routes.txt"] = "\ndefault via 10.0.0.1\nblackhole 11.0.0.0/8\n";
+  EXPECT_EQ(html::most_different(w1, w2), "routes.txt");
+  EXPECT_EQ(html::most_different({}, {}), "");
+}
+
 class PathTest : public testing::Test {
  protected:
   std::vector<std::string> path(const TestResult& test) {
     std::vector<std::string> names;
-    for (const auto place : html::path_between(places, html::ends_of_failure(places, test)))
-      names.push_back(places[place].name);
+    const auto ends = html::ends_of_failure(places, test);
+    known = ends.known;
+    compared = html::nodes_to_compare(places, ends);
+    for (const auto place : html::path_between(places, ends)) names.push_back(places[place].name);
     return names;
   }
+  bool known = false;
+  using Names = std::pair<std::string, std::string>;
+  Names compared;
   std::vector<html::Place> places{{"t0", "switch", "", {}},
                                   {"s1", "switch", "t0", {}},
                                   {"s2", "switch", "t0", {}},
@@ -97,8 +161,28 @@ TEST_F(PathTest, goes_from_end_to_end_over_every_switch) {
   EXPECT_THAT(path(test), ElementsAre("w1/c1", "w1", "s1", "t0", "s2", "w2", "w2/c2"));
 }
 
-TEST_F(PathTest, is_found_in_the_words_of_the_failure_too) {
-  EXPECT_THAT(path(failing("T.a", "Expected: can ping 11.10.0.2\n  Actual: w1.")), ElementsAre("w1/c1", "w1"));
+TEST_F(PathTest, is_what_the_matcher_says_in_its_direction) {
+  auto test = failing("T.a", "can't ping 11.10.0.2 from 11.10.16.2\npath: w2/c2 -> 11.10.0.2\nroute of w2/c2");
+  test.step = FailedStep{"w1/c1", "w2/c2", "ping"};
+  EXPECT_THAT(path(test), ElementsAre("w2/c2", "w2", "s2", "t0", "s1", "w1", "w1/c1"));
+  EXPECT_TRUE(known);
+  EXPECT_EQ(compared, (Names{"w2", "w1"}));
+}
+
+TEST_F(PathTest, to_an_address_that_is_no_place_ends_where_it_began) {
+  EXPECT_THAT(path(failing("T.a", "path: w1/c1 -> 100.64.10.1 (11.10.16.2)")), ElementsAre("w1/c1"));
+  EXPECT_EQ(compared, (Names{"w1", "w2"}));
+}
+
+TEST_F(PathTest, of_an_exchange_is_read_from_the_printed_value) {
+  EXPECT_THAT(path(failing("T.a", R"(Which is: ("w1/c1: no answer\npath: w1/c1 -> 11.10.16.2"))")),
+              ElementsAre("w1/c1", "w1", "s1", "t0", "s2", "w2", "w2/c2"));
+}
+
+TEST_F(PathTest, is_never_guessed_from_what_the_message_names) {
+  const auto test = failing("T.a", "Expected: can ping 11.10.0.2\n  Actual: w2.");
+  EXPECT_THAT(path(test), ElementsAre("w1/c1", "w2"));
+  EXPECT_FALSE(known);
 }
 
 TEST_F(PathTest, is_one_place_if_one_is_named_and_none_if_none_is) {
