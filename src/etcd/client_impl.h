@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "answer.h"
+#include "auth.h"
 #include "knetsim/etcd/client.h"
 #include "transport.h"
 
@@ -15,6 +16,20 @@ class Client::Impl : public Transport {
  public:
   using Transport::Transport;
 
+  /// With the user's token, if there is a user; with another one if the server doesn't know the first any more.
+  awaitable<Answer> send_as_user(Call call) {
+    if (options().username.empty()) co_return co_await send(std::move(call));
+    const bool had_one = !token_.empty();
+    if (!had_one) token_ = co_await authenticate(*this);
+    Call first = call;
+    first.headers.emplace_back("Authorization", token_);
+    Answer answer = co_await send(std::move(first));
+    if (!had_one || !wants_another_token(answer)) co_return answer;
+    token_ = co_await authenticate(*this);
+    call.headers.emplace_back("Authorization", token_);
+    co_return co_await send(std::move(call));
+  }
+
   /// Posts `request` and lets `reader` make a value of the answer.
   template <typename Reader>
   awaitable<std::invoke_result_t<Reader, const nlohmann::json&>> call(std::string target, nlohmann::json request,
@@ -23,10 +38,13 @@ class Client::Impl : public Transport {
     post.target = target;
     post.body = request.dump();
     post.retry = retry;
-    const Answer answer = co_await send(std::move(post));
+    const Answer answer = co_await send_as_user(std::move(post));
     const nlohmann::json body = good_answer(answer, target);
     co_return read_answer(answer.endpoint, target, [&] { return reader(body); });
   }
+
+ private:
+  std::string token_;
 };
 
 }  // namespace knetsim::etcd

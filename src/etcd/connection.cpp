@@ -6,6 +6,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 
@@ -44,7 +45,7 @@ bool Connection::usable() {
 }
 
 asio::awaitable<boost::system::error_code> connect(Connection& connection, Endpoint endpoint,
-                                                   std::chrono::milliseconds timeout) {
+                                                   std::chrono::milliseconds timeout, asio::ssl::context* tls) {
   boost::system::error_code error;
   const auto port = static_cast<unsigned short>(std::stoul(endpoint.port));
   const auto address = asio::ip::make_address(endpoint.host, error);
@@ -60,8 +61,17 @@ asio::awaitable<boost::system::error_code> connect(Connection& connection, Endpo
     if (error) co_return error;
     co_await connection.stream.async_connect(peers, asio::redirect_error(asio::use_awaitable, error));
   }
-  connection.stream.expires_never();
   if (!error) watch_for_death(connection.stream.socket());
+  if (!error && endpoint.secure && tls != nullptr) {
+    auto& secured = connection.tls.emplace(connection.stream, *tls);
+    // Server Name Indication is for names alone: RFC 6066.
+    boost::system::error_code is_a_name;
+    asio::ip::make_address(endpoint.host, is_a_name);
+    if (is_a_name) ::SSL_set_tlsext_host_name(secured.native_handle(), endpoint.host.c_str());
+    secured.set_verify_callback(asio::ssl::host_name_verification(endpoint.host));
+    co_await secured.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, error));
+  }
+  connection.stream.expires_never();
   co_return error;
 }
 

@@ -29,10 +29,11 @@ std::string Endpoint::authority() const {
 
 Endpoint parse_endpoint(std::string_view text) {
   std::string_view rest = text;
+  bool secure = false;
   if (const auto scheme_end = rest.find("://"); scheme_end != std::string_view::npos) {
     const std::string_view scheme = rest.substr(0, scheme_end);
-    if (scheme == "https") refuse(text, "TLS isn't spoken here");
-    if (scheme != "http") refuse(text, "unknown scheme");
+    secure = scheme == "https";
+    if (!secure && scheme != "http") refuse(text, "unknown scheme");
     rest.remove_prefix(scheme_end + 3);
   }
   if (rest.ends_with('/')) rest.remove_suffix(1);
@@ -57,7 +58,7 @@ Endpoint parse_endpoint(std::string_view text) {
   if (host.empty()) refuse(text, "it names no host");
   if (host.find_first_of("/?#@ \t\r\n") != std::string_view::npos) refuse(text, "that isn't a host");
   if (!is_port(port)) refuse(text, "that isn't a port");
-  return {std::string(host), std::string(port)};
+  return {std::string(host), std::string(port), secure};
 }
 
 std::string host_of(const std::string& endpoint) { return parse_endpoint(endpoint).host; }

@@ -9,11 +9,12 @@ namespace knetsim::etcd {
 struct Endpoint {
   std::string host;  ///< an address without brackets, or a name
   std::string port;
+  bool secure = false;            ///< https
   std::string authority() const;  ///< "10.0.0.1:2379", "[fd00::1]:2379"
-  std::string url() const { return "http://" + authority(); }
+  std::string url() const { return (secure ? "https://" : "http://") + authority(); }
 };
 
-/// Parses "http://host[:port][/]", "host[:port]" too; throws InputError naming the text.
+/// Parses "http[s]://host[:port][/]", "host[:port]" too; throws InputError naming the text.
 Endpoint parse_endpoint(std::string_view text);
 
 }  // namespace knetsim::etcd

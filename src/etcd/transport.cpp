@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "knetsim/sys/text.h"
+#include "tls.h"
 
 namespace knetsim::etcd {
 
@@ -51,6 +52,7 @@ Transport::Transport(asio::any_io_executor executor, ClientOptions options)
     : executor_(std::move(executor)), options_(std::move(options)) {
   if (options_.endpoints.empty()) throw InputError("etcd client: no endpoints were given");
   for (const std::string& text : options_.endpoints) endpoints_.push_back(parse_endpoint(text));
+  tls_ = make_tls_context(options_);
 }
 
 asio::awaitable<Answer> Transport::send(Call call) {
@@ -96,7 +98,7 @@ asio::awaitable<Transport::Attempt> Transport::attempt(std::size_t endpoint, con
   }
   auto fresh = std::make_unique<Connection>(executor_);
   outcome = Attempt();
-  outcome.error = co_await connect(*fresh, endpoints_[endpoint], options_.connect_timeout);
+  outcome.error = co_await connect(*fresh, endpoints_[endpoint], options_.connect_timeout, tls_.get());
   if (outcome.error) co_return outcome;
   outcome = co_await exchange(*fresh, endpoint, call, keep);
   if (keep) keep_idle(endpoint, std::move(fresh));
@@ -113,13 +115,20 @@ asio::awaitable<Transport::Attempt> Transport::exchange(Connection& connection, 
   HttpRequest request = make_request(endpoints_[endpoint], call.verb, call.target, call.body, call.content_type);
   for (const auto& [name, value] : call.headers) request.set(name, value);
   connection.stream.expires_after(options_.request_timeout);
-  co_await http::async_write(connection.stream, request, asio::redirect_error(asio::use_awaitable, outcome.error));
+  if (connection.tls)
+    co_await http::async_write(*connection.tls, request, asio::redirect_error(asio::use_awaitable, outcome.error));
+  else
+    co_await http::async_write(connection.stream, request, asio::redirect_error(asio::use_awaitable, outcome.error));
   if (outcome.error) co_return outcome;
 
   http::response_parser<http::string_body> parser;
   parser.body_limit(kMaxAnswer);
-  co_await http::async_read(connection.stream, connection.buffer, parser,
-                            asio::redirect_error(asio::use_awaitable, outcome.error));
+  if (connection.tls)
+    co_await http::async_read(*connection.tls, connection.buffer, parser,
+                              asio::redirect_error(asio::use_awaitable, outcome.error));
+  else
+    co_await http::async_read(connection.stream, connection.buffer, parser,
+                              asio::redirect_error(asio::use_awaitable, outcome.error));
   if (outcome.error) co_return outcome;
   connection.stream.expires_never();
   keep = parser.get().keep_alive();

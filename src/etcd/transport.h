@@ -67,6 +67,7 @@ class Transport {
 
   boost::asio::any_io_executor executor_;
   ClientOptions options_;
+  std::shared_ptr<boost::asio::ssl::context> tls_;
   std::vector<Endpoint> endpoints_;
   std::size_t current_ = 0;
   std::vector<Idle> idle_;

@@ -25,9 +25,10 @@ constexpr std::size_t kMaxLine = 32U << 20;
 
 asio::awaitable<std::optional<std::string>> WatchStream::open(std::string target, std::string body,
                                                               std::chrono::milliseconds connect_timeout,
-                                                              std::chrono::milliseconds request_timeout) {
+                                                              std::chrono::milliseconds request_timeout,
+                                                              asio::ssl::context* tls, std::string token) {
   parser_.body_limit(boost::none);
-  boost::system::error_code error = co_await connect(connection_, endpoint_, connect_timeout);
+  boost::system::error_code error = co_await connect(connection_, endpoint_, connect_timeout, tls);
   if (error) {
     const bool late = error == beast::error::timeout;
     co_return late ? "no connection within " + std::to_string(connect_timeout.count()) + " ms" : error.message();
@@ -36,9 +37,16 @@ asio::awaitable<std::optional<std::string>> WatchStream::open(std::string target
   // The gateway hands it to gRPC as metadata "hasleader": a member that loses its leader ends the stream
   // (clientv3's WithRequireLeader).
   request.set("Grpc-Metadata-hasleader", "true");
+  if (!token.empty()) request.set(http::field::authorization, token);
   connection_.stream.expires_after(request_timeout);
-  co_await http::async_write(connection_.stream, request, asio::redirect_error(asio::use_awaitable, error));
-  if (!error) {
+  if (connection_.tls)
+    co_await http::async_write(*connection_.tls, request, asio::redirect_error(asio::use_awaitable, error));
+  else
+    co_await http::async_write(connection_.stream, request, asio::redirect_error(asio::use_awaitable, error));
+  if (!error && connection_.tls) {
+    co_await http::async_read_header(*connection_.tls, connection_.buffer, parser_,
+                                     asio::redirect_error(asio::use_awaitable, error));
+  } else if (!error) {
     co_await http::async_read_header(connection_.stream, connection_.buffer, parser_,
                                      asio::redirect_error(asio::use_awaitable, error));
   }
@@ -65,8 +73,12 @@ asio::awaitable<std::optional<std::string>> WatchStream::read() {
   body.size = piece_.size();
   body.more = true;
   boost::system::error_code error;
-  co_await http::async_read_some(connection_.stream, connection_.buffer, parser_,
-                                 asio::redirect_error(asio::use_awaitable, error));
+  if (connection_.tls)
+    co_await http::async_read_some(*connection_.tls, connection_.buffer, parser_,
+                                   asio::redirect_error(asio::use_awaitable, error));
+  else
+    co_await http::async_read_some(connection_.stream, connection_.buffer, parser_,
+                                   asio::redirect_error(asio::use_awaitable, error));
   lines_.append(piece_.data(), piece_.size() - body.size);
   if (!error || error == http::error::need_buffer || error == asio::error::operation_aborted) {
     if (lines_.size() > kMaxLine) co_return "a line of the stream has no end";

@@ -18,10 +18,12 @@ class WatchStream {
   WatchStream(const boost::asio::any_io_executor& executor, Endpoint endpoint)
       : endpoint_(std::move(endpoint)), connection_(executor) {}
 
-  /// Connects, asks and reads the answer's header, each within its limit. nullopt: streaming. Else why not.
+  /// Connects, asks and reads the answer's header, each within its limit; `token` is that of a
+  /// user who has logged in, or empty. nullopt: streaming. Else why not.
   boost::asio::awaitable<std::optional<std::string>> open(std::string target, std::string body,
                                                           std::chrono::milliseconds connect_timeout,
-                                                          std::chrono::milliseconds request_timeout);
+                                                          std::chrono::milliseconds request_timeout,
+                                                          boost::asio::ssl::context* tls, std::string token);
   /// The HTTP status of the answer; 0 if there was none.
   unsigned status() const noexcept { return status_; }
 

@@ -11,8 +11,10 @@
 #include <utility>
 
 #include "answer.h"
+#include "auth.h"
 #include "knetsim/etcd/client.h"
 #include "knetsim/sys/text.h"
+#include "tls.h"
 #include "transport.h"
 #include "watch_decoder.h"
 #include "watch_stream.h"
@@ -40,6 +42,7 @@ class Watcher::Impl {
         timer_(executor_) {
     if (client_.endpoints.empty()) throw InputError("etcd watch: no endpoints were given");
     for (const std::string& text : client_.endpoints) endpoints_.push_back(parse_endpoint(text));
+    tls_ = make_tls_context(client_);
   }
 
   /// `self` keeps the watcher's state alive for as long as the coroutine exists.
@@ -88,8 +91,10 @@ class Watcher::Impl {
   asio::awaitable<void> open() {
     stream_ = std::make_shared<WatchStream>(executor_, endpoints_[current_]);
     OpeningGuard guard(*this);
-    std::optional<std::string> failure =
-        co_await stream_->open(kTarget, request(), client_.connect_timeout, client_.request_timeout);
+    auto [token, failure] = co_await log_in();
+    if (!failure)
+      failure = co_await stream_->open(kTarget, request(), client_.connect_timeout, client_.request_timeout, tls_.get(),
+                                       token);
     throw_if_over();
     if (!failure) {
       guard.keep();
@@ -129,10 +134,28 @@ class Watcher::Impl {
     co_return co_await probe();
   }
 
-  asio::awaitable<std::optional<std::string>> probe() {
+  /// This stream's endpoint alone.
+  Transport transport_to_it() const {
     ClientOptions one = client_;
     one.endpoints.assign(1, stream_->endpoint().url());
-    Transport transport(executor_, std::move(one));
+    return Transport(executor_, std::move(one));
+  }
+
+  /// The user's token at the stream's endpoint, and why there is none.
+  asio::awaitable<std::pair<std::string, std::optional<std::string>>> log_in() {
+    std::pair<std::string, std::optional<std::string>> result;
+    if (client_.username.empty()) co_return result;
+    Transport transport = transport_to_it();
+    try {
+      result.first = co_await authenticate(transport);
+    } catch (const Error& error) {
+      result.second = error.what();
+    }
+    co_return result;
+  }
+
+  asio::awaitable<std::optional<std::string>> probe() {
+    Transport transport = transport_to_it();
     Call question;
     question.verb = boost::beast::http::verb::get;
     question.target = "/version";
@@ -217,6 +240,7 @@ class Watcher::Impl {
 
   asio::any_io_executor executor_;
   ClientOptions client_;
+  std::shared_ptr<asio::ssl::context> tls_;
   WatchOptions options_;
   std::vector<Endpoint> endpoints_;
   std::size_t current_ = 0;

@@ -39,7 +39,10 @@ std::optional<Network> gateway(const std::optional<Network>& subnet) {
 
 Daemon::Daemon(DaemonOptions options)
     : options_(std::move(options)),
-      client_(context_.get_executor(), {.endpoints = options_.etcd_endpoints}),
+      client_(context_.get_executor(), {.endpoints = options_.etcd_endpoints,
+                                        .tls = options_.etcd_tls,
+                                        .username = options_.etcd_username,
+                                        .password = options_.etcd_password}),
       registry_(client_, options_.etcd_prefix),
       socket_(netlink::Socket::here()) {}
 

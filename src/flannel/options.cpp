@@ -102,6 +102,16 @@ const std::vector<Flag>& flags() {
            throw refused(flag, value, error.what());
          }
        }},
+      {"etcd-cafile", "SSL Certificate Authority file used to secure etcd communication", false,
+       [](auto& line, auto&, auto& value) { line.options.etcd_tls.ca = value; }},
+      {"etcd-certfile", "SSL certification file used to secure etcd communication", false,
+       [](auto& line, auto&, auto& value) { line.options.etcd_tls.certificate = value; }},
+      {"etcd-keyfile", "SSL key file used to secure etcd communication", false,
+       [](auto& line, auto&, auto& value) { line.options.etcd_tls.key = value; }},
+      {"etcd-username", "username for BasicAuth to etcd", false,
+       [](auto& line, auto&, auto& value) { line.options.etcd_username = value; }},
+      {"etcd-password", "password for BasicAuth to etcd", false,
+       [](auto& line, auto&, auto& value) { line.options.etcd_password = value; }},
       {"iface",
        "interface to use (IP or name) for inter-host communication; may be repeated, the first match wins (default: "
        "that "
@@ -288,6 +298,11 @@ std::vector<std::string> to_arguments(const DaemonOptions& options) {
   };
   add("etcd-endpoints", fmt::format("{}", fmt::join(options.etcd_endpoints, ",")));
   add("etcd-prefix", options.etcd_prefix);
+  if (!options.etcd_tls.ca.empty()) add("etcd-cafile", options.etcd_tls.ca.string());
+  if (!options.etcd_tls.certificate.empty()) add("etcd-certfile", options.etcd_tls.certificate.string());
+  if (!options.etcd_tls.key.empty()) add("etcd-keyfile", options.etcd_tls.key.string());
+  if (!options.etcd_username.empty()) add("etcd-username", options.etcd_username);
+  if (!options.etcd_password.empty()) add("etcd-password", options.etcd_password);
   for (const auto& interface : options.interfaces) add("iface", interface);
   for (const auto& pattern : options.interface_patterns) add("iface-regex", pattern);
   if (options.interface_can_reach) add("iface-can-reach", options.interface_can_reach->to_string());

@@ -47,6 +47,7 @@ TEST(Endpoints, AreUrlsWithAnOptionalPort) {
   EXPECT_EQ(parse_endpoint("http://10.0.0.1:2379").url(), "http://10.0.0.1:2379");
   EXPECT_EQ(parse_endpoint("http://10.0.0.1:4001/").url(), "http://10.0.0.1:4001");
   EXPECT_EQ(parse_endpoint("http://etcd.example").url(), "http://etcd.example:2379");
+  EXPECT_EQ(parse_endpoint("https://etcd.example").url(), "https://etcd.example:2379");
   EXPECT_EQ(parse_endpoint("127.0.0.1:2379").url(), "http://127.0.0.1:2379");
   EXPECT_EQ(parse_endpoint("http://[fd00::1]:2379").host, "fd00::1");
   EXPECT_EQ(parse_endpoint("http://[fd00::1]").url(), "http://[fd00::1]:2379");
@@ -54,8 +55,8 @@ TEST(Endpoints, AreUrlsWithAnOptionalPort) {
 
 TEST(Endpoints, ThatCantBeUsedAreNamedWithTheReason) {
   for (const char* text :
-       {"", "http://", "http://:2379", "https://10.0.0.1:2379", "ftp://10.0.0.1", "http://a:0", "http://a:65536",
-        "http://a:b", "http://a:", "http://[fd00::1", "http://[::1]x", "http://a/path", "http://a b"}) {
+       {"", "http://", "http://:2379", "https://", "ftp://10.0.0.1", "http://a:0", "http://a:65536", "http://a:b",
+        "http://a:", "http://[fd00::1", "http://[::1]x", "http://a/path", "http://a b"}) {
     EXPECT_THAT([text] { parse_endpoint(text); },
                 ThrowsMessage<InputError>(HasSubstr("etcd endpoint \"" + std::string(text) + "\": ")))
         << text;

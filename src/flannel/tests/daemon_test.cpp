@@ -51,9 +51,9 @@ TEST_F(Daemon, RefusesABadValue) {
 }
 
 TEST_F(Daemon, RefusesAnEndpointItCantUse) {
-  const auto result = run({"-etcd-endpoints=https://10.0.0.1:2379"});
+  const auto result = run({"-etcd-endpoints=ftp://10.0.0.1:2379"});
   EXPECT_EQ(result.status.code(), 2);
-  EXPECT_THAT(result.err, HasSubstr("https://10.0.0.1:2379"));
+  EXPECT_THAT(result.err, HasSubstr("ftp://10.0.0.1:2379"));
 }
 
 TEST_F(Daemon, IsDeafToTheVariablesOfWhoLaunchesIt) {

@@ -76,6 +76,17 @@ TEST(Options, OfUnitFilesAndManifestsAreTakenWithAWordWhereTheyHaveNoEffect) {
                           HasSubstr("-net-config-path=")));
 }
 
+TEST(Options, TellHowToSpeakToEtcd) {
+  const auto told = options({"-etcd-endpoints=https://10.0.0.1", "-etcd-cafile=/ca", "-etcd-certfile=/cert",
+                             "-etcd-keyfile=/key", "-etcd-username=root", "-etcd-password=secret"});
+  EXPECT_EQ(told.etcd_tls.ca, "/ca");
+  EXPECT_EQ(told.etcd_tls.certificate, "/cert");
+  EXPECT_EQ(told.etcd_tls.key, "/key");
+  EXPECT_EQ(told.etcd_username, "root");
+  EXPECT_EQ(told.etcd_password, "secret");
+  EXPECT_EQ(parse_command_line(to_arguments(told)).options.etcd_password, "secret");
+}
+
 TEST(Options, NeverShowThePassword) {
   EXPECT_THAT(without_secrets({"-etcd-password=secret", "--etcd-password", "secret", "-etcd-prefix=/a"}),
               ElementsAre("-etcd-password=...", "--etcd-password", "...", "-etcd-prefix=/a"));

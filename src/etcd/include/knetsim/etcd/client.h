@@ -3,6 +3,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,11 +18,21 @@ namespace knetsim::etcd {
 template <typename T>
 using awaitable = boost::asio::awaitable<T>;
 
+/// PEM files for https endpoints.
+struct TlsFiles {
+  std::filesystem::path ca;  ///< who is trusted; empty: whom the system trusts
+  std::filesystem::path certificate;
+  std::filesystem::path key;  ///< of the certificate; both or neither
+};
+
 struct ClientOptions {
-  std::vector<std::string> endpoints;  ///< "http://10.0.0.1:2379"; the port may be left out (2379). No https.
+  std::vector<std::string> endpoints;  ///< "http://10.0.0.1:2379", "https://..."; the port may be left out (2379)
   std::chrono::milliseconds connect_timeout{1'000};  ///< for each endpoint
   std::chrono::milliseconds request_timeout{
       10'000};  ///< for each request that was sent; etcd itself gives up after 7 s
+  TlsFiles tls = {};
+  std::string username = {};  ///< empty: nobody logs in
+  std::string password = {};
 };
 
 /// "http://a:2379,http://b:2379" -> its parts; throws InputError naming the one that can't be used.
@@ -29,7 +40,7 @@ std::vector<std::string> parse_endpoints(const std::string& text);
 /// "http://[fd00::1]:2379" -> "fd00::1"; throws InputError likewise.
 std::string host_of(const std::string& endpoint);
 
-/// Speaks etcd's v3 JSON gateway (etcd's Documentation/dev-guide/api_grpc_gateway.md) over plain http, and the two
+/// Speaks etcd's v3 JSON gateway (etcd's Documentation/dev-guide/api_grpc_gateway.md) over http or https, and the
 /// calls of the v2 store that older flanneld need. Coroutines on one executor, which must not run in several threads;
 /// calls may overlap, and the client must outlive them. Sockets are opened in the network namespace of the thread that
 /// runs the executor.

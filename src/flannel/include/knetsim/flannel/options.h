@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "knetsim/etcd/client.h"
 #include "knetsim/sys/network.h"
 
 namespace knetsim::flannel {
@@ -16,6 +17,9 @@ namespace knetsim::flannel {
 struct DaemonOptions {
   std::vector<std::string> etcd_endpoints{"http://127.0.0.1:4001", "http://127.0.0.1:2379"};
   std::string etcd_prefix = "/coreos.com/network";
+  etcd::TlsFiles etcd_tls;  ///< for endpoints that begin with https
+  std::string etcd_username;
+  std::string etcd_password;
   std::vector<std::string> interfaces;  ///< names or addresses, the first that is there wins; none: the default route's
   std::vector<std::string> interface_patterns;  ///< regular expressions of the same, looked at after those
   std::optional<Address> interface_can_reach;  ///< the link of the route there, if there are neither names nor patterns
