@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -36,7 +37,9 @@ class SkupperConfigs : public SkupperTest {
 
   /// Starts the router of cluster C<index> with these entities, and returns when it listens where it says it will.
   Process& start(std::size_t index, const std::vector<json>& config) {
-    const auto flavour = GetParam() == Flavour::mixed ? (index == 0 ? Flavour::real : Flavour::builtin) : GetParam();
+    const auto flavour = is_mixed(to_string(GetParam()))
+                             ? ((index == 0) == (GetParam() == Flavour::mixed) ? Flavour::real : Flavour::builtin)
+                             : GetParam();
     const auto& w1 = worker("C" + std::to_string(index) + "w1");
     const auto file = directory_ / (std::to_string(index) + ".json");
     fs::create_directories(directory_);
@@ -87,7 +90,7 @@ class SkupperConfigs : public SkupperTest {
   std::map<std::size_t, Process> routers_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Flavours, SkupperConfigs, kAllFlavours, flavour_name);
+INSTANTIATE_TEST_SUITE_P(Flavours, SkupperConfigs, kPairFlavours, flavour_name);
 
 /// Certificate authorities, and certificates that they sign; files of PEM.
 class Authority {
@@ -180,8 +183,16 @@ TEST_P(SkupperConfigs, AnEdgeRouterReachesWhatItsInteriorRouterServes) {
 TEST_P(SkupperConfigs, ARouterWithAnIdThatIsTakenIsRefused) {
   const json listener{"listener", {{"name", "routers"}, {"role", "inter-router"}, {"port", skupper::kInterRouterPort}}};
   start(0, {router("a"), listener, served()});
+  // skrouterd takes another router of its id for itself if both began in the same second.
+  const auto second = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  eventually([&]() -> std::optional<std::string> {
+    if (std::chrono::system_clock::now() >= second + std::chrono::seconds(1)) return std::nullopt;
+    return "the next second";
+  });
   auto& twin = start(1, {router("a"), connector("inter-router", skupper::kInterRouterPort), offered()});
-  wait_for_log(0, "(own id, a|Duplicate ID - a)");
+  // Ours refuses the connection; skrouterd, which says so at the first HELLO, hears of that only.
+  const std::size_t judge = GetParam() == Flavour::mixed ? 1 : 0;
+  wait_for_log(judge, "(own id, a|Duplicate ID - a)");
   EXPECT_TRUE(twin.running());
   EXPECT_FALSE(listening_tcp_ports(worker("C1w1").netns()).contains(kOffered));
 }

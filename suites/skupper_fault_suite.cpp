@@ -45,7 +45,7 @@ class SkupperFaults : public SkupperTest {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Flavours, SkupperFaults, kAllFlavours, flavour_name);
+INSTANTIATE_TEST_SUITE_P(Flavours, SkupperFaults, kPairFlavours, flavour_name);
 
 TEST_P(SkupperFaults, AServerThatRefusesEndsTheClientsConnection) {
   auto here = connect();
@@ -93,7 +93,9 @@ TEST_P(SkupperFaults, AServiceIsWithdrawnWithItsRouterAndOfferedAgain) {
     auto& router = cluster("C0").router();
     router.expect_end();
     router.process().signal(number);
-    EXPECT_TRUE(router.process().wait(std::chrono::seconds(20)).success()) << "a router that is told to ends well";
+    // skrouterd ends on SIGINT by that signal itself.
+    const auto end = router.process().wait(std::chrono::seconds(20));
+    EXPECT_TRUE(end.success() || end.signal() == SIGINT) << "a router that is told to ends well: " << end.describe();
     wait_until_withdrawn();
     EXPECT_THROW(connect(), SystemError);
     router.restart();

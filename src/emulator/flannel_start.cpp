@@ -45,7 +45,7 @@ void launch_on(const std::vector<Worker*>& workers, const flannel::Program& prog
 }  // namespace
 
 FlannelPrograms flannel_programs(const FlannelSpec& spec) {
-  if (spec.flavour != "mixed") {
+  if (!is_mixed(spec.flavour)) {
     const auto program = flannel::resolve(spec.flavour);
     return {program, program};
   }
@@ -65,7 +65,8 @@ void start_flannel(const ClusterSpec& spec, const FlannelPrograms& programs, etc
   flannel::write_config(client, spec.flannel->prefix, spec.flannel->config);
   std::vector<Worker*> all;
   for (const auto& worker : workers) all.push_back(worker.get());
-  if (spec.flannel->flavour != "mixed") return launch_on(all, programs.first, spec, etcd);
+  if (!is_mixed(spec.flannel->flavour)) return launch_on(all, programs.first, spec, etcd);
+  if (spec.flannel->flavour == "mixed-reversed") std::reverse(all.begin(), all.end());
   launch_on({all.front()}, programs.first, spec, etcd);
   launch_on({all.begin() + 1, all.end()}, programs.others, spec, etcd);
 }

@@ -37,7 +37,8 @@ FlannelSpec flannel(const JsonReader& reader) {
   reader.expect_keys({"flavour", "prefix", "config"});
   FlannelSpec spec;
   spec.config = reader.at("config").dump();
-  if (reader.has("flavour")) spec.flavour = reader.at("flavour").choice({"auto", "builtin", "real", "mixed"});
+  if (reader.has("flavour"))
+    spec.flavour = reader.at("flavour").choice({"auto", "builtin", "real", "mixed", "mixed-reversed"});
   if (reader.has("prefix")) spec.prefix = reader.at("prefix").string();
   return spec;
 }
@@ -96,7 +97,8 @@ RouterLinkSpec router_link(const JsonReader& reader) {
 SkupperSpec skupper(const JsonReader& reader) {
   reader.expect_keys({"flavour", "links", "services"});
   SkupperSpec spec;
-  if (reader.has("flavour")) spec.flavour = reader.at("flavour").choice({"auto", "builtin", "real", "mixed"});
+  if (reader.has("flavour"))
+    spec.flavour = reader.at("flavour").choice({"auto", "builtin", "real", "mixed", "mixed-reversed"});
   if (reader.has("links"))
     for (const auto& element : reader.at("links").array()) spec.links.push_back(router_link(element));
   if (reader.has("services"))

@@ -53,10 +53,14 @@ struct VipSpec {
   std::vector<std::string> containers;
 };
 
+/// Whether a flavour is one of both: "mixed", where the real part is in the first place, "mixed-reversed", in the last.
+inline bool is_mixed(std::string_view flavour) { return flavour == "mixed" || flavour == "mixed-reversed"; }
+
 /// flannel on every worker of a cluster.
 struct FlannelSpec {
-  std::string flavour = "auto";  ///< auto (as KNETSIM_FLANNEL says, else what is found), builtin, real, mixed
-  std::string config;            ///< the network config as JSON text, as it will stand in etcd
+  std::string flavour =
+      "auto";          ///< auto (as KNETSIM_FLANNEL says, else what is found), builtin, real, mixed(-reversed)
+  std::string config;  ///< the network config as JSON text, as it will stand in etcd
   std::string prefix = "/coreos.com/network";  ///< of its keys
 };
 
@@ -76,7 +80,8 @@ struct RouterLinkSpec {
 
 /// A router on a cluster's first worker.
 struct SkupperSpec {
-  std::string flavour = "auto";  ///< auto (as KNETSIM_SKUPPER says, else what is found), builtin, real, mixed
+  std::string flavour =
+      "auto";  ///< auto (as KNETSIM_SKUPPER says, else what is found), builtin, real, mixed(-reversed)
   std::vector<RouterLinkSpec> links = {};
   std::vector<ExposedServiceSpec> services = {};
 };
