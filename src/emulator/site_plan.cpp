@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "knetsim/sys/error.h"
 
@@ -167,6 +168,28 @@ std::set<std::uint16_t> offered_ports(const std::vector<SitePlan>& plans, std::s
     for (const auto& service : plans[other].skupper->services)
       if (!serves(plans[cluster], service.name)) ports.insert(service.listen_port);
   return ports;
+}
+
+bool is_shortest_way(const std::vector<SitePlan>& plans, std::size_t from, std::size_t to) {
+  constexpr auto kNone = std::numeric_limits<std::uint64_t>::max() / 2;
+  std::vector<std::uint64_t> costs(plans.size(), kNone);
+  std::uint64_t straight = kNone;
+  costs[from] = 0;
+  // Bellman and Ford's: there are few clusters.
+  for (std::size_t round = 0; round < plans.size(); ++round)
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      if (!plans[i].skupper) continue;
+      for (const auto& link : plans[i].skupper->links) {
+        const auto target = index_of(plans, link.cluster);
+        if ((i == from && target == to) || (i == to && target == from)) {
+          straight = std::min<std::uint64_t>(straight, link.cost);
+          continue;
+        }
+        costs[target] = std::min(costs[target], costs[i] + link.cost);
+        costs[i] = std::min(costs[i], costs[target] + link.cost);
+      }
+    }
+  return straight < costs[to];
 }
 
 std::vector<std::size_t> start_order(const std::vector<SitePlan>& plans) {

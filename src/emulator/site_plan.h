@@ -45,6 +45,9 @@ skupper::Site site_of(const std::vector<SitePlan>& plans, std::size_t cluster, c
 /// Ports that the cluster's router offers services of others on, once all routers run and know each other.
 std::set<std::uint16_t> offered_ports(const std::vector<SitePlan>& plans, std::size_t cluster);
 
+/// Whether no other way from one router to the other costs as little as their link.
+bool is_shortest_way(const std::vector<SitePlan>& plans, std::size_t from, std::size_t to);
+
 /// Clusters with a router, each after those that it connects to.
 std::vector<std::size_t> start_order(const std::vector<SitePlan>& plans);
 

@@ -26,9 +26,12 @@ class ServiceNetwork {
   /// it.
   void start();
 
-  /// From then on the other clusters' routers offer the container's TCP port on theirs. Routers whose config changes
-  /// are restarted, and break the connections that they carry; returns when the service is reached. Throws InputError,
-  /// and changes nothing, if the container isn't there or a name or port is taken.
+  // Each of these is done as a whole or not at all: InputError (a container that isn't there, a name or port that is
+  // taken, a link that stands already) comes before anything is touched, and if a router doesn't come up with what is
+  // new, all of them get back what they had. Routers whose config changes are restarted, and break the connections that
+  // they carry. All return when their neighbours have found them again and what is offered is reached.
+
+  /// From then on the other clusters' routers offer the container's TCP port on theirs.
   void expose(const Cluster& cluster, const ExposedServiceSpec& service);
   /// Takes back a service of the cluster, from all of its containers. Throws InputError if there is none of that name.
   void unexpose(const Cluster& cluster, const std::string& service);
