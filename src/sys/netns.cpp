@@ -33,6 +33,13 @@ Fd open_namespace(const std::string& path) {
   std::abort();
 }
 
+bool is_the_same_namespace(FdView one, FdView other) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(one.get(), &first) == 0 && ::fstat(other.get(), &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
 std::string pin_path(const std::string& name) { return "/run/netns/" + name; }
 
 }  // namespace
@@ -77,11 +84,15 @@ NetNs NetNs::open(const std::string& path) {
 }
 
 NetNs::Switch::Switch(FdView target) : home_(open_namespace(kOwnNetNs)) {
+  if (is_the_same_namespace(home_, target)) {
+    home_.reset();  // to stay takes no right, and a daemon has none to go elsewhere
+    return;
+  }
   if (::setns(target.get(), CLONE_NEWNET) != 0) throw SystemError("enter a network namespace");
 }
 
 NetNs::Switch::~Switch() {
-  if (::setns(home_.get(), CLONE_NEWNET) != 0) cannot_return();
+  if (home_ && ::setns(home_.get(), CLONE_NEWNET) != 0) cannot_return();
 }
 
 void NetNs::pin(const std::string& name) const {

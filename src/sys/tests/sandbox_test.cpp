@@ -2,11 +2,15 @@
 #include "knetsim/sys/sandbox.h"
 
 #include <gmock/gmock.h>
+#include <linux/capability.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <thread>
 
 #include "../sandbox_hosts.h"
 #include "directory.h"
@@ -109,6 +113,19 @@ TEST(NetNs, RunsAFunctionInsideAndComesBack) {
   EXPECT_NE(other.inode(), home);
   EXPECT_EQ(other.run([] { return NetNs::current().inode(); }), other.inode());
   EXPECT_EQ(NetNs::current().inode(), home);
+}
+
+// A daemon has given up the right to go elsewhere, and looks at its own namespace all the time.
+TEST(NetNs, IsLookedAtFromInsideWithoutAnyRight) {
+  std::optional<ino_t> seen;
+  std::thread unprivileged([&] {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct none[2]{};
+    if (::syscall(SYS_capset, &header, none) != 0) return;
+    seen = NetNs::current().run([] { return NetNs::current().inode(); });
+  });
+  unprivileged.join();
+  EXPECT_EQ(seen, NetNs::current().inode());
 }
 
 TEST(NetNs, ComesBackAfterAnException) {
