@@ -17,6 +17,7 @@
 #include "knetsim/cli/event_loop.h"
 #include "knetsim/cli/flavours.h"
 #include "knetsim/cli/interrupts.h"
+#include "knetsim/cli/shell/names.h"
 #include "knetsim/cli/shell/prompt.h"
 #include "knetsim/cli/text.h"
 #include "knetsim/cli/version.h"
@@ -92,7 +93,9 @@ int up(const UpOptions& options, Terminal& terminal) {
   if (!options.variables.empty()) ::setenv("KNETSIM_ENV", join(options.variables, ",").c_str(), 1);
   const auto file = topology_file(options.topology);
   auto topology = Topology::from_file(file);
-  topology.validate(file.string());
+  shell::check_names(topology);
+  topology.require_programs();
+  for (const auto& remark : topology.remarks) terminal.err << "knetsim: " << remark << '\n';
   auto registration = reserve_name(options, file);
   const auto style = Style::choose(options.color, terminal);
   // For libedit, which takes what is typed for characters.

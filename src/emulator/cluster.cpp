@@ -19,6 +19,8 @@
 #include "knetsim/netlink/route.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
+#include "knetsim/sys/text.h"
+#include "name_rules.h"
 
 namespace knetsim {
 
@@ -86,12 +88,13 @@ void for_each_worker(const std::vector<std::unique_ptr<Worker>>& workers, const 
 
 Cluster::Cluster(const ClusterSpec& spec, unsigned index, Underlay& underlay, HostsFile& hosts)
     : spec_(spec), mtu_(underlay.spec().mtu) {
-  for (const auto& node : spec_.etcd) etcd_nodes_.push_back(underlay.plug(node, spec_.switch_name));
+  for (const auto& node : spec_.etcd) etcd_nodes_.push_back(underlay.plug(node, switch_of(node, spec_)));
   const kubeproxy::ProxyOptions proxy{.pod_networks = pod_networks(spec_),
                                       .bridges = {cni::PodNetworkOptions{}.bridge}};
   for (const auto& worker : spec_.workers)
-    workers_.push_back(std::make_unique<Worker>(underlay.plug(worker, spec_.switch_name), fmt::format("k{}_", index),
-                                                plugins_of(spec_, workers_.size()), proxy, spec_.name, hosts));
+    workers_.push_back(std::make_unique<Worker>(underlay.plug(worker, switch_of(worker, spec_)),
+                                                fmt::format("k{}_", index), plugins_of(spec_, workers_.size()), proxy,
+                                                spec_.name, hosts));
 }
 
 Cluster::~Cluster() = default;
@@ -254,6 +257,9 @@ etcd::Ensemble& Cluster::etcd() {
 }
 
 Container& Cluster::create_container(const std::string& worker, const std::string& name) {
+  if (const auto fault = name_fault(name, Named::container))
+    throw InputError(
+        fmt::format("no container can be called {}: {}\n  remedy: {}", excerpt(name), fault->problem, fault->remedy));
   for (const auto* container : containers())
     if (Names::folded(container->short_name()) == Names::folded(name))
       throw InputError(fmt::format("{} has a container \"{}\" already ({})\n  remedy: choose another name", spec_.name,

@@ -41,6 +41,7 @@ void start_side_by_side(const std::vector<std::unique_ptr<Cluster>>& clusters, c
 
 Emulation Emulation::plug(Topology topology) {
   topology.validate();
+  topology.require_programs();
   Emulation emulation(std::move(topology));
   const auto& spec = emulation.topology_;
   const bool any_etcd = std::any_of(spec.clusters.begin(), spec.clusters.end(),

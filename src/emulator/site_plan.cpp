@@ -4,15 +4,17 @@
 
 #include <algorithm>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim {
 
-void refuse_topology(const std::string& file, const std::string& pointer, const std::string& value,
+void refuse_topology(const SourceText& source, const std::string& pointer, const std::string& value,
                      const std::string& problem, const std::string& remedy) {
   throw InputError(
-      fmt::format("{}{}: \"{}\": {}\n  remedy: {}", file.empty() ? "" : file + ": ", pointer, value, problem, remedy));
+      fmt::format("{}: {}: {}\n  remedy: {}", source.place(pointer), json_excerpt(value, 80), problem, remedy));
 }
 
 namespace {
@@ -26,8 +28,8 @@ std::size_t index_of(const std::vector<SitePlan>& plans, const std::string& clus
 /// Checks the plan of one cluster against all.
 class SiteCheck {
  public:
-  SiteCheck(const std::vector<SitePlan>& plans, std::size_t index, const std::optional<std::string>& file)
-      : plans_(plans), plan_(plans[index]), file_(file), pointer_(fmt::format("/clusters/{}/skupper", index)) {}
+  SiteCheck(const std::vector<SitePlan>& plans, std::size_t index, const SourceText* source)
+      : plans_(plans), plan_(plans[index]), source_(source), pointer_(fmt::format("/clusters/{}/skupper", index)) {}
 
   void run() const {
     const auto& spec = *plan_.skupper;
@@ -39,7 +41,7 @@ class SiteCheck {
  private:
   [[noreturn]] void complain(const std::string& place, const std::string& value, const std::string& problem,
                              const std::string& remedy) const {
-    if (file_) refuse_topology(*file_, pointer_ + place, value, problem, remedy);
+    if (source_ != nullptr) refuse_topology(*source_, pointer_ + place, value, problem, remedy);
     throw InputError(fmt::format("{}: {}: {}\n  remedy: {}", plan_.cluster, value, problem, remedy));
   }
 
@@ -90,7 +92,7 @@ class SiteCheck {
 
   const std::vector<SitePlan>& plans_;
   const SitePlan& plan_;
-  const std::optional<std::string>& file_;
+  const SourceText* source_;
   std::string pointer_;
 };
 
@@ -131,9 +133,9 @@ std::vector<SitePlan> site_plans(const Topology& topology) {
   return plans;
 }
 
-void validate_sites(const std::vector<SitePlan>& plans, const std::optional<std::string>& file) {
+void validate_sites(const std::vector<SitePlan>& plans, const SourceText* source) {
   for (std::size_t i = 0; i < plans.size(); ++i)
-    if (plans[i].skupper) SiteCheck(plans, i, file).run();
+    if (plans[i].skupper) SiteCheck(plans, i, source).run();
 }
 
 skupper::Site site_of(const std::vector<SitePlan>& plans, std::size_t cluster, const SiteAddresses& addresses) {

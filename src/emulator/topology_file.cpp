@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <vector>
@@ -5,6 +7,8 @@
 #include "knetsim/emulator/topology.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/installation.h"
+#include "knetsim/sys/process.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim {
 
@@ -24,6 +28,24 @@ std::string names_in(const fs::path& directory) {
 }
 
 }  // namespace
+
+void Topology::require_programs() const {
+  for (std::size_t i = 0; i < clusters.size(); ++i)
+    for (std::size_t j = 0; j < clusters[i].containers.size(); ++j) {
+      const auto& container = clusters[i].containers[j];
+      if (container.command.empty()) continue;
+      // Seen from the container's directory, and that is made at boot.
+      const auto& program = container.command.front();
+      if (program.find('/') != std::string::npos && program.front() != '/') continue;
+      try {
+        require_program(program);
+      } catch (const InputError& error) {
+        throw InputError(fmt::format("{}: {}: container {} can't run it: {}",
+                                     source.place(fmt::format("/clusters/{}/containers/{}/command/0", i, j)),
+                                     excerpt(program), container.name, error.what()));
+      }
+    }
+}
 
 fs::path find_topology(const std::string& name) {
   const char* set = std::getenv("KNETSIM_TOPOLOGIES");

@@ -1,4 +1,8 @@
 // Topology from JSON: the shape of each value. What only the whole shows is checked in topology_validate.cpp.
+#include <strings.h>
+
+#include <array>
+
 #include "json_reader.h"
 #include "knetsim/cni/config.h"
 #include "knetsim/emulator/topology.h"
@@ -17,6 +21,7 @@ std::vector<Network> networks(const JsonReader& reader) {
       element.complain("has bits set after its prefix", "write " + to_string(canonical(network)));
     result.push_back(network);
   }
+  if (result.empty()) reader.complain("names no network", "name one, as 10.0.0.0/8, or leave it out");
   return result;
 }
 
@@ -28,15 +33,27 @@ NodeSpec node(const JsonReader& reader, bool worker) {
   NodeSpec spec{.name = reader.at("name").string(), .addresses = {}};
   for (const auto& address : reader.at("address").one_or_more())
     spec.addresses.push_back(address.parsed<Address>(parse_address));
-  if (reader.has("switch")) spec.switch_name = reader.at("switch").string();
+  if (reader.has("switch")) spec.switch_name = reader.at("switch").name();
   if (reader.has("podSubnet")) spec.pod_subnets = networks(reader.at("podSubnet"));
   return spec;
 }
 
-FlannelSpec flannel(const JsonReader& reader) {
+// As Go's decoder reads them: in any case.
+constexpr std::array<std::string_view, 12> kFlannelMembers{
+    "EnableNFTables", "Network",     "SubnetLen",     "SubnetMin",     "SubnetMax",     "EnableIPv4",
+    "EnableIPv6",     "IPv6Network", "IPv6SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax", "Backend"};
+constexpr std::array<std::string_view, 7> kBackendMembers{"Type", "VNI",      "Port",         "MTU",
+                                                          "GBP",  "Learning", "DirectRouting"};
+
+FlannelSpec flannel(const JsonReader& reader, std::vector<std::string>& remarks) {
   reader.expect_keys({"flavour", "prefix", "config"});
   FlannelSpec spec;
-  spec.config = reader.at("config").dump();
+  const auto config = reader.at("config");
+  spec.config = config.dump();
+  config.remark_others(kFlannelMembers, "flannel takes no notice of it", remarks);
+  for (const auto& [key, member] : config.members())
+    if (strcasecmp(key.c_str(), "Backend") == 0)
+      member.remark_others(kBackendMembers, "flannel takes no notice of it", remarks);
   if (reader.has("flavour"))
     spec.flavour = reader.at("flavour").choice({"auto", "builtin", "real", "mixed", "mixed-reversed"});
   if (reader.has("prefix")) spec.prefix = reader.at("prefix").string();
@@ -57,11 +74,21 @@ void services(const JsonReader& reader, ClusterSpec& cluster) {
 
 constexpr std::size_t kLongestArgument = 128UL << 10;  // execve(2): MAX_ARG_STRLEN
 
+std::vector<std::string> command(const JsonReader& reader) {
+  std::vector<std::string> words;
+  for (const auto& word : reader.array()) {
+    words.push_back(word.string(kLongestArgument));
+    if (words.back().find('\0') != std::string::npos)
+      word.complain("holds a NUL byte, which ends an argument", "leave it away");
+  }
+  if (words.empty()) reader.complain("names no program", "name it first, then its arguments; or leave it out");
+  return words;
+}
+
 ContainerSpec container(const JsonReader& reader) {
   reader.expect_keys({"name", "worker", "command", "runtimeConfig"});
   ContainerSpec spec{.name = reader.at("name").string(), .worker = reader.at("worker").string()};
-  if (reader.has("command"))
-    for (const auto& word : reader.at("command").array()) spec.command.push_back(word.string(kLongestArgument));
+  if (reader.has("command")) spec.command = command(reader.at("command"));
   if (reader.has("runtimeConfig")) {
     const auto config = reader.at("runtimeConfig");
     if (!config.is_object()) config.complain("must be an object", "write it like {\"portMappings\": [...]}");
@@ -80,7 +107,7 @@ void cni_of(const JsonReader& reader, ClusterSpec& cluster) {
   try {
     cni::parse_network_config(conf.dump());
   } catch (const InputError& error) {
-    conf.complain(error.what(), {});
+    conf.complain_of(error);
   }
   cluster.cni_conf = conf.dump();
 }
@@ -112,13 +139,13 @@ SkupperSpec skupper(const JsonReader& reader) {
   return spec;
 }
 
-ClusterSpec cluster(const JsonReader& reader) {
+ClusterSpec cluster(const JsonReader& reader, std::vector<std::string>& remarks) {
   reader.expect_keys({"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services", "skupper"});
   ClusterSpec spec{.name = reader.at("name").string(), .switch_name = reader.at("switch").string()};
   if (reader.has("etcd"))
     for (const auto& element : reader.at("etcd").array()) spec.etcd.push_back(node(element, false));
   for (const auto& element : reader.at("workers").array()) spec.workers.push_back(node(element, true));
-  if (reader.has("flannel")) spec.flannel = flannel(reader.at("flannel"));
+  if (reader.has("flannel")) spec.flannel = flannel(reader.at("flannel"), remarks);
   if (reader.has("cni")) cni_of(reader.at("cni"), spec);
   if (reader.has("containers"))
     for (const auto& element : reader.at("containers").array()) spec.containers.push_back(container(element));
@@ -135,7 +162,7 @@ UnderlaySpec underlay(const JsonReader& reader) {
   for (const auto& element : reader.at("switches").array()) {
     element.expect_keys({"name", "uplink"});
     spec.switches.push_back({.name = element.at("name").string(),
-                             .uplink = element.has("uplink") ? element.at("uplink").string() : std::string{}});
+                             .uplink = element.has("uplink") ? element.at("uplink").name() : std::string{}});
   }
   return spec;
 }
@@ -143,12 +170,15 @@ UnderlaySpec underlay(const JsonReader& reader) {
 }  // namespace
 
 Topology Topology::from_json(std::string_view text, const std::string& file) {
-  const auto document = parse_strict_json(text, file);
-  const JsonReader reader(document, file);
-  reader.expect_keys({"underlay", "clusters"});
-  Topology topology{.underlay = knetsim::underlay(reader.at("underlay")), .clusters = {}};
-  for (const auto& element : reader.at("clusters").array()) topology.clusters.push_back(cluster(element));
-  topology.validate(file);
+  Topology topology{.underlay = {}, .clusters = {}, .source = {file, std::string(text)}};
+  const auto document = parse_strict_json(topology.source);
+  const JsonReader reader(document, topology.source);
+  reader.expect_keys({"$schema", "underlay", "clusters"});
+  if (reader.has("$schema")) reader.at("$schema").string();  // editors follow it
+  topology.underlay = knetsim::underlay(reader.at("underlay"));
+  for (const auto& element : reader.at("clusters").array())
+    topology.clusters.push_back(cluster(element, topology.remarks));
+  topology.validate();
   return topology;
 }
 

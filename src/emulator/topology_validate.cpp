@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
-#include <regex>
 #include <set>
 #include <utility>
 
@@ -14,18 +14,15 @@
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/options.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
+#include "name_rules.h"
 #include "site_plan.h"
 
 namespace knetsim {
 
-namespace {
+using nlohmann::json;
 
-// What the emulation itself calls links of the underlay (cables between switches, leaf bridges) and the namespaces of
-// containers.
-bool is_reserved(const std::string& name) {
-  static const std::regex reserved("(up|down)[0-9]+|leaf[0-9]+[.][0-9]+|k[0-9]+_.*");
-  return std::regex_match(name, reserved);
-}
+namespace {
 
 /// Networks that mustn't share an address.
 class Claims {
@@ -46,44 +43,90 @@ class Claims {
   std::map<Address, std::pair<Network, std::string>> claims_;
 };
 
+/// Which member of flannel's config it is that flannel complains of in these words: the one that they name, else the
+/// one without which all is well. "" if it is none of them.
+std::string culprit_in(const json& config, const std::string& complaint) {
+  if (!config.is_object()) return {};
+  std::vector<json::json_pointer> members;
+  for (const auto& item : config.items()) {
+    const auto place = json::json_pointer() / item.key();
+    members.push_back(place);
+    if (item.value().is_object())
+      for (const auto& inner : item.value().items()) members.push_back(place / inner.key());
+  }
+  // "Backend.Type" is more than "Backend", and "IPv6Network" more than "Network".
+  const auto length_named = [&](json::json_pointer member) {
+    std::size_t length = 0;
+    for (bool own = true; !member.empty(); member.pop_back(), own = false) {
+      const bool named = complaint.find(member.back()) != std::string::npos;
+      if (own && !named) return length;
+      if (named) length += member.back().size();
+    }
+    return length;
+  };
+  const auto named = std::max_element(members.begin(), members.end(),
+                                      [&](const auto& a, const auto& b) { return length_named(a) < length_named(b); });
+  if (named != members.end() && length_named(*named) > 0) return named->to_string();
+  const auto cured = std::find_if(members.begin(), members.end(), [&](const json::json_pointer& member) {
+    auto without = config;
+    without.at(member.parent_pointer()).erase(member.back());
+    try {
+      flannel::parse_config(without.dump());
+      return true;
+    } catch (const InputError&) {
+      return false;
+    }
+  });
+  return cured == members.end() ? std::string{} : cured->to_string();
+}
+
+/// Of bounded length, and without what would change a terminal.
+std::string fit_for_a_message(std::string text) {
+  constexpr std::size_t kLongest = 1'000;
+  if (text.size() > kLongest) text.resize(kLongest);
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return (c < ' ' && c != '\n') || c == 0x7f; }, '?');
+  return text;
+}
+
 class Validation {
  public:
-  Validation(const Topology& topology, std::string file) : topology_(topology), file_(std::move(file)) {}
+  explicit Validation(const Topology& topology) : topology_(topology) {}
 
   void run() {
     underlay();
+    if (topology_.clusters.empty())
+      complain("/clusters", "[]", "a topology without a cluster has nothing to stand up", "add one");
     for (std::size_t i = 0; i < topology_.clusters.size(); ++i)
       cluster(topology_.clusters[i], fmt::format("/clusters/{}", i));
-    validate_sites(site_plans(topology_), file_);
+    validate_sites(site_plans(topology_), &topology_.source);
   }
 
  private:
   void complain(const std::string& pointer, const std::string& value, const std::string& problem,
                 const std::string& remedy) const {
-    refuse_topology(file_, pointer, value, problem, remedy);
+    refuse_topology(topology_.source, pointer, value, problem, remedy);
   }
 
-  void check_name(const std::string& name, const std::string& pointer) const {
-    // A node's name becomes the name of its switch port, which holds 15 characters (IFNAMSIZ - 1).
-    if (name.empty() || name.size() > 15)
-      complain(pointer, name, "a name has 1 to 15 characters", "choose another one");
-    for (const unsigned char c : name)
-      if (std::isalnum(c) == 0 && c != '-' && c != '_' && c != '.')
-        complain(pointer, name, "a name is made of letters, digits, '-', '_' and '.'", "choose another one");
-    if (name == "." || name == ".." || name == "lo" || name == "etcdctl" || Names::folded(name) == "localhost")
-      complain(pointer, name, "this name is taken", "choose another one");
+  void check_name(const std::string& name, Named named, const std::string& pointer) const {
+    if (const auto fault = name_fault(name, named)) complain(pointer, name, fault->problem, fault->remedy);
   }
 
   /// Names of switches, nodes and clusters share one space: `w1` at a prompt must mean one thing.
-  void claim_name(const std::string& name, const std::string& pointer) {
-    check_name(name, pointer);
-    if (is_reserved(name))
-      complain(pointer, name, "the emulation uses such names itself: up1, down1, leaf1.2, k0_...",
-               "choose another one");
+  void claim_name(const std::string& name, Named named, const std::string& pointer) {
+    check_name(name, named, pointer);
     const auto [before, fresh] = names_.emplace(Names::folded(name), pointer);
     if (!fresh)
       complain(pointer, name, "the name is used at " + before->second + " already (resolvers don't look at case)",
                "choose another one");
+  }
+
+  /// Of a node or a container, whose names programs look up without regard to case.
+  void claim_host(const std::string& name, const std::string& pointer) {
+    const auto [before, fresh] = hosts_.emplace(Names::folded(name), pointer);
+    if (!fresh)
+      complain(pointer, name, fmt::format("as the name of a host it is the same as the one at {}", before->second),
+               "choose one that differs in more than upper and lower case");
   }
 
   void claim(Claims& claims, const Network& network, const std::string& owner, const std::string& pointer) const {
@@ -103,7 +146,7 @@ class Validation {
     for (std::size_t i = 0; i < spec.switches.size(); ++i) {
       const auto pointer = fmt::format("/underlay/switches/{}", i);
       const auto& one = spec.switches[i];
-      claim_name(one.name, pointer + "/name");
+      claim_name(one.name, Named::link, pointer + "/name");
       const auto above = std::find_if(spec.switches.begin(), spec.switches.begin() + static_cast<long>(i),
                                       [&](const SwitchSpec& other) { return other.name == one.uplink; });
       // Listed before: so there is no loop that would melt the network.
@@ -120,7 +163,8 @@ class Validation {
   }
 
   void node(const NodeSpec& spec, const std::string& pointer) {
-    claim_name(spec.name, pointer + "/name");
+    claim_name(spec.name, Named::link, pointer + "/name");
+    claim_host(spec.name, pointer + "/name");
     if (!spec.switch_name.empty()) expect_switch(spec.switch_name, pointer + "/switch");
     if (spec.addresses.empty()) complain(pointer + "/address", "[]", "a node needs an address", "add one");
     for (const auto& address : spec.addresses) {
@@ -190,9 +234,12 @@ class Validation {
     for (std::size_t i = 0; i < spec.containers.size(); ++i) {
       const auto& one = spec.containers[i];
       const auto place = fmt::format("{}/containers/{}", pointer, i);
-      check_name(one.name, place + "/name");
+      check_name(one.name, Named::container, place + "/name");
       if (!names.insert(Names::folded(one.name)).second)
         complain(place + "/name", one.name, "the cluster has a container of that name already", "choose another one");
+      // As it is looked up from other nodes.
+      claim_host(one.name + "." + spec.name, place + "/name");
+      claim_host(one.name + "." + one.worker, place + "/name");
       const auto worker = std::find_if(spec.workers.begin(), spec.workers.end(),
                                        [&](const NodeSpec& node) { return node.name == one.worker; });
       if (!one.command.empty() && one.command.front().empty())
@@ -246,21 +293,28 @@ class Validation {
                mixed ? "mixed flannel needs two: one with the real daemon, one with the built-in one"
                      : "flannel needs a worker to run on",
                "add some, or leave \"flannel\" out");
-    const auto refuse_value = [&](const char* key, const std::string& value, const auto& parse) {
-      try {
-        parse(value);
-      } catch (const InputError& error) {
-        constexpr std::size_t kShown = 80;
-        complain(pointer + "/flannel/" + key, value.size() > kShown ? value.substr(0, kShown) + "..." : value,
-                 error.what(), "docs/topology.md#flannel shows one, and names the backends");
-      }
-    };
-    refuse_value("config", spec.flannel->config, flannel::parse_config);
-    refuse_value("prefix", spec.flannel->prefix, flannel::parse_prefix);
+    try {
+      flannel::parse_config(spec.flannel->config);
+    } catch (const InputError& error) {
+      const auto config = json::parse(spec.flannel->config);
+      const auto culprit = culprit_in(config, error.what());
+      throw InputError(fmt::format("{}: {}: {}\n  remedy: docs/topology.md lists flannel's members",
+                                   topology_.source.place(pointer + "/flannel/config" + culprit),
+                                   json_excerpt(config.at(json::json_pointer(culprit)), 80),
+                                   fit_for_a_message(error.what())));
+    }
+    try {
+      flannel::parse_prefix(spec.flannel->prefix);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("{}: {}: {}", topology_.source.place(pointer + "/flannel/prefix"),
+                                   json_excerpt(spec.flannel->prefix, 80), fit_for_a_message(error.what())));
+    }
   }
 
   void cluster(const ClusterSpec& spec, const std::string& pointer) {
-    claim_name(spec.name, pointer + "/name");
+    claim_name(spec.name, Named::cluster, pointer + "/name");
+    if (spec.etcd.empty() && spec.workers.empty() && !spec.skupper)
+      complain(pointer, spec.name, "a cluster without a node has nothing to stand up", "give it workers");
     expect_switch(spec.switch_name, pointer + "/switch");
     for (std::size_t i = 0; i < spec.etcd.size(); ++i) node(spec.etcd[i], fmt::format("{}/etcd/{}", pointer, i));
     for (std::size_t i = 0; i < spec.workers.size(); ++i)
@@ -272,14 +326,18 @@ class Validation {
   }
 
   const Topology& topology_;
-  std::string file_;
   std::map<std::string, std::string> names_;
+  std::map<std::string, std::string> hosts_;
   std::map<Address, std::string> addresses_;
   Claims networks_;
 };
 
 }  // namespace
 
-void Topology::validate(const std::string& file) const { Validation(*this, file).run(); }
+const std::string& switch_of(const NodeSpec& node, const ClusterSpec& cluster) {
+  return node.switch_name.empty() ? cluster.switch_name : node.switch_name;
+}
+
+void Topology::validate() const { Validation(*this).run(); }
 
 }  // namespace knetsim

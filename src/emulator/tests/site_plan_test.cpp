@@ -119,7 +119,7 @@ TEST_P(BadSitePlan, IsRefusedWithFilePlaceValueAndRemedy) {
     Topology::from_json(bad.dump(), "bad.json");
     FAIL() << "it was accepted";
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json: "), HasSubstr(GetParam().problem), HasSubstr("remedy: ")));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json:1: "), HasSubstr(GetParam().problem), HasSubstr("remedy: ")));
   }
 }
 

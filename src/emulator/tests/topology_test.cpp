@@ -60,6 +60,86 @@ struct BadInput {
 
 void PrintTo(const BadInput& input, std::ostream* out) { *out << input.what; }
 
+// Names that the kernel, iproute2, resolvers, /run/netns or the emulation use for something else.
+TEST(Topology, RefusesNamesThatNothingCanHave) {
+  const std::vector<std::pair<std::string, std::string>> nodes{{"default", "taken by the kernel"},
+                                                               {"all", "taken by the kernel"},
+                                                               {"lo", "taken by the loopback link"},
+                                                               {"tunl0", "taken by the kernel"},
+                                                               {"sit0", "taken by the kernel"},
+                                                               {"bonding_masters", "taken by the kernel"},
+                                                               {"any", "taken by tcpdump"},
+                                                               {"localhost", "every host"},
+                                                               {"LocalHost", "every host"},
+                                                               {"10", "for an IP address"},
+                                                               {"10.0.0.3", "for an IP address"},
+                                                               {"0x7f", "for an IP address"},
+                                                               {"-w1", "begins and ends"},
+                                                               {"w1-", "begins and ends"},
+                                                               {".w1", "begins and ends"},
+                                                               {"w1.", "begins and ends"},
+                                                               {"..", "begins and ends"},
+                                                               {"a..b", "two dots"},
+                                                               {"skupper", "taken by the emulation"},
+                                                               {"etcdctl", "taken by the emulation"},
+                                                               {std::string("w\0x", 3), "letters"},
+                                                               {"w 1", "letters"},
+                                                               {"w/1", "letters"},
+                                                               {"w%d", "letters"},
+                                                               {"w:1", "letters"},
+                                                               {"c0E1", "resolvers don't look at case"},
+                                                               {"c1.c0", "the same as the one at"}};
+  for (const auto& [name, words] : nodes) {
+    auto bad = kGood;
+    bad["clusters"][0]["workers"][0]["name"] = name;
+    bad["clusters"][0]["containers"][0]["worker"] = name;
+    try {
+      Topology::from_json(bad.dump(), "bad.json");
+      FAIL() << name << " was accepted";
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json:1: /clusters/0/"), HasSubstr("/name: "), HasSubstr(words),
+                                      HasSubstr("remedy: ")))
+          << name;
+    }
+  }
+  for (const auto* container : {"localhost", "flanneld", "C2"}) {
+    auto bad = kGood;
+    bad["clusters"][0]["containers"][0]["name"] = container;
+    bad["clusters"][0]["services"]["vips"] = json::array();
+    EXPECT_THROW(Topology::from_json(bad.dump(), "bad.json"), InputError) << container;
+  }
+  for (const auto* fine : {"default", "all", "any"}) {
+    auto good = kGood;
+    good["clusters"][0]["name"] = fine;
+    EXPECT_NO_THROW(Topology::from_json(good.dump(), "good.json")) << "a cluster is no link: " << fine;
+  }
+}
+
+TEST(Topology, RemarksMembersOfFlannelsConfigThatHaveNoEffect) {
+  auto odd = kGood;
+  odd["clusters"][0]["flannel"]["config"]["Netwrok"] = "11.0.0.0/8";
+  odd["clusters"][0]["flannel"]["config"]["Backend"]["Vni6"] = 1;
+  odd["clusters"][0]["flannel"]["config"]["Backend"]["vni"] = 7;
+  EXPECT_THAT(Topology::from_json(odd.dump(), "odd.json").remarks,
+              ElementsAre(HasSubstr("odd.json:1: /clusters/0/flannel/config/Netwrok: flannel takes no notice"),
+                          HasSubstr("odd.json:1: /clusters/0/flannel/config/Backend/Vni6: flannel takes no notice")));
+}
+
+TEST(Topology, NamesTheContainerWhoseProgramIsNotThere) {
+  auto bad = kGood;
+  bad["clusters"][0]["containers"][1]["command"] = {"nosuchprog", "-x"};
+  const auto topology = Topology::from_json(bad.dump(), "bad.json");
+  try {
+    topology.require_programs();
+    FAIL() << "it was found";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("bad.json:1: /clusters/0/containers/1/command/0: \"nosuchprog\": container "
+                                "c2 can't run it"),
+                      HasSubstr("remedy: ")));
+  }
+}
+
 class BadTopology : public testing::TestWithParam<BadInput> {};
 
 TEST_P(BadTopology, IsRefusedWithFilePlaceValueAndRemedy) {
@@ -69,14 +149,26 @@ TEST_P(BadTopology, IsRefusedWithFilePlaceValueAndRemedy) {
     Topology::from_json(bad.dump(), "bad.json");
     FAIL() << "it was accepted";
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json: "), HasSubstr(GetParam().place), HasSubstr(GetParam().problem),
-                                    HasSubstr("remedy: ")));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json:1: /"), HasSubstr(GetParam().place),
+                                    HasSubstr(GetParam().problem), HasSubstr("remedy: ")));
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     , BadTopology,
     testing::Values(
+        BadInput{"NoCluster", "/clusters", "[]", "/clusters: \"[]\"", "nothing to stand up"},
+        BadInput{"ClusterWithoutNodes", "/clusters/0", R"({"name": "C0", "switch": "s0", "workers": []})",
+                 "/clusters/0: \"C0\"", "nothing to stand up"},
+        BadInput{"CommandOfNothing", "/clusters/0/containers/0/command", "[]", "/clusters/0/containers/0/command: []",
+                 "names no program"},
+        BadInput{"ANumberForAnObject", "/underlay", "7", "/underlay: 7", "is a number, must be an object"},
+        BadInput{"AnObjectForAString", "/clusters/0/name", "{}", "/clusters/0/name: {}",
+                 "is an object, must be a string"},
+        BadInput{"UnknownBackend", "/clusters/0/flannel/config/Backend/Type", "\"udp\"",
+                 "/clusters/0/flannel/config/Backend/Type: \"udp\"", "vxlan, host-gw or alloc"},
+        BadInput{"SubnetLenOfAString", "/clusters/0/flannel/config/SubnetLen", "\"24\"",
+                 "/clusters/0/flannel/config/SubnetLen: \"24\"", "must be a whole number"},
         BadInput{"UnknownKey", "/clusters/0/wrokers", "[]", "/clusters/0/wrokers", "unknown key \"wrokers\""},
         BadInput{"WrongType", "/clusters/0/workers/0/name", "7", "/clusters/0/workers/0/name: 7", "must be a string"},
         BadInput{"ObjectInsteadOfArray", "/clusters/0/workers", "{}", "/clusters/0/workers: {}", "must be an array"},
@@ -190,8 +282,8 @@ TEST_P(BadStaticTopology, IsRefusedWithFilePlaceValueAndRemedy) {
     Topology::from_json(bad.dump(), "bad.json");
     FAIL() << "it was accepted";
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json: "), HasSubstr(GetParam().place), HasSubstr(GetParam().problem),
-                                    HasSubstr("remedy: ")));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json:1: /"), HasSubstr(GetParam().place),
+                                    HasSubstr(GetParam().problem), HasSubstr("remedy: ")));
   }
 }
 
@@ -256,7 +348,8 @@ TEST(Topology, RefusesAKeyThatStandsTwiceAndPointsAtIt) {
       Topology::from_json(text, "twice.json");
       FAIL() << "it was accepted: " << text;
     } catch (const InputError& error) {
-      EXPECT_THAT(error.what(), AllOf(HasSubstr(std::string("twice.json: ") + complaint), HasSubstr("remedy: ")));
+      EXPECT_THAT(error.what(),
+                  AllOf(HasSubstr("twice.json: can't be read: " + std::string(complaint)), HasSubstr("remedy: ")));
     }
   }
 }
@@ -271,7 +364,10 @@ TEST(Topology, NamesTheFileThatIsNotThere) {
 }
 
 TEST(Topology, MadeInCodeHasAnMtuThatLinksCanHave) {
-  Topology topology{.underlay = {.networks = {parse_network("10.0.0.0/8")}, .switches = {}}, .clusters = {}};
+  Topology topology{
+      .underlay = {.networks = {parse_network("10.0.0.0/8")}, .switches = {{.name = "s0"}}},
+      .clusters = {
+          {.name = "C0", .switch_name = "s0", .workers = {{.name = "w1", .addresses = {parse_address("10.0.0.1")}}}}}};
   EXPECT_NO_THROW(topology.validate());
   topology.underlay.mtu = 68;
   EXPECT_THROW(topology.validate(), InputError);

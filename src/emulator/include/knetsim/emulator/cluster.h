@@ -47,6 +47,8 @@ class Cluster {
   Worker& worker_of(const std::string& container);
   /// Throws InputError if the cluster has none.
   etcd::Ensemble& etcd();
+  /// Once it has been started.
+  bool has_etcd() const noexcept { return etcd_.has_value(); }
 
   Container& create_container(const std::string& worker, const std::string& name);
   void delete_container(const std::string& name);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "knetsim/emulator/source_text.h"
 #include "knetsim/sys/network.h"
 
 namespace knetsim {
@@ -100,18 +101,26 @@ struct ClusterSpec {
   std::optional<SkupperSpec> skupper = {};
 };
 
+/// Where a node is plugged in: its own switch, else its cluster's.
+const std::string& switch_of(const NodeSpec& node, const ClusterSpec& cluster);
+
 /// Everything that an emulation is made of. A plain value: read it from a file or fill it in code. docs/topology.md
 /// describes the JSON form.
 struct Topology {
   UnderlaySpec underlay;
   std::vector<ClusterSpec> clusters;
+  SourceText source = {};                 ///< what it was read from; complaints name the place in it
+  std::vector<std::string> remarks = {};  ///< what was read and has no effect, each with its place
 
-  /// All three throw InputError naming file, JSON pointer, value and remedy.
+  /// All three throw InputError naming file and line, JSON pointer, value and remedy.
   static Topology from_file(const std::filesystem::path& path);
   static Topology from_json(std::string_view text, const std::string& file);
-  /// Checks what no single value shows: doubled names, clashing addresses, references to what isn't there. `file` may
-  /// be empty for a topology made in code. Emulation::boot calls it.
-  void validate(const std::string& file = {}) const;
+  /// Checks what no single value shows: doubled names, clashing addresses, references to what isn't there.
+  /// Emulation::boot calls it.
+  void validate() const;
+  /// Checks that the programs that containers are to run are there; InputError names the package of one that isn't.
+  /// Emulation::boot calls it, before anything is started.
+  void require_programs() const;
 };
 
 /// "demo" or "demo.json" -> where it is: in $KNETSIM_TOPOLOGIES, else in ../share/knetsim/topologies, seen from
