@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "knetsim/emulator/places.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/sandbox.h"
@@ -55,31 +56,18 @@ void save_logs(const fs::path& from, const fs::path& to) {
   }
 }
 
-nlohmann::json place(const std::string& name, const char* kind, const std::string& on,
-                     const std::vector<Address>& addresses = {}) {
-  nlohmann::json json{{"name", name}, {"kind", kind}};
-  if (!on.empty()) json["on"] = on;
-  for (const auto& address : addresses) json["addresses"].push_back(address.to_string());
-  return json;
-}
-
-/// What hangs on what: enough to draw the emulation as it stands, containers made since the boot included.
-nlohmann::json places_of(Emulation& emulation) {
-  const auto& topology = emulation.topology();
-  auto places = nlohmann::json::array();
-  for (const auto& one : topology.underlay.switches) places.push_back(place(one.name, "switch", one.uplink));
-  for (const auto& cluster : topology.clusters) {
-    const auto add = [&](const NodeSpec& node, const char* kind) {
-      const auto& on = node.switch_name.empty() ? cluster.switch_name : node.switch_name;
-      places.push_back(place(node.name, kind, on, node.addresses));
-    };
-    for (const auto& node : cluster.etcd) add(node, "etcd");
-    for (const auto& node : cluster.workers) add(node, "worker");
+/// What hangs on what at this moment: enough to draw it.
+nlohmann::json to_json(const std::vector<Place>& places) {
+  auto all = nlohmann::json::array();
+  for (const auto& place : places) {
+    nlohmann::json one{{"name", place.name}, {"kind", place.kind}};
+    if (!place.on.empty()) one["on"] = place.on;
+    for (const auto& address : place.addresses) one["addresses"].push_back(address.to_string());
+    if (!place.faults.empty()) one["faults"] = place.faults;
+    if (!place.ended.empty()) one["ended"] = place.ended;
+    all.push_back(std::move(one));
   }
-  for (const auto* node : emulation.nodes())
-    if (const auto slash = node->name().find('/'); slash != std::string::npos)
-      places.push_back(place(node->name(), "container", node->name().substr(0, slash), {node->address()}));
-  return places;
+  return all;
 }
 
 void save_views(const NetNs& netns, const fs::path& place) {
@@ -92,7 +80,7 @@ void save_views(const NetNs& netns, const fs::path& place) {
 
 void save_evidence(Emulation& emulation, const fs::path& directory) {
   fs::create_directories(directory);
-  write_file_atomically(directory / "topology.json", places_of(emulation).dump(1) + "\n");
+  write_file_atomically(directory / "topology.json", to_json(places_of(emulation)).dump(1) + "\n");
   save_views(emulation.underlay().netns(), directory / "underlay");
   for (const auto* node : emulation.nodes()) {
     auto name = node->name();

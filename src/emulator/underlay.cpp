@@ -137,7 +137,7 @@ Node Underlay::plug(const NodeSpec& spec, const std::string& switch_name) {
                         .mtu = spec_.mtu,
                         .mac = {},
                         .up = true,
-                        .master = take_port(switch_name.empty() ? spec.switch_name : switch_name),
+                        .master = take_port(switch_name),
                         .index = next_index_++},
                        {.ns = node.netns(),
                         .name = kInterface,
@@ -204,6 +204,50 @@ void Underlay::introduce(const std::vector<const Node*>& nodes) {
     auto socket = node->netlink();
     introduce(socket, all);
   }
+}
+
+std::map<std::string, Cable> Underlay::cables() const {
+  netlink::Socket socket(netns_, "underlay");
+  std::map<int, netlink::Link> links;
+  std::map<std::string, int> indexes;
+  for (auto& link : netlink::list_links(socket)) {
+    indexes.emplace(link.name, link.index);
+    links.emplace(link.index, std::move(link));
+  }
+  const auto port = [&](const std::string& name) -> const netlink::Link* {
+    const auto found = indexes.find(name);
+    return found == indexes.end() ? nullptr : &links.at(found->second);
+  };
+  // The bridge above this one, 0 if there is none, and whether the cable to it carries.
+  const auto above = [&](int bridge) -> std::pair<int, bool> {
+    const auto* lower = port(fmt::format("up{}", bridge));
+    const auto* upper = port(fmt::format("down{}", bridge));
+    if (lower == nullptr || upper == nullptr || lower->master != bridge) return {0, false};
+    return {upper->master, lower->running && upper->running};
+  };
+  const auto is_switch = [&](const std::string& name) { return switches_.contains(name); };
+  // A leaf stands for the switch that it has grown from. No way is longer than there are links, whatever has been
+  // plugged into what by hand.
+  const auto switch_at = [&](int bridge, bool carries) -> Cable {
+    for (std::size_t hops = 0; hops < links.size() && links.contains(bridge); ++hops) {
+      const auto& name = links.at(bridge).name;
+      if (is_switch(name)) return {name, carries};
+      const auto [next, passes] = above(bridge);
+      carries = carries && passes;
+      bridge = next;
+    }
+    return {};
+  };
+  std::map<std::string, Cable> cables;
+  for (const auto& [index, link] : links) {
+    if (is_switch(link.name)) {
+      const auto [upper, carries] = above(index);
+      if (upper != 0) cables.emplace(link.name, switch_at(upper, carries));
+    } else if (link.parent_netns) {
+      cables.emplace(link.name, switch_at(link.master, link.running));
+    }
+  }
+  return cables;
 }
 
 std::vector<std::string> Underlay::bridges() const {

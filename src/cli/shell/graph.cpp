@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <map>
 #include <ostream>
 
+#include "knetsim/emulator/places.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
 
@@ -25,34 +27,28 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
-std::string box(const std::string& id, const std::string& name, const std::string& address, const char* look) {
-  return fmt::format("  {} [label=\"{}\\n{}\" {}];\n", quoted(id), name, address, look);
+constexpr const char* kFaultColor = "#c0392b";
+
+std::string look_of(const Place& place) {
+  if (place.kind == "switch") return "shape=diamond";
+  if (place.kind == "etcd") return "shape=cylinder fillcolor=\"#fdf3d8\"";
+  if (place.kind == "worker") return "shape=box fillcolor=\"#dfeaf7\"";
+  return "shape=box style=\"rounded,filled\" fillcolor=\"#e3f4e1\"";
 }
 
-std::string wire(const std::string& a, const std::string& b) {
-  return fmt::format("  {} -- {};\n", quoted(a), quoted(b));
+/// Its name without its worker's, its addresses, and what is wrong with it, in red.
+std::string box(const Place& place) {
+  auto label = place.name.substr(place.name.find('/') + 1);
+  for (const auto& address : place.addresses) label += "\\n" + address.to_string();
+  for (const auto* faults : {&place.faults, &place.ended})
+    for (const auto& fault : *faults) label += "\\n" + fault;
+  return fmt::format(
+      "  {} [label=\"{}\" {}{}];\n", quoted(place.name), label, look_of(place),
+      place.faults.empty() && place.ended.empty() ? "" : fmt::format(" color=\"{0}\" fontcolor=\"{0}\"", kFaultColor));
 }
 
-std::string nodes_of(Cluster& cluster) {
-  std::string text;
-  const auto& spec = cluster.spec();
-  const auto add = [&](const Node& node, const NodeSpec& one, const char* look) {
-    text += box(node.name(), node.name(), node.address().to_string(), look);
-    text += wire(one.switch_name.empty() ? spec.switch_name : one.switch_name, node.name());
-  };
-  const auto members = cluster.etcd_nodes();
-  for (std::size_t i = 0; i < members.size(); ++i)
-    add(*members[i], spec.etcd[i], "shape=cylinder fillcolor=\"#fdf3d8\"");
-  const auto workers = cluster.workers();
-  for (std::size_t i = 0; i < workers.size(); ++i) {
-    add(*workers[i], spec.workers[i], "shape=box fillcolor=\"#dfeaf7\"");
-    for (const auto* container : workers[i]->containers()) {
-      text += box(container->name(), container->short_name(), container->address().to_string(),
-                  "shape=box style=\"rounded,filled\" fillcolor=\"#e3f4e1\"");
-      text += wire(workers[i]->name(), container->name());
-    }
-  }
-  return text;
+std::string wire(const Place& place) {
+  return place.on.empty() ? "" : fmt::format("  {} -- {};\n", quoted(place.on), quoted(place.name));
 }
 
 }  // namespace
@@ -60,13 +56,24 @@ std::string nodes_of(Cluster& cluster) {
 std::string to_dot(Session& session) {
   std::string text =
       "graph knetsim {\n  rankdir=LR;\n  node [fontname=\"sans-serif\" fontsize=10 style=filled fillcolor=white];\n";
-  for (const auto& one : session.emulation.topology().underlay.switches) {
-    text += fmt::format("  {} [shape=diamond];\n", quoted(one.name));
-    if (!one.uplink.empty()) text += wire(one.uplink, one.name);
+  std::map<std::string, std::string> boxes;  // by cluster; switches have none
+  std::map<std::string, std::string> cluster_of;
+  for (auto* cluster : session.emulation.clusters()) {
+    for (const auto* node : cluster->etcd_nodes()) cluster_of[node->name()] = cluster->name();
+    for (const auto* worker : cluster->workers()) cluster_of[worker->name()] = cluster->name();
   }
-  for (auto* cluster : session.emulation.clusters())
-    text += fmt::format("  subgraph {} {{\n  label={};\n{}  }}\n", quoted("cluster_" + cluster->name()),
-                        quoted(cluster->name()), nodes_of(*cluster));
+  const auto places = places_of(session.emulation);
+  for (const auto& place : places) {
+    const auto node = place.name.substr(0, place.name.find('/'));
+    if (place.kind == "switch")
+      text += box(place);
+    else
+      boxes[cluster_of[node]] += box(place);
+  }
+  for (const auto& [cluster, content] : boxes)
+    text +=
+        fmt::format("  subgraph {} {{\n  label={};\n{}  }}\n", quoted("cluster_" + cluster), quoted(cluster), content);
+  for (const auto& place : places) text += wire(place);
   return text + "}\n";
 }
 

@@ -2,75 +2,76 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include "knetsim/cli/table.h"
 #include "knetsim/cli/text.h"
+#include "knetsim/emulator/places.h"
 #include "knetsim/flannel/subnet_env.h"
 
 namespace knetsim::cli::shell {
 
 namespace {
 
-std::string addresses_of(const Node& node) {
+std::string addresses_of(const Place& place) {
   std::vector<std::string> all;
-  for (const auto& address : node.addresses()) all.push_back(address.to_string());
+  for (const auto& address : place.addresses) all.push_back(address.to_string());
   return join(all, " ");
 }
 
-std::string containers_of(Worker& worker) {
+/// "! eth0 is down, flanneld: killed by SIGKILL", or nothing
+std::string faults_of(const Place& place) {
+  auto all = place.faults;
+  all.insert(all.end(), place.ended.begin(), place.ended.end());
+  return all.empty() ? "" : "! " + join(all, ", ");
+}
+
+/// What draws the tree: places by what they hang on, in their order.
+using Hanging = std::map<std::string, std::vector<const Place*>>;
+
+std::string containers_on(const std::string& worker, const Hanging& hanging) {
+  const auto found = hanging.find(worker);
+  if (found == hanging.end()) return {};
   std::vector<std::string> all;
-  for (const auto* container : worker.containers())
-    all.push_back(container->short_name() + " " + addresses_of(*container));
+  for (const auto* container : found->second) {
+    auto text = container->name.substr(worker.size() + 1) + " " + addresses_of(*container);
+    if (const auto faults = faults_of(*container); !faults.empty()) text += " (" + faults + ")";
+    all.push_back(std::move(text));
+  }
   return join(all, ", ");
 }
 
-struct Plugged {
-  std::string switch_name;
-  Row row;
-};
-
-std::vector<Plugged> plugged_nodes(Session& session) {
-  std::vector<Plugged> all;
-  const auto switch_of = [](const NodeSpec& spec, const ClusterSpec& cluster) {
-    return spec.switch_name.empty() ? cluster.switch_name : spec.switch_name;
-  };
-  for (auto* cluster : session.emulation.clusters()) {
-    const auto& spec = cluster->spec();
-    const auto members = cluster->etcd_nodes();
-    for (std::size_t i = 0; i < members.size(); ++i)
-      all.push_back({switch_of(spec.etcd[i], spec), {members[i]->name(), addresses_of(*members[i]), "etcd"}});
-    const auto workers = cluster->workers();
-    for (std::size_t i = 0; i < workers.size(); ++i)
-      all.push_back({switch_of(spec.workers[i], spec),
-                     {workers[i]->name(), addresses_of(*workers[i]),
-                      (workers[i]->has_flanneld() ? "flannel " : "pods ") + pod_subnet(*workers[i]),
-                      containers_of(*workers[i])}});
+Row row_of(Session& session, const Place& place, const Hanging& hanging) {
+  Row row{place.name, addresses_of(place)};
+  if (place.kind == "switch") {
+    row.pop_back();
+  } else if (place.kind == "etcd") {
+    row.emplace_back("etcd");
+  } else {
+    const auto& worker = session.emulation.worker(place.name);
+    row.push_back((worker.has_flanneld() ? "flannel " : "pods ") + pod_subnet(worker));
+    row.push_back(containers_on(place.name, hanging));
   }
-  return all;
+  if (auto faults = faults_of(place); !faults.empty()) row.push_back(std::move(faults));
+  return row;
 }
 
-/// Draws a switch's line and, indented, what hangs below it.
-void draw(const std::vector<SwitchSpec>& switches, const std::vector<Plugged>& nodes, const std::string& name,
-          const std::string& prefix, std::vector<Row>& rows) {
-  std::vector<const SwitchSpec*> below;
-  std::vector<const Plugged*> here;
-  for (const auto& one : switches)
-    if (one.uplink == name) below.push_back(&one);
-  for (const auto& node : nodes)
-    if (node.switch_name == name) here.push_back(&node);
-  for (std::size_t i = 0; i < below.size() + here.size(); ++i) {
-    const bool last = i + 1 == below.size() + here.size();
-    const auto branch = prefix + (last ? "└─ " : "├─ ");
-    if (i < here.size()) {
-      auto row = here[i]->row;
-      row.front().insert(0, branch);
-      rows.push_back(std::move(row));
-    } else {
-      const auto& child = below[i - here.size()]->name;
-      rows.push_back({branch + child});
-      draw(switches, nodes, child, prefix + (last ? "   " : "│  "), rows);
-    }
+/// Draws the lines of what hangs on a switch, indented. Switches that were plugged into each other in a circle are
+/// drawn once.
+void draw(Session& session, const Hanging& hanging, const std::string& name, const std::string& prefix,
+          std::set<std::string>& drawn, std::vector<Row>& rows) {
+  if (!drawn.insert(name).second || !hanging.contains(name)) return;
+  auto here = hanging.at(name);
+  std::stable_partition(here.begin(), here.end(), [](const Place* place) { return place->kind != "switch"; });
+  for (const auto* place : here) {
+    const bool last = place == here.back();
+    auto row = row_of(session, *place, hanging);
+    row.front().insert(0, prefix + (last ? "└─ " : "├─ "));
+    rows.push_back(std::move(row));
+    if (place->kind == "switch") draw(session, hanging, place->name, prefix + (last ? "   " : "│  "), drawn, rows);
   }
 }
 
@@ -116,13 +117,20 @@ std::string services_text(Session& session) {
 }
 
 std::string picture(Session& session) {
-  const auto& switches = session.emulation.topology().underlay.switches;
-  const auto nodes = plugged_nodes(session);
+  const auto places = places_of(session.emulation);
+  Hanging hanging;
+  for (const auto& place : places) hanging[place.on].push_back(&place);
   std::vector<Row> rows;
-  for (const auto& one : switches)
-    if (one.uplink.empty()) {
-      rows.push_back({one.name});
-      draw(switches, nodes, one.name, "", rows);
+  std::set<std::string> drawn;
+  // What hangs on nothing stands for itself: switches without an uplink, and what has come loose.
+  for (const auto& place : places) {
+    if (place.on.empty()) rows.push_back(row_of(session, place, hanging));
+    if (place.on.empty() && place.kind == "switch") draw(session, hanging, place.name, "", drawn, rows);
+  }
+  for (const auto& place : places)
+    if (place.kind == "switch" && !drawn.contains(place.name)) {
+      rows.push_back(row_of(session, place, hanging));
+      draw(session, hanging, place.name, "", drawn, rows);
     }
   auto text = table(rows);
   if (const auto services = services_text(session); !services.empty()) text += "services\n" + indent(services, "  ");

@@ -14,6 +14,12 @@
 
 namespace knetsim {
 
+/// How a node or a switch is plugged in at this moment, as the kernel has it.
+struct Cable {
+  std::string to;        ///< the switch at its other end; empty: it hangs loose
+  bool carries = false;  ///< both ends are up
+};
+
 /// The wires between nodes: bridges in a namespace of their own, with a port for each node. A crowded switch
 /// grows leaf bridges behind it: one bridge takes 1,024 ports at most. Move-only, not thread-safe.
 class Underlay {
@@ -23,7 +29,7 @@ class Underlay {
   /// Makes the switches and their uplinks.
   explicit Underlay(const UnderlaySpec& spec);
 
-  /// A node plugged into `switch_name`, its eth0 up with its addresses.
+  /// A node plugged into `switch_name`, which switch_of() tells, its eth0 up with its addresses.
   Node plug(const NodeSpec& spec, const std::string& switch_name);
 
   /// Waits until these nodes' links, and all switch ports, carry packets, and their addresses are ready for use: the
@@ -51,6 +57,8 @@ class Underlay {
   const UnderlaySpec& spec() const noexcept { return spec_; }
   /// Of the bridges, leaves included.
   std::vector<std::string> bridges() const;
+  /// Of every node and every switch that has one, by name. Whoever changes masters by hand is believed.
+  std::map<std::string, Cable> cables() const;
 
  private:
   struct Switch {
