@@ -2,112 +2,224 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+
 #include "knetsim/cli/text.h"
+#include "knetsim/emulator/places.h"
+#include "knetsim/flannel/config.h"
 #include "knetsim/flannel/subnet_env.h"
 #include "knetsim/netlink/link.h"
+#include "knetsim/sys/sandbox.h"
+#include "knetsim/sys/sockets.h"
+#include "lookup.h"
 #include "ping_matrix.h"
 
 namespace knetsim::cli::shell {
 
 namespace {
 
-using Ailment = std::optional<std::string>;
-
-/// The pings of a group that weren't answered.
-Ailment unanswered(Session& session, const std::vector<Node*>& nodes) {
-  const auto matrix = ping_all(nodes, session.interrupted);
-  std::vector<std::string> missing;
-  for (std::size_t i = 0; i < nodes.size(); ++i)
-    for (std::size_t j = 0; j < nodes.size(); ++j)
-      if (matrix[i][j] == false)
-        missing.push_back(
-            fmt::format("{} -> {} ({})", nodes[i]->name(), nodes[j]->name(), nodes[j]->address().to_string()));
-  if (missing.empty()) return std::nullopt;
-  return "no answer: " + join(missing, ", ");
+void add(Finding& sum, Finding one) {
+  sum.looked_at += one.looked_at;
+  std::move(one.wrong.begin(), one.wrong.end(), std::back_inserter(sum.wrong));
 }
 
-Ailment workers(Session& session) {
+/// Pings of both families, as far as both ends have them, between those that the topology gives a way.
+template <typename HasWay>
+Finding reach_each_other(Session& session, const std::vector<Node*>& nodes, const HasWay& has_way) {
+  std::vector<Ping> pings;
+  for (auto* from : nodes)
+    for (auto* to : nodes) {
+      if (from == to || !has_way(*from, *to)) continue;
+      for (const bool v6 : {false, true}) {
+        const auto target = first_of_family(*to, v6);
+        if (first_of_family(*from, v6) && target) pings.push_back({from, *target});
+      }
+    }
+  Finding finding{.looked_at = pings.size()};
+  const auto answered = send(pings, session.interrupted);
+  for (std::size_t i = 0; i < pings.size(); ++i)
+    if (!answered[i]) {
+      const auto* owner = owner_of(nodes, pings[i].to);
+      finding.wrong.push_back(
+          fmt::format("no answer: {} -> {} ({})", pings[i].from->name(), owner->name(), pings[i].to.to_string()));
+    }
+  return finding;
+}
+
+/// The topmost switch above each switch of the topology.
+std::map<std::string, std::string> roots_of_switches(const Topology& topology) {
+  std::map<std::string, std::string> roots;
+  for (const auto& one : topology.underlay.switches)
+    roots[one.name] = one.uplink.empty() ? one.name : roots[one.uplink];
+  return roots;
+}
+
+// Nodes on switches that nothing joins aren't meant to reach each other.
+Finding workers(Session& session) {
+  const auto roots = roots_of_switches(session.emulation.topology());
   std::vector<Node*> hosts;
+  std::map<std::string, std::string> islands;
+  Finding finding;
   for (auto* cluster : session.emulation.clusters()) {
+    const auto& spec = cluster->spec();
+    for (const auto* nodes : {&spec.etcd, &spec.workers})
+      for (const auto& node : *nodes) islands[node.name] = roots.at(switch_of(node, spec));
     for (auto* node : cluster->etcd_nodes()) hosts.push_back(node);
     for (auto* worker : cluster->workers()) hosts.push_back(worker);
   }
-  return unanswered(session, hosts);
-}
-
-Ailment etcd(Session& session) {
-  for (auto* cluster : session.emulation.clusters()) {
-    if (cluster->etcd_nodes().empty()) continue;
-    for (auto& member : cluster->etcd().members())
-      if (auto ailment = member.ailment()) return fmt::format("{}: {}", member.spec().name, *ailment);
+  for (const auto& place : places_of(session.emulation)) {
+    if (place.kind != "etcd" && place.kind != "worker") continue;
+    ++finding.looked_at;
+    for (const auto& fault : place.faults) finding.wrong.push_back(place.name + ": " + fault);
   }
-  return std::nullopt;
+  const auto mtu = session.emulation.topology().underlay.mtu;
+  for (const auto* host : hosts) {
+    auto socket = host->netlink();
+    if (const auto link = netlink::find_link(socket, Underlay::kInterface); link && link->mtu != mtu)
+      finding.wrong.push_back(
+          fmt::format("{}: {} has MTU {}, the topology says {}", host->name(), link->name, link->mtu, mtu));
+  }
+  auto pings = reach_each_other(session, hosts,
+                                [&](const Node& a, const Node& b) { return islands[a.name()] == islands[b.name()]; });
+  finding.counted = count_of(hosts.size(), "host") + ", " + count_of(pings.looked_at, "ping");
+  add(finding, std::move(pings));
+  return finding;
 }
 
-Ailment flannel_on(Worker& worker) {
-  if (!worker.flanneld().process().running()) return worker.name() + ": flanneld doesn't run";
-  const auto env = flannel::read_subnet_env(worker.subnet_file());
-  auto socket = worker.netlink();
-  for (const auto& link : netlink::list_links(socket))
-    if (link.kind == "vxlan" && link.up && link.running) return std::nullopt;
-  // Backends without a tunnel have routes alone.
-  return env.mtu == 1450 ? Ailment(worker.name() + ": no tunnel interface is up") : std::nullopt;
+/// Links and addresses of the containers, and whether those are their worker's to give.
+Finding pods(Session& session) {
+  Finding finding;
+  for (const auto& place : places_of(session.emulation)) {
+    if (place.kind != "container") continue;
+    ++finding.looked_at;
+    for (const auto& fault : place.faults) finding.wrong.push_back(place.name + ": " + fault);
+    const auto env = flannel::read_subnet_env(session.emulation.worker(place.on).subnet_file());
+    for (const auto& address : place.addresses) {
+      const auto& subnet = address.is_v6() ? env.ipv6_subnet : env.subnet;
+      if (!subnet || !contains(canonical(*subnet), address))
+        finding.wrong.push_back(fmt::format("{}: {} isn't of {}'s subnet", place.name, address.to_string(), place.on));
+    }
+  }
+  return finding;
 }
 
-Ailment flannel(Session& session) {
-  for (auto* cluster : session.emulation.clusters())
-    for (auto* worker : cluster->workers())
-      if (worker->has_flanneld())
-        if (auto ailment = flannel_on(*worker)) return ailment;
-  return std::nullopt;
+Finding etcd(Session& session) {
+  Finding finding;
+  for (auto* cluster : session.emulation.clusters()) {
+    finding.looked_at += cluster->etcd_nodes().size();
+    if (!cluster->has_etcd()) continue;
+    for (auto& member : cluster->etcd().members())
+      if (auto ailment = member.ailment()) finding.wrong.push_back(fmt::format("{}: {}", member.spec().name, *ailment));
+  }
+  return finding;
 }
 
-Ailment pod_to_pod(Session& session) {
+Finding pod_to_pod(Session& session) {
+  Finding finding;
   for (auto* cluster : session.emulation.clusters()) {
     std::vector<Node*> pods;
     for (auto* container : cluster->containers()) pods.push_back(container);
-    if (auto ailment = unanswered(session, pods)) return ailment;
+    const bool mesh = has_mesh(*cluster);
+    const auto worker_of = [](const Node& pod) { return pod.name().substr(0, pod.name().find('/')); };
+    add(finding, reach_each_other(session, pods,
+                                  [&](const Node& a, const Node& b) { return mesh || worker_of(a) == worker_of(b); }));
   }
-  return std::nullopt;
+  return finding;
 }
 
-// One flow for each endpoint: afterwards it is the first one's turn again.
-Ailment vip(Session& session) {
+/// What keeps a service's own container from serving it.
+std::optional<std::string> trouble_of(Cluster& cluster, const ExposedServiceSpec& service) {
+  for (const auto* container : cluster.containers()) {
+    if (container->short_name() != service.container) continue;
+    if (listening_tcp_ports(container->netns()).contains(service.port)) return std::nullopt;
+    return fmt::format("{}: nothing listens on port {} of {}", service.name, service.port, container->name());
+  }
+  return fmt::format("{}: its container {} is gone", service.name, service.container);
+}
+
+Finding skupper(Session& session) {
+  auto& network = session.emulation.service_network();
+  Finding finding;
   for (auto* cluster : session.emulation.clusters()) {
-    const auto pods = cluster->containers();
-    if (pods.empty()) continue;
-    for (const auto& service : cluster->services())
-      for (std::size_t turn = 0; turn < service.endpoints.size(); ++turn) {
-        const auto address = service.address.to_string();
-        if (!pods.front()->exec({"ping", "-q", "-c", "1", "-W", "3", address}).ok())
-          return fmt::format("{} -> {}: no answer to ping {} of {}", pods.front()->name(), address, turn + 1,
-                             service.endpoints.size());
-      }
+    const auto* spec = network.spec(*cluster);
+    if (spec == nullptr) continue;
+    for (const auto& service : spec->services) {
+      ++finding.looked_at;
+      if (auto trouble = trouble_of(*cluster, service)) finding.wrong.push_back(std::move(*trouble));
+    }
   }
-  return std::nullopt;
+  if (finding.looked_at > 0) network.wait_until_ready(std::chrono::seconds(5));
+  return finding;
 }
 
-Ailment skupper(Session& session) {
-  session.emulation.service_network().wait_until_ready(std::chrono::seconds(5));
-  return std::nullopt;
+Finding skupper_running(Session& session) {
+  auto& network = session.emulation.service_network();
+  const auto clusters = session.emulation.clusters();
+  const auto files = std::filesystem::path(kStateDirectory) / "skupper";
+  Finding finding;
+  for (std::size_t i = 0; i < clusters.size(); ++i) {
+    if (network.spec(*clusters[i]) == nullptr) continue;
+    ++finding.looked_at;
+    const auto& name = clusters[i]->name();
+    if (!network.router(*clusters[i]).process().running()) finding.wrong.push_back(name + ": its router doesn't run");
+    for (const auto* ending : {".json", ".log"})
+      if (const auto file = files / (std::to_string(i) + ending); !std::filesystem::exists(file))
+        finding.wrong.push_back(fmt::format("{}: {} isn't there", name, file.string()));
+  }
+  return finding;
 }
 
-Ailment daemons(Session& session) {
-  const auto ailments = session.emulation.ailments();
-  return ailments.empty() ? std::nullopt : Ailment(join(ailments, "\n"));
+// What was started at the prompt is its user's own.
+Finding daemons(Session& session) {
+  Finding finding;
+  std::vector<std::string> killed;
+  for (const auto& program : running_programs(session)) {
+    if (program.whose == Running::Whose::prompt) continue;
+    ++finding.looked_at;
+    if (program.process != nullptr && program.process->running()) continue;
+    const auto name = program.node + " " + program.name;
+    if (program.process == nullptr)
+      finding.wrong.push_back(name + " couldn't be restarted");
+    else if (program.told_to_end)
+      killed.push_back(fmt::format("{} ({})", name, program.process->status()->describe()));
+  }
+  // Those that nobody told to, and those that run and report a crash.
+  for (auto& ailment : session.emulation.ailments()) finding.wrong.push_back(std::move(ailment));
+  if (!killed.empty())
+    finding.wrong.push_back(fmt::format("{} killed by you: {}",
+                                        killed.size() == 1 ? "one was" : fmt::format("{} were", killed.size()),
+                                        join(killed, ", ")));
+  return finding;
 }
 
 }  // namespace
 
+bool has_mesh(const Cluster& cluster) {
+  const auto& spec = cluster.spec();
+  return spec.flannel && flannel::parse_config(spec.flannel->config).backend.type != flannel::BackendType::alloc;
+}
+
 const std::vector<LiveCheck>& live_checks() {
   static const std::vector<LiveCheck> all{
-      {"workers", "workers and etcd nodes reach each other", workers},
-      {"etcd", "every member of etcd is healthy", etcd},
-      {"flannel", "flannel runs on every worker and has its tunnel", flannel},
-      {"pod-to-pod", "containers reach each other", pod_to_pod},
-      {"vip", "virtual addresses reach the containers behind them", vip},
-      {"skupper", "exposed services are offered by the other clusters' routers", skupper},
-      {"daemons", "no daemon has ended or crashed", daemons},
+      {"workers", "workers and etcd nodes are hosts that reach each other", "host", "the lab has no node", workers},
+      {"pods", "containers have a link, and addresses of their worker", "container", "there is no container", pods},
+      {"etcd", "every member of etcd is healthy", "member", "no cluster has etcd", etcd},
+      {"flannel", "flannel runs on every worker, with its lease, links and routes", "worker", "no cluster has flannel",
+       check_flannel},
+      {"pod-to-pod", "containers reach each other", "ping", "no two containers have a way to each other", pod_to_pod},
+      {"vip", "virtual addresses reach the containers behind them", "ping", "there is no VIP that a container can use",
+       check_vips},
+      {"balancing", "flows to a virtual address take turns", "VIP", "there is no VIP with two containers behind it",
+       check_turns},
+      {"vip-worker", "virtual addresses serve the workers' own packets", "ping", "there is no VIP",
+       check_vips_of_workers},
+      {"skupper", "exposed services are served, and offered by the other clusters' routers", "service",
+       "no service is exposed", skupper},
+      {"skupper-running", "each cluster's router runs", "router", "no cluster has a router", skupper_running},
+      {"daemons", "every daemon runs, and none has crashed", "daemon", "the lab has no daemon", daemons},
   };
   return all;
 }

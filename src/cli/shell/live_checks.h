@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,14 +9,34 @@
 
 namespace knetsim::cli::shell {
 
-/// A check of what stands, which leaves it as it is.
-struct LiveCheck {
-  std::string_view id;  ///< as `knetsim check --only` has it
-  std::string_view title;
-  /// What isn't as it should be, which may also be thrown as an Error; nullopt if all is well.
-  std::optional<std::string> (*run)(Session& session);
+/// What a check saw. One that has looked at nothing has proven nothing.
+struct Finding {
+  std::size_t looked_at = 0;            ///< pings, members, tunnels ...
+  std::string counted = {};             ///< "10 hosts, 90 pings"; empty: as many as looked_at
+  std::vector<std::string> wrong = {};  ///< what isn't as it should be
 };
 
+/// A check of what stands, which leaves it as it is.
+struct LiveCheck {
+  std::string_view id;        ///< as `knetsim check --only` has it
+  std::string_view title;     ///< what holds if nothing is wrong
+  std::string_view looks_at;  ///< what it counts, one of them: "ping"
+  std::string_view absent;    ///< why there is nothing to look at
+  /// What keeps it from looking may also be thrown as an Error.
+  Finding (*run)(Session& session);
+};
+
+/// In the order of `knetsim check`, as far as they make sense here.
 const std::vector<LiveCheck>& live_checks();
+
+/// What the topology says of flannel on every worker: its daemon, lease, links and routes.
+Finding check_flannel(Session& session);
+/// Virtual addresses, from containers and from workers themselves, and whether flows take turns.
+Finding check_vips(Session& session);
+Finding check_turns(Session& session);
+Finding check_vips_of_workers(Session& session);
+
+/// Whether packets from one worker's containers get to another's: the topology may give them no way.
+bool has_mesh(const Cluster& cluster);
 
 }  // namespace knetsim::cli::shell

@@ -31,14 +31,15 @@ std::vector<std::string> worker_names(Session& session) {
 }
 
 void add_etcd(Cluster& cluster, std::vector<Running>& all) {
-  if (cluster.etcd_nodes().empty()) return;
+  if (!cluster.has_etcd()) return;
   for (auto& member : cluster.etcd().members())
     all.push_back({member.spec().name, "etcd", &member.process(), [&member] { member.kill(); },
                    [&member, &cluster] {
                      if (member.process().running()) member.stop();
                      member.restart();
                      cluster.etcd().wait_until_healthy(std::chrono::seconds(30));
-                   }});
+                   },
+                   member.told_to_end()});
 }
 
 // None after a restart that has failed.
@@ -75,11 +76,12 @@ void restart_flanneld(Worker& worker) {
 void add_flanneld(Worker& worker, std::vector<Running>& all) {
   auto& daemon = worker.flanneld();
   all.push_back({worker.name(), "flanneld", process_of(daemon), [&daemon] { daemon.kill(); },
-                 [&worker] { restart_flanneld(worker); }});
+                 [&worker] { restart_flanneld(worker); }, daemon.told_to_end()});
 }
 
 void add_daemon(const std::string& node, const std::string& name, Daemon& daemon, std::vector<Running>& all) {
-  all.push_back({node, name, process_of(daemon), [&daemon] { daemon.kill(); }, [&daemon] { daemon.restart(); }});
+  all.push_back({node, name, process_of(daemon), [&daemon] { daemon.kill(); }, [&daemon] { daemon.restart(); },
+                 daemon.told_to_end()});
 }
 
 void add_router(Session& session, Cluster& cluster, std::vector<Running>& all) {
@@ -90,7 +92,8 @@ void add_router(Session& session, Cluster& cluster, std::vector<Running>& all) {
                  [&daemon, &network] {
                    daemon.restart();
                    network.wait_until_ready();
-                 }});
+                 },
+                 daemon.told_to_end()});
 }
 
 void add_background(Session& session, std::vector<Running>& all) {
@@ -102,7 +105,9 @@ void add_background(Session& session, std::vector<Running>& all) {
                      program.process.signal(SIGKILL);
                      program.process.wait(std::chrono::seconds(10));
                    },
-                   {}});
+                   {},
+                   false,
+                   Running::Whose::prompt});
 }
 
 }  // namespace

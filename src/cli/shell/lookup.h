@@ -27,6 +27,9 @@ struct Running {
   Process* process;  ///< null if a restart has failed
   std::function<void()> kill;
   std::function<void()> restart;  ///< empty: it can't be
+  bool told_to_end = false;       ///< by a line at the prompt
+  /// Who started it.
+  enum class Whose { lab, prompt } whose = Whose::lab;
 };
 std::vector<Running> running_programs(Session& session);
 Running find_program_on(Session& session, const Word& node, const Word& program);

@@ -88,28 +88,54 @@ std::vector<LiveCheck> selected_checks(const Words& words) {
   return selected;
 }
 
-std::optional<std::string> ailment_of(const LiveCheck& check, Session& session) try {
+Finding finding_of(const LiveCheck& check, Session& session) try {
   return check.run(session);
 } catch (const Error& error) {
-  return error.what();
+  return {.looked_at = 1, .wrong = {error.what()}};
+}
+
+void show(Session& session, const LiveCheck& check, const Finding& finding, double seconds) {
+  const auto& style = session.style;
+  auto& out = session.terminal.out;
+  if (finding.looked_at == 0) {
+    out << fmt::format("{} {:<15} not there: {}\n", kNeither, check.id, check.absent);
+    return;
+  }
+  const bool good = finding.wrong.empty();
+  const auto counted = finding.counted.empty() ? count_of(finding.looked_at, check.looks_at) : finding.counted;
+  out << fmt::format("{} {:<15} {} {}\n", good ? style.green(kGood) : style.red(kBad), check.id, check.title,
+                     style.dim(fmt::format("({}, {})", counted, seconds_text(seconds))));
+  constexpr std::size_t kShown = 10;
+  for (std::size_t i = 0; i < std::min(finding.wrong.size(), kShown); ++i) out << indent(finding.wrong[i], "    ");
+  if (finding.wrong.size() > kShown) out << fmt::format("    and {} more\n", finding.wrong.size() - kShown);
 }
 
 int check(Session& session, std::string_view /*line*/, const Words& words) {
-  const auto& style = session.style;
-  std::size_t passed = 0;
+  std::size_t held = 0;
+  std::size_t looked = 0;
   const auto selected = selected_checks(words);
   for (const auto& one : selected) {
     const auto start = std::chrono::steady_clock::now();
-    const auto ailment = ailment_of(one, session);
+    const auto finding = finding_of(one, session);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    session.terminal.out << fmt::format("{} {:<11} {} {}\n", ailment ? style.red(kBad) : style.green(kGood), one.id,
-                                        one.title, style.dim(seconds_text(took.count())))
-                         << (ailment ? indent(*ailment, "    ") : "") << std::flush;
-    if (!ailment) ++passed;
-    if (session.interrupted()) break;
+    if (session.interrupted()) {
+      session.terminal.out << fmt::format("interrupted in {}\n", one.id);
+      return kFailed;
+    }
+    show(session, one, finding, took.count());
+    session.terminal.out << std::flush;
+    if (finding.looked_at == 0) continue;
+    ++looked;
+    if (finding.wrong.empty()) ++held;
   }
-  session.terminal.out << fmt::format("{} of {} hold\n", passed, count_of(selected.size(), "check"));
-  return passed == selected.size() ? kDone : kFailed;
+  const auto absent = selected.size() - looked;
+  session.terminal.out << (looked == 0 ? "there was nothing to check"
+                                       : fmt::format("{} of {} {}", held, count_of(looked, "check"),
+                                                     looked == 1 ? "holds" : "hold"))
+                       << (looked == 0 || absent == 0 ? "" : fmt::format("; {} had nothing to look at", absent))
+                       << '\n';
+  // Where nothing was looked at, nothing was proven.
+  return looked > 0 && held == looked ? kDone : kFailed;
 }
 
 }  // namespace
@@ -126,7 +152,8 @@ std::vector<Verb> trying_verbs() {
       {"check",
        "check [--only ID,...]",
        "prove that what stands works",
-       "Looks at this emulation and leaves it as it is. knetsim check, outside, proves more on clusters of its own.",
+       "Looks at this emulation and leaves it as it is. What the topology hasn't (– not there) isn't counted.\n"
+       "knetsim check, outside, proves more on clusters of its own.",
        {"check --only etcd,flannel"},
        {Argument::only, Argument::checks},
        check},

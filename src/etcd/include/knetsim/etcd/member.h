@@ -66,6 +66,9 @@ class Member {
   /// Starts it again on its data, after stop() or kill() or its own end. Returns at once.
   void restart();
 
+  /// By stop() or kill(), since it was started last.
+  bool told_to_end() const noexcept { return told_to_end_; }
+
   Process& process() noexcept { return process_; }
   /// What it logged last.
   std::string log_tail() const;
