@@ -9,7 +9,9 @@
 
 #include <csignal>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
+#include "knetsim/emulator/topology.h"
 #include "knetsim/fixtures/prompt.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/socket.h"
@@ -185,6 +187,59 @@ TEST(Secrets, ReachNoDaemonAndNoPodUnlessTheyAreNamed) {
   EXPECT_EQ(knetsim({"exec", "w1/c1", "--", "sh", "-c", "env | grep 4711"}).out, "NAMED_TO_UP=secret-4711\n");
   EXPECT_EQ(knetsim({"exec", "--env", "NAMED_TO_EXEC", "w1", "--", "sh", "-c", "env | grep 4711 | sort"}).out,
             "NAMED_TO_EXEC=secret-4711\nNAMED_TO_UP=secret-4711\n");
+}
+
+/// single.json with one member changed, in a file of its own.
+std::string changed_topology(const std::string& pointer, const nlohmann::json& value) {
+  auto topology = nlohmann::json::parse(read_file(find_topology("single")));
+  topology[nlohmann::json::json_pointer(pointer)] = value;
+  const std::filesystem::path file = "/tmp/knetsim/changed.json";
+  write_file_atomically(file, topology.dump(1));
+  return file;
+}
+
+TEST(PromptOnAPipe, RefusesATopologyWithFileLinePlaceAndRemedyBeforeItStartsAnything) {
+  const std::string name = "/clusters/0/workers/0/name";
+  const std::vector<std::tuple<std::string, nlohmann::json, std::string>> cases{
+      {"/clusters", nlohmann::json::array(), "without a cluster"},
+      {name, "default", "taken by the kernel"},
+      {name, "all", "taken by the kernel"},
+      {name, std::string("w\0x", 3), "\"w\\u0000x\""},
+      {"/underlay", 7, "is a number, must be an object"},
+      {"/clusters/0/containers/0/command", {"nosuchprog"}, "container c1 can't run it"},
+  };
+  for (const auto& [pointer, value, words] : cases) {
+    const auto ran = knetsim({"up", changed_topology(pointer, value)}, "exit\n");
+    EXPECT_EQ(ran.status.code(), 2) << words;
+    EXPECT_THAT(ran.err,
+                AllOf(ContainsRegex("changed.json:[0-9]+: " + pointer), HasSubstr(words), HasSubstr("remedy")));
+    EXPECT_EQ(ran.out, "");
+  }
+  const nlohmann::json unreachable{
+      {"name", "C0"}, {"switch", "s0"}, {"workers", {{{"name", "ping"}, {"address", "10.0.0.3"}}}}};
+  const auto verb = knetsim({"up", changed_topology("/clusters/0", unreachable)}, "exit\n");
+  EXPECT_EQ(verb.status.code(), 2);
+  EXPECT_THAT(verb.err, AllOf(ContainsRegex("changed.json:[0-9]+: " + name + ": \"ping\": is a verb of the prompt"),
+                              HasSubstr("remedy: ")));
+  write_file_atomically("/tmp/knetsim/huge.json", "{\n\"underlay\": 1e400}");
+  const auto huge = knetsim({"up", "/tmp/knetsim/huge.json"}, "exit\n");
+  EXPECT_EQ(huge.status.code(), 2);
+  EXPECT_THAT(huge.err, AllOf(HasSubstr("huge.json: "), HasSubstr("line 2"), HasSubstr("remedy: ")));
+}
+
+TEST(PromptOnAPipe, TellsOfANameThatIsAProgramsAndOfAContainersProgramThatEnds) {
+  const auto tool = knetsim(
+      {"up", changed_topology(
+                 "/clusters/0",
+                 {{"name", "C0"}, {"switch", "s0"}, {"workers", {{{"name", "tcpdump"}, {"address", "10.0.0.3"}}}}})},
+      "tcpdump echo reached\n");
+  EXPECT_EQ(tool.status.code(), 0) << tool.err;
+  EXPECT_THAT(tool.err, HasSubstr("/clusters/0/workers/0/name: \"tcpdump\": is a program's name as well"));
+  EXPECT_THAT(tool.out, HasSubstr("\nreached\n"));
+  const auto ended = knetsim({"up", changed_topology("/clusters/0/containers/0/command", {"false"})}, "check\n");
+  EXPECT_EQ(ended.status.code(), 0) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("w1/c1 false has ended (exit code 1); its log is "));
+  EXPECT_THAT(ended.out, HasSubstr("✗ daemons"));
 }
 
 TEST(Visitors, RunProgramsOnNodesAndInContainersAndTakeTheLabDown) {

@@ -19,6 +19,7 @@
 #include "knetsim/cli/shell/session.h"
 #include "knetsim/sys/error.h"
 #include "lookup.h"
+#include "news.h"
 #include "picture.h"
 
 namespace knetsim::cli::shell {
@@ -76,6 +77,7 @@ PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal&
                         return requests.interrupt || requests.end.has_value();
                       }};
   const Visitors visitors(loop, around.registration.listener(), host_for(session, around.topology, requests, waiting));
+  News::settle(session);
   terminal.out << greeting(session) << std::flush;
 
   std::unique_ptr<LineSource> lines;
@@ -102,6 +104,12 @@ PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal&
     if (!key || (caught->number != SIGINT && caught->number != SIGQUIT)) requests.end = kExitSignal + caught->number;
   });
 
+  News news;
+  const auto tell_news = [&] {
+    for (const auto& one : news.take(session)) terminal.err << style.red(one) << '\n';
+    terminal.err << std::flush;
+  };
+  tell_news();
   int first_failure = kDone;
   while (!session.leaving) {
     const auto line = lines->next();
@@ -109,8 +117,10 @@ PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal&
     const int status = execute(session, *line);
     terminal.out << std::flush;
     if (first_failure == kDone) first_failure = status;
+    tell_news();
     if (editor != nullptr) editor->type(foreground.take_typed_ahead());
   }
+  tell_news();
   return {first_failure, requests.end, std::move(waiting)};
 }
 
