@@ -2,7 +2,7 @@
 #
 #   bin/                     knetsim, knetsim-flanneld, knetsim-skrouterd, knetsim-report, suite-*
 #   libexec/knetsim/cni/     the CNI plugin flannel
-#   share/knetsim/           topologies
+#   share/knetsim/           topologies, and their JSON schema for editors
 #   lib/, include/           every layer but the command line's, fixtures
 #   lib/cmake/knetsim/       knetsim::emulator, knetsim::fixtures, ..., and knetsim_suite()
 #
@@ -31,6 +31,7 @@ foreach(layer IN LISTS layers)
 endforeach()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/fixtures/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/fixtures/topologies" DESTINATION share/knetsim)
+install(FILES "${PROJECT_SOURCE_DIR}/fixtures/topology.schema.json" DESTINATION share/knetsim)
 
 set(package "${CMAKE_INSTALL_LIBDIR}/cmake/knetsim")
 install(EXPORT knetsim NAMESPACE knetsim:: DESTINATION "${package}" FILE knetsimTargets.cmake)
