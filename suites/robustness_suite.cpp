@@ -11,7 +11,9 @@
 #include "knetsim/emulator/emulation.h"
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
+#include "knetsim/fixtures/traffic.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/failure.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/sandbox.h"
 
@@ -74,9 +76,9 @@ TEST(Boot, TakesAPrefixOfFlannelsKeysHoweverManySlashesEndIt) {
   EXPECT_EQ(why_no_boot(slashes), "it boots");
 }
 
-TEST(Boot, NamesThePackageOfAMissingProgram) {
+TEST(Boot, NamesThePlaceOfAProgramThatThePathDoesNotLeadTo) {
   ::setenv("PATH", "/nonexistent", 1);
-  EXPECT_THAT(why_no_boot(topology("pair.json")), HasSubstr("apt-get install etcd"));
+  EXPECT_THAT(why_no_boot(topology("pair.json")), HasSubstr("add /usr/bin to PATH"));
   ::setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
 }
 
@@ -109,6 +111,41 @@ TEST(Lab, DoesEverythingWithoutTheViewOfItsState) {
   EXPECT_THAT(emulation.node("e1").exec({"/tmp/knetsim/etcdctl", "cluster-health"}), Succeeds());
   EXPECT_THAT(emulation.node("w1").exec({"pwd"}), Prints("/run/knetsim/w1\n"));
   EXPECT_THAT(emulation.ailments(), IsEmpty());
+}
+
+/// What a matcher says of this value, as the reports show it.
+template <typename T>
+std::string sentence_of(const T& value, const testing::Matcher<const T&>& matcher) {
+  testing::StringMatchResultListener said;
+  EXPECT_FALSE(matcher.MatchAndExplain(value, &said));
+  return failure_sentence(said.str());
+}
+
+TEST(Matchers, SayInOneSentenceWhatIsWrong) {
+  auto emulation = Emulation::boot(topology("pair.json"));
+  const auto& w1 = emulation.worker("w1");
+  const auto& c1 = emulation.cluster("C0").container("c1");
+  const auto nowhere = parse_address("10.0.0.99");
+  EXPECT_EQ(sentence_of<Node>(c1, CanPing(parse_address("192.0.2.1"))).find("w1/c1 can't ping 192.0.2.1: "), 0U);
+  EXPECT_THAT(sentence_of<Node>(w1, CanPing(nowhere)),
+              testing::StartsWith("w1 can't ping 10.0.0.99: 1 sent, 0 received"));
+  EXPECT_EQ(sentence_of<Node>(w1, CannotPing(emulation.worker("w2"))), "w1 can ping 10.0.0.4, and must not");
+  EXPECT_EQ(sentence_of<Node>(w1, HasLink("eth9")), "w1 has no link eth9");
+  EXPECT_EQ(sentence_of<Node>(w1, HasNoLink("eth0")), "w1 has a link eth0");
+  EXPECT_THAT(sentence_of<Node>(w1, HasLink("flannel.100", AllOf(IsUp(), HasMtu(1400)))),
+              AllOf(testing::StartsWith("w1: "), testing::EndsWith("flannel.100 has the mtu 1450, not 1400")));
+  EXPECT_EQ(sentence_of<Node>(w1, HasAddress("eth0", parse_network("10.0.0.9/24"))).find("eth0 of w1 has 10.0.0.3/"),
+            0U);
+  EXPECT_EQ(sentence_of<Node>(w1, HasRoute(parse_network("192.0.2.0/24"))), "w1 has no route to 192.0.2.0/24");
+  EXPECT_THAT(sentence_of(w1.exec({"ls", "/nowhere"}), Succeeds()),
+              AllOf(testing::StartsWith("exit code 2, not 0: "),
+                    testing::EndsWith("ls: cannot access '/nowhere': No such file or directory")));
+  EXPECT_EQ(sentence_of(w1.exec({"echo", "one"}), Prints(HasSubstr("two"))),
+            "it printed \"one\", not what has substring \"two\"");
+  const auto trouble = tcp_exchange(c1, w1.address(), 9);
+  ASSERT_TRUE(trouble);
+  EXPECT_EQ(trouble->find("w1/c1: can't connect to 10.0.0.3:9: Connection refused"), 0U) << *trouble;
+  EXPECT_NE(trouble->find("\npath: w1/c1 -> 10.0.0.3"), std::string::npos) << *trouble;
 }
 
 /// Runs one of the tests that must be red, as its own program in a sandbox of its own.
