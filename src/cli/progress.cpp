@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "knetsim/cli/text.h"
+#include "knetsim/sys/failure.h"
 
 namespace knetsim::cli {
 
@@ -20,12 +21,6 @@ constexpr std::string_view kEraseLine = "\r\x1b[2K";
 
 std::string action(const std::string& from, const std::string& to, const std::string& what) {
   return to.empty() ? fmt::format("{}: {}", from, what) : fmt::format("{} -> {}: {}", from, to, what);
-}
-
-std::string all_reasons(const TestResult& test) {
-  std::string text;
-  for (const auto& reason : test.reasons) text += reason.text + "\n";
-  return text;
 }
 
 }  // namespace
@@ -117,12 +112,16 @@ void Progress::show_outcome(const TestResult& test) {
     if (!test.evidence.empty()) terminal_.out << style_.dim("        evidence: " + test.evidence) << '\n';
     return;
   }
-  auto lines = split_lines(all_reasons(test));
+  // The whole of it follows at the end of the run.
+  std::vector<std::string> lines{why(test)};
+  for (const auto& reason : test.reasons)
+    if (auto sentence = failure_sentence(reason.text); sentence != lines.front()) lines.push_back(std::move(sentence));
   if (lines.size() > kFewLines) {
     lines.resize(kFewLines);
     lines.emplace_back("…");
   }
-  for (const auto& line : lines) terminal_.out << "        " << shorten(line, room) << '\n';
+  for (const auto& line : lines)
+    if (!line.empty()) terminal_.out << "        " << shorten(line, room) << '\n';
 }
 
 void Progress::show_step(const StepEnded& step) {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "knetsim/cli/version.h"
+#include "knetsim/sys/failure.h"
 
 namespace knetsim::cli {
 
@@ -35,6 +36,7 @@ Json list_of(const std::vector<T>& items) {
 Json json_of(const TestResult& test) {
   Json json{{"test", test.test},       {"program", test.program},          {"verdict", to_string(test.verdict)},
             {"seconds", test.seconds}, {"reasons", list_of(test.reasons)}, {"steps", list_of(test.steps)}};
+  if (!test.reasons.empty()) json["why"] = why(test);
   if (!test.evidence.empty()) json["evidence"] = test.evidence;
   return json;
 }
@@ -72,6 +74,16 @@ Json host() {
 }
 
 }  // namespace
+
+std::string why(const TestResult& test) {
+  return test.reasons.empty() ? std::string() : failure_sentence(telling_reason(test.reasons));
+}
+
+std::string cause(const TestResult& test) {
+  std::string text;
+  for (const auto& reason : test.reasons) text += failure_cause(failure_sentence(reason.text)) + "\n";
+  return text;
+}
 
 Verdict CheckResult::verdict() const {
   const auto any = [&](Verdict wanted) {

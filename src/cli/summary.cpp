@@ -54,18 +54,21 @@ void print_table(const RunResult& run, const Terminal& terminal, const Style& st
   }
 }
 
+/// All that it said, unless the sentence is all.
 std::string reasons_of(const TestResult& test) {
   std::string text;
   for (const auto& reason : test.reasons) {
-    if (!reason.file.empty()) text += fmt::format("    {}:{}:\n", reason.file, reason.line);
-    text += indent(reason.text, reason.file.empty() ? "    " : "      ");
+    const bool told = reason.text == why(test);
+    if (told && reason.file.empty()) continue;
+    if (!reason.file.empty()) text += fmt::format("    {}:{}{}\n", reason.file, reason.line, told ? "" : ":");
+    if (!told) text += indent(reason.text, reason.file.empty() ? "    " : "      ");
   }
   return text;
 }
 
 void print_failures(const RunResult& run, const Terminal& terminal, const Style& style) {
   std::vector<std::string> again;
-  std::map<std::string, std::string> told;  // reasons, and the check that had them first
+  std::map<std::string, std::string> told;  // causes, and the check that had them first
   for (const auto& check : run.checks) {
     const auto verdict = check.verdict();
     if (verdict == Verdict::passed) continue;
@@ -75,10 +78,12 @@ void print_failures(const RunResult& run, const Terminal& terminal, const Style&
     for (const auto& test : check.tests) {
       if (test.verdict == Verdict::passed) continue;
       terminal.out << fmt::format("  {} {} ({})\n", test.test, to_string(test.verdict), test.program);
-      const auto reasons = reasons_of(test);
       // One cause often fails many checks: a program that is missing, say.
-      const auto [first, is_new] = told.emplace(reasons, check.id);
-      terminal.out << (is_new ? reasons : fmt::format("    for the same reason as {}\n", first->second));
+      const auto [first, is_new] = told.emplace(cause(test), check.id);
+      if (is_new)
+        terminal.out << fmt::format("    {}\n", style.bold(why(test))) << reasons_of(test);
+      else
+        terminal.out << fmt::format("    for the same reason as {}\n", first->second);
       if (!test.evidence.empty()) terminal.out << fmt::format("    evidence: {}\n", test.evidence);
     }
   }

@@ -183,9 +183,14 @@ void Tally::fail_current(const std::string& reason) {
   if (!steps_.empty()) {
     const auto& step = steps_.back();
     result.steps.push_back({step.from, step.to, step.what, 0, false});
-    result.reasons.push_back({"", 0, fmt::format("in the midst of {} -> {}: {}", step.from, step.to, step.what)});
+    const auto first = reason.substr(0, reason.find('\n'));
+    result.reasons.push_back(
+        {"", 0,
+         fmt::format("{}, in the midst of {}{}{}: {}{}", first, step.from, step.to.empty() ? "" : " -> ", step.to,
+                     step.what, reason.substr(first.size()))});
+  } else {
+    result.reasons.push_back({"", 0, reason});
   }
-  result.reasons.push_back({"", 0, reason});
   close(std::move(result));
 }
 

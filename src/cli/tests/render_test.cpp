@@ -22,13 +22,15 @@ TestResult passed(const std::string& test, std::vector<StepEnded> steps, double 
 }
 
 TestResult failed(const std::string& test) {
-  return {"suite-readme",
-          test,
-          Verdict::failed,
-          12.5,
-          {{"suites/readme_suite.cpp", 42, "Value of: c1\nExpected: can ping c2"}, {"", 0, "killed by SIGSEGV"}},
-          {{"C0w1/c1", "C0w2/c2", "ping 11.13.0.2", 10, false}},
-          "/out/readme/vip/evidence"};
+  return {
+      "suite-readme",
+      test,
+      Verdict::failed,
+      12.5,
+      {{"suites/readme_suite.cpp", 42, "Value of: c1\nExpected: can ping c2\n  Actual: c1, in short: c1 can't ping c2"},
+       {"", 0, "killed by SIGSEGV"}},
+      {{"C0w1/c1", "C0w2/c2", "ping 11.13.0.2", 10, false}},
+      "/out/readme/vip/evidence"};
 }
 
 std::vector<PlannedCheck> plan() {
@@ -72,8 +74,7 @@ TEST(Progress, shows_a_line_for_each_check_and_its_actions_in_a_file) {
       "[2/2] ✗ pod-to-pod   12.8 s  Achieve pod-pod connectivity\n"
       "        ✓ C0w1/c1 -> C0w2/c2: ping 11.13.0.2  0.03 s\n"
       "        ✗ C0w1/c1 -> C0w2/c2: ping 11.13.0.2  10.0 s\n"
-      "        Value of: c1\n"
-      "        Expected: can ping c2\n"
+      "        c1 can't ping c2\n"
       "        killed by SIGSEGV\n");
 }
 
@@ -135,9 +136,11 @@ TEST(Summary, repeats_only_the_failures_with_reason_and_evidence) {
             "\n"
             "✗ vip: Reach the VIP\n"
             "  Readme.vip failed (suite-readme)\n"
+            "    c1 can't ping c2\n"
             "    suites/readme_suite.cpp:42:\n"
             "      Value of: c1\n"
             "      Expected: can ping c2\n"
+            "        Actual: c1, in short: c1 can't ping c2\n"
             "    killed by SIGSEGV\n"
             "    evidence: /out/readme/vip/evidence\n"
             "\n"
@@ -151,6 +154,19 @@ TEST(Summary, tells_a_reason_that_many_checks_share_once) {
       run_of({{"vip", "Reach the VIP", {failed("Readme.vip")}}, {"cli", "The prompt", {failed("Readme.cli")}}}));
   EXPECT_EQ(text.find("killed by SIGSEGV"), text.rfind("killed by SIGSEGV"));
   EXPECT_THAT(text, HasSubstr("  Readme.cli failed (suite-readme)\n    for the same reason as vip\n"));
+}
+
+TEST(Summary, takes_reasons_that_differ_in_addresses_alone_for_one) {
+  auto one = failed("Readme.vip");
+  auto other = failed("Readme.cli");
+  one.reasons = {{"a.cpp", 1, "w1/c1 can't ping 11.10.0.2: 1 sent, 0 received"}};
+  other.reasons = {{"a.cpp", 2, "w1/c1 can't ping 11.13.0.2: 1 sent, 0 received"}};
+  auto third = failed("Readme.pods");
+  third.reasons = {{"a.cpp", 3, "w2/c1 can't ping 11.13.0.2: 1 sent, 0 received"}};
+  const auto text = summary(run_of({{"vip", "", {one}}, {"cli", "", {other}}, {"pods", "", {third}}}));
+  EXPECT_THAT(text, HasSubstr("    w1/c1 can't ping 11.10.0.2: 1 sent, 0 received\n    a.cpp:1\n"));
+  EXPECT_THAT(text, HasSubstr("  Readme.cli failed (suite-readme)\n    for the same reason as vip\n"));
+  EXPECT_THAT(text, HasSubstr("    w2/c1 can't ping"));
 }
 
 TEST(Summary, calls_a_skipped_check_not_proven) {
@@ -216,6 +232,7 @@ TEST(Json, holds_every_fact_of_a_run) {
   EXPECT_EQ(json["totals"], (nlohmann::json{{"passed", 0}, {"failed", 1}, {"skipped", 0}, {"not_run", 1}}));
   const auto& test = json["checks"][0]["tests"][0];
   EXPECT_EQ(test["verdict"], "failed");
+  EXPECT_EQ(test["why"], "c1 can't ping c2");
   EXPECT_EQ(test["reasons"][0]["line"], 42);
   EXPECT_EQ(test["steps"][0]["to"], "C0w2/c2");
   EXPECT_EQ(test["evidence"], "/out/readme/vip/evidence");

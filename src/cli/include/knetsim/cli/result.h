@@ -20,6 +20,11 @@ struct TestResult {
   std::string evidence;
 };
 
+/// Why it failed or was skipped, in one sentence; empty if it gives no reason.
+std::string why(const TestResult& test);
+/// Two tests with the same cause failed for the same reasons, but for addresses, process ids and times.
+std::string cause(const TestResult& test);
+
 /// One check of the README: every test that proves it.
 struct CheckResult {
   std::string id;
