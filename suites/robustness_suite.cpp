@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <sys/mount.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -199,6 +200,15 @@ TEST_F(RedTest, ThatHangsIsEndedBeforeItsTimeoutWithTheEvidenceKept) {
   EXPECT_THAT(result, ExitsWith(124));
   EXPECT_THAT(result.err, HasSubstr("the test hangs: not over after 20 s"));
   EXPECT_TRUE(fs::exists(artefacts("hangs") / "evidence" / "w1" / "links.txt"));
+}
+
+TEST_F(RedTest, ThatCrashesTellsItsStackAndKeepsItsEvidenceAndItsSignal) {
+  const auto result = run("crashes");
+  EXPECT_EQ(result.status.signal(), SIGSEGV) << result.status.describe();
+  EXPECT_THAT(result.err, AllOf(HasSubstr("crashed by SIGSEGV; its stack"), HasSubstr("selftest-emulation(+0x")));
+  EXPECT_TRUE(fs::exists(artefacts("crashes") / "evidence" / "topology.json"));
+  EXPECT_THAT(read_file(artefacts("crashes") / "evidence" / "w1" / "routes.txt"), HasSubstr("flannel.100"));
+  EXPECT_TRUE(fs::exists(artefacts("crashes") / "trace.pcapng"));
 }
 
 TEST_F(RedTest, IsRedWhenADaemonDiedAlthoughEveryAssertionHolds) {

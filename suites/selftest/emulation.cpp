@@ -29,6 +29,8 @@ TEST_F(Red, loses_a_packet) {
   EXPECT_THAT(worker("w1").container("c1"), CanPing(worker("w2").container("c2")));
 }
 
+TEST_F(Red, crashes) { std::raise(SIGSEGV); }
+
 TEST_F(Red, hangs) {
   std::mutex mutex;
   std::unique_lock lock(mutex);
