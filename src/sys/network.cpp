@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/text.h"
+#include "knetsim/sys/json.h"
 
 namespace knetsim {
 
@@ -25,13 +25,14 @@ std::optional<Address> read_address(std::string_view text) {
 
 Address parse_address(std::string_view text) {
   if (const auto address = read_address(text)) return *address;
-  throw InputError(fmt::format("{} isn't an IP address\n  remedy: write it like 10.0.0.1 or fd00::1", excerpt(text)));
+  throw InputError(fmt::format("{} isn't an IP address\n  remedy: write it like 10.0.0.1 or fd00::1",
+                               json_excerpt(std::string(text))));
 }
 
 Network parse_network(std::string_view text) {
   const auto refuse = [&](std::string_view why) -> InputError {
-    return InputError(
-        fmt::format("{} isn't a network: {}\n  remedy: write it like 10.0.0.0/8 or fd00::/64", excerpt(text), why));
+    return InputError(fmt::format("{} isn't a network: {}\n  remedy: write it like 10.0.0.0/8 or fd00::/64",
+                                  json_excerpt(std::string(text)), why));
   };
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) throw refuse("no prefix length");
