@@ -56,7 +56,7 @@ class HostileJson(unittest.TestCase):
         for number, document in enumerate(documents):
             with self.subTest(document=f"{number}: {document[:60]}"):
                 (self.directory / "deep.json").write_text(document)
-                self.check([BIN / "knetsim", "up", "./deep.json"], 2, "deep.json: ", stdin=subprocess.DEVNULL)
+                self.check([BIN / "knetsim", "up", "./deep.json"], 2, "deep.json:", stdin=subprocess.DEVNULL)
 
     def test_router_configs(self):
         documents = [DEEP, DEEP_OBJECT, "[" * LEVELS, f'[["router", {DEEP}]]', f'[["router", {{"id": {DEEP}}}]]',
@@ -87,9 +87,11 @@ class HostileJson(unittest.TestCase):
             config, {"unknown": "HOLE"}, {"delegate": "HOLE"}, {"delegate": {"unknown": "HOLE"}}, {"ipam": "HOLE"},
             {"prevResult": "HOLE"}, {"runtimeConfig": "HOLE"}, {"cniVersion": "HOLE"}, {"name": "HOLE"})
         for document in documents:
-            for command in ("ADD", "CHECK", "DEL", "VERSION"):
+            # VERSION tells what the plugin speaks, whatever the configuration is.
+            for command, code, says in (("ADD", 1, '"code":'), ("CHECK", 1, '"code":'), ("DEL", 1, '"code":'),
+                                        ("VERSION", 0, '"supportedVersions":')):
                 with self.subTest(document=document[:120], command=command):
-                    self.check([BIN / "cni" / "flannel"], 1, '"code":', input=document,
+                    self.check([BIN / "cni" / "flannel"], code, says, input=document,
                                env={**os.environ, **call, "CNI_COMMAND": command})
 
     def test_scratch_files_of_the_cni_plugin(self):
@@ -97,8 +99,9 @@ class HostileJson(unittest.TestCase):
         (self.directory / "data" / "c1").write_text(DEEP)
         config = {"cniVersion": "1.0.0", "name": "cbr0", "type": "flannel", "dataDir": str(self.directory / "data")}
         call = {"CNI_CONTAINERID": "c1", "CNI_NETNS": "/proc/self/ns/net", "CNI_IFNAME": "eth0", "CNI_PATH": "/nowhere"}
-        for command in ("CHECK", "DEL"):
-            self.check([BIN / "cni" / "flannel"], 1, '"code":', input=json.dumps(config),
+        # What can't be read can't be taken down either, and must not keep a pod from going.
+        for command, code, says in (("CHECK", 1, '"code":'), ("DEL", 0, "can't read the delegate's config")):
+            self.check([BIN / "cni" / "flannel"], code, says, input=json.dumps(config),
                        env={**os.environ, **call, "CNI_COMMAND": command})
 
     def test_answers_of_etcd(self):

@@ -210,7 +210,7 @@ TEST(Check, refuses_at_once_what_a_boot_would_refuse) {
   for (const auto* flavour : {"real", "auto"}) {
     const auto ran = check_fake("pass", {"--flannel", flavour});
     EXPECT_EQ(ran.code, 2) << flavour;
-    EXPECT_THAT(ran.err, HasSubstr("use 0.20.1 or later")) << flavour;
+    EXPECT_THAT(ran.err, HasSubstr("use 0.21.3 or later")) << flavour;
   }
   EXPECT_EQ(check_fake("pass", {"--flannel", "builtin"}).code, 0);
 }

@@ -71,10 +71,10 @@ TEST(DoctorOfPrograms, names_the_package_of_each_that_is_missing) {
 std::string fake_flanneld(const std::string& version) { return fake_program("flanneld", "echo v" + version + " >&2"); }
 
 TEST(DoctorOfPrograms, judges_a_real_flanneld_as_an_emulation_would) {
-  const Environment fit(Variables{{"KNETSIM_FLANNELD", fake_flanneld("0.20.2")}, {"KNETSIM_FLANNEL", "builtin"}});
-  EXPECT_THAT(examine_programs(), Found("flanneld", State::good, "0.20.2  (/run/knetsim/flanneld)"));
+  const Environment fit(Variables{{"KNETSIM_FLANNELD", fake_flanneld("0.27.4")}, {"KNETSIM_FLANNEL", "builtin"}});
+  EXPECT_THAT(examine_programs(), Found("flanneld", State::good, "0.27.4  (/run/knetsim/flanneld)"));
   fake_flanneld("0.20.0");
-  EXPECT_THAT(examine_programs(), Found("flanneld", State::bad, "use 0.20.1 or later"));
+  EXPECT_THAT(examine_programs(), Found("flanneld", State::bad, "use 0.21.3 or later"));
 }
 
 TEST(DoctorOfPrograms, judges_a_real_router_as_an_emulation_would) {

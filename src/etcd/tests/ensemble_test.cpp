@@ -219,12 +219,14 @@ TEST_F(EtcdEnsemble, EveryMemberThatIsntHealthyIsNamed) {
   ensemble().wait_until_healthy(kPatience);
 }
 
-TEST_F(EtcdEnsemble, NoEtcdNamesTheDebianPackage) {
+TEST_F(EtcdEnsemble, NamesThePlaceOfAnEtcdThatThePathDoesNotLeadTo) {
   Lab lab(1);
   const std::string path = ::getenv("PATH");
   ::setenv("PATH", "/nonexistent", 1);
-  EXPECT_THAT([&] { Ensemble::start(lab.specs()); }, ThrowsMessage<InputError>(HasSubstr("etcd-server")));
-  EXPECT_THAT([] { install_etcdctl(kStateDirectory); }, ThrowsMessage<InputError>(HasSubstr("etcd-client")));
+  EXPECT_THAT([&] { Ensemble::start(lab.specs()); },
+              ThrowsMessage<InputError>(HasSubstr("it is /usr/bin/etcd: add /usr/bin to PATH")));
+  EXPECT_THAT([] { install_etcdctl(kStateDirectory); },
+              ThrowsMessage<InputError>(HasSubstr("it is /usr/bin/etcdctl: add /usr/bin to PATH")));
   ::setenv("PATH", path.c_str(), 1);
 }
 
