@@ -38,7 +38,7 @@ Program find_builtin(const Environment& environment) {
 
 std::optional<fs::path> find_real(const Environment& environment) {
   if (!environment.flanneld) return find_program("flanneld");
-  if (const auto path = find_program(fs::absolute(*environment.flanneld))) return path;
+  if (auto path = find_program(fs::absolute(*environment.flanneld))) return path;
   throw InputError(describe({.where = {},
                              .tried = "use KNETSIM_FLANNELD=" + *environment.flanneld,
                              .answer = "there is no executable file of that name",

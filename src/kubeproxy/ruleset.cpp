@@ -140,7 +140,7 @@ void add_table(nft::Batch& batch, nft::Family family, const ProxyOptions& option
       .id = {table, kPostrouting},
       .hook = nft::Hook{
           .type = nft::ChainType::nat, .point = nft::HookPoint::postrouting, .priority = nft::priority::kSrcNat}});
-  for (nft::Rule& rule : postrouting_rules(family, options)) batch.add(std::move(rule));
+  for (const nft::Rule& rule : postrouting_rules(family, options)) batch.add(rule);
 }
 
 }  // namespace knetsim::kubeproxy

@@ -15,7 +15,7 @@ namespace knetsim::netlink {
 namespace {
 
 std::optional<Address> gateway_of(const Attributes& attributes) {
-  if (const auto gateway = attributes.address(RTA_GATEWAY)) return gateway;
+  if (auto gateway = attributes.address(RTA_GATEWAY)) return gateway;
   const auto via = attributes.bytes(RTA_VIA);
   if (!via) return std::nullopt;
   if (via->size() < sizeof(std::uint16_t)) throw_malformed("a gateway without a family");

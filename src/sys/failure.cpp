@@ -221,10 +221,10 @@ Sentence of_last_words(const Lines& lines) {
         return fmt::format("{}: {}", how, trimmed(*line));
   // An exception of Python's stands at the end of its traceback; the last is what ended the program.
   static const std::regex python(R"(^[A-Za-z_.]*(Error|Exception|Interrupt|Exit|Expired): .*)");
-  for (auto line = lines.rbegin(); line != lines.rend(); ++line)
-    if (line->size() < 4096 && std::regex_match(line->begin(), line->end(), python))
-      return fmt::format("{}: {}", how, trimmed(*line));
-  return std::string(how);
+  const auto last = std::find_if(lines.rbegin(), lines.rend(), [](std::string_view line) {
+    return line.size() < 4096 && std::regex_match(line.begin(), line.end(), python);
+  });
+  return last == lines.rend() ? std::string(how) : fmt::format("{}: {}", how, trimmed(*last));
 }
 
 Sentence said_by_itself(std::string_view text) {

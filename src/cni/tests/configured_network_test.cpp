@@ -109,7 +109,7 @@ TEST(ConfiguredNetwork, RefusesAWishThatNoPluginHearsOf) {
   const TestContainer c1("c1");
   auto attachment = c1.attachment();
   attachment.capabilities = {{"portMappings", json::array()}};
-  for (auto options :
+  for (const auto& options :
        {worker.options(Flavour::builtin), worker.options(Flavour::real),
         configured(worker, R"({"name":"n","plugins":[{"type":"tuning","capabilities":{"mac":true}}]})")}) {
     PodNetwork network(worker.netns(), options);

@@ -60,7 +60,7 @@ class Contract : public testing::Test {
   const TestWorker worker;
   const TestContainer c1{"k0_c1"};
   const std::filesystem::path plugins = [] {
-    const std::filesystem::path directory = std::filesystem::path(kStateDirectory) / "recorders";
+    std::filesystem::path directory = std::filesystem::path(kStateDirectory) / "recorders";
     std::filesystem::create_directories(directory);
     return directory;
   }();

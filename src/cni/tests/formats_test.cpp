@@ -55,10 +55,10 @@ TEST(NetworkConfig, NamesThePlaceOfWhatIsWrong) {
       {R"({"cniVersion":"1.0.0","name":"n","type":".."})", "/type"},
       {R"({"cniVersion":"1.1.0","name":"n","disableGC":1,"type":"a"})", "/disableGC"},
       {R"({"cniVersion":"1.0.0","name":"n","disableCheck":"yes","plugins":[{"type":"a"}]})", "/disableCheck"}};
-  for (const auto& [text, pointer] : wrong)
-    EXPECT_THAT(std::string(thrown<InputError>([&] { parse_network_config(text); }).what()),
-                AllOf(HasSubstr(": " + pointer + ": "), HasSubstr("remedy: "), testing::SizeIs(testing::Lt(700U))))
-        << text.substr(0, 200);
+  for (const auto& one : wrong)
+    EXPECT_THAT(std::string(thrown<InputError>([&] { parse_network_config(one.first); }).what()),
+                AllOf(HasSubstr(": " + one.second + ": "), HasSubstr("remedy: "), testing::SizeIs(testing::Lt(700U))))
+        << one.first.substr(0, 200);
 }
 
 TEST(NetworkConfig, IsOfTheLatestVersionItOffersThatIsSupported) {
@@ -209,8 +209,10 @@ TEST(PodLease, NamesTheKeyThatIsMissingOrWrong) {
       {"FLANNEL_NETWORK=11.0.0.0/8\nFLANNEL_SUBNET=11.13.0.1/20\nFLANNEL_MTU=big\n", "FLANNEL_MTU"},
       {"FLANNEL_NETWORK=11.0.0.0/8\nFLANNEL_SUBNET=11.13.0.1/20\nFLANNEL_MTU=1450\n", "FLANNEL_IPMASQ"},
       {"FLANNEL_NETWORK=11.0.0.0/80\nFLANNEL_SUBNET=11.13.0.1/20\n", "FLANNEL_NETWORK"}};
-  for (const auto& [text, key] : wrong)
-    EXPECT_THAT(thrown<InputError>([&] { parse(text); }).what(), AllOf(HasSubstr(key), HasSubstr(kSubnetEnv))) << text;
+  for (const auto& one : wrong)
+    EXPECT_THAT(thrown<InputError>([&] { parse(one.first); }).what(),
+                AllOf(HasSubstr(one.second), HasSubstr(kSubnetEnv)))
+        << one.first;
 }
 
 }  // namespace

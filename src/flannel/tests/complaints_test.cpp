@@ -16,6 +16,9 @@ using testing::HasSubstr;
 using namespace std::chrono_literals;
 
 class ComplaintsOf : public testing::Test {
+ public:
+  ~ComplaintsOf() override { spdlog::set_default_logger(before_); }
+
  protected:
   ComplaintsOf() {
     auto logger =
@@ -23,7 +26,6 @@ class ComplaintsOf : public testing::Test {
     logger->set_pattern("%v");
     spdlog::set_default_logger(std::move(logger));
   }
-  ~ComplaintsOf() override { spdlog::set_default_logger(before_); }
 
   std::string log() const { return log_.str(); }
 

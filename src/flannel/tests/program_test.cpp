@@ -19,7 +19,7 @@ using testing::HasSubstr;
 
 /// A program that answers --version like a flanneld of that version.
 std::string fake_flanneld(const std::string& version) {
-  const auto path = std::string(kStateDirectory) + "/flanneld-" + version;
+  auto path = std::string(kStateDirectory) + "/flanneld-" + version;
   write_file_atomically(path, "#!/bin/sh\necho v" + version + " >&2\n", 0755);
   return path;
 }

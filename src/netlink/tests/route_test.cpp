@@ -87,9 +87,10 @@ TEST_F(Routes, HostBitsOfTheDestinationDoNotMatter) {
 TEST_F(Routes, AddingTwiceIsAnErrorAndReplacingTakesThePlace) {
   for (const auto& [destination, first, second] :
        {std::tuple{"11.20.0.0/20", "10.0.0.4", "10.0.0.5"}, std::tuple{"fd20::/56", "fd00::4", "fd00::5"}}) {
+    const auto again = via(destination, second);
     add_route(at_left, via(destination, first));
-    EXPECT_EQ(errno_of([&] { add_route(at_left, via(destination, second)); }), EEXIST);
-    replace_route(at_left, via(destination, second));
+    EXPECT_EQ(errno_of([&] { add_route(at_left, again); }), EEXIST);
+    replace_route(at_left, again);
     const auto found = to(destination);
     ASSERT_EQ(found.size(), 1U);
     EXPECT_EQ(found[0].gateway, parse_address(second));

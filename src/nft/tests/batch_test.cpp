@@ -258,10 +258,10 @@ TEST_F(BatchTest, TenThousandEndpointsAreReadBackAsTheyWereWritten) {
 TEST_F(BatchTest, ValuesThatCantBeExpressedAreRefusedBeforeTheKernelSeesThem) {
   Batch batch;
   const Set map{.id = {kTable, "m"}, .key = {Type::ipv4_addr}, .value = TypeSpec{Type::mark}};
-  EXPECT_THROW((ip::daddr() == parse_address("fd00::1")), InputError);
-  EXPECT_THROW((ip::daddr() == parse_network("fd00::/8")), InputError);
-  EXPECT_THROW((ip::daddr() != parse_network("0.0.0.0/0")), InputError);
-  EXPECT_THROW((meta::mark() > Data::mark(1)), InputError);
+  EXPECT_THROW(static_cast<void>(ip::daddr() == parse_address("fd00::1")), InputError);
+  EXPECT_THROW(static_cast<void>(ip::daddr() == parse_network("fd00::/8")), InputError);
+  EXPECT_THROW(static_cast<void>(ip::daddr() != parse_network("0.0.0.0/0")), InputError);
+  EXPECT_THROW(static_cast<void>(meta::mark() > Data::mark(1)), InputError);
   EXPECT_THROW(in(tcp::dport(), kSet), InputError);
   EXPECT_THROW(in(ip::daddr(), map), InputError);
   EXPECT_THROW(lookup(ip::daddr(), kSet), InputError);

@@ -29,7 +29,7 @@ std::string listed_rule(const TableId& table, std::vector<Statement> statements,
   batch.add(Table{.id = table}).add(Chain{.id = {table, "other"}}).add(Chain{.id = {table, "c"}});
   batch.add(Rule{.chain = {table, "c"}, .statements = std::move(statements), .comment = comment});
   batch.commit(netns);
-  const std::string text = listing(netns);
+  std::string text = listing(netns);
   EXPECT_EQ(listing_of(text), text);
   const std::string before = "\tchain c {\n\t\t";
   const auto start = text.find(before);

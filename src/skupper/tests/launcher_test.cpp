@@ -93,7 +93,7 @@ TEST(RouterProgram, NonsenseIsRefused) {
 
 /// An unpacked image with a skrouterd in it: a shell and the libraries that this needs.
 fs::path make_image(const std::string& script) {
-  const fs::path root = "/run/image";
+  fs::path root = "/run/image";
   for (const char* directory : {"proc", "dev", "run", "tmp", "bin", "usr/sbin"})
     fs::create_directories(root / directory);
   std::istringstream words(exec({.argv = {"ldd", "/bin/sh"}}).out + " /bin/sh");

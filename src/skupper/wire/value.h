@@ -69,8 +69,7 @@ class Value {
 
   Value() = default;
   template <typename T>
-  requires(kIsOneOf<std::decay_t<T>, Variant>) Value(T&& value)
-      : variant_(std::in_place_type<std::decay_t<T>>, std::forward<T>(value)) {}
+  requires(kIsOneOf<T, Variant>) Value(T value) : variant_(std::in_place_type<T>, std::move(value)) {}
   Value(const char* text) : variant_(std::in_place_type<std::string>, text) {}
   Value(std::string_view text) : variant_(std::in_place_type<std::string>, text) {}
 

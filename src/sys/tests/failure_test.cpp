@@ -42,6 +42,7 @@ struct MockPhone : Phone {
 };
 
 MATCHER_P(CanReach, address, "") {
+  static_cast<void>(arg);
   *result_listener << "in short: w1 can't reach " << address << ": no route\nthe routes of w1:\n  (none)";
   return !std::string(address).starts_with("10.");
 }

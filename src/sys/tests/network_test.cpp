@@ -31,7 +31,7 @@ INSTANTIATE_TEST_SUITE_P(Table, GoodNetwork,
 class BadNetwork : public testing::TestWithParam<std::pair<std::string, const char*>> {};
 TEST_P(BadNetwork, IsRefusedWithItsTextAndTheReason) {
   const auto& [text, reason] = GetParam();
-  const auto message = message_of([&] { parse_network(text); });
+  const auto message = message_of([] { parse_network(GetParam().first); });
   EXPECT_THAT(message, HasSubstr("\"" + text + "\""));
   EXPECT_THAT(message, HasSubstr(reason));
 }

@@ -18,11 +18,12 @@ using testing::EndsWith;
 using testing::HasSubstr;
 
 class ProgramLookup : public testing::Test {
- protected:
+ public:
   ~ProgramLookup() override { ::setenv("PATH", path_.c_str(), 1); }
 
+ protected:
   static fs::path make(const std::string& path, mode_t mode = 0755) {
-    const auto file = fs::path(kStateDirectory) / path;
+    auto file = fs::path(kStateDirectory) / path;
     fs::create_directories(file.parent_path());
     std::ofstream(file) << "#!/bin/sh\n";
     ::chmod(file.c_str(), mode);

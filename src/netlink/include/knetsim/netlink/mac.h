@@ -12,7 +12,7 @@ namespace knetsim::netlink {
 struct Mac {
   std::array<std::uint8_t, 6> bytes{};
 
-  auto operator<=>(const Mac&) const = default;
+  auto operator<=>(const Mac&) const = default;  // NOLINT(modernize-use-nullptr): that of clang-tidy 14 sees a 0 here
 };
 
 /// Parses "0a:1b:2c:3d:4e:5f" (either case); throws InputError naming the text.
