@@ -68,7 +68,9 @@ void cover_with_scratch(const fs::path& path) {
   };
   add(path);
   std::error_code ignored;
-  for (fs::recursive_directory_iterator entry(path, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
+  constexpr auto kOptions = fs::directory_options::skip_permission_denied;
+  for (fs::recursive_directory_iterator entry(path, kOptions, ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
     if (entry.depth() + 1 >= kScratchDepth) entry.disable_recursion_pending();
     add(entry->path());
   }
@@ -87,6 +89,8 @@ void cover_with_scratch(const fs::path& path) {
 }  // namespace
 
 void protect_host() {
+  for (const char* path : kScratch)
+    if (is_there(path) && !caller_works_in("/var")) cover_with_scratch(path);
   if (::geteuid() != 0) return;
   // Mounts of their own, which stay writable when what lies around them no longer is.
   for (const char* path : {"/proc/sys/net", "/var/tmp"})
@@ -95,8 +99,6 @@ void protect_host() {
     if (is_there(path)) make_read_only(path);
   for (const char* path : kSystem)
     if (is_there(path) && !caller_works_in(path)) make_read_only(path);
-  for (const char* path : kScratch)
-    if (is_there(path) && !caller_works_in("/var")) cover_with_scratch(path);
 }
 
 void make_root_a_mount_point() {
