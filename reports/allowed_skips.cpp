@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "knetsim/report/readers.h"
 #include "knetsim/sys/file.h"
+#include "readers.h"
 
 namespace knetsim::report {
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "knetsim/report/causes.h"
-#include "knetsim/report/text.h"
-#include "knetsim/report/writers.h"
+#include "causes.h"
+#include "text.h"
+#include "writers.h"
 
 namespace knetsim::report {
 

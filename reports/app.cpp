@@ -1,4 +1,4 @@
-#include "knetsim/report/app.h"
+#include "app.h"
 
 #include <fmt/format.h>
 
@@ -6,14 +6,14 @@
 #include <algorithm>
 #include <ostream>
 
-#include "knetsim/report/causes.h"
-#include "knetsim/report/collect.h"
-#include "knetsim/report/judge.h"
-#include "knetsim/report/results.h"
-#include "knetsim/report/text.h"
-#include "knetsim/report/version.h"
-#include "knetsim/report/writers.h"
+#include "causes.h"
+#include "collect.h"
+#include "judge.h"
 #include "knetsim/sys/error.h"
+#include "results.h"
+#include "text.h"
+#include "version.h"
+#include "writers.h"
 
 namespace knetsim::report {
 

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include "json_file.h"
-#include "knetsim/report/readers.h"
 #include "knetsim/sys/json.h"
+#include "readers.h"
 
 namespace knetsim::report {
 

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
-#include "knetsim/report/text.h"
-#include "knetsim/report/writers.h"
+#include "text.h"
+#include "writers.h"
 
 namespace knetsim::report {
 

@@ -1,4 +1,4 @@
-#include "knetsim/report/causes.h"
+#include "causes.h"
 
 #include <fmt/format.h>
 

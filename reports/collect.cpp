@@ -1,4 +1,4 @@
-#include "knetsim/report/collect.h"
+#include "collect.h"
 
 #include <fmt/chrono.h>
 
@@ -7,12 +7,12 @@
 #include <unordered_set>
 
 #include "json_file.h"
-#include "knetsim/report/judge.h"
-#include "knetsim/report/statistics.h"
-#include "knetsim/report/text.h"
-#include "knetsim/report/version.h"
+#include "judge.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json.h"
+#include "statistics.h"
+#include "text.h"
+#include "version.h"
 
 namespace knetsim::report {
 

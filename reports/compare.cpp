@@ -1,12 +1,12 @@
-#include "knetsim/report/compare.h"
+#include "compare.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <unordered_set>
 
-#include "knetsim/report/statistics.h"
-#include "knetsim/report/text.h"
+#include "statistics.h"
+#include "text.h"
 
 namespace knetsim::report {
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "json_file.h"
-#include "knetsim/report/readers.h"
-#include "knetsim/report/text.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "readers.h"
+#include "text.h"
 #include "xml_file.h"
 
 namespace knetsim::report {

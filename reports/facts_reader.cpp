@@ -1,5 +1,5 @@
 #include "json_file.h"
-#include "knetsim/report/readers.h"
+#include "readers.h"
 
 namespace knetsim::report {
 

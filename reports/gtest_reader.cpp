@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 
-#include "knetsim/report/readers.h"
-#include "knetsim/report/text.h"
+#include "readers.h"
+#include "text.h"
 #include "xml_file.h"
 
 namespace knetsim::report {

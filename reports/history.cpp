@@ -1,4 +1,4 @@
-#include "knetsim/report/history.h"
+#include "history.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
-#include "knetsim/report/text.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "text.h"
 
 namespace knetsim::report {
 

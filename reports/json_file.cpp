@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "knetsim/report/text.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/json.h"
+#include "text.h"
 
 namespace knetsim::report {
 

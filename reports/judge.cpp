@@ -1,4 +1,4 @@
-#include "knetsim/report/judge.h"
+#include "judge.h"
 
 #include <fmt/format.h>
 #include <fnmatch.h>
@@ -8,10 +8,10 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "knetsim/report/causes.h"
-#include "knetsim/report/text.h"
+#include "causes.h"
 #include "knetsim/sys/failure.h"
 #include "knetsim/sys/text.h"
+#include "text.h"
 
 namespace knetsim::report {
 

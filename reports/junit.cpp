@@ -3,10 +3,10 @@
 #include <iterator>
 #include <map>
 
-#include "knetsim/report/causes.h"
-#include "knetsim/report/judge.h"
-#include "knetsim/report/text.h"
-#include "knetsim/report/writers.h"
+#include "causes.h"
+#include "judge.h"
+#include "text.h"
+#include "writers.h"
 
 namespace knetsim::report {
 

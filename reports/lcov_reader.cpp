@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "knetsim/report/readers.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "readers.h"
 
 namespace knetsim::report {
 

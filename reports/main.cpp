@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/report/app.h"
+#include "app.h"
 #include "knetsim/sys/standard_output.h"
 
 int main(int argc, char** argv) {

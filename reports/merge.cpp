@@ -5,8 +5,8 @@
 #include <set>
 #include <unordered_set>
 
-#include "knetsim/report/results.h"
 #include "knetsim/sys/error.h"
+#include "results.h"
 
 namespace knetsim::report {
 

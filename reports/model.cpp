@@ -1,4 +1,4 @@
-#include "knetsim/report/model.h"
+#include "model.h"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
-#include "knetsim/report/results.h"
+#include "results.h"
 
+#include "causes.h"
 #include "json_file.h"
-#include "knetsim/report/causes.h"
-#include "knetsim/report/judge.h"
+#include "judge.h"
 
 namespace knetsim::report {
 

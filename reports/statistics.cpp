@@ -1,4 +1,4 @@
-#include "knetsim/report/statistics.h"
+#include "statistics.h"
 
 #include <algorithm>
 #include <cstddef>

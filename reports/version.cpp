@@ -1,4 +1,4 @@
-#include "knetsim/report/version.h"
+#include "version.h"
 
 namespace knetsim::report {
 

@@ -1,6 +1,6 @@
-#include "knetsim/report/results.h"
-#include "knetsim/report/writers.h"
 #include "knetsim/sys/file.h"
+#include "results.h"
+#include "writers.h"
 
 namespace knetsim::report {
 

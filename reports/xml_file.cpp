@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "knetsim/report/text.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "text.h"
 
 namespace knetsim::report {
 

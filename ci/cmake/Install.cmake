@@ -12,8 +12,6 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 get_property(layers GLOBAL PROPERTY KNETSIM_LAYERS)
-# Programs, and no layers for others to build on.
-list(REMOVE_ITEM layers cli report)
 list(TRANSFORM layers PREPEND knetsim_ OUTPUT_VARIABLE libraries)
 list(APPEND libraries knetsim_boost knetsim_host_state knetsim_test_main knetsim_fixtures)
 set_target_properties(knetsim_boost PROPERTIES EXPORT_NAME boost)

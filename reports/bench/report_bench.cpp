@@ -14,10 +14,10 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "knetsim/report/results.h"
-#include "knetsim/report/writers.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "results.h"
+#include "writers.h"
 
 namespace knetsim::report {
 namespace {

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <map>
 
-#include "knetsim/report/statistics.h"
 #include "section.h"
+#include "statistics.h"
 
 namespace knetsim::report::html {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "causes.h"
 #include "evidence.h"
-#include "knetsim/report/causes.h"
 #include "knetsim/sys/error.h"
 #include "section.h"
 #include "topology.h"

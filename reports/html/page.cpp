@@ -1,8 +1,8 @@
 #include <array>
 
-#include "knetsim/report/judge.h"
-#include "knetsim/report/writers.h"
+#include "judge.h"
 #include "section.h"
+#include "writers.h"
 
 namespace knetsim::report {
 

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <utility>
 
-#include "knetsim/report/compare.h"
-#include "knetsim/report/model.h"
-#include "knetsim/report/text.h"
+#include "compare.h"
+#include "model.h"
+#include "text.h"
 
 namespace knetsim::report::html {
 

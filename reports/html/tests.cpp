@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "knetsim/report/causes.h"
+#include "causes.h"
 #include "section.h"
 
 namespace knetsim::report::html {

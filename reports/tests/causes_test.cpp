@@ -1,11 +1,11 @@
 // What failed for one reason is one entry with its names, wherever failures are listed.
-#include "knetsim/report/causes.h"
+#include "causes.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "knetsim/report/writers.h"
 #include "sample.h"
+#include "writers.h"
 
 namespace knetsim::report {
 namespace {

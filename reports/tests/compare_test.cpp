@@ -1,4 +1,4 @@
-#include "knetsim/report/compare.h"
+#include "compare.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -6,10 +6,10 @@
 #include <cstdlib>
 
 #include "html/section.h"
-#include "knetsim/report/results.h"
-#include "knetsim/report/writers.h"
 #include "knetsim/sys/file.h"
+#include "results.h"
 #include "sample.h"
+#include "writers.h"
 
 namespace knetsim::report {
 namespace {

@@ -1,4 +1,4 @@
-#include "knetsim/report/history.h"
+#include "history.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

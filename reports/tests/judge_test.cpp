@@ -1,4 +1,4 @@
-#include "knetsim/report/judge.h"
+#include "judge.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,9 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "knetsim/report/judge.h"
-#include "knetsim/report/results.h"
+#include "judge.h"
 #include "knetsim/sys/error.h"
+#include "results.h"
 #include "sample.h"
 
 namespace knetsim::report {

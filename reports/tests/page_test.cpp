@@ -5,8 +5,8 @@
 
 #include "html/evidence.h"
 #include "html/topology.h"
-#include "knetsim/report/writers.h"
 #include "sample.h"
+#include "writers.h"
 
 namespace knetsim::report {
 namespace {

@@ -1,4 +1,4 @@
-#include "knetsim/report/readers.h"
+#include "readers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

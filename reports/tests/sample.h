@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <string>
 
-#include "knetsim/report/compare.h"
-#include "knetsim/report/model.h"
+#include "compare.h"
+#include "model.h"
 
 namespace knetsim::report {
 

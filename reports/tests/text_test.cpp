@@ -1,4 +1,4 @@
-#include "knetsim/report/text.h"
+#include "text.h"
 
 #include <gtest/gtest.h>
 

@@ -5,10 +5,10 @@
 #include <array>
 #include <ostream>
 
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/interrupts.h"
-#include "knetsim/cli/text.h"
-#include "knetsim/cli/version.h"
+#include "command.h"
+#include "interrupts.h"
+#include "text.h"
+#include "version.h"
 
 namespace knetsim::cli {
 

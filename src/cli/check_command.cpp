@@ -4,18 +4,18 @@
 #include <filesystem>
 #include <ostream>
 
-#include "knetsim/cli/color_option.h"
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/flavours.h"
-#include "knetsim/cli/interrupts.h"
-#include "knetsim/cli/plan.h"
-#include "knetsim/cli/progress.h"
-#include "knetsim/cli/suite_run.h"
-#include "knetsim/cli/summary.h"
-#include "knetsim/cli/text.h"
-#include "knetsim/cli/version.h"
+#include "color_option.h"
+#include "command.h"
+#include "flavours.h"
+#include "interrupts.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/installation.h"
+#include "plan.h"
+#include "progress.h"
+#include "suite_run.h"
+#include "summary.h"
+#include "text.h"
+#include "version.h"
 
 namespace knetsim::cli {
 

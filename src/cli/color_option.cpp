@@ -1,4 +1,4 @@
-#include "knetsim/cli/color_option.h"
+#include "color_option.h"
 
 #include <CLI/CLI.hpp>
 #include <map>

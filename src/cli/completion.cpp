@@ -1,4 +1,4 @@
-#include "knetsim/cli/completion.h"
+#include "completion.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "knetsim/cli/text.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
 
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/completion.h"
+#include "command.h"
+#include "completion.h"
 
 namespace knetsim::cli {
 

@@ -1,11 +1,11 @@
-#include "knetsim/cli/doctor.h"
+#include "doctor.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "knetsim/cli/text.h"
-#include "knetsim/cli/version.h"
+#include "text.h"
+#include "version.h"
 
 namespace knetsim::cli {
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <ostream>
 
-#include "knetsim/cli/color_option.h"
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/doctor.h"
+#include "color_option.h"
+#include "command.h"
+#include "doctor.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "knetsim/cli/doctor.h"
+#include "doctor.h"
 #include "knetsim/kubeproxy/proxy.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/sys/error.h"

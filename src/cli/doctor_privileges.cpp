@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <string>
 
-#include "knetsim/cli/doctor.h"
-#include "knetsim/cli/text.h"
+#include "doctor.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

@@ -5,7 +5,7 @@
 #include <regex>
 #include <type_traits>
 
-#include "knetsim/cli/doctor.h"
+#include "doctor.h"
 #include "knetsim/cni/find_plugin.h"
 #include "knetsim/cni/plugins.h"
 #include "knetsim/flannel/launcher.h"

@@ -7,11 +7,11 @@
 #include <csignal>
 #include <ostream>
 
-#include "knetsim/cli/attach/state_directory.h"
-#include "knetsim/cli/attach/visit.h"
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/only_lab.h"
+#include "attach/state_directory.h"
+#include "attach/visit.h"
+#include "command.h"
 #include "knetsim/sys/error.h"
+#include "only_lab.h"
 
 namespace knetsim::cli {
 

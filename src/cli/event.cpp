@@ -1,12 +1,12 @@
-#include "knetsim/cli/event.h"
+#include "event.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/text.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

@@ -1,4 +1,4 @@
-#include "knetsim/cli/event_loop.h"
+#include "event_loop.h"
 
 #include <cerrno>
 #include <utility>

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <ostream>
 
-#include "knetsim/cli/attach/state_directory.h"
-#include "knetsim/cli/attach/visit.h"
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/env_option.h"
-#include "knetsim/cli/only_lab.h"
+#include "attach/state_directory.h"
+#include "attach/visit.h"
+#include "command.h"
+#include "env_option.h"
 #include "knetsim/sys/error.h"
+#include "only_lab.h"
 
 namespace knetsim::cli {
 

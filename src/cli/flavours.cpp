@@ -1,4 +1,4 @@
-#include "knetsim/cli/flavours.h"
+#include "flavours.h"
 
 #include <CLI/CLI.hpp>
 #include <boost/algorithm/string/replace.hpp>

@@ -1,4 +1,4 @@
-#include "knetsim/cli/interrupts.h"
+#include "interrupts.h"
 
 #include <sys/signalfd.h>
 #include <unistd.h>

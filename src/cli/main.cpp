@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/command.h"
+#include "command.h"
 #include "knetsim/sys/standard_output.h"
 
 namespace {

@@ -1,7 +1,7 @@
-#include "knetsim/cli/only_lab.h"
+#include "only_lab.h"
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/error.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

@@ -1,13 +1,13 @@
-#include "knetsim/cli/plan.h"
+#include "plan.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/installation.h"
 #include "knetsim/sys/process.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

@@ -1,4 +1,4 @@
-#include "knetsim/cli/progress.h"
+#include "progress.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <array>
 #include <ostream>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/failure.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

@@ -4,11 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "knetsim/cli/attach/state_directory.h"
-#include "knetsim/cli/attach/visit.h"
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/table.h"
+#include "attach/state_directory.h"
+#include "attach/visit.h"
+#include "command.h"
 #include "knetsim/sys/json.h"
+#include "table.h"
 
 namespace knetsim::cli {
 

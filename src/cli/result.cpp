@@ -1,4 +1,4 @@
-#include "knetsim/cli/result.h"
+#include "result.h"
 
 #include <fmt/chrono.h>
 #include <sys/utsname.h>
@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "knetsim/cli/version.h"
 #include "knetsim/sys/failure.h"
+#include "version.h"
 
 namespace knetsim::cli {
 

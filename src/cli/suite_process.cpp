@@ -1,4 +1,4 @@
-#include "knetsim/cli/suite_process.h"
+#include "suite_process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "knetsim/cli/suite_run.h"
+#include "suite_run.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "knetsim/cli/suite_process.h"
-#include "knetsim/cli/text.h"
+#include "suite_process.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

@@ -1,4 +1,4 @@
-#include "knetsim/cli/summary.h"
+#include "summary.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include <map>
 #include <ostream>
 
-#include "knetsim/cli/text.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

@@ -1,8 +1,8 @@
-#include "knetsim/cli/table.h"
+#include "table.h"
 
 #include <algorithm>
 
-#include "knetsim/cli/text.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

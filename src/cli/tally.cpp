@@ -1,12 +1,12 @@
-#include "knetsim/cli/tally.h"
+#include "tally.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/text.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

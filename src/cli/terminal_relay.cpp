@@ -1,4 +1,4 @@
-#include "knetsim/cli/terminal_relay.h"
+#include "terminal_relay.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -1,4 +1,4 @@
-#include "knetsim/cli/text.h"
+#include "text.h"
 
 #include <fmt/format.h>
 

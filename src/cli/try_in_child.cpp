@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <iostream>
 
-#include "knetsim/cli/doctor.h"
+#include "doctor.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/process.h"

@@ -10,20 +10,20 @@
 #include <optional>
 #include <ostream>
 
-#include "knetsim/cli/attach/state_directory.h"
-#include "knetsim/cli/color_option.h"
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/env_option.h"
-#include "knetsim/cli/event_loop.h"
-#include "knetsim/cli/flavours.h"
-#include "knetsim/cli/interrupts.h"
-#include "knetsim/cli/shell/names.h"
-#include "knetsim/cli/shell/prompt.h"
-#include "knetsim/cli/text.h"
-#include "knetsim/cli/version.h"
+#include "attach/state_directory.h"
+#include "color_option.h"
+#include "command.h"
+#include "env_option.h"
+#include "event_loop.h"
+#include "flavours.h"
+#include "interrupts.h"
 #include "knetsim/emulator/emulation.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
+#include "shell/names.h"
+#include "shell/prompt.h"
+#include "text.h"
+#include "version.h"
 
 namespace knetsim::cli {
 

@@ -1,4 +1,4 @@
-#include "knetsim/cli/version.h"
+#include "version.h"
 
 namespace knetsim::cli {
 

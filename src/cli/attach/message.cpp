@@ -1,4 +1,4 @@
-#include "knetsim/cli/attach/message.h"
+#include "message.h"
 
 #include <sys/socket.h>
 

@@ -1,4 +1,4 @@
-#include "knetsim/cli/attach/state_directory.h"
+#include "state_directory.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,10 +13,10 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/text.h"
+#include "text.h"
 
 namespace knetsim::cli {
 

@@ -1,4 +1,4 @@
-#include "knetsim/cli/attach/visit.h"
+#include "visit.h"
 
 #include <unistd.h>
 
@@ -7,14 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "knetsim/cli/attach/message.h"
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/event_loop.h"
-#include "knetsim/cli/interrupts.h"
-#include "knetsim/cli/terminal_relay.h"
+#include "command.h"
+#include "event_loop.h"
+#include "interrupts.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json.h"
 #include "knetsim/sys/pty.h"
+#include "message.h"
+#include "terminal_relay.h"
 
 namespace knetsim::cli {
 

@@ -1,4 +1,4 @@
-#include "knetsim/cli/attach/visitors.h"
+#include "visitors.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -10,12 +10,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "knetsim/cli/attach/message.h"
-#include "knetsim/cli/attach/state_directory.h"
-#include "knetsim/cli/command.h"
+#include "command.h"
 #include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json.h"
+#include "message.h"
+#include "state_directory.h"
 
 namespace knetsim::cli {
 

@@ -1,4 +1,4 @@
-#include "knetsim/cli/shell/background.h"
+#include "background.h"
 
 #include <fmt/format.h>
 

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "knetsim/cli/shell/editor.h"
-#include "knetsim/cli/shell/session.h"
+#include "editor.h"
+#include "session.h"
 
 namespace knetsim::cli::shell {
 

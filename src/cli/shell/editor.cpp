@@ -1,4 +1,4 @@
-#include "knetsim/cli/shell/editor.h"
+#include "editor.h"
 
 #include <histedit.h>
 #include <unistd.h>
@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <cwchar>
 
-#include "knetsim/cli/shell/line_reader.h"
 #include "knetsim/sys/error.h"
+#include "line_reader.h"
 
 namespace knetsim::cli::shell {
 

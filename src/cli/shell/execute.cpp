@@ -2,12 +2,12 @@
 
 #include <ostream>
 
-#include "knetsim/cli/shell/session.h"
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "methods.h"
 #include "programs.h"
+#include "session.h"
+#include "text.h"
 #include "verbs.h"
 
 namespace knetsim::cli::shell {

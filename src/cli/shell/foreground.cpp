@@ -1,4 +1,4 @@
-#include "knetsim/cli/shell/foreground.h"
+#include "foreground.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "knetsim/cli/shell/session.h"
+#include "session.h"
 
 namespace knetsim::cli::shell {
 

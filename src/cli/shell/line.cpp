@@ -1,4 +1,4 @@
-#include "knetsim/cli/shell/line.h"
+#include "line.h"
 
 #include <fmt/format.h>
 

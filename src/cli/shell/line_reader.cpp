@@ -1,4 +1,4 @@
-#include "knetsim/cli/shell/line_reader.h"
+#include "line_reader.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -7,7 +7,6 @@
 #include <map>
 #include <optional>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/emulator/places.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/subnet_env.h"
@@ -16,6 +15,7 @@
 #include "knetsim/sys/sockets.h"
 #include "lookup.h"
 #include "ping_matrix.h"
+#include "text.h"
 
 namespace knetsim::cli::shell {
 

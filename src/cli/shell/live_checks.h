@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "knetsim/cli/shell/session.h"
+#include "session.h"
 
 namespace knetsim::cli::shell {
 

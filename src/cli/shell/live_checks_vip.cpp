@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <sstream>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/file.h"
 #include "live_checks.h"
 #include "ping_matrix.h"
+#include "text.h"
 
 namespace knetsim::cli::shell {
 

@@ -8,10 +8,10 @@
 #include <optional>
 #include <tuple>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/text.h"
+#include "text.h"
 
 namespace knetsim::cli::shell {
 

@@ -6,10 +6,10 @@
 #include <array>
 #include <ostream>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "programs.h"
+#include "text.h"
 
 namespace knetsim::cli::shell {
 

@@ -1,4 +1,4 @@
-#include "knetsim/cli/shell/names.h"
+#include "names.h"
 
 #include <fmt/format.h>
 

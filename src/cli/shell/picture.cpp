@@ -7,10 +7,10 @@
 #include <map>
 #include <set>
 
-#include "knetsim/cli/table.h"
-#include "knetsim/cli/text.h"
 #include "knetsim/emulator/places.h"
 #include "knetsim/flannel/subnet_env.h"
+#include "table.h"
+#include "text.h"
 
 namespace knetsim::cli::shell {
 

@@ -10,9 +10,9 @@
 #include <ostream>
 #include <utility>
 
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/text.h"
+#include "command.h"
 #include "lookup.h"
+#include "text.h"
 
 namespace knetsim::cli::shell {
 

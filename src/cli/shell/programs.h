@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "knetsim/cli/shell/session.h"
+#include "session.h"
 
 namespace knetsim::cli::shell {
 

@@ -1,4 +1,4 @@
-#include "knetsim/cli/shell/prompt.h"
+#include "prompt.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -9,18 +9,18 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "attach/visitors.h"
+#include "command.h"
 #include "complete.h"
-#include "knetsim/cli/attach/visitors.h"
-#include "knetsim/cli/command.h"
-#include "knetsim/cli/event_loop.h"
-#include "knetsim/cli/shell/editor.h"
-#include "knetsim/cli/shell/foreground.h"
-#include "knetsim/cli/shell/line_reader.h"
-#include "knetsim/cli/shell/session.h"
+#include "editor.h"
+#include "event_loop.h"
+#include "foreground.h"
 #include "knetsim/sys/error.h"
+#include "line_reader.h"
 #include "lookup.h"
 #include "news.h"
 #include "picture.h"
+#include "session.h"
 
 namespace knetsim::cli::shell {
 

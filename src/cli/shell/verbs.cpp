@@ -7,10 +7,10 @@
 #include <ostream>
 #include <utility>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "methods.h"
+#include "text.h"
 
 namespace knetsim::cli::shell {
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <ostream>
 
-#include "knetsim/cli/text.h"
 #include "lookup.h"
 #include "programs.h"
+#include "text.h"
 #include "verbs.h"
 
 namespace knetsim::cli::shell {

@@ -11,7 +11,6 @@
 #include <optional>
 #include <ostream>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
@@ -19,6 +18,7 @@
 #include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "programs.h"
+#include "text.h"
 #include "verbs.h"
 
 namespace knetsim::cli::shell {

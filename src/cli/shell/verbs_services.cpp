@@ -5,10 +5,10 @@
 #include <charconv>
 #include <ostream>
 
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "picture.h"
+#include "text.h"
 #include "verbs.h"
 
 namespace knetsim::cli::shell {

@@ -5,14 +5,14 @@
 #include <ostream>
 
 #include "graph.h"
-#include "knetsim/cli/table.h"
-#include "knetsim/cli/text.h"
 #include "knetsim/emulator/evidence.h"
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/route.h"
 #include "lookup.h"
 #include "picture.h"
+#include "table.h"
+#include "text.h"
 #include "verbs.h"
 
 namespace knetsim::cli::shell {

@@ -5,12 +5,12 @@
 #include <chrono>
 #include <ostream>
 
-#include "knetsim/cli/table.h"
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/text.h"
 #include "live_checks.h"
 #include "lookup.h"
 #include "ping_matrix.h"
+#include "table.h"
+#include "text.h"
 #include "verbs.h"
 
 namespace knetsim::cli::shell {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "knetsim/cli/shell/line.h"
+#include "line.h"
 
 namespace knetsim::cli::shell {
 

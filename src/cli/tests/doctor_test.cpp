@@ -1,4 +1,4 @@
-#include "knetsim/cli/doctor.h"
+#include "doctor.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

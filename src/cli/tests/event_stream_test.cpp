@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "fakes.h"
-#include "knetsim/cli/text.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
+#include "text.h"
 
 namespace knetsim::cli {
 namespace {

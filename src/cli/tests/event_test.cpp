@@ -1,4 +1,4 @@
-#include "knetsim/cli/event.h"
+#include "event.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/command.h"
+#include "command.h"
 #include "knetsim/sys/sandbox.h"
 
 namespace knetsim::cli {

@@ -1,4 +1,4 @@
-#include "knetsim/cli/plan.h"
+#include "plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "fakes.h"
-#include "knetsim/cli/progress.h"
-#include "knetsim/cli/summary.h"
-#include "knetsim/cli/text.h"
+#include "progress.h"
+#include "summary.h"
+#include "text.h"
 
 namespace knetsim::cli {
 namespace {

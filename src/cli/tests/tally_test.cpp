@@ -1,4 +1,4 @@
-#include "knetsim/cli/tally.h"
+#include "tally.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "knetsim/cli/text.h"
+#include "text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

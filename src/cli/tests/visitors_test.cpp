@@ -1,5 +1,5 @@
 // A lab's door, where there are more visitors than descriptors.
-#include "knetsim/cli/attach/visitors.h"
+#include "attach/visitors.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -11,7 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "knetsim/cli/attach/message.h"
+#include "attach/message.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "knetsim/cli/shell/line.h"
+#include "shell/line.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // The prompt's language: what lines mean, and where an error is shown.
-#include "knetsim/cli/shell/line.h"
+#include "shell/line.h"
 
 #include <gmock/gmock.h>
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <sstream>
 
-#include "knetsim/cli/shell/session.h"
 #include "knetsim/emulator/emulation.h"
+#include "shell/session.h"
 
 namespace knetsim::cli::shell {
 namespace {

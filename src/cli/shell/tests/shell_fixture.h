@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "../complete.h"
-#include "knetsim/cli/shell/session.h"
+#include "shell/session.h"
 
 namespace knetsim::cli::shell {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/event.h"
-#include "knetsim/cli/result.h"
+#include "event.h"
 #include "knetsim/sys/process.h"
+#include "result.h"
 
 namespace knetsim::cli {
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/event_loop.h"
-#include "knetsim/cli/shell/foreground.h"
-#include "knetsim/cli/shell/line_source.h"
+#include "event_loop.h"
+#include "foreground.h"
+#include "line_source.h"
 
 namespace knetsim::cli::shell {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "knetsim/cli/result.h"
-#include "knetsim/cli/terminal.h"
+#include "result.h"
+#include "terminal.h"
 
 namespace knetsim::cli {
 

@@ -3,9 +3,9 @@
 #include <ostream>
 #include <string>
 
-#include "knetsim/cli/event_loop.h"
-#include "knetsim/cli/shell/foreground.h"
-#include "knetsim/cli/shell/line_source.h"
+#include "event_loop.h"
+#include "foreground.h"
+#include "line_source.h"
 
 namespace knetsim::cli::shell {
 

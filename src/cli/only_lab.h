@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "knetsim/cli/attach/state_directory.h"
+#include "attach/state_directory.h"
 
 namespace knetsim::cli {
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "knetsim/cli/event_loop.h"
+#include "event_loop.h"
 #include "knetsim/sys/fd.h"
 
 namespace knetsim::cli {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/terminal.h"
+#include "terminal.h"
 
 namespace knetsim::cli {
 

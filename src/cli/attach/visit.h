@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/terminal.h"
 #include "knetsim/sys/fd.h"
+#include "terminal.h"
 
 namespace knetsim::cli {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "knetsim/cli/terminal.h"
+#include "terminal.h"
 
 namespace CLI {
 class App;

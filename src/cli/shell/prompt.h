@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/attach/state_directory.h"
-#include "knetsim/cli/interrupts.h"
-#include "knetsim/cli/terminal.h"
+#include "attach/state_directory.h"
+#include "interrupts.h"
 #include "knetsim/emulator/emulation.h"
+#include "terminal.h"
 
 namespace knetsim::cli::shell {
 

@@ -3,9 +3,9 @@
 #include <optional>
 #include <string>
 
-#include "knetsim/cli/event_loop.h"
-#include "knetsim/cli/terminal_relay.h"
+#include "event_loop.h"
 #include "knetsim/sys/process.h"
+#include "terminal_relay.h"
 
 namespace knetsim {
 class Child;

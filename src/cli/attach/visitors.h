@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/event_loop.h"
+#include "event_loop.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/process.h"
 

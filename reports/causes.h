@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/report/compare.h"
-#include "knetsim/report/model.h"
+#include "compare.h"
+#include "model.h"
 
 namespace knetsim::report {
 

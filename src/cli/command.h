@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/terminal.h"
+#include "terminal.h"
 
 namespace CLI {
 class App;

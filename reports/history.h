@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/report/model.h"
+#include "model.h"
 
 namespace knetsim::report {
 

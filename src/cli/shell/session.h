@@ -3,11 +3,11 @@
 #include <functional>
 #include <string>
 
-#include "knetsim/cli/shell/background.h"
-#include "knetsim/cli/shell/line.h"
-#include "knetsim/cli/terminal.h"
+#include "background.h"
 #include "knetsim/emulator/emulation.h"
 #include "knetsim/sys/process.h"
+#include "line.h"
+#include "terminal.h"
 
 namespace knetsim::cli::shell {
 

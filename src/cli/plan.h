@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/event.h"
+#include "event.h"
 
 namespace knetsim::cli {
 

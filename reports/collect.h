@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "knetsim/report/model.h"
+#include "model.h"
 
 namespace knetsim::report {
 

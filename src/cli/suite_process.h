@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/interrupts.h"
+#include "interrupts.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/process.h"
 

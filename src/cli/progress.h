@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/plan.h"
-#include "knetsim/cli/result.h"
-#include "knetsim/cli/tally.h"
-#include "knetsim/cli/terminal.h"
+#include "plan.h"
+#include "result.h"
+#include "tally.h"
+#include "terminal.h"
 
 namespace knetsim::cli {
 

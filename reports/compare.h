@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/report/history.h"
-#include "knetsim/report/model.h"
+#include "history.h"
+#include "model.h"
 
 namespace knetsim::report {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/cli/interrupts.h"
-#include "knetsim/cli/result.h"
-#include "knetsim/cli/tally.h"
+#include "interrupts.h"
+#include "result.h"
+#include "tally.h"
 
 namespace knetsim::cli {
 

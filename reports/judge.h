@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/report/model.h"
-#include "knetsim/report/readers.h"
+#include "model.h"
+#include "readers.h"
 
 namespace knetsim::report {
 
