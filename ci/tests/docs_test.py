@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
-DOCUMENTS = [SOURCE / "README.md", *sorted((SOURCE / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(SOURCE.glob("*.md")), *sorted((SOURCE / "docs").rglob("*.md"))]
 CODE = [file for folder in ("src", "fixtures", "suites", "reports", "ci") for file in sorted((SOURCE / folder).rglob("*"))
         if file.suffix in (".h", ".cpp", ".cmake", ".in", ".txt", ".py") or file.parent == SOURCE / "ci"]
 
@@ -25,6 +25,21 @@ class Docs(unittest.TestCase):
                 continue
             for target in re.findall(r"(?<![\w/])docs/[A-Za-z0-9_/-]+(?:\.[a-z]+)?", file.read_text()):
                 self.assertTrue((SOURCE / target).exists(), f"{file}: {target}")
+
+    def test_the_architecture_page_shows_the_rooms_as_they_are(self):
+        drawn = subprocess.run([SOURCE / "ci/rooms.py"], capture_output=True, text=True, check=True).stdout
+        self.assertIn(drawn, (SOURCE / "docs/architecture.md").read_text(), "ci/rooms.py --write mends it")
+
+    def test_the_architecture_page_names_files_that_are_there(self):
+        files = {str(file.relative_to(SOURCE)) for file in CODE}
+        for name in re.findall(r"`([\w/.]+\.(?:h|cpp|py))`", (SOURCE / "docs/architecture.md").read_text()):
+            self.assertTrue(any(file.endswith("/" + name) or file == name for file in files), name)
+
+    def test_every_decision_has_a_status_and_a_date(self):
+        for decision in (SOURCE / "docs/decisions").glob("0*.md"):
+            self.assertRegex(decision.read_text().splitlines()[2],
+                             r"^Status: (accepted|superseded by \d+), \d{4}-\d\d-\d\d\.( Amends [\d, ]+\.)?$",
+                             str(decision))
 
     def test_the_readme_s_commands_and_labels_exist(self):
         text = (SOURCE / "README.md").read_text()
