@@ -21,15 +21,16 @@ class FullDevice(unittest.TestCase):
                               input=given, env={**self.environment, **dict(environment)}, timeout=120, check=False)
 
     def check(self, command, **given):
-        """Prints something into a pipe, and fails with a full device."""
-        with self.subTest(" ".join(str(word) for word in command)):
-            good = self.run_program(command, subprocess.PIPE, **given)
-            self.assertTrue(good.stdout, good.stderr)
-            with open("/dev/full", "w") as full:
-                bad = self.run_program(command, full, **given)
-            self.assertNotEqual(bad.returncode, 0)
-            if good.returncode == 0:  # what has failed anyway has more important things to say
-                self.assertIn("stdout", bad.stderr)
+        """Prints something into a pipe, and fails with a full device and with a stdout that is closed."""
+        closed = ["sh", "-c", 'exec "$@" >&-', "sh"]
+        good = self.run_program(command, subprocess.PIPE, **given)
+        for prefix in [[], closed]:
+            with self.subTest(" ".join(str(word) for word in prefix + command)), open("/dev/full", "w") as full:
+                self.assertTrue(good.stdout, good.stderr)
+                bad = self.run_program(prefix + command, full, **given)
+                self.assertNotEqual(bad.returncode, 0)
+                if good.returncode == 0:  # what has failed anyway has more important things to say
+                    self.assertIn("stdout", bad.stderr)
 
     def test_is_no_place_for_help(self):
         programs = [path for path in sorted(BIN.glob("knetsim*")) if path.is_file()]

@@ -11,12 +11,11 @@
 
 namespace {
 
-// A pipe that got the number 0, 1 or 2 because the caller had closed it would be mistaken for a standard stream.
+// A pipe that got the number 0, 1 or 2 because the caller had closed it would be mistaken for a standard stream. What
+// is written to a stdout that was closed still fails, and the exit code tells.
 void fill_standard_descriptors() {
-  int fd = 0;
-  do fd = ::open("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd > STDERR_FILENO) ::close(fd);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);  // the lowest free one
 }
 
 }  // namespace
