@@ -63,17 +63,23 @@ void start_capture(Session& session, const Words& words) {
   if (::geteuid() == 0) argv.insert(argv.end(), {"-Z", "root"});
   auto& started = session.background.start(node, argv, file);
   // It has its socket once it says that it listens; until then packets are missed.
-  eventually([&]() -> std::optional<std::string> {
-    if (!started.process.running()) throw Error("tcpdump has ended:\n" + started.process.log_tail());
-    if (read_file(started.process.log()).find("listening on") != std::string::npos) return std::nullopt;
-    return "tcpdump's first line";
-  });
+  try {
+    eventually([&]() -> std::optional<std::string> {
+      if (!started.process.running()) throw Error("tcpdump has ended:\n" + started.process.log_tail());
+      if (read_file(started.process.log()).find("listening on") != std::string::npos) return std::nullopt;
+      return "tcpdump's first line";
+    });
+  } catch (const Error&) {
+    session.background.programs().pop_back();  // a capture that never began isn't there to be stopped
+    throw;
+  }
   session.terminal.out << fmt::format("capturing; capture stop ends it\n");
 }
 
 /// Told to end, tcpdump leaves what has come but isn't read yet. Each packet wakes it, so it sleeps only when it has
 /// read all; under endless traffic it never does, and there is no last packet to wait for.
-void wait_until_all_is_read(const Process& tcpdump) {
+void wait_until_all_is_read(Process& tcpdump) {
+  if (!tcpdump.running()) return;
   try {
     eventually(
         [&]() -> std::optional<std::string> {
@@ -118,7 +124,11 @@ int stop_captures(Session& session) {
     if (program.capture.empty()) continue;
     wait_until_all_is_read(program.process);
     program.process.signal(SIGINT);
-    program.process.wait(std::chrono::seconds(10));
+    try {
+      program.process.wait(std::chrono::seconds(10));
+    } catch (const StillMissing&) {
+      program.process.terminate(std::chrono::seconds(1));  // the other captures end all the same
+    }
     const auto captured = captured_of(read_file(program.process.log()));
     const auto written = packets_in(program.capture);
     if (captured && written >= *captured) {

@@ -328,6 +328,32 @@ TEST_F(Shell, ACaptureThatDoesNotFitSaysSo) {
   EXPECT_THAT(shown, ContainsRegex("packets.pcap: .*it holds 0 of ([6-9]|[1-9][0-9]+) packets"));
 }
 
+TEST_F(Shell, ACaptureThatEndedEarlyKeepsNoOtherFromItsEnd) {
+  EXPECT_EQ(type("capture C0w1 eth0 /nowhere/packets.pcap"), 1);
+  EXPECT_THAT(shown, HasSubstr("/nowhere/packets.pcap: No such file"));
+  EXPECT_EQ(type("capture stop"), 2) << "it never began: " << shown;
+
+  EXPECT_EQ(type("capture C0w1 eth0 /tmp/knetsim/one.pcap"), 0) << shown;
+  session_.background.programs().back().process.terminate();
+  EXPECT_EQ(type("capture C0w2 eth0 /tmp/knetsim/two.pcap"), 0) << shown;
+  EXPECT_EQ(type("capture stop"), 0) << shown;
+  EXPECT_THAT(shown, AllOf(HasSubstr("one.pcap: 0 packets"), HasSubstr("two.pcap: 0 packets")));
+
+  EXPECT_EQ(type("capture C0w1 eth0 /tmp/knetsim/one.pcap"), 0) << shown;
+  session_.background.programs().back().process.signal(SIGKILL);
+  EXPECT_EQ(type("capture C0w2 eth0 /tmp/knetsim/two.pcap"), 0) << shown;
+  EXPECT_EQ(type("capture stop"), 1);
+  EXPECT_THAT(shown, AllOf(HasSubstr("one.pcap: can't keep"), HasSubstr("ended early"), HasSubstr("two.pcap: 0 pack")));
+  EXPECT_EQ(type("capture stop"), 2) << shown;
+}
+
+TEST_F(Shell, SaysWhereADumpCannotLie) {
+  for (const auto* place : {"/proc/here", "/dev/null/here", "/dev/null"}) {
+    EXPECT_EQ(type(std::string("dump ") + place), 1);
+    EXPECT_THAT(shown, AllOf(StartsWith(std::string(place) + ": can't make the directory"), HasSubstr("remedy: ")));
+  }
+}
+
 TEST_F(Shell, HelpTellsMoreOfEveryWordThatItLists) {
   EXPECT_EQ(type("help"), 0);
   std::istringstream lines(shown);
