@@ -177,7 +177,7 @@ void append_night(const fs::path& directory, const RunResult& run, bool green) {
     line({{"test", test.name}, {"outcome", to_string(test.outcome)}, {"seconds", test.seconds}});
   for (const auto& figure : run.figures)
     line({{"figure", figure.name}, {"unit", figure.unit}, {"value", figure.value}});
-  fs::create_directories(directory);
+  make_directories(directory);
   write_file_atomically(directory / file_name(run.started), text);
 }
 

@@ -5,7 +5,7 @@
 namespace knetsim::report {
 
 void write_report(const std::filesystem::path& report, const RunResult& run, const Comparison& comparison) {
-  std::filesystem::create_directories(report);
+  make_directories(report);
   const auto write = [&](const char* name, const std::string& text) { write_file_atomically(report / name, text); };
   write("report.html", html_page(run, comparison, report));
   write("summary.md", summary_markdown(run, comparison));

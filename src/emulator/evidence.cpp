@@ -71,7 +71,7 @@ nlohmann::json to_json(const std::vector<Place>& places) {
 }
 
 void save_views(const NetNs& netns, const fs::path& place) {
-  fs::create_directories(place);
+  make_directories(place);
   for (const auto& view : views())
     write_file_atomically(place / view.file, output_of({.argv = view.argv, .netns = &netns}));
 }
@@ -79,7 +79,7 @@ void save_views(const NetNs& netns, const fs::path& place) {
 }  // namespace
 
 void save_evidence(Emulation& emulation, const fs::path& directory) {
-  fs::create_directories(directory);
+  make_directories(directory);
   write_file_atomically(directory / "topology.json", to_json(places_of(emulation)).dump(1) + "\n");
   save_views(emulation.underlay().netns(), directory / "underlay");
   for (const auto* node : emulation.nodes()) {
@@ -90,7 +90,7 @@ void save_evidence(Emulation& emulation, const fs::path& directory) {
     if (node->name().find('/') == std::string::npos) save_logs(node->directory(), place);
   }
   if (const auto routers = fs::path(kStateDirectory) / "skupper"; fs::exists(routers)) {
-    fs::create_directories(directory / "skupper");
+    make_directories(directory / "skupper");
     save_logs(routers, directory / "skupper");
   }
 }

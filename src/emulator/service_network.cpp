@@ -162,7 +162,7 @@ struct ServiceNetwork::State {
 
   /// Starts routers that don't run yet, restarts those whose config is another one now, ends those that have none.
   Changes apply(const Wish& wish) {
-    fs::create_directories(directory());
+    make_directories(directory());
     const auto all = plans(wish);
     const auto order = start_order(all);
     struct Start {
