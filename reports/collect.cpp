@@ -20,12 +20,25 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// When a run began, in local time; where the clocks were put back meanwhile, by as much earlier. Empty: not known.
+std::string earliest_start(const CtestRun& run) {
+  constexpr const char* kForm = "%Y-%m-%dT%H:%M:%S";
+  std::tm began{};
+  if (::strptime(run.started.c_str(), kForm, &began) == nullptr) return {};
+  began.tm_isdst = -1;
+  auto at = std::mktime(&began);
+  const auto end = at + static_cast<std::time_t>(std::min(run.seconds, 1e9));
+  at += std::min(0L, fmt::localtime(end).tm_gmtoff - began.tm_gmtoff);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::localtime(at));
+}
+
 /// One attempt at all tests: ctest's result and, beside it, those of GoogleTest.
 class Attempts {
  public:
   explicit Attempts(const fs::path& directory) : xml_(directory / "xml"), ctest_(read_ctest(directory / "ctest.xml")) {
     if (fs::exists(directory / "ctest.log")) endings_ = read_endings(directory / "ctest.log");
     for (const auto& test : ctest_.tests) by_name_.emplace(test.name, &test);
+    not_before_ = earliest_start(ctest_);
   }
 
   const CtestRun& ctest() const noexcept { return ctest_; }
@@ -34,7 +47,7 @@ class Attempts {
     const auto found = by_name_.find(test.name);
     if (found == by_name_.end()) return std::nullopt;
     const auto ending = endings_.find(test.name);
-    Attempt attempt{*found->second, ending == endings_.end() ? "" : ending->second, {}, {}};
+    Attempt attempt{*found->second, ending == endings_.end() ? "" : ending->second, {}, {}, not_before_};
     if (test.xml.empty()) return attempt;
     attempt.gtest_file = (xml_ / test.xml).string();
     try {
@@ -48,6 +61,7 @@ class Attempts {
  private:
   fs::path xml_;
   CtestRun ctest_;
+  std::string not_before_;
   std::map<std::string, std::string> endings_;
   std::unordered_map<std::string_view, const Reported*> by_name_;
 };

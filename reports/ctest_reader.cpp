@@ -66,7 +66,7 @@ std::vector<Registered> read_registered(const fs::path& file) {
 CtestRun read_ctest(const fs::path& file) {
   const auto document = read_xml(file, "testsuite");
   const auto root = document.document_element();
-  CtestRun run{std::max(0.0, root.attribute("time").as_double()), {}};
+  CtestRun run{clean(root.attribute("timestamp").as_string()), std::max(0.0, root.attribute("time").as_double()), {}};
   for (const auto& test : root.children("testcase")) {
     const std::string message = test.child("failure").attribute("message").as_string();
     run.tests.push_back(

@@ -33,13 +33,19 @@ Reason reason_of(const char* message) {
 
 using Verdict = GtestResult::Verdict;
 
-const char* name_of_suite(const pugi::xml_node& suite, const pugi::xml_node& test) {
-  return test.attribute("classname").as_string(suite.attribute("name").as_string());
+std::string name_of(const pugi::xml_node& test) {
+  const auto* const suite = test.attribute("classname").as_string(test.parent().attribute("name").as_string());
+  return clean(fmt::format("{}.{}", suite, test.attribute("name").as_string()));
+}
+
+bool tells_of_failures(const pugi::xml_node& suite) {
+  return suite.attribute("failures").as_int() > 0 || suite.attribute("errors").as_int() > 0;
 }
 
 void take_case(const pugi::xml_node& test, GtestResult& result) {
-  for (const auto& failure : test.children("failure"))
-    result.reasons.push_back(reason_of(failure.attribute("message").as_string()));
+  for (const auto* kind : {"failure", "error"})
+    for (const auto& failure : test.children(kind))
+      result.reasons.push_back(reason_of(failure.attribute("message").as_string()));
   if (const auto skip = test.child("skipped")) {
     // The message of a skip is repeated, with its place, in the text of the element.
     const std::string text = skip.child_value();
@@ -69,27 +75,27 @@ GtestResult read_gtest(const std::filesystem::path& file) {
   const auto document = read_xml(file, "testsuites");
   const auto root = document.document_element();
   GtestResult result;
-  std::size_t ran = 0;
+  result.started = clean(root.attribute("timestamp").as_string());
   std::size_t skipped = 0;
   bool failed = false;
-  for (const auto& suite : root.children("testsuite"))
-    for (const auto& test : suite.children("testcase")) {
-      if (std::string_view(test.attribute("status").as_string()) != "run") continue;
-      ++ran;
-      result.ran.push_back(clean(fmt::format("{}.{}", name_of_suite(suite, test), test.attribute("name").as_string())));
-      failed = failed || test.child("failure");
-      if (std::string_view(test.attribute("result").as_string()) == "skipped") ++skipped;
-      take_case(test, result);
-    }
+  for (const auto& found : root.select_nodes(".//testcase")) {
+    const auto test = found.node();
+    if (std::string_view(test.attribute("status").as_string()) != "run") continue;
+    result.ran.push_back(name_of(test));
+    failed = failed || test.child("failure") || test.child("error");
+    if (std::string_view(test.attribute("result").as_string()) == "skipped") ++skipped;
+    take_case(test, result);
+  }
   // A failure of a suite's or the environment's set-up belongs to no test case.
-  const bool outside = root.attribute("failures").as_int() > 0 || root.attribute("errors").as_int() > 0;
+  bool outside = tells_of_failures(root);
+  for (const auto& suite : root.select_nodes(".//testsuite")) outside = outside || tells_of_failures(suite.node());
   if (outside && !failed) result.reasons.push_back({{}, 0, "failed outside of its test cases"});
   if (failed || outside)
     result.verdict = Verdict::failed;
-  else if (ran == 0)
+  else if (result.ran.empty())
     result.verdict = Verdict::empty;
   else
-    result.verdict = skipped == ran ? Verdict::skipped : Verdict::passed;
+    result.verdict = skipped == result.ran.size() ? Verdict::skipped : Verdict::passed;
   if (result.verdict == Verdict::empty) result.reasons.push_back({{}, 0, "no test case ran"});
   return result;
 }

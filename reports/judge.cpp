@@ -54,6 +54,9 @@ std::optional<std::string> wrong_subject(const Registered& registered, const Att
   if (program != result.properties.end() && !registered.program.empty() && program->second != registered.program)
     return fmt::format("{} is of the program {}, not {}", attempt.gtest_file, excerpt(program->second),
                        registered.program);
+  if (!attempt.not_before.empty() && !result.started.empty() && result.started < attempt.not_before)
+    return fmt::format("{} is of an earlier run: it began at {}, this one at {}", attempt.gtest_file,
+                       excerpt(result.started), attempt.not_before);
   if (registered.filter.empty()) return std::nullopt;
   // A filter of several tests isn't the name of one; then each that ran must match.
   const bool one = registered.filter.find_first_of("*?:") == std::string::npos;

@@ -17,10 +17,11 @@ struct Attempt {
   std::string ending;                ///< how ctest saw it end, "Timeout"; empty: not known
   std::optional<GtestResult> gtest;  ///< nullopt: no readable result file
   std::string gtest_file;            ///< where it should be
+  std::string not_before = {};       ///< local time before which none of this run's results began; empty: not known
 };
 
 /// A result file proves what it is about and nothing else: it must hold the one case that was to run, once, of the
-/// program that was to run it. nullopt if it does, or if there is none; else what is wrong.
+/// program that was to run it, in this run. nullopt if it does, or if there is none; else what is wrong.
 std::optional<std::string> wrong_subject(const Registered& registered, const Attempt& attempt);
 
 /// The outcome of an attempt and its reasons. Only a test whose witnesses agree has passed: one that left without

@@ -33,6 +33,7 @@ struct Reported {
   std::string message;  ///< ctest's own, "Unable to find executable"
 };
 struct CtestRun {
+  std::string started;  ///< local time, "2026-11-30T07:11:39"; empty: not told
   double seconds = 0;
   std::vector<Reported> tests;
 };
@@ -47,6 +48,7 @@ struct GtestResult {
   std::vector<Reason> reasons;
   std::map<std::string, std::string> properties = {};  ///< RecordProperty
   std::vector<std::string> ran = {};                   ///< "Suite.Test/parameter" of each case that ran
+  std::string started = {};                            ///< local time, "2026-11-30T07:11:39.329"; empty: not told
 };
 GtestResult read_gtest(const std::filesystem::path& file);
 std::string_view to_string(GtestResult::Verdict verdict);

@@ -57,6 +57,37 @@ TEST_F(ProgramTest, makes_a_green_report_in_silence) {
     EXPECT_TRUE(fs::exists(report / name)) << name;
 }
 
+TEST_F(ProgramTest, believes_the_results_of_this_run_alone) {
+  struct Row {
+    const char* run;
+    const char* result;
+    bool believed;
+  };
+  // Clocks were put back at 03:00 to 02:00.
+  for (const auto& [run, result, believed] : {Row{"2026-11-30T07:11:39", "2026-11-30T07:11:39.001", true},
+                                              {"2026-11-30T07:11:39", "2026-11-30T07:11:38.999", false},
+                                              {"2026-11-30T07:11:39", "2026-11-29T23:00:00.000", false},
+                                              {"2026-11-30T07:11:39", "", true},
+                                              {"", "2026-11-30T07:11:39.001", true},
+                                              {"2026-10-25T01:50:00", "2026-10-25T02:10:00.000", true},
+                                              {"2026-10-25T02:50:00", "2026-10-25T02:10:00.000", true},
+                                              {"2026-10-25T02:50:00", "2026-10-25T01:40:00.000", false}}) {
+    write_run("run", passed);
+    scratch.write(
+        "out/ctest.xml",
+        fmt::format(R"(<testsuite timestamp="{}" time="3000"><testcase name="s:T.a" status="run"/></testsuite>)", run));
+    scratch.write(
+        "out/xml/a.xml",
+        fmt::format(R"(<testsuites timestamp="{}"><testsuite><testcase status="run"/></testsuite></testsuites>)",
+                    result));
+    const auto said =
+        exec({.argv = {KNETSIM_REPORT, "collect", (scratch.path() / "out").string(), "--to", report.string()},
+              .environment = {{"TZ", "CET-1CEST,M3.5.0,M10.5.0/3"}}});
+    EXPECT_EQ(code(said), believed ? 0 : 1) << run << " and " << result << "\n" << said.err;
+    if (!believed) EXPECT_THAT(said.err, HasSubstr("a.xml is of an earlier run: it began at"));
+  }
+}
+
 TEST_F(ProgramTest, makes_a_red_report_and_says_why) {
   write_run("fail", "");
   const auto result = collect();

@@ -82,6 +82,21 @@ TEST_F(ReadersTest, gtest_takes_a_failure_outside_of_the_cases_for_one) {
   EXPECT_EQ(result.verdict, GtestResult::Verdict::failed);
 }
 
+TEST_F(ReadersTest, gtest_passes_over_no_failure_wherever_it_stands) {
+  for (const auto* story : {
+           R"(<testsuites errors="1"><testsuite><testcase status="run"/></testsuite></testsuites>)",
+           R"(<testsuites><testsuite failures="1"><testcase status="run"/></testsuite></testsuites>)",
+           R"(<testsuites><testsuite errors="1"><testcase status="run"/></testsuite></testsuites>)",
+           R"(<testsuites><testsuite><testcase status="run"><error message="m"/></testcase></testsuite></testsuites>)",
+           R"(<testsuites><testsuite><testcase status="run"/><testsuite><testcase status="run"><failure message="m"/>
+</testcase></testsuite></testsuite></testsuites>)",
+       }) {
+    const auto result = read_gtest(scratch.write("a.xml", story));
+    EXPECT_EQ(result.verdict, GtestResult::Verdict::failed) << story;
+    EXPECT_THAT(result.reasons, SizeIs(1)) << story;
+  }
+}
+
 TEST_F(ReadersTest, gtest_refuses_what_is_cut_off_anywhere) {
   const std::string whole = kGtest;
   for (std::size_t length = 0; length + 1 < whole.size(); length += 7) {
