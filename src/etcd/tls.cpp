@@ -28,8 +28,10 @@ void use_file(const std::filesystem::path& file, const char* what, Use use) {
 
 std::shared_ptr<ssl::context> make_tls_context(const ClientOptions& options) {
   const auto is_secure = [](const std::string& url) { return parse_endpoint(url).secure; };
-  if (std::none_of(options.endpoints.begin(), options.endpoints.end(), is_secure)) return nullptr;
+  const bool secure = std::any_of(options.endpoints.begin(), options.endpoints.end(), is_secure);
   const auto& tls = options.tls;
+  // Files that were given are read even if no endpoint asks for them, as flanneld does: a wrong name is told at once.
+  if (!secure && tls.ca.empty() && tls.certificate.empty() && tls.key.empty()) return nullptr;
   if (tls.certificate.empty() != tls.key.empty())
     throw InputError("etcd: a client certificate needs its key, and a key its certificate");
   auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
@@ -44,7 +46,7 @@ std::shared_ptr<ssl::context> make_tls_context(const ClientOptions& options) {
            [&](const auto& file, auto& error) { context->use_certificate_chain_file(file, error); });
   use_file(tls.key, "the client's key",
            [&](const auto& file, auto& error) { context->use_private_key_file(file, ssl::context::pem, error); });
-  return context;
+  return secure ? context : nullptr;
 }
 
 }  // namespace knetsim::etcd

@@ -155,6 +155,10 @@ TEST_F(SecureEtcd, RefusesWhoHasNotWhatItTakes) {
   EXPECT_THAT(said([](auto& o) { o.tls.key.clear(); }), HasSubstr("needs its key"));
   EXPECT_THAT(said([](auto& o) { o.tls.ca = "/nowhere.pem"; }), HasSubstr("/nowhere.pem"));
   EXPECT_THAT(said([](auto& o) { o.endpoints = {"http://127.0.0.1:2379"}; }), HasSubstr("http://127.0.0.1:2379"));
+  // What isn't asked for is looked at all the same.
+  const auto plain = [](auto& o) { o.endpoints = {"http://127.0.0.1:2379"}; };
+  EXPECT_THAT(said([&](auto& o) { plain(o), o.tls.ca = "/nowhere.pem"; }), HasSubstr("/nowhere.pem: can't use it"));
+  EXPECT_THAT(said([&](auto& o) { plain(o), o.tls.key.clear(); }), HasSubstr("needs its key"));
 }
 
 }  // namespace
