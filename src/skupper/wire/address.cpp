@@ -27,7 +27,7 @@ std::string take_segment(std::string_view& text) {
   return segment;
 }
 
-struct Printer {
+struct AddressPrinter {
   std::string operator()(const LocalAddress& address) const { return fmt::format("amqp:/_local/{}", address.local); }
   std::string operator()(const TopologicalAddress& address) const {
     return fmt::format("amqp:/_topo/{}/{}/{}", address.area, address.router, address.local);
@@ -60,7 +60,7 @@ Address parse_address(std::string_view text) {
   return MobileAddress{std::string(rest)};
 }
 
-std::string to_string(const Address& address) { return std::visit(Printer{}, address); }
+std::string to_string(const Address& address) { return std::visit(AddressPrinter{}, address); }
 
 std::string mobile_key(std::string_view name) { return fmt::format("M{}", name); }
 

@@ -37,7 +37,7 @@ std::string join(const List& elements) {
   return result;
 }
 
-struct Printer {
+struct ValuePrinter {
   std::string operator()(Null) const { return "null"; }
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(std::uint8_t value) const { return fmt::format("ubyte {}", value); }
@@ -112,6 +112,6 @@ const Value* find(const Map& map, std::string_view key) {
   return nullptr;
 }
 
-std::string to_string(const Value& value) { return std::visit(Printer{}, value.variant()); }
+std::string to_string(const Value& value) { return std::visit(ValuePrinter{}, value.variant()); }
 
 }  // namespace knetsim::skupper::wire
