@@ -149,6 +149,7 @@ void AmqpConnection::move_to(Shard& shard, std::function<void()> then) {
 
 /// Up to a buffer full of the engine's output. Each of its own buffers holds a frame at most.
 std::string_view AmqpConnection::gather() {
+  on_output();
   const auto buffer = shard_->output();
   std::size_t filled = 0;
   while (filled < buffer.size()) {

@@ -46,6 +46,8 @@ class AmqpConnection : public std::enable_shared_from_this<AmqpConnection> {
 
  protected:
   virtual void on_event(pn_event_t* event) = 0;
+  /// The engine is about to be asked for its output.
+  virtual void on_output() = 0;
   /// The last call. `reason` is empty if both sides closed in good order.
   virtual void on_disconnected(const std::string& reason) = 0;
   /// Goes on on another shard, where `then` is called. Only while nothing on this shard refers to it.

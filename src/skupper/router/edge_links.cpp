@@ -80,7 +80,7 @@ void RouterConnection::on_remote_edge_link(pn_link_t* link) {
   pn_link_set_rcv_settle_mode(link, PN_RCV_FIRST);
   pn_link_open(link);
   if (pn_link_is_receiver(link)) {
-    pn_link_flow(link, kCredit);
+    windows_.add(link);
     const auto address = address_of(pn_link_remote_target(link));
     if (address.starts_with(kReserved)) return remember(link, wire::LinkKind::data);
     if (!address.empty()) observer_.edge_produces(self, address);

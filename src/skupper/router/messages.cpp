@@ -18,7 +18,7 @@ void RouterConnection::send_control(const std::string& message) {
 /// Presettled. Without credit it waits in `queue`; what has no room there is lost, as on any datagram service.
 void RouterConnection::send_message(pn_link_t* link, const std::string& message, std::deque<std::string>& queue) {
   if (pn_link_credit(link) <= 0) {
-    if (queue.size() < kCredit) queue.push_back(message);
+    if (queue.size() < IncomingWindows::kCredit) queue.push_back(message);
     return;
   }
   const auto tag = flows_.new_tag();

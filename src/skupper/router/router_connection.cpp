@@ -38,6 +38,7 @@ RouterConnection::RouterConnection(Shard& shard, boost::asio::ip::tcp::socket so
       settings_(std::move(settings)),
       flows_(flows),
       observer_(observer),
+      windows_(transport(), settings_.session_frames, settings_.open.max_frame_size),
       streaming_links_(
           [this]() -> pn_link_t* {
             auto* session = try_new_session();
@@ -71,6 +72,8 @@ void RouterConnection::fail(const std::exception& error) {
   close_with(dynamic_cast<const wire::ProtocolError*>(&error) ? "amqp:connection:framing-error" : "amqp:internal-error",
              error.what());
 }
+
+void RouterConnection::on_output() { windows_.tell(); }
 
 void RouterConnection::handle(pn_event_t* event) {
   switch (pn_event_type(event)) {
@@ -127,16 +130,15 @@ void RouterConnection::accept() {
 }
 
 void RouterConnection::open_session(pn_session_t* session) {
-  pn_session_set_incoming_capacity(session, session_window());
+  windows_.add(session);
   pn_session_open(session);
-  windows_[session] = {.frames = settings_.session_frames, .at = pn_transport_get_frames_input(transport())};
 }
 
 pn_session_t* RouterConnection::try_new_session() {
   // Proton notices only when it is too late for the connection to go on.
   const auto highest =
       std::min(pn_transport_remote_channel_max(transport()), pn_transport_get_channel_max(transport()));
-  auto* session = windows_.size() <= highest ? pn_session(connection()) : nullptr;
+  auto* session = windows_.sessions() <= highest ? pn_session(connection()) : nullptr;
   if (session) open_session(session);
   return session;
 }
@@ -171,9 +173,7 @@ bool RouterConnection::keeps_to_limits() {
   const auto frames = pn_transport_get_frames_input(transport());
   if (frames - limits_looked_at_ < kLookAtLimitsEvery) return true;
   limits_looked_at_ = frames;
-  std::size_t held = 0;
-  for (const auto& [session, window] : windows_) held += pn_session_incoming_bytes(session);
-  if (held <= kMaxHeld) return true;
+  if (windows_.held() <= kMaxHeld) return true;
   close_with("amqp:resource-limit-exceeded",
              fmt::format("more than {} MiB of streams that nobody takes", kMaxHeld / 1024 / 1024));
   return false;
@@ -201,7 +201,7 @@ void RouterConnection::on_remote_link(pn_link_t* link) {
     pn_link_open(link);
   }
   const auto kind = kind_of(link);
-  if (pn_link_is_receiver(link)) pn_link_flow(link, kCredit);
+  if (pn_link_is_receiver(link)) windows_.add(link);
   if (kind == wire::LinkKind::control) {
     (pn_link_is_receiver(link) ? control_receiver_ : control_sender_) = link;
     check_control_ready();
@@ -261,33 +261,12 @@ void RouterConnection::outcome_known() {
 }
 
 void RouterConnection::delivery_complete(pn_link_t* link) {
-  pn_link_flow(link, kCredit - pn_link_credit(link));
+  windows_.completed(link);
   touch();
 }
 
-/// The window is the session's (AMQP 1.0, part 2.5.6), and a router may let all its streams share one session. Once it
-/// is blocked, skrouterd goes on only when it hears of kWindowStep frames (its Q3's lower limit, 512 KiB): it must hear
-/// of them as soon as they are free. Proton itself speaks up only when nothing is left.
 void RouterConnection::taken(pn_link_t* link, std::size_t bytes) {
-  auto* session = pn_link_session(link);
-  auto& told = windows_[session];
-  told.taken += bytes;
-  const std::size_t frame = settings_.open.max_frame_size;
-  const std::size_t step =
-      settings_.session_frames > kWindowStep ? kWindowStep : std::max<std::size_t>(settings_.session_frames / 4, 1);
-  const auto room = (session_window() - std::min(session_window(), pn_session_incoming_bytes(session))) / frame;
-  // Frames may be smaller than they could be, and only the connection's are counted, not the session's: at least so
-  // many may still come.
-  const auto came = pn_transport_get_frames_input(transport()) - told.at;
-  const auto left = told.frames > came ? told.frames - came : 0;
-  if (told.taken < step * frame && (left >= step || room < step)) return;
-  told = {.frames = room, .at = told.at + came};
-  open_window(link);
-}
-
-/// Proton tells of the window with each change of a link's credit; nothing is told if changes cancel each other out.
-void RouterConnection::open_window(pn_link_t* link) {
-  pn_link_flow(link, pn_link_credit(link) < 2 * kCredit ? 1 : -kCredit);
+  windows_.taken(link, bytes);
   touch();
 }
 
@@ -331,6 +310,7 @@ void RouterConnection::on_link_gone(pn_link_t* link) {
   on_edge_link_gone(link);
   incomplete_.erase(link);
   remote_links_.erase(link);
+  windows_.remove(link);
   if (link == control_sender_ || link == control_receiver_) {
     control_sender_ = control_receiver_ = nullptr;
     close_with("amqp:not-allowed", "the routing protocol's links were detached");
@@ -344,7 +324,7 @@ void RouterConnection::on_session_gone(pn_session_t* session) {
   for (auto* link = pn_link_head(connection(), 0); link; link = pn_link_next(link, 0))
     if (pn_link_session(link) == session) links.push_back(link);
   for (auto* link : links) on_link_gone(link);
-  windows_.erase(session);
+  windows_.remove(session);
   pn_session_close(session);
   pn_session_free(session);
 }

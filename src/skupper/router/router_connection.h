@@ -12,6 +12,7 @@
 
 #include "router/amqp_connection.h"
 #include "router/dialler.h"
+#include "router/incoming_windows.h"
 #include "router/streaming_links.h"
 #include "router/tls.h"
 #include "wire/link.h"
@@ -109,21 +110,13 @@ class RouterConnection final : public AmqpConnection {
   void link_is_free(pn_link_t* link);
   void outcome_known();
   void delivery_complete(pn_link_t* link);
-  /// So many bytes were taken from the link's session. Tells the peer of the session's window before that is used up.
   void taken(pn_link_t* link, std::size_t bytes);
   void stream_ended(const void* stream, pn_delivery_t* delivery);
 
  private:
   using Stream = std::variant<std::shared_ptr<IncomingStream>, std::shared_ptr<OutgoingStream>>;
-  /// What the peer was told last of a session's incoming window.
-  struct Window {
-    std::size_t frames = 0;
-    std::uint64_t at = 0;   ///< frames of the whole connection that had come by then
-    std::size_t taken = 0;  ///< bytes since
-  };
-
-  std::size_t session_window() const { return std::size_t{settings_.session_frames} * settings_.open.max_frame_size; }
   void on_event(pn_event_t* event) override;
+  void on_output() override;
   void handle(pn_event_t* event);
   void fail(const std::exception& error);
   void on_disconnected(const std::string& reason) override;
@@ -137,7 +130,6 @@ class RouterConnection final : public AmqpConnection {
   /// nullptr: the peer allows no more of them.
   pn_session_t* try_new_session();
   pn_session_t* new_session();
-  void open_window(pn_link_t* link);
   pn_link_t* attach(pn_session_t* session, bool receiver, wire::LinkKind kind);
   bool keeps_to_limits();
   void on_remote_link(pn_link_t* link);
@@ -157,9 +149,7 @@ class RouterConnection final : public AmqpConnection {
   void on_edge_link_gone(pn_link_t* link);
   void on_tracking(const std::string& message);
 
-  static constexpr int kCredit = 250;
   static constexpr int kPriorities = 10;
-  static constexpr std::size_t kWindowStep = 32;  ///< frames
   static constexpr std::size_t kMaxControlMessage = 4 * 1024 * 1024;
   static constexpr std::size_t kMaxLinks = 32'768;  ///< that a peer attaches
   static constexpr std::size_t kMaxHeld = 256 * 1024 * 1024;
@@ -168,6 +158,7 @@ class RouterConnection final : public AmqpConnection {
   Settings settings_;
   Flows& flows_;
   ConnectionObserver& observer_;
+  IncomingWindows windows_;
   std::string router_;
   wire::Open peer_open_;
   bool greeted_ = false;
@@ -182,7 +173,6 @@ class RouterConnection final : public AmqpConnection {
   std::deque<std::string> control_queue_;
   std::unordered_map<pn_link_t*, std::string> incomplete_;  ///< messages of which a part has come, by link
   std::unordered_map<const void*, std::pair<Stream, pn_link_t*>> streams_;
-  std::unordered_map<pn_session_t*, Window> windows_;
   std::unordered_set<const pn_link_t*> remote_links_;
   std::uint64_t limits_looked_at_ = 0;  ///< frames that had come by then
   StreamingLinks streaming_links_;

@@ -338,10 +338,12 @@ void AmqpPeer::send_as_skrouterd(int count, std::size_t bytes, const std::string
   };
   auto* session = pn_session(driver_.connection);
   pn_session_open(session);
+  std::int64_t window = 0;
   std::vector<Stream> all;
   for (int i = 0; i < count; ++i) {
     auto* link = attach("flow" + std::to_string(i), "", false, "", session);
     until([&] { return pn_link_credit(link) > 0; });
+    if (i == 0) window = window_.end;
     const auto tag = std::to_string(i);
     all.push_back({.link = link, .delivery = pn_delivery(link, pn_dtag(tag.data(), tag.size()))});
     const auto head = wire::encode(wire::flow_request("x1", service, "amqp:/_topo/0/x1/temp." + tag, "x:" + tag));
@@ -349,13 +351,14 @@ void AmqpPeer::send_as_skrouterd(int count, std::size_t bytes, const std::string
     write();
   }
   const auto piece = pattern(kPiece);
+  const auto resume = window > kResume ? kResume : (window + 1) / 2;
   until([&] {
     bool more = true;
     while (more) {
       more = false;
       for (auto& stream : all) {
         const auto acknowledged = pn_disposition_get_section_offset(pn_delivery_remote(stream.delivery));
-        if (stream.ended || window_.end - window_.sent < kResume || stream.sent - acknowledged > kUnacknowledged)
+        if (stream.ended || window_.end - window_.sent < resume || stream.sent - acknowledged > kUnacknowledged)
           continue;
         pn_link_send(stream.link, piece.data(), std::min(kPiece, bytes - stream.sent));
         stream.sent += std::min(kPiece, bytes - stream.sent);

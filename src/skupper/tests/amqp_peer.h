@@ -67,8 +67,8 @@ class AmqpPeer {
   /// The beginning of a delivery on a new streaming link.
   void begin_stream(std::string_view message);
   /// Flows for a service, side by side in one session as skrouterd sends them: `count` of so many bytes each, no more
-  /// than 1 MiB of one unacknowledged, and nothing while the session's window is below 32 frames. Until the router has
-  /// accepted all of them.
+  /// than 1 MiB of one unacknowledged, and nothing while the session's window is below 32 frames, or half of it where
+  /// it is smaller. Until the router has accepted all of them.
   void send_as_skrouterd(int count, std::size_t bytes, const std::string& service);
   /// Until the router has said, since the stream was begun, how much more of it would be taken.
   void wait_for_window();
