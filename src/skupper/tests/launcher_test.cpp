@@ -91,6 +91,26 @@ TEST(RouterProgram, NonsenseIsRefused) {
   EXPECT_THAT(refusal("auto", environment("on")), HasSubstr("\"on\" isn't a flavour of skupper"));
 }
 
+TEST(RouterProgram, BeforeReleaseThreeARealOneIsRefusedBesideTheBuiltIn) {
+  const auto reason = [](Flavour flavour, const std::string& version) {
+    return why_not_beside_builtin({.flavour = flavour, .path = "/opt/skrouterd", .version = version}).value_or("");
+  };
+  for (const auto* version : {"2.7.6", "skrouterd 1.19.1", "0.9"})
+    EXPECT_EQ(reason(Flavour::real, version),
+              "/opt/skrouterd " + std::string(version) +
+                  ": can't run it beside a built-in router: before release 3 skrouterd carries TCP in another way: "
+                  "services are offered, and each of their connections breaks\n"
+                  "  remedy: use release 3 or later, or the same flavour, real or builtin, for all routers");
+  // What doesn't say its release is tried.
+  for (const auto* version : {"3.0.0", "3.5.1", "12.1", "UNKNOWN", ""}) EXPECT_EQ(reason(Flavour::real, version), "");
+  EXPECT_EQ(reason(Flavour::builtin, "0.1.0"), "") << "the built-in one's own version says nothing of that";
+}
+
+TEST(RouterProgram, OfAnOldReleaseIsFoundAndRefusedBesideTheBuiltIn) {
+  const auto program = resolve("real", environment({}, fake_skrouterd("echo 2.7.6")));
+  EXPECT_THAT(why_not_beside_builtin(program).value_or(""), HasSubstr("/run/knetsim/skrouterd 2.7.6: can't run it"));
+}
+
 /// An unpacked image with a skrouterd in it: a shell and the libraries that this needs.
 fs::path make_image(const std::string& script) {
   fs::path root = "/run/image";
