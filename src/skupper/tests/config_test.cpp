@@ -31,8 +31,9 @@ std::string refusal(const std::string& json) {
 }
 
 TEST(RouterConfig, HasSkrouterdsDefaults) {
-  const auto config =
-      parse_config(R"([["router", {}], ["listener", {"name": "amqp"}], ["connector", {"name": "up"}]])", "a");
+  const auto config = parse_config(R"([["router", {}], ["listener", {"name": "amqp"}], ["connector", {"name": "up"}],
+                       ["tcpListener", {"port": 1, "address": "x"}]])",
+                                   "a");
   EXPECT_EQ(config.router.id, "");
   EXPECT_EQ(config.router.mode, RouterMode::standalone);
   EXPECT_EQ(config.router.hello_interval.count(), 1);
@@ -53,6 +54,10 @@ TEST(RouterConfig, HasSkrouterdsDefaults) {
   EXPECT_FALSE(listener.http);
   EXPECT_TRUE(listener.healthz);
   EXPECT_TRUE(listener.metrics);
+  EXPECT_EQ(listener.connection.max_sessions, 32'768U);
+  EXPECT_EQ(listener.handshake_timeout, kHandshakeTimeout);
+  EXPECT_EQ(config.tcp_listeners.at(0).host, "0.0.0.0");
+  EXPECT_EQ(config.tcp_listeners.at(0).backlog, 0);
   EXPECT_EQ(config.connectors.at(0).host, "127.0.0.1");
   EXPECT_TRUE(config.connectors.at(0).verify_hostname);
 }
@@ -91,6 +96,88 @@ TEST(RouterConfig, ReadsWhatRealRoutersAreGiven) {
   EXPECT_EQ(config.tcp_connectors.at(0).port, 8080);
   EXPECT_EQ(config.logs.at(0).module, "ROUTER");
   EXPECT_EQ(config.logs.at(0).enable, "debug+");
+}
+
+// Each has a value that isn't its default.
+TEST(RouterConfig, ReadsEveryAttributeThatHasAnEffect) {
+  const auto config = parse_config(R"([
+    ["router", {"id": "a", "mode": "interior", "helloIntervalSeconds": 2, "helloMaxAgeSeconds": 5, "raIntervalSeconds": 31,
+                "raIntervalFluxSeconds": 6, "remoteLsMaxAgeSeconds": 61, "workerThreads": 7, "dataConnectionCount": 9,
+                "metadata": "m"}],
+    ["sslProfile", {"name": "p", "caCertFile": "/ca", "certFile": "/cert", "privateKeyFile": "/key", "ciphers": "ALL",
+                    "protocols": "TLSv1.3"}],
+    ["listener", {"name": "l", "host": "10.0.0.1", "port": 1, "role": "edge", "cost": 2, "maxFrameSize": 512,
+                  "maxSessionFrames": 3, "maxSessions": 1, "idleTimeoutSeconds": 4, "sslProfile": "p",
+                  "saslMechanisms": "EXTERNAL PLAIN", "initialHandshakeTimeoutSeconds": 5, "authenticatePeer": true,
+                  "requireSsl": true}],
+    ["listener", {"name": "h", "http": true, "healthz": false, "metrics": false}],
+    ["connector", {"name": "c", "host": "10.0.0.2", "port": 6, "role": "inter-router", "cost": 7, "maxFrameSize": 513,
+                   "maxSessionFrames": 8, "maxSessions": 9, "idleTimeoutSeconds": 10, "sslProfile": "p",
+                   "saslMechanisms": "EXTERNAL", "verifyHostname": false}],
+    ["tcpListener", {"name": "tl", "host": "10.0.0.3", "port": 11, "address": "x", "siteId": "s", "backlog": 12}],
+    ["tcpConnector", {"name": "tc", "host": "10.0.0.4", "port": 13, "address": "y", "siteId": "t"}],
+    ["log", {"module": "ROUTER", "enable": "none"}]])",
+                                   "a.json");
+  EXPECT_THAT(config.without_effect, IsEmpty());
+  const auto& router = config.router;
+  EXPECT_EQ(router.id, "a");
+  EXPECT_EQ(router.mode, RouterMode::interior);
+  EXPECT_EQ(router.hello_interval.count(), 2);
+  EXPECT_EQ(router.hello_max_age.count(), 5);
+  EXPECT_EQ(router.ra_interval.count(), 31);
+  EXPECT_EQ(router.ra_interval_flux.count(), 6);
+  EXPECT_EQ(router.remote_ls_max_age.count(), 61);
+  EXPECT_EQ(router.worker_threads, 7U);
+  EXPECT_EQ(router.data_connections, 9U);
+  EXPECT_EQ(router.metadata, "m");
+  const auto& profile = config.ssl_profiles.at(0);
+  EXPECT_EQ(profile.ca_cert_file, "/ca");
+  EXPECT_EQ(profile.cert_file, "/cert");
+  EXPECT_EQ(profile.private_key_file, "/key");
+  EXPECT_EQ(profile.ciphers, "ALL");
+  EXPECT_EQ(profile.protocols, "TLSv1.3");
+  const auto& listener = config.listeners.at(0);
+  EXPECT_EQ(listener.host, "10.0.0.1");
+  EXPECT_EQ(listener.port, 1);
+  EXPECT_EQ(listener.role, Role::edge);
+  EXPECT_EQ(listener.connection.cost, 2U);
+  EXPECT_EQ(listener.connection.max_frame_size, 512U);
+  EXPECT_EQ(listener.connection.max_session_frames, 3U);
+  EXPECT_EQ(listener.connection.max_sessions, 1U);
+  EXPECT_EQ(listener.connection.idle_timeout.count(), 4);
+  EXPECT_EQ(listener.connection.ssl_profile, "p");
+  EXPECT_THAT(listener.connection.sasl_mechanisms, ElementsAre("EXTERNAL", "PLAIN"));
+  EXPECT_EQ(listener.handshake_timeout.count(), 5);
+  EXPECT_TRUE(listener.authenticate_peer);
+  EXPECT_TRUE(listener.require_ssl);
+  EXPECT_TRUE(config.listeners.at(1).http);
+  EXPECT_FALSE(config.listeners.at(1).healthz);
+  EXPECT_FALSE(config.listeners.at(1).metrics);
+  const auto& connector = config.connectors.at(0);
+  EXPECT_EQ(connector.host, "10.0.0.2");
+  EXPECT_EQ(connector.port, 6);
+  EXPECT_EQ(connector.role, Role::inter_router);
+  EXPECT_EQ(connector.connection.cost, 7U);
+  EXPECT_EQ(connector.connection.max_frame_size, 513U);
+  EXPECT_EQ(connector.connection.max_session_frames, 8U);
+  EXPECT_EQ(connector.connection.max_sessions, 9U);
+  EXPECT_EQ(connector.connection.idle_timeout.count(), 10);
+  EXPECT_EQ(connector.connection.ssl_profile, "p");
+  EXPECT_THAT(connector.connection.sasl_mechanisms, ElementsAre("EXTERNAL"));
+  EXPECT_FALSE(connector.verify_hostname);
+  const auto& entrance = config.tcp_listeners.at(0);
+  EXPECT_EQ(entrance.host, "10.0.0.3");
+  EXPECT_EQ(entrance.port, 11);
+  EXPECT_EQ(entrance.address, "x");
+  EXPECT_EQ(entrance.site_id, "s");
+  EXPECT_EQ(entrance.backlog, 12);
+  const auto& exit = config.tcp_connectors.at(0);
+  EXPECT_EQ(exit.host, "10.0.0.4");
+  EXPECT_EQ(exit.port, 13);
+  EXPECT_EQ(exit.address, "y");
+  EXPECT_EQ(exit.site_id, "t");
+  EXPECT_EQ(config.logs.at(0).module, "ROUTER");
+  EXPECT_EQ(config.logs.at(0).enable, "none");
 }
 
 TEST(RouterConfig, TellsWhatHasNoEffect) {
