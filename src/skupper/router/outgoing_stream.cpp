@@ -82,7 +82,9 @@ void OutgoingStream::updated() {
     return inlet_.acknowledged(pn_disposition_get_section_offset(pn_delivery_remote(delivery_)));
   if (!settled && state == 0) return;
   const auto self = shared_from_this();
-  if (!std::exchange(told_, true)) state == PN_ACCEPTED ? inlet_.completed() : inlet_.refused();
+  // If it is accepted before it has ended, nobody takes the rest.
+  const bool complete = state == PN_ACCEPTED && end_ != End::none;
+  if (!std::exchange(told_, true)) complete ? inlet_.completed() : inlet_.refused();
   if (!delivery_) return;
   if (end_ != End::none) return settle();
   end_ = End::finished;

@@ -113,7 +113,7 @@ void AmqpPeer::oblige(pn_event_t* event) {
   } else if (pn_event_type(event) == PN_DELIVERY && pn_link_is_receiver(pn_event_link(event))) {
     const auto* target = pn_terminus_get_address(pn_link_remote_target(pn_event_link(event)));
     bound_to_ = target ? target : "";
-    refuses_streams_ ? refuse(pn_event_delivery(event)) : (void)open_streams_.insert(pn_event_delivery(event));
+    outcome_ ? refuse(pn_event_delivery(event)) : (void)open_streams_.insert(pn_event_delivery(event));
   } else if (pn_event_type(event) == PN_LINK_REMOTE_CLOSE) {
     detached_ = pn_event_link(event);
   }
@@ -124,7 +124,7 @@ void AmqpPeer::refuse(pn_delivery_t* delivery) {
   std::array<char, 1024> buffer{};
   while (pn_delivery_pending(delivery) > 0 && pn_link_recv(link, buffer.data(), buffer.size()) > 0) {
   }
-  pn_delivery_update(delivery, PN_MODIFIED);
+  pn_delivery_update(delivery, *outcome_);
   if (pn_delivery_partial(delivery)) return;
   ++ended_;
   pn_link_advance(link);
@@ -136,8 +136,8 @@ void AmqpPeer::wait_for_links(int count) {
   until([&] { return links_attached_ >= count; });
 }
 
-void AmqpPeer::wait_for_streams(int count) {
-  refuses_streams_ = true;
+void AmqpPeer::wait_for_streams(int count, std::uint64_t outcome) {
+  outcome_ = outcome;
   for (auto* stream : std::exchange(open_streams_, {})) refuse(stream);
   write();
   until([&] { return ended_ >= count; });

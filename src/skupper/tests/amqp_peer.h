@@ -1,6 +1,7 @@
 #pragma once
 
 #include <proton/connection_driver.h>
+#include <proton/disposition.h>
 #include <proton/types.h>
 
 #include <cstdint>
@@ -80,8 +81,9 @@ class AmqpPeer {
   std::string wait_for_stream();
   /// Until an edge router has attached that many links for its streams.
   void wait_for_links(int count);
-  /// From here on refuses the streams of an edge router; until that many have ended in all.
-  void wait_for_streams(int count);
+  /// From here on refuses the streams of an edge router, or gives them another outcome (PN_ACCEPTED), before they have
+  /// ended; until that many have ended in all.
+  void wait_for_streams(int count, std::uint64_t outcome = PN_MODIFIED);
   /// Until the edge router detaches a link. Gives it credit instead of an answer, as if the two had crossed.
   void give_credit_to_a_detached_link();
   /// "127.0.0.1:41894": what the router calls it.
@@ -122,8 +124,8 @@ class AmqpPeer {
   std::optional<std::string> bound_to_;  ///< the link of an edge router's last stream
   pn_link_t* detached_ = nullptr;        ///< by an edge router
   std::set<pn_delivery_t*> open_streams_;
-  bool refuses_streams_ = false;
-  int ended_ = 0;  ///< streams of an edge router
+  std::optional<std::uint64_t> outcome_ = {};  ///< that streams of an edge router get
+  int ended_ = 0;                              ///< streams of an edge router
   int streams_ = 0;
   pn_link_t* begun_ = nullptr;  ///< by begin_stream()
   int credit_ = 0;              ///< that it had then

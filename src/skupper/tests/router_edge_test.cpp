@@ -101,6 +101,17 @@ TEST_F(EdgeTest, AStreamThatGetsNoLinkEndsItsClient) {
   EXPECT_EQ(client.wait_for_end(), "closed");
 }
 
+TEST_F(EdgeTest, AStreamThatIsAcceptedBeforeItHasEndedEndsItsClient) {
+  const auto listening = listen_on(45671);
+  start("e", {edge_connector(), entrance("one", 1028)}, edge());
+  AmqpPeer interior(listening, "x1");
+  interior.tell_reachable("one");
+  wait_for_port(1028);
+  auto client = TcpPeer::connect(1028);
+  interior.wait_for_streams(1, PN_ACCEPTED);
+  EXPECT_EQ(client.wait_for_end(), "closed");
+}
+
 TEST_F(EdgeTest, NoStreamBeginsOnALinkThatIsBeingDetached) {
   constexpr int kOneMoreThanIsKept = 129;
   const auto listening = listen_on(45671);
