@@ -101,6 +101,27 @@ TEST(SitePlan, StartsWithThoseThatOthersConnectTo) {
   EXPECT_THAT(start_order(plans), ElementsAre(1, 2, 0, 3)) << "a ring has no first one";
 }
 
+TEST(SitePlan, ALinkIsTheShortestWayWhereNoOtherCostsAsLittle) {
+  struct Case {
+    std::uint32_t direct;  // C2 - C0, beside C2 - C1 at 1 and C1 - C0 at 3
+    bool shortest;
+  };
+  for (const auto& [direct, shortest] : {Case{1, true}, Case{3, true}, Case{4, false}, Case{5, false}}) {
+    auto plans = good_plans();
+    plans[2].skupper->links.push_back({.cluster = "C0", .cost = direct});
+    EXPECT_EQ(is_shortest_way(plans, 2, 0), shortest) << direct;
+    EXPECT_EQ(is_shortest_way(plans, 0, 2), shortest) << direct << ", the other way";
+  }
+  auto plans = good_plans();
+  EXPECT_TRUE(is_shortest_way(plans, 1, 0)) << "it is the only one";
+  EXPECT_FALSE(is_shortest_way(plans, 2, 0)) << "there is no link";
+  EXPECT_FALSE(is_shortest_way(plans, 0, 3)) << "there is no way";
+  // Two routers that connect to each other: the cheaper of the two counts.
+  plans[2].skupper->links.push_back({.cluster = "C0", .cost = 9});
+  plans[0].skupper->links.push_back({.cluster = "C2", .cost = 2});
+  EXPECT_TRUE(is_shortest_way(plans, 2, 0));
+}
+
 struct BadPlan {
   const char* what;     // names the test
   const char* pointer;  // where kGoodSites is changed
