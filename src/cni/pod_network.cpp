@@ -107,12 +107,16 @@ json flannel_config(const PodNetworkOptions& options) {
        {{"bridge", options.bridge}, {"isDefaultGateway", true}, {"hairpinMode", options.hairpin}, {"ipMasq", false}}}};
 }
 
+// As IPv4 does it by itself: a link that goes down and comes back still has its addresses.
+void keep_v6_addresses(const NetNs& ns) {
+  ns.run([] { write_sysctl("net.ipv6.conf.all.keep_addr_on_down", "1"); });
+}
+
 // Leases are unique, so duplicate address detection (RFC 4862) would find nothing, yet keep an IPv6 gateway silent for
 // the first seconds. An interface's own setting counts when it is created: hence "default".
-void skip_duplicate_address_detection(const NetNs& worker, const PodLease& lease) {
-  const bool v6 =
-      std::any_of(lease.subnets.begin(), lease.subnets.end(), [](const auto& subnet) { return is_v6(subnet); });
-  if (v6) worker.run([] { write_sysctl("net.ipv6.conf.default.accept_dad", "0"); });
+void prepare_v6(const NetNs& worker) {
+  worker.run([] { write_sysctl("net.ipv6.conf.default.accept_dad", "0"); });
+  keep_v6_addresses(worker);
 }
 
 }  // namespace
@@ -161,7 +165,8 @@ Result PodNetwork::attach(const Attachment& attachment) {
   validate(attachment);
   require_takers(attachment);
   const auto lease = read_pod_lease(options_.subnet_file);
-  skip_duplicate_address_detection(worker_, lease);
+  if (std::any_of(lease.subnets.begin(), lease.subnets.end(), [](const auto& subnet) { return is_v6(subnet); }))
+    prepare_v6(worker_);
   auto result = [&] {
     // The real plugin reports the new bridge's MAC before it fixes it: a port that another ADD puts in meanwhile can
     // change it, and CHECK would fail for ever.
@@ -170,6 +175,8 @@ Result PodNetwork::attach(const Attachment& attachment) {
                                                      : add_builtin(attachment, bridge_config(options_, lease));
   }();
   try {
+    if (std::any_of(result.ips.begin(), result.ips.end(), [](const auto& ip) { return is_v6(ip.address); }))
+      keep_v6_addresses(NetNs::open(attachment.netns));
     wait_for_gateways(result);
   } catch (...) {
     detach(attachment.container_id, attachment.ifname);

@@ -3,6 +3,7 @@
 #include "knetsim/cni/pod_network.h"
 
 #include <gmock/gmock.h>
+#include <linux/rtnetlink.h>
 
 #include <set>
 #include <thread>
@@ -78,6 +79,27 @@ TEST_P(PodNetworkOf, LetsPodsTalkInBothAddressFamilies) {
     EXPECT_TRUE(succeeds(c1.netns(), {"ping", "-c1", "-W5", address.to_string()})) << address;
   EXPECT_TRUE(succeeds(c1.netns(), {"ping", "-c1", "-W5", "fd00:0:0:1::1"}));
   EXPECT_EQ(worker.netns().run([] { return read_sysctl("net.ipv6.conf.all.forwarding"); }), "1");
+}
+
+TEST_P(PodNetworkOf, KeepsAddressesWhileALinkIsDown) {
+  const TestWorker worker("w1", kDualStackLease);
+  const TestContainer c1("c1");
+  worker.network(GetParam()).attach(c1.attachment());
+  for (const auto& [ns, name] : {std::pair(&c1.netns(), "eth0"), std::pair(&worker.netns(), "cni0")}) {
+    netlink::Socket socket(*ns);
+    const auto link = netlink::get_link(socket, name).index;
+    const auto global = [&] {
+      std::set<std::string> addresses;
+      for (const auto& address : netlink::list_addresses(socket, link))
+        if (address.scope == RT_SCOPE_UNIVERSE) addresses.insert(knetsim::to_string(address.address));
+      return addresses;
+    };
+    const auto before = global();
+    EXPECT_THAT(before, testing::SizeIs(2)) << name;
+    netlink::set_down(socket, link);
+    netlink::set_up(socket, link);
+    EXPECT_EQ(global(), before) << name;
+  }
 }
 
 TEST_P(PodNetworkOf, PutsTheHostEndOnTheBridgeWithHairpinMode) {
