@@ -1,26 +1,18 @@
-// The prompt, as people and pipelines use it: `knetsim up` on a real terminal and on a pipe, and its visitors.
+// The prompt, as people and pipelines use it: `knetsim up` on a real terminal and on a pipe.
 //
 // Topology: pair.json, unless a test says otherwise.
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <sys/stat.h>
 
-#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "knetsim/emulator/topology.h"
 #include "knetsim/fixtures/prompt.h"
-#include "knetsim/netlink/link.h"
-#include "knetsim/netlink/socket.h"
 #include "knetsim/sys/child.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
-#include "knetsim/sys/netns.h"
 #include "knetsim/sys/process.h"
-#include "knetsim/sys/sandbox.h"
 
 namespace knetsim::fixtures {
 namespace {
@@ -29,20 +21,6 @@ using testing::AllOf;
 using testing::ContainsRegex;
 using testing::EndsWith;
 using testing::HasSubstr;
-
-/// The program with these arguments, run to its end with this on its stdin.
-ExecResult knetsim(std::vector<std::string> arguments, const std::string& input = {}) {
-  arguments.insert(arguments.begin(), knetsim_program().string());
-  return exec({.argv = std::move(arguments), .directory = {}, .environment = lab_environment()},
-              std::chrono::seconds(90), input);
-}
-
-PtyProcess on_terminal(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), knetsim_program().string());
-  auto environment = lab_environment();
-  environment["TERM"] = "xterm";
-  return PtyProcess::spawn({.argv = std::move(arguments), .directory = {}, .environment = environment});
-}
 
 TEST(PromptOnATerminal, GreetsWithAPictureOfWhatStandsAndHowToAttach) {
   Prompt prompt("pair");
@@ -242,24 +220,6 @@ TEST(PromptOnAPipe, TellsOfANameThatIsAProgramsAndOfAContainersProgramThatEnds) 
   EXPECT_THAT(ended.out, HasSubstr("✗ daemons"));
 }
 
-TEST(Visitors, RunProgramsOnNodesAndInContainersAndTakeTheLabDown) {
-  Prompt prompt("pair", {"--name", "mine"});
-  EXPECT_THAT(knetsim({"ps"}).out, ContainsRegex("mine +[0-9]+ +20[0-9-]+T[0-9:]+Z +pair.json +3 +3\n"));
-  const auto inside = knetsim({"exec", "w1/c1", "--", "ip", "-br", "address", "show", "eth0"});
-  EXPECT_EQ(inside.status.code(), 0);
-  EXPECT_THAT(inside.out, HasSubstr("11."));
-  EXPECT_EQ(knetsim({"exec", "mine", "w1", "--", "sh", "-c", "cat; exit 5"}, "through stdin").out, "through stdin");
-  EXPECT_EQ(knetsim({"exec", "mine", "w1", "--", "sh", "-c", "exit 5"}).status.code(), 5);
-  EXPECT_EQ(knetsim({"exec", "w1", "--", "sh", "-c", "kill -9 $$"}).status.code(), 137);
-  EXPECT_EQ(prompt.type("w1 echo here"), "here\n") << "the prompt goes on meanwhile";
-
-  const auto down = knetsim({"down"});
-  EXPECT_EQ(down.status.code(), 0) << down.err;
-  EXPECT_EQ(down.out, "mine is down\n");
-  EXPECT_EQ(prompt.terminal().wait().code(), 0);
-  EXPECT_THAT(knetsim({"ps"}).out, HasSubstr("no lab stands here"));
-}
-
 // Topology: two clusters of one worker each, on both address families.
 TEST(Names, WorkInEveryProgramAndInBothFamilies) {
   std::ofstream("/tmp/knetsim/dual.json") << R"({
@@ -288,223 +248,6 @@ TEST(Names, WorkInEveryProgramAndInBothFamilies) {
               "connected\n");
   const auto visitor = knetsim({"exec", "shopw2/shell", "--", "ping", "-c", "1", "-W", "5", "w2/web"});
   EXPECT_THAT(visitor.out, HasSubstr(" 1 received")) << visitor.err;
-}
-
-TEST(Visitors, HaveATerminalOfTheirOwnWhoseCtrlCReachesTheirProgramAlone) {
-  Prompt prompt("pair");
-  prompt.start("w1 ping w2", "icmp_seq=1");
-  auto visitor = on_terminal({"exec", "w1/c1", "--", "bash", "--norc"});
-  visitor.expect("# ");
-  visitor.write("tty; ping 127.0.0.1\n");
-  visitor.expect("/dev/pts/");
-  visitor.expect("icmp_seq=1");
-  visitor.write("\x03");
-  visitor.expect("packets transmitted");
-  visitor.write("exit 3\n");
-  EXPECT_EQ(visitor.wait().code(), 3);
-  prompt.terminal().expect("icmp_seq=2");
-  EXPECT_THAT(prompt.press_ctrl_c(), HasSubstr("packets transmitted"));
-}
-
-TEST(Visitors, TakeTheirProgramsWithThemWhenTheyGo) {
-  Prompt prompt("single");
-  auto visitor = on_terminal({"exec", "w1", "--", "sleep", "98765"});
-  const auto sleeps = [&] { return prompt.type("ps -eo args | grep -c 'sleep 98765$'") != "0\n"; };
-  eventually([&]() -> std::optional<std::string> {
-    return sleeps() ? std::nullopt : std::optional<std::string>("the visitor's program");
-  });
-  visitor.signal(SIGKILL);
-  visitor.wait();
-  eventually([&]() -> std::optional<std::string> {
-    return sleeps() ? std::optional<std::string>("the end of the visitor's program") : std::nullopt;
-  });
-}
-
-TEST(Visitors, AreToldWhatTheyGotWrong) {
-  const auto none = knetsim({"exec", "w1", "--", "true"});
-  EXPECT_EQ(none.status.code(), 2);
-  EXPECT_THAT(none.err, HasSubstr("knetsim up starts one"));
-  Prompt prompt("single");
-  const std::vector<std::tuple<std::vector<std::string>, int, std::string>> cases{
-      {{"exec", "w9", "--", "true"}, 2, "there is no node \"w9\"; did you mean w1?"},
-      {{"exec", "w1", "--", "no-such-program"}, 127, "no-such-program"},
-      {{"exec", "other", "w1", "--", "true"}, 2, "one of single"},
-      {{"exec", "w1"}, 2, "usage: knetsim exec"},
-      {{"exec"}, 2, "usage: knetsim exec"},
-      {{"exec", "w1", "--"}, 2, "usage: knetsim exec"},
-      {{"down", "other"}, 2, "no lab called other runs"},
-      {{"up", "single", "--name", "single"}, 2, "runs already"},
-  };
-  for (const auto& [arguments, code, words] : cases) {
-    const auto ran = knetsim(arguments);
-    EXPECT_EQ(ran.status.code(), code) << words;
-    EXPECT_THAT(ran.err, HasSubstr(words));
-  }
-}
-
-TEST(Visitors, FindLabsUnderTheFirstFreeName) {
-  Prompt first("single");
-  Prompt second("single");
-  EXPECT_EQ(knetsim({"ps", "-q"}).out, "single\nsingle-2\n");
-  EXPECT_EQ(knetsim({"exec", "single-2", "w1", "--", "true"}).status.code(), 0);
-  EXPECT_EQ(knetsim({"exec", "w1", "--", "true"}).status.code(), 2) << "which of the two?";
-  EXPECT_EQ(knetsim({"down", "--all"}).status.code(), 0);
-  EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
-}
-
-TEST(Visitors, DoNotSeeALabThatWasKilled) {
-  Prompt prompt("single");
-  prompt.terminal().signal(SIGKILL);
-  prompt.terminal().wait();
-  eventually([]() -> std::optional<std::string> {
-    const auto names = knetsim({"ps", "-q"}).out;
-    return names.empty() ? std::nullopt : std::optional(names + " still stands");
-  });
-  EXPECT_EQ(knetsim({"up", "single", "--name", "single"}, "exit\n").status.code(), 0) << "its name is free again";
-}
-
-/// The namespaces of the lab that this process runs, held: the kernel won't clear them.
-std::vector<NetNs> networks_of(pid_t lab) {
-  std::vector<NetNs> networks;
-  for (const auto* place : {"run/netns", "run/netns-left"})
-    for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/root/{}", lab, place)))
-      networks.push_back(NetNs::open(entry.path()));
-  return networks;
-}
-
-/// Bridges and VXLAN links: what makes the kernel hold its lock when it clears a namespace.
-std::size_t slow_links(const std::vector<NetNs>& networks) {
-  std::size_t count = 0;
-  for (const auto& network : networks) {
-    netlink::Socket socket(network);
-    for (const auto& link : netlink::list_links(socket)) count += link.kind == "bridge" || link.kind == "vxlan" ? 1 : 0;
-  }
-  return count;
-}
-
-void expect_links_are_taken_down(const std::vector<NetNs>& networks) {
-  eventually([&]() -> std::optional<std::string> {
-    const auto left = slow_links(networks);
-    return left == 0 ? std::nullopt : std::optional(fmt::format("the end of {} bridges and VXLAN links", left));
-  });
-}
-
-TEST(AnEndedLab, TakesItsLinksDownAfterwards) {
-  for (const bool asked_to : {true, false}) {
-    SCOPED_TRACE(asked_to ? "exit" : "SIGTERM");
-    Prompt prompt("pair");
-    const auto networks = networks_of(prompt.terminal().pid());
-    EXPECT_EQ(slow_links(networks), 5U) << "two tunnels, the bridges of two workers, a switch";
-    if (asked_to) {
-      EXPECT_EQ(prompt.leave().code(), 0);
-    } else {
-      prompt.terminal().signal(SIGTERM);
-      EXPECT_EQ(prompt.terminal().wait().code(), 143);
-    }
-    expect_links_are_taken_down(networks);
-  }
-}
-
-TEST(StatePlace, IsClosedToOthersAndNotTakenFromThem) {
-  const auto place = std::filesystem::path(lab_environment().at("XDG_RUNTIME_DIR")) / "knetsim";
-  EXPECT_EQ(knetsim({"ps"}).status.code(), 0);
-  struct stat made {};
-  ASSERT_EQ(::stat(place.c_str(), &made), 0);
-  EXPECT_EQ(made.st_mode & 07777U, 0700U);
-
-  std::filesystem::permissions(place, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
-  EXPECT_EQ(knetsim({"ps"}).status.code(), 2);
-  EXPECT_THAT(knetsim({"ps"}).err, HasSubstr("it must be ours alone"));
-
-  std::filesystem::remove(place);
-  std::filesystem::create_directory("/tmp/knetsim/elsewhere");
-  std::filesystem::permissions("/tmp/knetsim/elsewhere", std::filesystem::perms::owner_all);
-  std::filesystem::create_symlink("/tmp/knetsim/elsewhere", place);
-  EXPECT_EQ(knetsim({"ps"}).status.code(), 2) << "no link is followed";
-}
-
-TEST(Signals, EndTheLabAndNameThemselvesInTheExitCode) {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
-    Prompt prompt("single");
-    prompt.start("w1 sleep 1000", "");
-    prompt.terminal().signal(number);
-    EXPECT_EQ(prompt.terminal().wait().code(), 128 + number);
-    EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
-  }
-}
-
-/// `knetsim up single` that does these lines, with its stdin left open.
-class Script {
- public:
-  explicit Script(const std::string& lines) {
-    const Fd output(::open(kOutput, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    program_.emplace(Child::launch(
-        {.argv = {knetsim_program().string(), "up", "single"}, .directory = {}, .environment = lab_environment()},
-        input_.read, output, output));
-    if (::write(input_.write.get(), lines.data(), lines.size()) != static_cast<ssize_t>(lines.size())) ADD_FAILURE();
-  }
-
-  void wait_for(const std::string& text) const {
-    eventually(
-        [&]() -> std::optional<std::string> {
-          const auto seen = output();
-          return seen.find(text) != std::string::npos ? std::nullopt : std::optional(text + " in " + seen);
-        },
-        std::chrono::seconds(60));
-  }
-  std::string output() const { return read_file(kOutput); }
-  Child& program() { return *program_; }
-
- private:
-  static constexpr const char* kOutput = "/tmp/knetsim/output";
-  Pipe input_ = Pipe::create();
-  std::optional<Child> program_;
-};
-
-TEST(Signals, AnInterruptEndsAScriptAndItsProgramFirst) {
-  Script script("w1 sh -c 'trap \"echo summed up; exit\" INT; echo runs; while :; do sleep 0.1; done'\nw1 echo next\n");
-  script.wait_for("runs\n");
-  ::kill(script.program().pid(), SIGINT);
-  EXPECT_EQ(script.program().wait(std::chrono::seconds(30)).code(), 130);
-  EXPECT_THAT(script.output(), EndsWith("runs\nsummed up\n"));
-}
-
-TEST(Signals, AnInterruptEndsAScriptWhoseProgramIgnoresIt) {
-  Script script("w1 sh -c 'trap : INT; echo runs; while :; do sleep 0.1; done'\n");
-  script.wait_for("runs\n");
-  ::kill(script.program().pid(), SIGINT);
-  EXPECT_EQ(script.program().wait(std::chrono::seconds(30)).code(), 130);
-  EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
-}
-
-TEST(Signals, AnInterruptEndsAScriptThatWaitsForItsNextLine) {
-  Script script("w1 echo done\n");
-  script.wait_for("\ndone\n");
-  ::kill(script.program().pid(), SIGINT);
-  EXPECT_EQ(script.program().wait(std::chrono::seconds(30)).code(), 130);
-}
-
-TEST(Down, ToldOfAStoppedLabSaysSoAndKillsItWhenAskedTo) {
-  Prompt prompt("single");
-  ::kill(-prompt.terminal().pid(), SIGSTOP);  // as Ctrl-Z does
-  const auto refused = knetsim({"down"});
-  EXPECT_EQ(refused.status.code(), 1);
-  EXPECT_THAT(refused.err, AllOf(HasSubstr("it is stopped; kill -CONT"), HasSubstr("knetsim down --kill single")));
-  const auto killed = knetsim({"down", "--kill"});
-  EXPECT_EQ(killed.status.code(), 0) << killed.err;
-  EXPECT_EQ(killed.out, "single is down\n");
-  EXPECT_EQ(prompt.terminal().wait().signal(), SIGKILL);
-}
-
-TEST(Down, WaitsNoLongerThanItWasTold) {
-  Prompt prompt("single");
-  const auto child_of = [](pid_t pid) { return std::stoi(read_file(fmt::format("/proc/{0}/task/{0}/children", pid))); };
-  const pid_t init = child_of(prompt.terminal().pid());
-  ::kill(child_of(init), SIGSTOP);  // the process outside looks well, and nothing goes on inside
-  const auto refused = knetsim({"down", "--wait", "3"});
-  EXPECT_EQ(refused.status.code(), 1);
-  EXPECT_THAT(refused.err, HasSubstr("it still stands after 3 s"));
-  EXPECT_EQ(knetsim({"down", "--kill"}).status.code(), 0);
 }
 
 }  // namespace
