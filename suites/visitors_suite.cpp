@@ -114,6 +114,25 @@ pid_t process_inside(Prompt& prompt) {
   return child_of(child_of(prompt.terminal().pid()));
 }
 
+TEST(Visitors, OfAStoppedLabAreToldSo) {
+  Prompt prompt("single");
+  ::kill(-prompt.terminal().pid(), SIGSTOP);  // as Ctrl-Z does
+  const auto refused = knetsim({"exec", "w1", "--", "true"});
+  EXPECT_EQ(refused.status.code(), 2);
+  EXPECT_THAT(refused.err, HasSubstr("single: it is stopped\n  remedy: kill -CONT"));
+}
+
+TEST(Visitors, HearWhyTheyWait) {
+  Prompt prompt("single");
+  const auto inside = process_inside(prompt);
+  ::kill(inside, SIGSTOP);
+  auto visitor = on_terminal({"exec", "w1", "--", "echo", "served"});
+  visitor.expect("waiting for single (pid ");
+  ::kill(inside, SIGCONT);
+  visitor.expect("served");
+  EXPECT_EQ(visitor.wait().code(), 0);
+}
+
 TEST(Visitors, DoNotSeeALabThatWasKilled) {
   Prompt prompt("single");
   prompt.terminal().signal(SIGKILL);

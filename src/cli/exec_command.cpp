@@ -17,6 +17,18 @@ namespace {
 
 constexpr const char* kUsage = "knetsim exec [--env VARIABLE]... [NAME] NODE[/CONTAINER] -- COMMAND...";
 
+// Who is kept waiting hears why: on a connection of its own, so that no answer that comes late is taken for another's.
+void look_whether_it_answers(const StateDirectory& labs, const std::string& name, Terminal& terminal) {
+  const auto connection = labs.connect(name);
+  if (!describe_lab(connection).empty()) return;
+  const auto pid = peer_of(connection).pid;
+  if (is_stopped(pid))
+    throw InputError(fmt::format(
+        "{}: it is stopped\n  remedy: kill -CONT {} lets it go on, knetsim down --kill {} ends it", name, pid, name));
+  terminal.err << fmt::format("knetsim: waiting for {} (pid {}): it is busy at its prompt, or hangs\n", name, pid)
+               << std::flush;
+}
+
 int exec_in_lab(const std::vector<std::string>& words, const std::vector<std::string>& variables, Terminal& terminal) {
   const auto dashes = std::find(words.begin(), words.end(), "--");
   const auto before = dashes - words.begin();
@@ -27,6 +39,7 @@ int exec_in_lab(const std::vector<std::string>& words, const std::vector<std::st
                     kUsage));
   const auto labs = StateDirectory::open();
   const auto name = before == 2 ? words.front() : only_lab(labs);
+  look_whether_it_answers(labs, name, terminal);
   return run_in_lab(labs.connect(name), *(dashes - 1), {dashes + 1, words.end()}, terminal, variables);
 }
 
