@@ -21,8 +21,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kSystem[] = {"/bin",    "/boot", "/etc",  "/lib", "/lib32", "/lib64",
-                                   "/libx32", "/opt",  "/sbin", "/usr", "/var"};
+// Of /dev the names: what a device is asked to do passes a read-only mount.
+constexpr const char* kSystem[] = {"/bin",   "/boot",   "/dev", "/etc",  "/lib", "/lib32",
+                                   "/lib64", "/libx32", "/opt", "/sbin", "/usr", "/var"};
 constexpr const char* kKernel[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus",
                                    "/proc/fs",  "/proc/acpi"};
 

@@ -49,9 +49,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(
         testing::Values(
             Try{"TheSystemsFilesStay",
-                "for d in /etc /usr /usr/bin /var /var/lib; do [ -d $d ] && echo -n . && [ -w $d ] && echo $d; done; "
+                "for d in /etc /usr /usr/bin /var /var/lib /dev; do [ -d $d ] && echo -n . && [ -w $d ] && echo $d; "
+                "done; "
                 "echo",
-                ".....\n"},
+                "......\n"},
+            Try{"DevicesAnswer",
+                "cat /dev/full | head -c 1 | wc -c; echo >/dev/null && script -qc true /dev/null && echo yes",
+                "1\nyes\n"},
             Try{"TheKernelsSettingsStay",
                 "for f in kernel/core_pattern vm/swappiness kernel/hostname fs/file-max; do f=/proc/sys/$f\n"
                 "[ -e $f ] && echo -n . && [ -w $f ] && echo $f; done; [ -w /proc/sysrq-trigger ] && echo sysrq; echo",
