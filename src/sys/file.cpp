@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 
@@ -20,6 +21,9 @@ namespace knetsim {
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr std::size_t kLongestFile = 256U << 20;
+constexpr std::size_t kLongestStream = 16U << 20;  // of a device or a pipe, which tells no size
 
 // The first on the way to `path` that is there and no directory, a link that leads nowhere included; else empty.
 fs::path obstacle_on(const fs::path& path) {
@@ -37,6 +41,15 @@ fs::path obstacle_on(const fs::path& path) {
 std::string read_file(const fs::path& path) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) throw SystemError("read", path.string());
+  struct stat found {};
+  ::fstat(file.get(), &found);
+  const auto longest = S_ISREG(found.st_mode) ? kLongestFile : kLongestStream;
+  const auto refuse_beyond = [&](std::size_t size) {
+    if (size <= longest) return;
+    errno = EFBIG;
+    throw SystemError("read", path.string());
+  };
+  refuse_beyond(static_cast<std::size_t>(found.st_size));
   std::string content;
   std::array<char, 65536> buffer;
   for (;;) {
@@ -44,6 +57,7 @@ std::string read_file(const fs::path& path) {
     if (count == 0) return content;
     if (count > 0) {
       content.append(buffer.data(), static_cast<std::size_t>(count));
+      refuse_beyond(content.size());
     } else if (errno != EINTR) {
       throw SystemError("read", path.string());
     }

@@ -35,6 +35,19 @@ TEST(ReadFile, ReturnsEveryByte) {
 
 TEST(ReadFile, ReadsFilesOfProcWhoseSizeIsUnknown) { EXPECT_THAT(read_file("/proc/self/status"), HasSubstr("Pid:")); }
 
+TEST(ReadFile, RefusesWhatHasNoEndOrIsTooLong) {
+  std::ofstream(kDirectory / "huge").put('x');
+  fs::resize_file(kDirectory / "huge", 1UL << 40);
+  for (const auto& path : {fs::path("/dev/zero"), kDirectory / "huge"}) {
+    try {
+      read_file(path);
+      FAIL() << "all of it was read: " << path;
+    } catch (const SystemError& error) {
+      EXPECT_EQ(error.error(), EFBIG) << path;
+    }
+  }
+}
+
 TEST(ReadFile, NamesTheFileThatIsNotThere) {
   try {
     read_file(kDirectory / "absent");

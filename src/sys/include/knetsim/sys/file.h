@@ -8,7 +8,7 @@
 
 namespace knetsim {
 
-/// The whole file; throws SystemError naming the path.
+/// The whole file; throws SystemError naming the path, also if it is longer than 256 MiB: a device has no end.
 std::string read_file(const std::filesystem::path& path);
 /// Replaces the content through a temporary file and rename(2), so that readers see the old or the new, never half.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode = 0644);
