@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "knetsim/nft/batch.h"
@@ -149,6 +150,15 @@ struct Proxy::State {
     return false;
   }
 
+  bool holds(const nft::Set& set, const std::vector<nft::Element>& wanted) const {
+    const auto keys_of = [](const std::vector<nft::Element>& elements) {
+      std::set<nft::Data::Bytes> keys;
+      for (const nft::Element& element : elements) keys.insert(element.key.bytes());
+      return keys;
+    };
+    return keys_of(nft::list_elements(*netns, set.id)) == keys_of(wanted);
+  }
+
   bool intact(nft::Family family) const {
     const std::vector<Service> own = of_family(services, family);
     try {
@@ -157,9 +167,8 @@ struct Proxy::State {
         for (const char* chain : {kPrerouting, kOutput}) held.find(service, chain);
       }
       return held.count() == 2 * own.size() + postrouting_rules(family, options).size() &&
-             nft::list_elements(*netns, vips_set(family).id).size() == own.size() &&
-             nft::list_elements(*netns, hairpin_set(family).id).size() == hairpin_elements(own).size() &&
-             nft::list_elements(*netns, gone_set(family).id).size() == gone_elements(own).size();
+             holds(vips_set(family), vips_elements(own)) && holds(hairpin_set(family), hairpin_elements(own)) &&
+             holds(gone_set(family), gone_elements(own));
     } catch (const nft::Error&) {
       return false;
     }

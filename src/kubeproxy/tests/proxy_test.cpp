@@ -212,9 +212,14 @@ TEST_P(ProxyTest, WhatWasTakenAwayIsRestoredAndNothingElseIsTouched) {
   proxy.apply({service(vip, {0, 1})});
   const std::string whole = listing(lab.router());
   const std::string name = table().substr(6);
-  const std::vector<std::string> takings{"flush ruleset", "delete table " + name, "flush chain " + name + " output",
-                                         "flush chain " + name + " postrouting",
-                                         fmt::format("delete element {} vips {{ {} }}", name, vip.to_string())};
+  const std::vector<std::string> takings{
+      "flush ruleset",
+      "delete table " + name,
+      "flush chain " + name + " output",
+      "flush chain " + name + " postrouting",
+      fmt::format("delete element {} vips {{ {} }}", name, vip.to_string()),
+      fmt::format("delete element {0} vips {{ {1} }}\nadd element {0} vips {{ {2} }}", name, vip.to_string(),
+                  address(2).to_string())};
   for (const std::string& taken : takings) {
     lab::nft(lab.router(), {"-f", "-"}, taken);
     ASSERT_NE(listing(lab.router()), whole) << taken;
