@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
@@ -54,6 +55,15 @@ void wait_until_running(const NetNs& ns, netlink::Socket& socket, int index, con
   if (!netlink::get_link(socket, index).running)
     netlink::wait_for_link(
         ns, name, [](const netlink::Link& link) { return link.running; }, budget);
+}
+
+// Who was asked for in vain is asked for again only a second later, and what is sent to it until then waits or is lost.
+void forget_unresolved(const NetNs& ns, const std::string& name) {
+  netlink::Socket socket(ns, name);
+  const auto link = netlink::find_link(socket, Underlay::kInterface);
+  if (!link) return;
+  for (const auto& neighbour : netlink::list_neighbours(socket, AF_UNSPEC, link->index))
+    if (!neighbour.mac) netlink::delete_neighbour(socket, link->index, neighbour.address);
 }
 
 bool has_v6(const std::vector<Address>& addresses) {
@@ -163,6 +173,10 @@ void Underlay::heal(const std::string& node) {
   const auto there = NetNs::open("/run/netns/" + node);
   netlink::Socket socket(there, node);
   wait_until_running(there, socket, kInterfaceIndex, kInterface, kDefaultBudget);
+  // Whoever has plugged in something by hand has no such file for it.
+  for (const auto& [name, cable] : cables())
+    if (const auto pin = "/run/netns/" + name; !switches_.contains(name) && std::filesystem::exists(pin))
+      forget_unresolved(NetNs::open(pin), name);
 }
 
 void Underlay::settle(const std::vector<const Node*>& nodes, std::chrono::milliseconds budget) {

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/neighbour.h"
@@ -89,6 +91,27 @@ TEST(Underlay, ACutCableSeparatesAndAHealedOneJoins) {
   EXPECT_FALSE(pings(a, "10.0.0.2", 1));
   underlay.heal("b");
   EXPECT_TRUE(pings(a, "10.0.0.2"));
+}
+
+TEST(Underlay, WhoWasAskedForWhileTheCableWasOutIsAskedForAnew) {
+  Underlay underlay(two_switches());
+  const auto a = underlay.plug(node_spec("a", {"10.0.0.1", "fd00::1"}), "s0");
+  const auto b = underlay.plug(node_spec("b", {"10.0.0.2", "fd00::2"}), "s0");
+  underlay.settle({&a, &b});
+  underlay.cut("b");
+  const auto unresolved = [](const Node& node) {
+    auto socket = node.netlink();
+    const auto all = netlink::list_neighbours(socket);
+    return std::count_if(all.begin(), all.end(), [](const auto& one) { return !one.mac; });
+  };
+  for (const auto& [from, to] : {std::pair(&a, "2"), std::pair(&b, "1")}) {
+    for (const auto* network : {"10.0.0.", "fd00::"}) EXPECT_FALSE(pings(*from, network + std::string(to), 1));
+    EXPECT_EQ(unresolved(*from), 2);
+  }
+  underlay.heal("b");
+  EXPECT_EQ(unresolved(a) + unresolved(b), 0);
+  EXPECT_TRUE(pings(a, "10.0.0.2"));
+  EXPECT_TRUE(pings(b, "fd00::1"));
 }
 
 TEST(Underlay, NodesAreGoneWithTheirHandles) {
