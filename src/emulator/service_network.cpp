@@ -125,7 +125,8 @@ struct ServiceNetwork::State {
                                   .container =
                                       [&wish](std::size_t one, const std::string& name) {
                                         return wish.homes.at({one, name});
-                                      }};
+                                      },
+                                  .node = [this](std::size_t one) { return worker(one).addresses(); }};
     return skupper::to_config(site_of(all, cluster, addresses));
   }
 

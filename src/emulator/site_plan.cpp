@@ -154,12 +154,19 @@ skupper::Site site_of(const std::vector<SitePlan>& plans, std::size_t cluster, c
                                    .host = addresses.container(cluster, service.container).to_string(),
                                    .port = service.port});
   }
+  // One of all IPv4 addresses is no listener of IPv6's.
+  std::vector<const char*> hosts;
+  const auto own = addresses.node(cluster);
+  for (const bool v6 : {false, true})
+    if (std::any_of(own.begin(), own.end(), [&](const Address& address) { return address.is_v6() == v6; }))
+      hosts.push_back(v6 ? "::" : "");
   std::set<std::string> listeners;
   for (const auto& other : plans) {
     if (!other.skupper) continue;
     for (const auto& service : other.skupper->services)
       if (!serves(plan, service.name) && listeners.insert(service.name).second)
-        site.remote_services.push_back({.address = service.name, .listen_port = service.listen_port});
+        for (const auto* host : hosts)
+          site.remote_services.push_back({.address = service.name, .listen_port = service.listen_port, .host = host});
   }
   return site;
 }

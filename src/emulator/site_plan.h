@@ -37,6 +37,8 @@ void validate_sites(const std::vector<SitePlan>& plans, const SourceText* source
 struct SiteAddresses {
   std::function<Address(std::size_t cluster)> router;
   std::function<Address(std::size_t cluster, const std::string& container)> container;
+  std::function<std::vector<Address>(std::size_t cluster)>
+      node;  ///< all of the router's node: services are offered there
 };
 
 /// The routers' ids are the clusters' numbers, as in the original.

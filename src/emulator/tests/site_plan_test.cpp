@@ -43,7 +43,8 @@ std::vector<SitePlan> good_plans() { return site_plans(Topology::from_json(kGood
 
 const SiteAddresses kAddresses{
     .router = [](std::size_t cluster) { return advance(parse_address("10.0.0.0"), cluster); },
-    .container = [](std::size_t, const std::string& name) { return parse_address("11.0.0." + name.substr(1)); }};
+    .container = [](std::size_t, const std::string& name) { return parse_address("11.0.0." + name.substr(1)); },
+    .node = [](std::size_t cluster) { return std::vector{advance(parse_address("10.0.0.0"), cluster)}; }};
 
 TEST(SitePlan, IsReadFromATopology) {
   const auto topology = Topology::from_json(kGoodSites.dump(), "good.json");
@@ -81,6 +82,23 @@ TEST(SitePlan, OthersConnectToTheirRemotesAndListenOnceForEachService) {
   ASSERT_EQ(site.remote_services.size(), 2U);
   EXPECT_EQ(site.remote_services[0].address, "svc1");
   EXPECT_EQ(site.remote_services[0].listen_port, 1028);
+}
+
+TEST(SitePlan, ServicesAreOfferedInEveryFamilyOfTheNode) {
+  const auto hosts_of = [](const std::vector<const char*>& node) {
+    auto addresses = kAddresses;
+    addresses.node = [&](std::size_t) {
+      std::vector<Address> parsed;
+      for (const auto* address : node) parsed.push_back(parse_address(address));
+      return parsed;
+    };
+    std::vector<std::string> hosts;
+    for (const auto& service : site_of(good_plans(), 0, addresses).remote_services) hosts.push_back(service.host);
+    return hosts;
+  };
+  EXPECT_THAT(hosts_of({"10.0.0.3"}), ElementsAre(""));
+  EXPECT_THAT(hosts_of({"fd00::3"}), ElementsAre("::"));
+  EXPECT_THAT(hosts_of({"fd00::3", "10.0.0.3"}), ElementsAre("", "::"));
 }
 
 TEST(SitePlan, OnlyServicesOfJoinedClustersAreOffered) {

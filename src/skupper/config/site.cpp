@@ -67,12 +67,14 @@ std::string to_config(const Site& site) {
                        {"siteId", site.id},
                        {"host", service.host},
                        {"port", std::to_string(service.port)}}});
-  for (const auto& service : site.remote_services)
-    config.push_back({"tcpListener",
-                      {{"name", unique(service.address)},
-                       {"address", service.address},
-                       {"siteId", site.id},
-                       {"port", std::to_string(service.listen_port)}}});
+  for (const auto& service : site.remote_services) {
+    ordered_json attributes{{"name", unique(service.address)},
+                            {"address", service.address},
+                            {"siteId", site.id},
+                            {"port", std::to_string(service.listen_port)}};
+    if (!service.host.empty()) attributes["host"] = service.host;
+    config.push_back({"tcpListener", std::move(attributes)});
+  }
   return config.dump(2) + "\n";
 }
 

@@ -63,5 +63,14 @@ TEST(Site, WritesTheOriginalsEntities) {
   EXPECT_EQ(config[8][1], json::parse(R"({"name": "svc1", "address": "svc1", "siteId": "1", "port": "1028"})"));
 }
 
+TEST(Site, ListensWhereItIsTold) {
+  auto site = demo();
+  site.remote_services.push_back({.address = "svc1", .listen_port = 1028, .host = "::"});
+  const auto config = parse_config(to_config(site), "1.json");
+  ASSERT_EQ(config.tcp_listeners.size(), 2U);
+  EXPECT_EQ(config.tcp_listeners[0].host, "0.0.0.0");
+  EXPECT_EQ(config.tcp_listeners[1].host, "::");
+}
+
 }  // namespace
 }  // namespace knetsim::skupper

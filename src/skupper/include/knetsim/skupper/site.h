@@ -31,6 +31,7 @@ struct LocalService {
 struct RemoteService {
   std::string address;
   std::uint16_t listen_port = 0;
+  std::string host = {};  ///< to listen on; empty: skrouterd's default, all IPv4 addresses
 };
 
 /// One cluster, as its router sees the world.
