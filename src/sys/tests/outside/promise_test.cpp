@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "knetsim/sys/error.h"
 #include "probe.h"
@@ -109,6 +110,13 @@ TEST(Promise, LeavesServersSomewhereToLog) {
     EXPECT_EQ(result.out, fmt::format("1\n{:o}\n./{}\napt\n", host.st_mode & 07777U, mark)) << result.err;
     EXPECT_FALSE(fs::exists("/var/log/" + mark));
   }
+}
+
+TEST(Promise, OfSharedMemoryHidesTheHosts) {
+  const fs::path mark = "/dev/shm/knetsim-mark-" + std::to_string(::getpid());
+  std::ofstream(mark) << "the host's";
+  for (const auto user : {User::ourselves, User::ordinary}) EXPECT_EQ(Inside().run(user, "ls -A /dev/shm").out, "");
+  fs::remove(mark);
 }
 
 TEST(Promise, HoldsInAChrootWhoseRootIsNoMountPoint) {
