@@ -54,6 +54,12 @@ std::string timeout_now(std::uint64_t to, std::uint64_t from) {
   return message;
 }
 
+// {"etcdserver":"3.4.23","etcdcluster":"3.4.0"}
+std::string version_of(const Answer& answer) {
+  if (answer.status != kOk) return {};
+  return wire::string_at(parse_json(answer.body), "etcdserver");
+}
+
 Call get(const std::string& target) {
   Call call;
   call.verb = boost::beast::http::verb::get;
@@ -100,8 +106,11 @@ std::optional<std::string> MemberProbe::peer_ailment() {
   }
 }
 
+bool takes_timeout_now(std::string_view version) { return version.starts_with("3.4.") || version.starts_with("3.5."); }
+
 bool MemberProbe::prompt_election() {
   try {
+    if (!takes_timeout_now(version_of(ask_peer(get("/version"))))) return false;
     const Answer roster = ask_peer(get("/members"));
     if (roster.status != kOk) return false;
     const json members = parse_json(roster.body);

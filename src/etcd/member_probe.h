@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "knetsim/etcd/client.h"
 #include "knetsim/etcd/member.h"
@@ -23,7 +24,8 @@ class MemberProbe {
 
   /// Makes the member stand for election at once, instead of after its election timeout: the message is Raft's
   /// TimeoutNow, with which a leader hands over to a follower (Ongaro's dissertation, section 3.10;
-  /// etcd's raft/raftpb/raft.proto, MsgTimeoutNow). False if the member didn't take it.
+  /// etcd's raft/raftpb/raft.proto, MsgTimeoutNow). False if the member didn't take it, or is of a release of which
+  /// that isn't known: it then elects in its own time.
   bool prompt_election();
 
  private:
@@ -36,6 +38,10 @@ class MemberProbe {
   std::string client_url_;
   std::optional<Client> client_;  // with the patience of the last question
 };
+
+/// Whether an etcd of this release takes that message from a sender that isn't a member's process: tried with 3.4; 3.5
+/// has the same handler (server/etcdserver/api/rafthttp/http.go).
+bool takes_timeout_now(std::string_view version);
 
 std::string client_url(const MemberSpec& spec);
 std::string peer_url(const MemberSpec& spec);

@@ -6,6 +6,7 @@
 
 #include "../base64.h"
 #include "../endpoint.h"
+#include "../member_probe.h"
 #include "../wire.h"
 #include "knetsim/etcd/client.h"
 #include "knetsim/sys/error.h"
@@ -120,6 +121,12 @@ TEST(Wire, ComparesAreRefusedWhenTheOperandHasTheWrongType) {
   EXPECT_THROW(wire::txn_request(txn), InputError);
   txn.compares = {{"k", Compare::Target::value, Compare::Relation::equal, std::int64_t{1}}};
   EXPECT_THROW(wire::txn_request(txn), InputError);
+}
+
+TEST(Election, IsPromptedOfReleasesOfWhichItIsKnownAlone) {
+  for (const char* known : {"3.4.0", "3.4.23", "3.5.16"}) EXPECT_TRUE(takes_timeout_now(known)) << known;
+  for (const char* other : {"", "3.3.25", "3.40.1", "3.6.0", "4.4.0", "not built"})
+    EXPECT_FALSE(takes_timeout_now(other)) << other;
 }
 
 }  // namespace
