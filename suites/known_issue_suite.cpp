@@ -129,7 +129,7 @@ class KnownIssueFixture : public EmulationTest {
     std::vector<Process*> all;
     for (auto& member : cluster("C0").etcd().members()) all.push_back(&member.process());
     for (auto* one : cluster("C0").workers()) all.push_back(&one->flanneld().process());
-    all.push_back(&cluster("C0").router().process());
+    all.push_back(&service_network().router(cluster("C0")).process());
     return all;
   }
 
@@ -261,7 +261,7 @@ class KnownIssueRouter : public KnownIssueFixture, public testing::WithParamInte
   void SetUp() override {
     if (const auto absent = why_no_skupper(GetParam())) GTEST_SKIP() << *absent;
     boot(pair());
-    cluster("C0").router().stop();
+    service_network().router(cluster("C0")).stop();
   }
 
   /// A router of the same config, started in the shell; its pid once it listens.

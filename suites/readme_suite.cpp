@@ -238,7 +238,7 @@ KNETSIM_CHECK(
     EXPECT_THAT(client->exec({"wget", "-q", "-O", "-", "--tries=1", entrance + ":1028"}),
                 AllOf(Succeeds(), Prints("<h1>served by c4</h1>\n")));
   }
-  cluster("C0").unexpose("svc1");
+  service_network().unexpose(cluster("C0"), "svc1");
   const Step step("C1w1/c1", entrance + ":1028", "wget once the service isn't exposed: refused");
   EXPECT_THAT(worker("C1w1").exec_container("c1", {"wget", "-q", "-O", "-", "--tries=1", entrance + ":1028"}),
               Not(Succeeds()));
@@ -254,7 +254,7 @@ KNETSIM_CHECK(Readme, a_router_runs_in_each_cluster, "skupper-running",
     EXPECT_THAT(processes, testing::ContainsRegex("skrouterd -c /run/knetsim/skupper/" + index + ".json\n"));
     EXPECT_EQ(skupper::read_config(config).router.id, index);
     EXPECT_THAT(read_file("/tmp/knetsim/skupper/" + index + ".log"), HasSubstr("55671"));
-    EXPECT_TRUE(cluster("C" + index).router().process().running());
+    EXPECT_TRUE(service_network().router(cluster("C" + index)).process().running());
   }
 }
 

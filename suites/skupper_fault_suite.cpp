@@ -67,11 +67,11 @@ TEST_P(SkupperFaults, AServerMayDieAndReturn) {
 TEST_P(SkupperFaults, ARouterKilledAtTheClientsSideResetsItsConnections) {
   TcpServer listener(server(), kServed);
   auto flow = begin_flow(listener);
-  cluster("C1").router().kill();
+  service_network().router(cluster("C1")).kill();
   flow.here.wait_for_end();
   EXPECT_THROW(flow.here.send(test_pattern(10'000'000)), SystemError) << "nobody takes that: it must be reset";
   flow.there.wait_for_end();
-  cluster("C1").router().restart();
+  service_network().router(cluster("C1")).restart();
   wait_until_offered();
   begin_flow(listener);
 }
@@ -79,18 +79,18 @@ TEST_P(SkupperFaults, ARouterKilledAtTheClientsSideResetsItsConnections) {
 TEST_P(SkupperFaults, ARouterKilledAtTheServersSideEndsItsConnections) {
   TcpServer listener(server(), kServed);
   auto flow = begin_flow(listener);
-  cluster("C0").router().kill();
+  service_network().router(cluster("C0")).kill();
   flow.here.wait_for_end();
   flow.there.wait_for_end();
   wait_until_withdrawn();
-  cluster("C0").router().restart();
+  service_network().router(cluster("C0")).restart();
   wait_until_offered();
   begin_flow(listener);
 }
 
 TEST_P(SkupperFaults, AServiceIsWithdrawnWithItsRouterAndOfferedAgain) {
   for (const int number : {SIGTERM, SIGINT}) {
-    auto& router = cluster("C0").router();
+    auto& router = service_network().router(cluster("C0"));
     router.expect_end();
     router.process().signal(number);
     // skrouterd ends on SIGINT by that signal itself.

@@ -37,7 +37,7 @@ void SkupperTest::boot_sites(Topology topology) {
 }
 
 void SkupperTest::wait_until_offered() {
-  wait_until_listening(last().router().process(), last().workers().front()->netns(), {kOffered},
+  wait_until_listening(service_network().router(last()).process(), last().workers().front()->netns(), {kOffered},
                        std::chrono::seconds(60));
 }
 

@@ -71,17 +71,17 @@ TEST_P(SkupperDemo, EachClusterHasOneRouterItsConfigAndItsLog) {
 TEST_P(Skupper, AServiceIsReachedOnlyWhileItIsExposed) {
   const EchoServer echo(server(), kServed);
   EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
-  cluster("C0").unexpose("svc1");
+  service_network().unexpose(cluster("C0"), "svc1");
   EXPECT_THROW(connect(), SystemError);
   EXPECT_THAT(listening_tcp_ports(worker("C1w1").netns()), Not(Contains(kOffered)));
-  cluster("C0").expose("c1", kServed, "svc1", kOffered);
+  service_network().expose(cluster("C0"), {"svc1", "c1", kServed, kOffered});
   EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
 }
 
 TEST_P(Skupper, AServiceThatIsRefusedIsNotThereAfterwards) {
   const auto listing = [this](const char* name) {
     std::vector<std::string> lines;
-    const auto* spec = emulation().service_network().spec(cluster(name));
+    const auto* spec = service_network().spec(cluster(name));
     for (const auto& one : spec->services)
       lines.push_back(one.name + " " + one.container + " " + std::to_string(one.listen_port));
     for (const auto& one : spec->links) lines.push_back("link " + one.cluster);
@@ -100,15 +100,33 @@ TEST_P(Skupper, AServiceThatIsRefusedIsNotThereAfterwards) {
   };
   c0.delete_container("c2");
   const std::pair<const char*, std::function<void()>> refused[] = {
-      {"a container that is gone", [&] { c0.expose("c2", 80, "svc2", 1'029); }},
-      {"a container that never was", [&] { c0.expose("c9", 80, "svc2", 1'029); }},
-      {"what is served already", [&] { c0.expose("c1", kServed, "svc1", kOffered); }},
-      {"a port that is taken", [&] { c0.expose("c1", kServed, "svc2", kOffered); }},
-      {"a port of the router's own", [&] { c0.expose("c1", kServed, "svc2", skupper::kHttpPort); }},
-      {"no name", [&] { c0.expose("c1", kServed, "", 1'029); }},
-      {"a service that isn't exposed", [&] { c0.unexpose("svc9"); }},
-      {"a link with itself", [&] { emulation().link("C0", "C0"); }},
-      {"a link that stands", [&] { emulation().link("C1", "C0"); }}};
+      {"a container that is gone",
+       [&] {
+         service_network().expose(c0, {"svc2", "c2", 80, 1'029});
+       }},
+      {"a container that never was",
+       [&] {
+         service_network().expose(c0, {"svc2", "c9", 80, 1'029});
+       }},
+      {"what is served already",
+       [&] {
+         service_network().expose(c0, {"svc1", "c1", kServed, kOffered});
+       }},
+      {"a port that is taken",
+       [&] {
+         service_network().expose(c0, {"svc2", "c1", kServed, kOffered});
+       }},
+      {"a port of the router's own",
+       [&] {
+         service_network().expose(c0, {"svc2", "c1", kServed, skupper::kHttpPort});
+       }},
+      {"no name",
+       [&] {
+         service_network().expose(c0, {"", "c1", kServed, 1'029});
+       }},
+      {"a service that isn't exposed", [&] { service_network().unexpose(c0, "svc9"); }},
+      {"a link with itself", [&] { service_network().link(cluster("C0"), cluster("C0")); }},
+      {"a link that stands", [&] { service_network().link(cluster("C1"), cluster("C0")); }}};
   for (const auto& [what, change] : refused) {
     const auto said = refusal(change);
     EXPECT_NE(said, "accepted") << what;
@@ -124,9 +142,9 @@ TEST_P(Skupper, WhatOneRouterCannotTakeIsTakenBackFromTheOthers) {
   const auto other = read_file("/tmp/knetsim/skupper/1.json");
   std::filesystem::remove("/tmp/knetsim/skupper/1.json");
   std::filesystem::create_directory("/tmp/knetsim/skupper/1.json");
-  EXPECT_THROW(cluster("C0").expose("c2", 80, "svc2", 1'029), Error);
+  EXPECT_THROW(service_network().expose(cluster("C0"), {"svc2", "c2", 80, 1'029}), Error);
   std::filesystem::remove("/tmp/knetsim/skupper/1.json");
-  EXPECT_THAT(emulation().service_network().spec(cluster("C0"))->services, testing::SizeIs(1));
+  EXPECT_THAT(service_network().spec(cluster("C0"))->services, testing::SizeIs(1));
   EXPECT_EQ(read_file("/tmp/knetsim/skupper/0.json"), config);
   const EchoServer echo(server(), kServed);
   EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
@@ -220,8 +238,8 @@ TEST_P(Skupper, AReaderThatIsSlowDoesNotGrowTheRouters) {
   reader.send("x");  // the flow stands
   writer.receive(1);
   const auto memory = [this] {
-    return std::max(resident_memory(cluster("C0").router().process().pid()),
-                    resident_memory(cluster("C1").router().process().pid()));
+    return std::max(resident_memory(service_network().router(cluster("C0")).process().pid()),
+                    resident_memory(service_network().router(cluster("C1")).process().pid()));
   };
   const auto before = memory();
   constexpr std::size_t kMegabyte = 1U << 20U;
@@ -244,7 +262,7 @@ TEST_P(Skupper, AReaderThatIsSlowDoesNotGrowTheRouters) {
 }
 
 TEST_P(Skupper, ConnectionsAreBalancedOverTheContainersThatServe) {
-  cluster("C0").expose("c2", kServed, "svc1", kOffered);
+  service_network().expose(cluster("C0"), {"svc1", "c2", kServed, kOffered});
   const EchoServer first(server("c1"), kServed);
   const EchoServer second(server("c2"), kServed);
   constexpr std::size_t kConnections = 20;
@@ -269,17 +287,17 @@ TEST_P(SkupperLine, AServiceTwoHopsAwayIsReached) {
 TEST_P(SkupperLine, AServiceTwoHopsAwayIsWithdrawnWithTheRouterBetween) {
   const EchoServer echo(server(), kServed);
   ASSERT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
-  cluster("C1").router().stop();
+  service_network().router(cluster("C1")).stop();
   wait_until_withdrawn();
-  cluster("C1").router().restart();
+  service_network().router(cluster("C1")).restart();
   wait_until_offered();
   EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
 }
 
 TEST_P(SkupperLine, ALinkMadeLaterIsTheShorterWay) {
   const EchoServer echo(server(), kServed);
-  emulation().link("C2", "C0");
-  cluster("C1").router().stop();
+  service_network().link(cluster("C2"), cluster("C0"));
+  service_network().router(cluster("C1")).stop();
   EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
 }
 

@@ -300,7 +300,7 @@ MEMBERS_TEST(RoutersCarryServicesOverTheLinks, "/clusters/[]/name", "/clusters/[
        "containers": [{"name": "c1", "worker": "C1w1"}],
        "skupper": {"flavour": "builtin", "links": [{"cluster": "C0", "cost": 7}]}}
     ]})"));
-  EXPECT_EQ(program_of(cluster("C0").router().process()), "knetsim-skrouterd");
+  EXPECT_EQ(program_of(service_network().router(cluster("C0")).process()), "knetsim-skrouterd");
   const auto first = skupper::read_config("/tmp/knetsim/skupper/0.json");
   const auto second = skupper::read_config("/tmp/knetsim/skupper/1.json");
   ASSERT_THAT(second.connectors, SizeIs(1));

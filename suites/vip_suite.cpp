@@ -153,27 +153,27 @@ TEST_F(Vip, TheRuleCountsNewFlows) {
 
 TEST_F(Vip, AReplacedVipStartsWithItsFirstContainer) {
   EXPECT_EQ(turns_of_pings(c1(), 1), "2");
-  cluster("C0").kp_vip_add(kVip, {"c2", "c3"});
+  cluster("C0").vips().add(kVip, {"c2", "c3"});
   EXPECT_EQ(turns_of_pings(c1(), 3), "232");
-  cluster("C0").kp_vip_add(kVip, {"c3"});
+  cluster("C0").vips().add(kVip, {"c3"});
   EXPECT_EQ(turns_of_pings(c1(), 3), "333");
 }
 
 TEST_F(Vip, OneVipsTurnsDoNotDependOnAnothers) {
-  cluster("C0").kp_vip_add("100.64.10.2", {"c2", "c3"});
+  cluster("C0").vips().add("100.64.10.2", {"c2", "c3"});
   EXPECT_EQ(turns_of_pings(c1(), 1), "2");
   EXPECT_EQ(turns_of_pings(c1(), 1, "100.64.10.2"), "2");
   EXPECT_EQ(turns_of_pings(c1(), 1), "3");
-  cluster("C0").kp_vip_delete("100.64.10.2");
+  cluster("C0").vips().remove("100.64.10.2");
   EXPECT_EQ(turns_of_pings(c1(), 1), "2") << "the other one's turns go on";
 }
 
 TEST_F(Vip, ADeletedVipIsGoneFromEveryWorker) {
-  cluster("C0").kp_vip_delete(kVip);
+  cluster("C0").vips().remove(kVip);
   EXPECT_EQ(turns_of_pings(c1(), 1), "-");
   for (auto* one : cluster("C0").workers())
     EXPECT_THAT(one->exec({"nft", "list", "ruleset"}).out, Not(HasSubstr(kVip)));
-  EXPECT_THROW(cluster("C0").kp_vip_delete(kVip), InputError);
+  EXPECT_THROW(cluster("C0").vips().remove(kVip), InputError);
 }
 
 TEST_F(Vip, ADeletedContainerKeepsItsTurn) {
@@ -188,13 +188,13 @@ TEST_F(Vip, AFlowFollowsWhoeverServes) {
   const std::vector<const Node*> callers{&c1(), &worker("w1")};
   for (const auto* caller : callers) {
     SCOPED_TRACE(caller->name());
-    cluster("C0").kp_vip_add(kVip, {"c2"});
+    cluster("C0").vips().add(kVip, {"c2"});
     // One process, one flow: it never ends, and never is a new one.
     const auto flow = caller->spawn({"ping", "-i", "0.05", kVip}, "flow.log");
     expect_pings_at(c2());
-    cluster("C0").kp_vip_add(kVip, {"c3"});
+    cluster("C0").vips().add(kVip, {"c3"});
     expect_pings_at(c3());
-    cluster("C0").kp_vip_delete(kVip);
+    cluster("C0").vips().remove(kVip);
     {
       // What was under way to c3 has arrived when this has: it goes the same way.
       const auto marker = caller->spawn({"ping", "-i", "0.05", c2().address().to_string()}, "marker.log");
@@ -203,7 +203,7 @@ TEST_F(Vip, AFlowFollowsWhoeverServes) {
       expect_pings_at(c2());
       EXPECT_EQ(echo_requests_received(c3()), had) << "nobody serves it";
     }
-    cluster("C0").kp_vip_add(kVip, {"c3"});
+    cluster("C0").vips().add(kVip, {"c3"});
     expect_pings_at(c3());
   }
 }
@@ -217,16 +217,16 @@ TEST_F(Vip, AFlowMovesOnWhenItsContainerIsDeleted) {
 
 TEST_F(Vip, NonsenseIsRefusedAndWhatStoodStillStands) {
   auto& c0 = cluster("C0");
-  EXPECT_THROW(c0.kp_vip_add("100.64.10", {"c2"}), InputError);
-  EXPECT_THROW(c0.kp_vip_add(kVip, {}), InputError);
-  EXPECT_THROW(c0.kp_vip_add(kVip, {"c2", "c9"}), InputError);
-  EXPECT_THROW(c0.kp_vip_add("fd00::1", {"c2"}), InputError);
+  EXPECT_THROW(c0.vips().add("100.64.10", {"c2"}), InputError);
+  EXPECT_THROW(c0.vips().add(kVip, {}), InputError);
+  EXPECT_THROW(c0.vips().add(kVip, {"c2", "c9"}), InputError);
+  EXPECT_THROW(c0.vips().add("fd00::1", {"c2"}), InputError);
   EXPECT_EQ(turns_of_pings(c1(), 2), "23");
 }
 
 TEST_F(Vip, OutsideTheRangeThatWorkersRouteItIsRefused) {
   try {
-    cluster("C0").kp_vip_add("100.65.0.1", {"c2"});
+    cluster("C0").vips().add("100.65.0.1", {"c2"});
     FAIL() << "it was added";
   } catch (const InputError& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("100.65.0.1 lies outside"), HasSubstr("choose one of 100.64.0.0/16")));
@@ -241,13 +241,13 @@ TEST_F(Vip, AChangeThatOneWorkerRefusesIsMadeOnNone) {
   // missed is put back.
   owner.write("delete table ip kube-proxy; add table ip kube-proxy { flags owner; }\n");
   owner.expect("nft> ");
-  EXPECT_THROW(c0.kp_vip_add("100.64.10.2", {"c3"}), nft::Error);
+  EXPECT_THROW(c0.vips().add("100.64.10.2", {"c3"}), nft::Error);
   EXPECT_THAT(worker("w1").exec({"nft", "list", "ruleset"}).out, AllOf(HasSubstr(kVip), Not(HasSubstr("100.64.10.2"))));
-  EXPECT_THAT(c0.services(), testing::SizeIs(1));
+  EXPECT_THAT(c0.vips().services(), testing::SizeIs(1));
 
   owner.write("quit\n");
   owner.wait();
-  c0.kp_vip_add("100.64.10.2", {"c3"});
+  c0.vips().add("100.64.10.2", {"c3"});
   EXPECT_EQ(turns_of_pings(c1(), 2, "100.64.10.2"), "33");
   EXPECT_EQ(turns_of_pings(worker("w2"), 2, "100.64.10.2"), "33");
 }

@@ -44,7 +44,7 @@ class EntryPoints(unittest.TestCase):
         (self.tree / "build/release/bin").mkdir(parents=True)
         (self.tree / "build/release/bin/knetsim-report").symlink_to(
             pathlib.Path(os.environ["KNETSIM_BUILD"]) / "bin/knetsim-report")
-        self.add_program("ci/setup", '#!/bin/sh\necho setup >>"$RECORD"\nexit "${SETUP_FAILS:-0}"\n')
+        self.add_program("ci/setup", '#!/bin/sh\necho setup${1:+ $1} >>"$RECORD"\nexit "${SETUP_FAILS:-0}"\n')
         self.add_program("bin/cmake", CMAKE)
         self.add_program("bin/ctest", CTEST)
         self.add_program("build/release/bin/knetsim",
@@ -135,8 +135,9 @@ class EntryPoints(unittest.TestCase):
 
     def test_the_check_is_set_up_built_and_run_with_the_arguments(self):
         self.assertEqual(self.run_script("ci/check", "--only", "vip"), 0, self.text)
-        self.assertEqual(self.called, ["setup", "cmake --preset release", "cmake --build --preset release",
-                                       "knetsim check --only vip"])
+        self.assertEqual(self.called, ["setup --check", "cmake --preset release",
+                                       "cmake --build --preset release --target suite-readme", "knetsim check --only vip"])
+        self.assertIn("takes some", self.text)
 
     def test_the_check_s_exit_code_is_that_of_knetsim(self):
         self.assertEqual(self.run_script("ci/check", CHECK_FAILS="1"), 1)

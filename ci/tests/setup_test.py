@@ -117,6 +117,11 @@ class Setup(unittest.TestCase):
         self.assertIn("this isn't Debian", self.text)
         self.assertIn("libnftnl-dev", self.text)
 
+    def test_the_check_does_without_what_tests_and_analysers_need(self):
+        self.assertEqual(self.run_setup("--check", missing=["clang-tidy", "iperf3", "tcpdump"]), 0, self.text)
+        self.assertRegex(self.record, r" install tcpdump\n")
+        self.assertNotRegex(self.record, "clang-tidy|iperf3")
+
     def test_fuzzing_needs_clang_too(self):
         self.assertEqual(self.run_setup("--fuzz"), 0, self.text)
         self.assertRegex(self.record, r" install .*clang libclang-rt-dev\n")

@@ -4,9 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
-#include <future>
 #include <map>
 #include <set>
 #include <thread>
@@ -14,11 +12,11 @@
 #include "flannel_start.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/subnet_env.h"
-#include "knetsim/netlink/link.h"
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/netlink/route.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
+#include "knetsim/sys/side_by_side.h"
 #include "knetsim/sys/text.h"
 #include "name_rules.h"
 
@@ -56,33 +54,8 @@ cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
   return cni::resolve(wanted, variable("CNI_PATH"), fmt::format("\"cni\": \"{}\" of {}", spec.cni, spec.name));
 }
 
-void tell_who_is_gone(std::vector<kubeproxy::Service>& services, const std::vector<Container*>& containers) {
-  std::set<Address> there;
-  for (const auto* container : containers) there.insert(container->addresses().begin(), container->addresses().end());
-  for (auto& service : services)
-    for (auto& endpoint : service.endpoints) endpoint.gone = !there.contains(endpoint.address);
-}
-
-// Work on workers side by side, as far as that helps: further threads would only queue for the lock that guards the
-// kernel's network configuration. All are waited for, also after one has failed.
-void for_each_worker(const std::vector<std::unique_ptr<Worker>>& workers, const std::function<void(Worker&)>& work) {
-  const auto threads = std::min<std::size_t>(workers.size(), std::max(4U, 2 * std::thread::hardware_concurrency()));
-  std::atomic<std::size_t> next = 0;
-  std::vector<std::future<void>> running;
-  for (std::size_t i = 0; i < threads; ++i)
-    running.push_back(std::async(std::launch::async, [&] {
-      for (auto turn = next++; turn < workers.size(); turn = next++) work(*workers[turn]);
-    }));
-  std::exception_ptr first;
-  for (auto& one : running) {
-    try {
-      one.get();
-    } catch (...) {
-      if (!first) first = std::current_exception();
-    }
-  }
-  if (first) std::rethrow_exception(first);
-}
+// Further threads would only queue for the lock that guards the kernel's network configuration.
+std::size_t useful_threads() { return std::max(4U, 2 * std::thread::hardware_concurrency()); }
 
 }  // namespace
 
@@ -95,6 +68,7 @@ Cluster::Cluster(const ClusterSpec& spec, unsigned index, Underlay& underlay, Ho
     workers_.push_back(std::make_unique<Worker>(underlay.plug(worker, switch_of(worker, spec_)),
                                                 fmt::format("k{}_", index), plugins_of(spec_, workers_.size()), proxy,
                                                 spec_.name, hosts));
+  vips_.emplace(spec_.name, spec_.service_ranges, this->workers());
 }
 
 Cluster::~Cluster() = default;
@@ -118,20 +92,16 @@ void Cluster::start(const BootObserver& observer) {
     wait_for_mesh();
     stands("flannel");
   }
-  for_each_worker(workers_, [this](Worker& worker) {
+  side_by_side(workers_.size(), useful_threads(), [this](std::size_t i) {
     for (const auto& container : spec_.containers)
-      if (container.worker == worker.name()) {
-        auto& made = worker.create_container(container.name, container.runtime_config);
+      if (container.worker == workers_[i]->name()) {
+        auto& made = workers_[i]->create_container(container.name, container.runtime_config);
         if (!container.command.empty()) made.run(container.command);
       }
   });
   if (!spec_.containers.empty()) stands("containers");
-  route_services();
-  std::vector<kubeproxy::Service> services;
-  for (const auto& vip : spec_.vips) services.push_back(service(vip.address, vip.containers));
-  if (services.empty()) return;
-  apply_services(std::move(services));
-  stands("services");
+  vips_->start(spec_.vips);
+  if (!spec_.vips.empty()) stands("services");
 }
 
 void Cluster::start_etcd() {
@@ -180,32 +150,14 @@ void Cluster::wait_for_mesh(std::chrono::milliseconds budget) {
   }
 }
 
-std::vector<netlink::Route> Cluster::service_routes() const {
-  std::vector<netlink::Route> routes;
-  for (const auto& range : spec_.service_ranges) routes.push_back({.destination = range});
-  return routes;
-}
-
 void Cluster::have_routes_kept(Keeper& keeper, const std::function<void(netlink::Socket&, int)>& when_up) {
   for (const auto& worker : workers_) {
     keeper.keep(worker->name(), worker->netns(),
-                {.routes = service_routes(),
+                {.routes = vips_->routes(),
                  .interface = Underlay::kInterface,
                  .when_up = when_up,
                  .when_filter_changed = [proxy = &worker->proxy()] { proxy->restore(); }});
     worker->have_routes_kept(keeper);
-  }
-}
-
-void Cluster::route_services() {
-  // A packet of the worker's own reaches the OUTPUT hook only if it has a route before it is translated.
-  for (const auto& worker : workers_) {
-    auto socket = worker->netlink();
-    const int interface = netlink::get_link(socket, Underlay::kInterface).index;
-    for (auto route : service_routes()) {
-      route.interface = interface;
-      netlink::replace_route(socket, route);
-    }
   }
 }
 
@@ -238,16 +190,7 @@ Worker& Cluster::worker(const std::string& name) {
       fmt::format("{} has no worker \"{}\"\n  remedy: one of {}", spec_.name, name, fmt::join(names, ", ")));
 }
 
-Worker& Cluster::worker_of(const std::string& container) {
-  std::vector<std::string> names;
-  for (const auto& worker : workers_)
-    for (const auto* one : worker->containers()) {
-      if (one->short_name() == container) return *worker;
-      names.push_back(one->short_name());
-    }
-  throw InputError(
-      fmt::format("{} has no container \"{}\"\n  remedy: one of {}", spec_.name, container, fmt::join(names, ", ")));
-}
+Worker& Cluster::worker_of(const std::string& container) { return worker_with(container, workers(), name()); }
 
 Container& Cluster::container(const std::string& name) { return worker_of(name).container(name); }
 
@@ -265,100 +208,14 @@ Container& Cluster::create_container(const std::string& worker, const std::strin
       throw InputError(fmt::format("{} has a container \"{}\" already ({})\n  remedy: choose another name", spec_.name,
                                    name, container->name()));
   auto& container = this->worker(worker).create_container(name);
-  reconcile_services();  // it may have the address of one that is gone
+  vips_->reconcile();  // it may have the address of one that is gone
   return container;
 }
 
 void Cluster::delete_container(const std::string& name) {
   worker_of(name).delete_container(name);
-  reconcile_services();
+  vips_->reconcile();
 }
-
-kubeproxy::Service Cluster::service(const Address& vip, const std::vector<std::string>& containers) {
-  const auto& ranges = spec_.service_ranges;
-  // The workers have routes to these alone: what they send elsewhere never gets to the packet filter.
-  if (std::none_of(ranges.begin(), ranges.end(), [&](const Network& range) { return contains(range, vip); })) {
-    std::vector<std::string> known;
-    for (const auto& range : ranges) known.push_back(to_string(range));
-    throw InputError(fmt::format("{}: the VIP {} lies outside the range of services\n  remedy: {}", name(),
-                                 vip.to_string(),
-                                 known.empty() ? "give the cluster \"services\" with a \"range\" in the topology"
-                                               : fmt::format("choose one of {}", fmt::join(known, ", "))));
-  }
-  kubeproxy::Service result{.address = vip, .endpoints = {}, .name = name() + "/" + vip.to_string()};
-  for (const auto& one : containers) {
-    const auto& addresses = container(one).addresses();
-    const auto same_family = std::find_if(addresses.begin(), addresses.end(),
-                                          [&](const Address& address) { return address.is_v6() == vip.is_v6(); });
-    if (same_family == addresses.end())
-      throw InputError(
-          fmt::format("{} can't serve {}: it has no address of that family\n  remedy: name containers that do", one,
-                      vip.to_string()));
-    if (std::count(containers.begin(), containers.end(), one) > 1)
-      throw InputError(fmt::format("{} stands twice behind {}\n  remedy: name it once", one, vip.to_string()));
-    result.endpoints.push_back({*same_family});
-  }
-  result.revision = ++revision_;
-  return result;
-}
-
-void Cluster::kp_vip_add(const std::string& vip, const std::vector<std::string>& containers) {
-  auto added = service(parse_address(vip), containers);
-  auto services = services_;
-  std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == added.address; });
-  services.push_back(std::move(added));
-  apply_services(std::move(services));
-}
-
-void Cluster::kp_vip_delete(const std::string& vip) {
-  auto services = services_;
-  const auto address = parse_address(vip);
-  if (std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == address; }) == 0)
-    throw InputError(fmt::format("{} has no VIP {}", spec_.name, vip));
-  apply_services(std::move(services));
-}
-
-void Cluster::reconcile_services() {
-  auto services = services_;
-  tell_who_is_gone(services, containers());
-  if (services != services_) apply_services(std::move(services));
-}
-
-void Cluster::apply_services(std::vector<kubeproxy::Service> services) {
-  kubeproxy::validate(services);
-  tell_who_is_gone(services, containers());
-  std::size_t done = 0;
-  try {
-    for (; done < workers_.size(); ++done) workers_[done]->proxy().apply(services);
-  } catch (...) {
-    // All workers or none: the refusing one still serves what it served before.
-    while (done-- > 0) put_back_services(*workers_[done]);
-    throw;
-  }
-  services_ = std::move(services);
-}
-
-void Cluster::put_back_services(Worker& worker) const {
-  try {
-    worker.proxy().apply(services_);
-  } catch (const Error&) {
-    // The refusal that led here is the one to tell; the worker's next change writes its whole table.
-  }
-}
-
-ServiceNetwork& Cluster::service_network() {
-  if (service_network_ == nullptr) throw Error(name() + " has joined no service network");
-  return *service_network_;
-}
-
-void Cluster::expose(const std::string& container, std::uint16_t port, const std::string& name,
-                     std::uint16_t listen_port) {
-  service_network().expose(*this, {.name = name, .container = container, .port = port, .listen_port = listen_port});
-}
-
-void Cluster::unexpose(const std::string& name) { service_network().unexpose(*this, name); }
-
-Daemon& Cluster::router() { return service_network().router(*this); }
 
 std::vector<std::string> Cluster::ailments() {
   std::vector<std::string> result;

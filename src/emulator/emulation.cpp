@@ -4,40 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <exception>
-#include <future>
 #include <mutex>
 
 #include "knetsim/etcd/ensemble.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
+#include "knetsim/sys/side_by_side.h"
 
 namespace knetsim {
-
-namespace {
-
-// All clusters are waited for, also after one has failed: what the others' threads use must outlive them.
-void start_side_by_side(const std::vector<std::unique_ptr<Cluster>>& clusters, const BootObserver& observer) {
-  std::mutex one_at_a_time;
-  const BootObserver guarded = [&](const std::string& part, double seconds) {
-    const std::scoped_lock lock(one_at_a_time);
-    if (observer) observer(part, seconds);
-  };
-  std::vector<std::future<void>> starts;
-  for (const auto& cluster : clusters)
-    starts.push_back(std::async(std::launch::async, [&cluster, &guarded] { cluster->start(guarded); }));
-  std::exception_ptr first;
-  for (auto& start : starts) {
-    try {
-      start.get();
-    } catch (...) {
-      if (!first) first = std::current_exception();
-    }
-  }
-  if (first) std::rethrow_exception(first);
-}
-
-}  // namespace
 
 Emulation Emulation::plug(Topology topology) {
   topology.validate();
@@ -58,12 +32,16 @@ Emulation Emulation::plug(Topology topology) {
   emulation.underlay_->settle({nodes.begin(), nodes.end()});
   if (spec.underlay.permanent_neighbours) Underlay::introduce({nodes.begin(), nodes.end()});
   emulation.service_network_ = std::make_unique<ServiceNetwork>(emulation.clusters());
-  for (auto& cluster : emulation.clusters_) cluster->join(*emulation.service_network_);
   return emulation;
 }
 
 void Emulation::start(const BootObserver& observer) {
-  start_side_by_side(clusters_, observer);
+  std::mutex one_at_a_time;
+  const BootObserver guarded = [&](const std::string& part, double seconds) {
+    const std::scoped_lock lock(one_at_a_time);
+    if (observer) observer(part, seconds);
+  };
+  side_by_side(clusters_.size(), clusters_.size(), [&](std::size_t i) { clusters_[i]->start(guarded); });
   start_routers(observer);
   have_everything_kept();
 }
@@ -155,10 +133,6 @@ Node& Emulation::node(const std::string& name) {
   std::vector<std::string> names;
   for (const auto* node : nodes()) names.push_back(node->name());
   throw InputError(fmt::format("there is no node \"{}\"\n  remedy: one of {}", name, fmt::join(names, ", ")));
-}
-
-void Emulation::link(const std::string& from, const std::string& to, unsigned cost) {
-  service_network_->link(cluster(from), cluster(to), cost);
 }
 
 std::vector<std::string> Emulation::ailments() {

@@ -93,4 +93,15 @@ Daemon& Worker::flanneld() {
   return *flanneld_;
 }
 
+Worker& worker_with(const std::string& container, const std::vector<Worker*>& workers, const std::string& cluster) {
+  std::vector<std::string> names;
+  for (auto* worker : workers)
+    for (const auto* one : worker->containers()) {
+      if (one->short_name() == container) return *worker;
+      names.push_back(one->short_name());
+    }
+  throw InputError(
+      fmt::format("{} has no container \"{}\"\n  remedy: one of {}", cluster, container, fmt::join(names, ", ")));
+}
+
 }  // namespace knetsim

@@ -71,7 +71,7 @@ std::vector<std::string> vips_of(Session& session, const std::string& cluster) {
   std::vector<std::string> addresses;
   for (auto* one : session.emulation.clusters())
     if (one->name() == cluster)
-      for (const auto& service : one->services()) addresses.push_back(service.address.to_string());
+      for (const auto& service : one->vips().services()) addresses.push_back(service.address.to_string());
   return addresses;
 }
 

@@ -53,7 +53,7 @@ using ClientOf = const Node* (*)(Worker& worker, bool v6);
 std::vector<Flows> flows_of(Session& session, ClientOf client_of) {
   std::vector<Flows> all;
   for (auto* cluster : session.emulation.clusters())
-    for (const auto& service : cluster->services()) {
+    for (const auto& service : cluster->vips().services()) {
       Flows flows{cluster, &service, {}};
       for (auto* worker : cluster->workers())
         if (const auto* client = client_of(*worker, service.address.is_v6());

@@ -55,12 +55,12 @@ int kp_vip_add(Session& session, const Call& call) {
   if (list == nullptr) throw LineError(call.arguments[1].span, "expected a list of containers, as [\"c2\", \"c3\"]");
   std::vector<std::string> containers;
   for (const auto& one : *list) containers.push_back(text_of(one, "a container's name"));
-  cluster.kp_vip_add(text_of(call.arguments[0], "an address"), containers);
+  cluster.vips().add(text_of(call.arguments[0], "an address"), containers);
   return kDone;
 }
 
 int kp_vip_delete(Session& session, const Call& call) {
-  find_cluster(session, call.object).kp_vip_delete(text_of(call.arguments[0], "an address"));
+  find_cluster(session, call.object).vips().remove(text_of(call.arguments[0], "an address"));
   return kDone;
 }
 
@@ -72,9 +72,11 @@ std::uint16_t port_of(const Value& value) {
 
 int expose(Session& session, const Call& call) {
   const auto& arguments = call.arguments;
-  find_cluster(session, call.object)
-      .expose(text_of(arguments[0], "a container's name"), port_of(arguments[1]),
-              text_of(arguments[2], "the service's name"), port_of(arguments[3]));
+  session.emulation.service_network().expose(find_cluster(session, call.object),
+                                             {.name = text_of(arguments[2], "the service's name"),
+                                              .container = text_of(arguments[0], "a container's name"),
+                                              .port = port_of(arguments[1]),
+                                              .listen_port = port_of(arguments[3])});
   return kDone;
 }
 

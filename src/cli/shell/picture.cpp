@@ -95,7 +95,7 @@ std::string pod_subnet(const Worker& worker) {
 
 std::vector<std::string> containers_behind(Cluster& cluster, const Address& vip) {
   std::vector<std::string> behind;
-  for (const auto& service : cluster.services())
+  for (const auto& service : cluster.vips().services())
     if (service.address == vip)
       for (const auto& endpoint : service.endpoints) behind.push_back(name_of(cluster, endpoint.address));
   return behind;
@@ -104,7 +104,7 @@ std::vector<std::string> containers_behind(Cluster& cluster, const Address& vip)
 std::string services_text(Session& session) {
   std::vector<Row> rows;
   for (auto* cluster : session.emulation.clusters())
-    for (const auto& service : cluster->services())
+    for (const auto& service : cluster->vips().services())
       rows.push_back({cluster->name(),
                       service.address.to_string() + " -> " + join(containers_behind(*cluster, service.address), ", ")});
   for (auto* cluster : session.emulation.clusters())

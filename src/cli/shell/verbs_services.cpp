@@ -42,7 +42,7 @@ int vip(Session& session, std::string_view /*line*/, const Words& words) {
   if (!is_address(address.text)) throw LineError(address.span, excerpt(address.text) + " isn't an address");
   if (!add) {
     if (at != words.words.size()) throw LineError(words.words[at].span, "nothing may follow here");
-    cluster.kp_vip_delete(address.text);
+    cluster.vips().remove(address.text);
     return kDone;
   }
   if (at == words.words.size()) throw LineError({words.end, words.end}, "expected the containers that serve it");
@@ -52,7 +52,7 @@ int vip(Session& session, std::string_view /*line*/, const Words& words) {
     containers.push_back(name.substr(name.rfind('/') + 1));  // "C0w2/c2" is c2
   }
   const auto before = containers_behind(cluster, parse_address(address.text));
-  cluster.kp_vip_add(address.text, containers);
+  cluster.vips().add(address.text, containers);
   if (!before.empty() && before != containers)
     session.terminal.out << fmt::format("{} is served by {} now, not by {}\n", address.text, join(containers, ", "),
                                         join(before, ", "));
@@ -76,13 +76,15 @@ int expose(Session& session, std::string_view /*line*/, const Words& words) {
   const auto listen_port = port_of(words.words[4]);
   for (auto* cluster : session.emulation.clusters())
     for (const auto* one : cluster->containers())
-      if (one == &container) cluster->expose(container.short_name(), port, name, listen_port);
+      if (one == &container)
+        session.emulation.service_network().expose(
+            *cluster, {.name = name, .container = container.short_name(), .port = port, .listen_port = listen_port});
   return kDone;
 }
 
 int unexpose(Session& session, std::string_view /*line*/, const Words& words) {
   require_arguments(words, 2, 2);
-  find_cluster(session, words.words[1]).unexpose(words.words[2].text);
+  session.emulation.service_network().unexpose(find_cluster(session, words.words[1]), words.words[2].text);
   return kDone;
 }
 
@@ -99,7 +101,7 @@ int connect(Session& session, std::string_view /*line*/, const Words& words) {
   if (links_to(session, from, to) || links_to(session, to, from))
     session.terminal.out << fmt::format("{} and {} are connected already\n", from.name(), to.name());
   else
-    session.emulation.link(from.name(), to.name());
+    session.emulation.service_network().link(from, to);
   return kDone;
 }
 

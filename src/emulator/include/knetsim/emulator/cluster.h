@@ -9,13 +9,11 @@
 
 #include "knetsim/emulator/keeper.h"
 #include "knetsim/emulator/node.h"
-#include "knetsim/emulator/service_network.h"
 #include "knetsim/emulator/topology.h"
 #include "knetsim/emulator/underlay.h"
+#include "knetsim/emulator/vip_book.h"
 #include "knetsim/emulator/worker.h"
 #include "knetsim/etcd/ensemble.h"
-#include "knetsim/kubeproxy/service.h"
-#include "knetsim/netlink/route.h"
 
 namespace knetsim {
 
@@ -53,24 +51,7 @@ class Cluster {
   Container& create_container(const std::string& worker, const std::string& name);
   void delete_container(const std::string& name);
 
-  /// Makes every worker translate `vip` to these containers in turn; a VIP that is there already is replaced and starts
-  /// with its first container. A container that is deleted later keeps its turn, as in the original. UDP and ping flows
-  /// go on with those that serve now, and established TCP ones with those that they have; see Proxy::apply. All workers
-  /// do it or, with an Error, none. Throws InputError if the VIP lies outside the cluster's ranges of services.
-  void kp_vip_add(const std::string& vip, const std::vector<std::string>& containers);
-  /// Throws InputError if the VIP isn't there.
-  void kp_vip_delete(const std::string& vip);
-  const std::vector<kubeproxy::Service>& services() const noexcept { return services_; }
-
-  /// Offers a container's TCP port to the clusters that this one is linked with, under `name`, at `listen_port` of
-  /// their first workers; see ServiceNetwork for what that does to connections. Several containers may serve one name.
-  void expose(const std::string& container, std::uint16_t port, const std::string& name, std::uint16_t listen_port);
-  /// Takes that back.
-  void unexpose(const std::string& name);
-  /// The router on the first worker. Throws InputError if there is none.
-  Daemon& router();
-  /// Where expose() and router() turn to. It must outlive the cluster's use of them.
-  void join(ServiceNetwork& network) noexcept { service_network_ = &network; }
+  VipBook& vips() noexcept { return *vips_; }
 
   /// From now on the workers' routes to services and their containers' routes are put back when they are taken away.
   /// `when_up` as in Kept. The keeper must outlive the cluster's use of it.
@@ -85,15 +66,6 @@ class Cluster {
  private:
   void start_etcd();
   void write_static_subnets(unsigned mtu);
-  std::vector<netlink::Route> service_routes() const;
-  void route_services();
-  /// Throws InputError if the VIP lies outside the ranges, or a container can't serve it.
-  kubeproxy::Service service(const Address& vip, const std::vector<std::string>& containers);
-  ServiceNetwork& service_network();
-  void apply_services(std::vector<kubeproxy::Service> services);
-  /// After containers have come or gone.
-  void reconcile_services();
-  void put_back_services(Worker& worker) const;
 
   ClusterSpec spec_;
   unsigned mtu_;
@@ -101,9 +73,7 @@ class Cluster {
   // The daemons come after the nodes that they run on, so that they end first.
   std::optional<etcd::Ensemble> etcd_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<kubeproxy::Service> services_;
-  ServiceNetwork* service_network_ = nullptr;
-  unsigned revision_ = 0;  // of the service added last: one that is added again starts anew
+  std::optional<VipBook> vips_;
 };
 
 }  // namespace knetsim

@@ -40,8 +40,6 @@ class Emulation {
   Worker& worker(const std::string& name);
   Node& node(const std::string& name);
 
-  /// Lets the router of `from` connect to that of `to`, as ServiceNetwork::link.
-  void link(const std::string& from, const std::string& to, unsigned cost = 1);
   ServiceNetwork& service_network() noexcept { return *service_network_; }
 
   /// As Cluster::ailments(), of all clusters and the routers between them.

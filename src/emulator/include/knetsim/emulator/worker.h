@@ -67,4 +67,7 @@ class Worker : public Node {
   Keeper* keeper_ = nullptr;
 };
 
+/// The one of a cluster's workers that has this container. Throws InputError naming those that there are.
+Worker& worker_with(const std::string& container, const std::vector<Worker*>& workers, const std::string& cluster);
+
 }  // namespace knetsim
