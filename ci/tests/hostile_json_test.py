@@ -58,6 +58,10 @@ class HostileJson(unittest.TestCase):
                 (self.directory / "deep.json").write_text(document)
                 self.check([BIN / "knetsim", "up", "./deep.json"], 2, "deep.json:", stdin=subprocess.DEVNULL)
 
+    def test_files_without_end(self):
+        for command, code in ([BIN / "knetsim", "up", "/dev/zero"], 2), ([BIN / "knetsim-skrouterd", "-c", "/dev/zero"], 1):
+            self.check(command, code, "File too large", stdin=subprocess.DEVNULL)
+
     def test_router_configs(self):
         documents = [DEEP, DEEP_OBJECT, "[" * LEVELS, f'[["router", {DEEP}]]', f'[["router", {{"id": {DEEP}}}]]',
                      f'[["router", {{"id": "a", "unknown": {DEEP_OBJECT}}}]]', f'[{DEEP}]', f'[[{DEEP_OBJECT}, {{}}]]']

@@ -8,8 +8,8 @@
 #include "command.h"
 #include "flavours.h"
 #include "interrupts.h"
-#include "knetsim/sys/file.h"
 #include "knetsim/sys/installation.h"
+#include "knetsim/sys/user_file.h"
 #include "plan.h"
 #include "progress.h"
 #include "suite_run.h"
@@ -119,7 +119,7 @@ int exit_code(const RunResult& run) {
 int write_json(const std::string& path, const RunResult& run, Terminal& terminal, int code) {
   if (path.empty()) return code;
   try {
-    write_file_atomically(path, to_json(run));
+    write_user_file(path, to_json(run));
     return code;
   } catch (const Error& error) {
     terminal.err << "knetsim: the verdict above stands, but --json failed: " << error.what() << '\n';

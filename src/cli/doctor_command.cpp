@@ -8,7 +8,7 @@
 #include "command.h"
 #include "doctor.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/file.h"
+#include "knetsim/sys/user_file.h"
 
 namespace knetsim::cli {
 
@@ -29,7 +29,7 @@ int doctor(const DoctorOptions& options, Terminal& terminal) {
   for (auto examine : {examine_privileges(machine), examine_programs()})
     findings.insert(findings.end(), examine.begin(), examine.end());
   print_findings(findings, terminal, Style::choose(options.color, terminal));
-  if (!options.json.empty()) write_file_atomically(options.json, to_json(findings));
+  if (!options.json.empty()) write_user_file(options.json, to_json(findings));
   return healthy(findings) ? kExitGood : kExitBad;
 }
 

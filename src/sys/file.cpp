@@ -9,12 +9,14 @@
 #include <array>
 #include <cerrno>
 #include <fstream>
+#include <functional>
 #include <iterator>
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/limits.h"
+#include "knetsim/sys/user_file.h"
 
 namespace knetsim {
 
@@ -24,6 +26,15 @@ namespace {
 
 constexpr std::size_t kLongestFile = 256U << 20;
 constexpr std::size_t kLongestStream = 16U << 20;  // of a device or a pipe, which tells no size
+
+void write_all(const Fd& file, std::string_view content, const std::function<SystemError(std::string_view)>& failed) {
+  while (!content.empty()) {
+    const auto count = ::write(file.get(), content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw failed("write");
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
 
 // The first on the way to `path` that is there and no directory, a link that leads nowhere included; else empty.
 fs::path obstacle_on(const fs::path& path) {
@@ -65,6 +76,14 @@ std::string read_file(const fs::path& path) {
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content, unsigned mode) {
+  std::error_code absent;
+  const auto there = fs::symlink_status(path, absent);
+  // A rename would put a file in the place of /dev/null.
+  if (fs::exists(there) && !fs::is_regular_file(there) && !fs::is_symlink(there) && !fs::is_directory(there))
+    throw InputError(describe({.where = path.string(),
+                               .tried = "write a file there",
+                               .answer = "it is no regular file",
+                               .remedy = "name a file, or a place where there is none yet"}));
   // O_EXCL: a link that somebody planted under the temporary name is refused, not followed.
   const auto temporary = fmt::format("{}.{}.tmp", path.string(), ::gettid());
   ::unlink(temporary.c_str());
@@ -76,13 +95,17 @@ void write_file_atomically(const fs::path& path, std::string_view content, unsig
     return error;
   };
   if (::fchmod(file.get(), mode) != 0) throw fail("set the mode of");
-  while (!content.empty()) {
-    const auto count = ::write(file.get(), content.data(), content.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw fail("write");
-    content.remove_prefix(static_cast<std::size_t>(count));
-  }
+  write_all(file, content, fail);
   if (::rename(temporary.c_str(), path.c_str()) != 0) throw fail("rename to " + path.string());
+}
+
+void write_user_file(const fs::path& path, std::string_view content) {
+  std::error_code absent;
+  const auto there = fs::symlink_status(path, absent);
+  if (!fs::exists(there) || fs::is_regular_file(there)) return write_file_atomically(path, content);
+  const Fd file(::open(path.c_str(), O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC));
+  if (!file) throw SystemError("write to", path.string());
+  write_all(file, content, [&](std::string_view tried) { return SystemError(tried, path.string()); });
 }
 
 void make_directories(const fs::path& path) {

@@ -9,8 +9,8 @@
 #include <ostream>
 
 #include "knetsim/emulator/places.h"
-#include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
+#include "knetsim/sys/user_file.h"
 
 namespace knetsim::cli::shell {
 
@@ -90,7 +90,7 @@ int write_graph(Session& session, const Word& file) {
     if (!drawn.ok()) throw Error("dot couldn't draw it (" + drawn.status.describe() + "): " + drawn.err);
     content = std::move(drawn.out);
   }
-  write_file_atomically(path, content);
+  write_user_file(path, content);
   session.terminal.out << "drawn in " << std::filesystem::absolute(path).string() << '\n';
   return kDone;
 }

@@ -13,6 +13,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/sandbox.h"
+#include "knetsim/sys/user_file.h"
 
 namespace knetsim {
 namespace {
@@ -56,6 +57,39 @@ TEST(ReadFile, NamesTheFileThatIsNotThere) {
     EXPECT_EQ(error.error(), ENOENT);
     EXPECT_THAT(error.what(), HasSubstr("/run/knetsim/absent"));
   }
+}
+
+// What might be replaced by mistake is a link here, and never the machine's device.
+TEST(UserFile, IsReplacedOnlyIfItIsRegular) {
+  const auto place = kDirectory / "user";
+  fs::create_directories(place);
+  const auto file = place / "file";
+  write_user_file(file, "new");
+  write_user_file(file, "newer");
+  EXPECT_EQ(read_file(file), "newer");
+
+  const auto null = place / "null";
+  fs::create_symlink("/dev/null", null);
+  write_user_file(null, "gone");
+  EXPECT_TRUE(fs::is_symlink(null)) << "/dev/stdout is one";
+  const auto full = place / "full";
+  fs::create_symlink("/dev/full", full);
+  EXPECT_THROW(write_user_file(full, "gone"), SystemError);
+
+  const auto link = place / "link";
+  fs::create_symlink(file, link);
+  write_user_file(link, "short");
+  EXPECT_EQ(read_file(file), "short");
+  EXPECT_TRUE(fs::is_symlink(link));
+}
+
+TEST(WriteFile, NeverTakesThePlaceOfADevice) {
+  const auto fifo = kDirectory / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_THAT([&] { write_file_atomically(fifo, "x"); },
+              testing::ThrowsMessage<InputError>(AllOf(HasSubstr(fifo.string()), HasSubstr("no regular file"))));
+  EXPECT_TRUE(fs::is_fifo(fifo));
+  fs::remove(fifo);
 }
 
 TEST(ReadFile, RefusesADirectory) { EXPECT_THROW(read_file(kDirectory), SystemError); }
