@@ -15,18 +15,20 @@ namespace {
 
 // A nightly report of 100,000 tests has some 50 MB.
 constexpr std::size_t kLongestJson = 512UL << 20;
+constexpr std::size_t kLongestComplaint = 1'000;
 
 }  // namespace
 
 Json read_json(const std::filesystem::path& file) {
   const auto text = read_file(file);
+  constexpr const char* kRemedy = "whoever wrote it died while writing; run it again";
+  if (text.empty())
+    throw InputError(
+        describe({.where = file.string(), .tried = "read JSON", .answer = "the file is empty", .remedy = kRemedy}));
   try {
-    return parse_json(text, {.size = kLongestJson});
+    return parse_json(text, {.size = kLongestJson, .file = file.string()});
   } catch (const InputError& error) {
-    throw InputError(describe({.where = file.string(),
-                               .tried = "read JSON",
-                               .answer = text.empty() ? "the file is empty" : clean(error.what(), 300),
-                               .remedy = "whoever wrote it died while writing; run it again"}));
+    throw InputError(fmt::format("{}\n  remedy: {}", clean(error.what(), kLongestComplaint), kRemedy));
   }
 }
 

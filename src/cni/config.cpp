@@ -81,14 +81,17 @@ std::string latest_of(const json& document) {
 
 }  // namespace
 
-NetworkConfig parse_network_config(std::string_view text) {
+NetworkConfig parse_network_config(std::string_view text, const std::filesystem::path& file) {
   // Go's decoder, and so every runtime there is, refuses it.
   if (text.starts_with("\xef\xbb\xbf")) refuse("", "it begins with a byte order mark", "save it without one");
   json document;
   try {
-    document = parse_json(text, {.depth = kDeepest, .size = kLongest});
+    document = parse_json(text, {.depth = kDeepest, .size = kLongest, .file = file.string()});
   } catch (const InputError& error) {
-    refuse("", error.what(), "write it as JSON");
+    throw InputError(describe({.where = {},
+                               .tried = "use the CNI network configuration",
+                               .answer = error.what(),
+                               .remedy = "write it as JSON"}));
   }
   if (!document.is_object()) refuse("", "it isn't an object", "write it like {\"cniVersion\":…, \"name\":…, …}");
 

@@ -241,7 +241,7 @@ class FlannelPlugin {
 
   static json read_rendered(const fs::path& file) {
     try {
-      return parse_json(read_file(file), {.depth = kDeepestInput, .size = kLongestInput});
+      return parse_json(read_file(file), {.depth = kDeepestInput, .size = kLongestInput, .file = file.string()});
     } catch (const SystemError& error) {
       if (error.error() == ENOENT) return nullptr;
       throw;

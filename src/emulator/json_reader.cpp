@@ -32,11 +32,10 @@ std::string child_of(const std::string& pointer, const std::string& key) {
 
 json parse_strict_json(const SourceText& source) {
   try {
-    return parse_json(source.text, {.size = kLongestFile, .refuse_doubled_keys = true});
+    return parse_json(source.text, {.size = kLongestFile, .refuse_doubled_keys = true, .file = source.file});
   } catch (const InputError& error) {
     throw InputError(
-        fmt::format("{}: can't be read: {}\n  remedy: mend it at that place; docs/topology.md shows a whole one",
-                    source.file, error.what()));
+        fmt::format("{}\n  remedy: mend it at that place; docs/topology.md shows a whole one", error.what()));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json_text.h"
 
 namespace knetsim {
 
@@ -27,30 +28,18 @@ std::string cut(std::string text, std::size_t longest) {
   return text + "…";
 }
 
-std::string line_and_column(std::string_view text, std::size_t position) {
-  const auto before = text.substr(0, std::min(position, text.size()));
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const auto start = before.rfind('\n');
-  const auto column = before.size() - (start == std::string_view::npos ? 0 : start + 1);
-  return fmt::format("line {}, column {}", line, std::max<std::size_t>(column, 1));
-}
-
-/// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while …": the last part. What it
-/// quotes of the text may hold anything and be of any length.
-std::string reason_of(std::string_view message) {
-  if (const auto id = message.find("] "); id != std::string_view::npos) message.remove_prefix(id + 2);
-  if (message.starts_with("parse error at ")) message.remove_prefix(message.find(": ") + 2);
-  auto reason = cut(std::string(message), kLongestReason);
-  std::replace_if(
-      reason.begin(), reason.begin() + static_cast<std::ptrdiff_t>(std::min(message.size(), kLongestReason)),
-      [](char c) { return c < ' ' || c > '~'; }, '?');
-  return reason;
+/// "mine.json:3": without the column, as complaints of a value have it.
+std::string line_in(std::string_view file, std::string_view text, std::size_t taken) {
+  auto place = place_in(file, text, taken);
+  place.resize(place.rfind(':'));
+  return place;
 }
 
 /// Builds the value as nlohmann's own handler does, and knows all the while where it is and how deep.
 class JsonBuilder {
  public:
-  JsonBuilder(std::string_view text, const JsonRules& rules) : text_(text), rules_(rules) {}
+  JsonBuilder(std::string_view text, const JsonRules& rules, const std::size_t& taken)
+      : text_(text), rules_(rules), taken_(taken) {}
 
   bool null() { return add(nullptr); }
   bool boolean(bool value) { return add(value); }
@@ -66,14 +55,14 @@ class JsonBuilder {
   bool key(std::string& name) {
     if (rules_.refuse_doubled_keys && open_.back().value->contains(name)) {
       open_.back().key = std::move(name);
-      throw InputError(fmt::format("{}: the key {} stands twice in one object", cut(pointer(), kLongestPlace),
-                                   json_excerpt(open_.back().key)));
+      refuse(fmt::format("the key {} stands twice in one object", json_excerpt(open_.back().key)));
     }
     open_.back().key = std::move(name);
     return true;
   }
   bool parse_error(std::size_t position, const std::string&, const json::exception& error) {
-    throw InputError(fmt::format("{}: {}", line_and_column(text_, position), reason_of(error.what())));
+    throw InputError(
+        fmt::format("{}: {}", place_in(rules_.file, text_, position), reason_of_parse_error(error.what())));
   }
 
   json take() { return std::move(root_); }
@@ -98,8 +87,7 @@ class JsonBuilder {
   }
 
   bool open(json container) {
-    if (open_.size() == rules_.depth)
-      throw InputError(fmt::format("{}: nested deeper than {} levels", cut(pointer(), kLongestPlace), rules_.depth));
+    if (open_.size() == rules_.depth) refuse(fmt::format("nested deeper than {} levels", rules_.depth));
     auto* const placed = place(std::move(container));
     open_.push_back({placed});
     return true;
@@ -108,6 +96,12 @@ class JsonBuilder {
   bool close() {
     open_.pop_back();
     return true;
+  }
+
+  /// What is JSON, and yet not to be: the place is that of a value.
+  [[noreturn]] void refuse(const std::string& why) const {
+    const auto line = rules_.file.empty() ? "" : fmt::format("{}: ", line_in(rules_.file, text_, taken_));
+    throw InputError(fmt::format("{}{}: {}", line, cut(pointer(), kLongestPlace), why));
   }
 
   /// Of the value that comes next.
@@ -124,6 +118,7 @@ class JsonBuilder {
 
   std::string_view text_;
   const JsonRules& rules_;
+  const std::size_t& taken_;
   json root_;
   std::vector<Open> open_;
 };
@@ -174,14 +169,37 @@ class ExcerptWriter {
 
 }  // namespace
 
+std::string place_in(std::string_view file, std::string_view text, std::size_t taken) {
+  const auto before = text.substr(0, std::min(taken, text.size()));
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const auto start = before.rfind('\n');
+  const auto column = std::max<std::size_t>(before.size() - (start == std::string_view::npos ? 0 : start + 1), 1);
+  return file.empty() ? fmt::format("line {}, column {}", line, column) : fmt::format("{}:{}:{}", file, line, column);
+}
+
+// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while …": the last part. What it
+// quotes of the text may hold anything and be of any length.
+std::string reason_of_parse_error(std::string_view message) {
+  if (const auto id = message.find("] "); id != std::string_view::npos) message.remove_prefix(id + 2);
+  if (message.starts_with("parse error at ")) message.remove_prefix(message.find(": ") + 2);
+  auto reason = cut(std::string(message), kLongestReason);
+  std::replace_if(
+      reason.begin(), reason.begin() + static_cast<std::ptrdiff_t>(std::min(message.size(), kLongestReason)),
+      [](char c) { return c < ' ' || c > '~'; }, '?');
+  return reason;
+}
+
 json parse_json(std::string_view text, const JsonRules& rules) {
   if (text.size() > rules.size)
-    throw InputError(fmt::format("{} bytes long, at most {} are read", text.size(), rules.size));
+    throw InputError(fmt::format("{}{}{} bytes long, at most {} are read", rules.file, rules.file.empty() ? "" : ": ",
+                                 text.size(), rules.size));
   // The parser takes it for the end of the text.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
-    throw InputError(fmt::format("{}: a NUL byte", line_and_column(text, nul + 1)));
-  JsonBuilder builder(text, rules);
-  json::sax_parse(text.begin(), text.end(), &builder);
+    throw InputError(fmt::format("{}: a NUL byte", place_in(rules.file, text, nul + 1)));
+  std::size_t taken = 0;
+  JsonBuilder builder(text, rules, taken);
+  json::sax_parse(CountedCharacters{text.data(), &taken}, CountedCharacters{text.data() + text.size(), nullptr},
+                  &builder);
   return builder.take();
 }
 

@@ -333,7 +333,7 @@ TEST(Topology, RefusesTextThatIsNotJson) {
     Topology::from_json("{\n  \"underlay\": \n}", "torn.json");
     FAIL() << "it was accepted";
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("torn.json"), HasSubstr("line 3"), HasSubstr("remedy: ")));
+    EXPECT_THAT(error.what(), AllOf(testing::StartsWith("torn.json:3:1: syntax error"), HasSubstr("remedy: ")));
   }
 }
 
@@ -349,7 +349,7 @@ TEST(Topology, RefusesAKeyThatStandsTwiceAndPointsAtIt) {
       FAIL() << "it was accepted: " << text;
     } catch (const InputError& error) {
       EXPECT_THAT(error.what(),
-                  AllOf(HasSubstr("twice.json: can't be read: " + std::string(complaint)), HasSubstr("remedy: ")));
+                  AllOf(testing::StartsWith("twice.json:1: " + std::string(complaint)), HasSubstr("remedy: ")));
     }
   }
 }

@@ -4,44 +4,18 @@
 
 #include <algorithm>
 #include <cctype>
-#include <iterator>
 #include <map>
 #include <optional>
 
 #include "conf_document.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json_text.h"
 
 namespace knetsim::skupper {
 
 namespace {
 
 using nlohmann::json;
-
-/// Characters that count how many of them the parser has taken: it tells nothing else about where it is.
-struct CountingIterator {
-  using iterator_category = std::input_iterator_tag;
-  using value_type = char;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const char*;
-  using reference = const char&;
-
-  reference operator*() const { return *at; }
-  CountingIterator& operator++() {
-    ++at;
-    if (taken != nullptr) ++*taken;
-    return *this;
-  }
-  CountingIterator operator++(int) {
-    auto before = *this;
-    ++*this;
-    return before;
-  }
-  friend bool operator==(const CountingIterator& a, const CountingIterator& b) { return a.at == b.at; }
-  friend bool operator!=(const CountingIterator& a, const CountingIterator& b) { return a.at != b.at; }
-
-  const char* at = nullptr;
-  std::size_t* taken = nullptr;
-};
 
 /// Takes the parser's events in the one order that makes a config.
 class Handler {
@@ -104,11 +78,9 @@ class Handler {
     return true;
   }
 
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) {
-    const std::string text = error.what();
-    const auto after_id = text.find("] ");
-    throw InputError(fmt::format("{}: not JSON: {}\n  remedy: write {}", file_,
-                                 after_id == std::string::npos ? text : text.substr(after_id + 2), kShape));
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) {
+    throw InputError(fmt::format("{}: {}\n  remedy: write {}", place_in(file_, text_, position),
+                                 reason_of_parse_error(error.what()), kShape));
   }
 
   std::vector<Entity> take() { return std::move(entities_); }
@@ -212,7 +184,7 @@ std::vector<Entity> read_json_document(std::string_view text, const std::string&
   std::size_t taken = 0;
   Handler handler(cleaned, taken, file);
   const auto* const end = cleaned.data() + cleaned.size();
-  json::sax_parse(CountingIterator{cleaned.data(), &taken}, CountingIterator{end, nullptr}, &handler);
+  json::sax_parse(CountedCharacters{cleaned.data(), &taken}, CountedCharacters{end, nullptr}, &handler);
   return handler.take();
 }
 

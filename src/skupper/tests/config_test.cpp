@@ -248,10 +248,10 @@ TEST_P(RefusesRouterConfig, SayingWhatIsWrongAndWhere) {
 INSTANTIATE_TEST_SUITE_P(
     Shape, RefusesRouterConfig,
     testing::ValuesIn(std::vector<BadConfig>{
-        {"Empty", "", "a.json: not JSON: parse error at line 1, column 1"},
-        {"Truncated", "[[\"router\",\n{", "a.json: not JSON: parse error at line 2, column 2"},
-        {"NotUtf8", "[[\"router\", {\"id\": \"\xff\"}]]", "a.json: not JSON"},
-        {"Trailing", "[] x", "a.json: not JSON: parse error at line 1, column 4"},
+        {"Empty", "", "a.json:1:1: syntax error while parsing value - unexpected end"},
+        {"Truncated", "[[\"router\",\n{", "a.json:2:1: syntax error"},
+        {"NotUtf8", "[[\"router\",\n{\"id\": \"\xff\"}]]", "a.json:2:9: syntax error"},
+        {"Trailing", "[] x", "a.json:1:4: syntax error"},
         {"ConfSyntax", "router {\n  id: a\n}", "a.json: not JSON, but skrouterd's .conf syntax"},
         {"NotAList", "{}", "a.json:1: an object where a list of entities must stand"},
         {"AScalar", "7", "a.json:1: 7 where a list of entities must stand"},

@@ -92,6 +92,19 @@ TEST(ParseJson, RefusesDoubledKeysIfTold) {
   EXPECT_NO_THROW(parse_json(R"([{"a": 1}, {"a": {"a": 2}}])", rules));
 }
 
+TEST(ParseJson, NamesTheFileAsCompilersDo) {
+  const auto said = [](const std::string& text) {
+    return complaint(text, {.depth = 3, .size = 60, .refuse_doubled_keys = true, .file = "mine.json"});
+  };
+  EXPECT_THAT(said("{\n  \"a\": 1\n  \"b\": 2\n}"), StartsWith("mine.json:3:5: syntax error"));
+  EXPECT_THAT(said("{\n  \"a\": [1, 2}\n}"), StartsWith("mine.json:2:13: syntax error"));
+  EXPECT_THAT(said(""), StartsWith("mine.json:1:1: syntax error"));
+  EXPECT_EQ(said(std::string("[\n\0]", 4)), "mine.json:2:1: a NUL byte");
+  EXPECT_EQ(said("{\"a\": 1,\n\"b\": {},\n\"a\":\n2}"), "mine.json:3: /a: the key \"a\" stands twice in one object");
+  EXPECT_EQ(said("{\"a\":\n[[\n[1]]]}"), "mine.json:3: /a/0/0: nested deeper than 3 levels");
+  EXPECT_EQ(said(std::string(61, ' ')), "mine.json: 61 bytes long, at most 60 are read");
+}
+
 TEST(JsonExcerpt, ShowsSmallValuesWhole) {
   EXPECT_EQ(json_excerpt(json::parse(R"({"a":[1,"x",null,{"b":true}],"c":{},"d":1.5})")),
             R"({"a":[1,"x",null,{"b":true}],"c":{},"d":1.5})");

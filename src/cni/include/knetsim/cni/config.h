@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -18,8 +19,9 @@ struct NetworkConfig {
 
 /// From a .conflist, or from a .conf with a single plugin, read as libcni reads them: of "cniVersions" and "cniVersion"
 /// the latest that is supported counts, without either it is 0.1.0, the last of a doubled key counts, and what isn't
-/// known is left alone. Throws InputError naming the JSON pointer and the remedy.
-NetworkConfig parse_network_config(std::string_view json);
+/// known is left alone. `file`, if it comes from one, is named where it isn't JSON. Throws InputError naming the JSON
+/// pointer and the remedy.
+NetworkConfig parse_network_config(std::string_view json, const std::filesystem::path& file = {});
 std::string to_json(const NetworkConfig& config);
 /// Whether a plugin's config asks for what runtimes have for this capability ("capabilities": {"portMappings": true}).
 bool takes(const nlohmann::json& plugin, const std::string& capability);

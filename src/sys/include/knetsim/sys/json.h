@@ -12,11 +12,13 @@ struct JsonRules {
   std::size_t depth = 512;           ///< levels of arrays and objects; copying and comparing values is recursive
   std::size_t size = 64UL << 20;     ///< bytes of the text
   bool refuse_doubled_keys = false;  ///< else the last of them counts, as with Go's decoder
+  std::string_view file = {};        ///< whose text it is, for complaints; empty: no file's, the caller names it
 };
 
 /// Reads the one value that `text` holds. The only way in for JSON that others have written: files, answers, messages.
-/// Throws InputError that says in a line of bounded length where ("line 3, column 7", or the JSON pointer of RFC 6901)
-/// and what is wrong; it doesn't name the document, which the caller knows.
+/// Throws InputError that says in a line of bounded length where and what is wrong. Where it isn't JSON that is
+/// "mine.json:3:7", else "mine.json:3: " and the JSON pointer (RFC 6901) of the value; of a text that is no file's
+/// "line 3, column 7", or the pointer alone.
 nlohmann::json parse_json(std::string_view text, const JsonRules& rules = {});
 
 /// A value in a message: JSON on one line, in ASCII; what is nested deeper than a few levels, and what goes beyond
