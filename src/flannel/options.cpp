@@ -252,7 +252,6 @@ void read_environment(const std::vector<Flag>& known, const std::vector<std::str
 std::string parse_prefix(std::string_view text) {
   constexpr std::size_t kLongest = 1'000;
   auto prefix = std::filesystem::path(text).lexically_normal().string();
-  if (prefix.starts_with("//")) prefix.erase(0, 1);
   while (prefix.ends_with('/')) prefix.pop_back();
   if (prefix.empty() || prefix == "." || prefix == ".." || text.size() > kLongest)
     throw InputError(fmt::format(

@@ -120,6 +120,12 @@ TEST(Options, SurviveBeingWrittenAsArgumentsAndReadBack) {
   wanted.healthz_ip = parse_address("127.0.0.1");
   wanted.healthz_port = 8080;
   wanted.verbosity = 2;
+  wanted.etcd_tls = {.ca = "/ca", .certificate = "/cert", .key = "/key"};
+  wanted.etcd_username = "root";
+  wanted.etcd_password = "secret";
+  wanted.interface_patterns = {"eth.*"};
+  wanted.interface_can_reach = parse_address("10.0.0.1");
+  wanted.masq_random_fully = false;
   const auto read = options(to_arguments(wanted));
   EXPECT_EQ(to_arguments(read), to_arguments(wanted));
   EXPECT_EQ(read.etcd_endpoints, wanted.etcd_endpoints);
@@ -127,6 +133,14 @@ TEST(Options, SurviveBeingWrittenAsArgumentsAndReadBack) {
   EXPECT_EQ(read.lease_ttl, wanted.lease_ttl);
   EXPECT_EQ(read.healthz_port, wanted.healthz_port);
   EXPECT_FALSE(read.forward_rules);
+  EXPECT_EQ(read.etcd_tls.ca, wanted.etcd_tls.ca);
+  EXPECT_EQ(read.etcd_tls.certificate, wanted.etcd_tls.certificate);
+  EXPECT_EQ(read.etcd_tls.key, wanted.etcd_tls.key);
+  EXPECT_EQ(read.etcd_username, wanted.etcd_username);
+  EXPECT_EQ(read.etcd_password, wanted.etcd_password);
+  EXPECT_EQ(read.interface_patterns, wanted.interface_patterns);
+  EXPECT_EQ(read.interface_can_reach, wanted.interface_can_reach);
+  EXPECT_FALSE(read.masq_random_fully);
 }
 
 TEST(Options, LeaveOutDefaultsThatOldDaemonsHaveNoFlagFor) {
@@ -181,6 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"PrefixAbove", {"-etcd-prefix=a/.."}, "can't be the prefix"},
         {"NoPattern", {"-iface-regex=eth["}, "it isn't a regular expression"},
         {"EmptyPattern", {"-iface-regex="}, "give a regular expression"},
+        {"LongPattern", {"-iface-regex=" + std::string(201, 'a')}, "a regular expression of 1 to 200 characters"},
         {"NoAddressToReach", {"-iface-can-reach=there"}, "for flag -iface-can-reach"},
         {"NoEndpoints", {"-etcd-endpoints=,"}, "give at least one endpoint"},
     }),
