@@ -105,37 +105,12 @@ TEST_F(Vxlan, MacChangedBehindItsBackIsPutRight) {
     netlink::set_mac(socket, before.index, netlink::parse_mac("0a:00:00:00:00:07"));
   }
   netlink::wait_for_link(worker(0).netns, "flannel.100", [&](const auto& link) { return link.mac == before.mac; });
-  await_log(0, "has another MAC");
   eventually([&]() -> std::optional<std::string> {
     const auto there = ping(0, 1);
     const auto back = ping(1, 0);
     if (there.ok() && back.ok()) return std::nullopt;
     return there.out + back.out;
   });
-}
-
-TEST_F(Vxlan, EverythingComesBackWhenTheLinkWasDown) {
-  stand_up(2, kVxlan);
-  start_all();
-  await_full_mesh();
-  {
-    auto socket = worker(0).socket();
-    netlink::set_down(socket, flannel_link(0).index);
-    netlink::set_up(socket, flannel_link(0).index);
-  }
-  await_peer(0, 1);
-}
-
-TEST_F(Vxlan, DeletedRouteComesBack) {
-  stand_up(2, kVxlan);
-  start_all();
-  await_full_mesh();
-  {
-    auto socket = worker(0).socket();
-    netlink::delete_route(socket, {.destination = worker(1).subnet()});
-  }
-  await_log(0, "of 1 peers are gone");
-  await_peer(0, 1);
 }
 
 TEST_F(Vxlan, PeerWhoseLeaseGoesIsForgotten) {
@@ -200,7 +175,6 @@ TEST_F(Vxlan, RestartKeepsLeaseLinkAndTraffic) {
   EXPECT_EQ(worker(0).env, env);
   EXPECT_EQ(flannel_link(0).index, link.index);
   EXPECT_EQ(flannel_link(0).mac, link.mac);
-  EXPECT_THAT(log_of(0), HasSubstr("for current IP (10.0.0.10), reusing"));
   traffic.wait(std::chrono::seconds(20));
   EXPECT_THAT(traffic.log_tail(), HasSubstr("400 received, 0% packet loss"));
 }
@@ -215,7 +189,6 @@ TEST_F(Vxlan, IncompatibleLinkIsMadeAnew) {
   start_all();
   EXPECT_NE(flannel_link(0).index, old);
   EXPECT_EQ(flannel_link(0).vxlan->vni, 100U);
-  EXPECT_THAT(log_of(0), HasSubstr("already exists with incompatible configuration: vni: 99 vs 100"));
 }
 
 TEST_F(Vxlan, StrangersOnAKeptLinkAreForgotten) {
