@@ -30,7 +30,7 @@ std::string child_of(const std::string& pointer, const std::string& key) {
 
 }  // namespace
 
-json parse_strict_json(const SourceText& source) {
+json parse_strict_json(const JsonSource& source) {
   try {
     return parse_json(source.text, {.size = kLongestFile, .refuse_doubled_keys = true, .file = source.file});
   } catch (const InputError& error) {

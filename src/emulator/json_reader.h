@@ -9,21 +9,21 @@
 #include <utility>
 #include <vector>
 
-#include "knetsim/emulator/source_text.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json_source.h"
 
 namespace knetsim {
 
 /// Parses JSON and refuses what the standard leaves open: a key that stands twice in an object. Throws InputError
 /// naming file and place.
-nlohmann::json parse_strict_json(const SourceText& source);
+nlohmann::json parse_strict_json(const JsonSource& source);
 
 /// A value in a JSON document that knows where it stands, so that every complaint names file and line, JSON pointer
 /// (RFC 6901), value and remedy. Complaints are InputErrors.
 class JsonReader {
  public:
   /// `source` must outlive it.
-  JsonReader(const nlohmann::json& value, const SourceText& source, std::string pointer = {})
+  JsonReader(const nlohmann::json& value, const JsonSource& source, std::string pointer = {})
       : value_(value), source_(source), pointer_(std::move(pointer)) {}
 
   /// Complains unless this is an object with no keys but these.
@@ -72,7 +72,7 @@ class JsonReader {
   static constexpr std::size_t kLongestString = 1'000;
 
   const nlohmann::json& value_;
-  const SourceText& source_;
+  const JsonSource& source_;
   std::string pointer_;
 };
 

@@ -11,7 +11,7 @@
 
 namespace knetsim {
 
-void refuse_topology(const SourceText& source, const std::string& pointer, const std::string& value,
+void refuse_topology(const JsonSource& source, const std::string& pointer, const std::string& value,
                      const std::string& problem, const std::string& remedy) {
   throw InputError(
       fmt::format("{}: {}: {}\n  remedy: {}", source.place(pointer), json_excerpt(value, 80), problem, remedy));
@@ -28,7 +28,7 @@ std::size_t index_of(const std::vector<SitePlan>& plans, const std::string& clus
 /// Checks the plan of one cluster against all.
 class SiteCheck {
  public:
-  SiteCheck(const std::vector<SitePlan>& plans, std::size_t index, const SourceText* source)
+  SiteCheck(const std::vector<SitePlan>& plans, std::size_t index, const JsonSource* source)
       : plans_(plans), plan_(plans[index]), source_(source), pointer_(fmt::format("/clusters/{}/skupper", index)) {}
 
   void run() const {
@@ -92,7 +92,7 @@ class SiteCheck {
 
   const std::vector<SitePlan>& plans_;
   const SitePlan& plan_;
-  const SourceText* source_;
+  const JsonSource* source_;
   std::string pointer_;
 };
 
@@ -133,7 +133,7 @@ std::vector<SitePlan> site_plans(const Topology& topology) {
   return plans;
 }
 
-void validate_sites(const std::vector<SitePlan>& plans, const SourceText* source) {
+void validate_sites(const std::vector<SitePlan>& plans, const JsonSource* source) {
   for (std::size_t i = 0; i < plans.size(); ++i)
     if (plans[i].skupper) SiteCheck(plans, i, source).run();
 }

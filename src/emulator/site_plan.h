@@ -14,7 +14,7 @@
 namespace knetsim {
 
 /// "<file>:<line>: <pointer>: "<value>": <problem>\n  remedy: <remedy>"
-[[noreturn]] void refuse_topology(const SourceText& source, const std::string& pointer, const std::string& value,
+[[noreturn]] void refuse_topology(const JsonSource& source, const std::string& pointer, const std::string& value,
                                   const std::string& problem, const std::string& remedy);
 
 /// What a cluster's router is to do; a cluster without one has no spec.
@@ -31,7 +31,7 @@ std::vector<SitePlan> site_plans(const Topology& topology);
 /// Checks links and services: what they name is there, nothing stands twice or clashes. Throws InputError, with a JSON
 /// pointer into the topology, which may be a file's; without a topology, as for what was typed, with the cluster's
 /// name.
-void validate_sites(const std::vector<SitePlan>& plans, const SourceText* source = nullptr);
+void validate_sites(const std::vector<SitePlan>& plans, const JsonSource* source = nullptr);
 
 /// Where services and routers are found.
 struct SiteAddresses {

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "json_text.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/json_text.h"
 
 namespace knetsim {
 
@@ -193,6 +193,8 @@ json parse_json(std::string_view text, const JsonRules& rules) {
   if (text.size() > rules.size)
     throw InputError(fmt::format("{}{}{} bytes long, at most {} are read", rules.file, rules.file.empty() ? "" : ": ",
                                  text.size(), rules.size));
+  if (rules.refuse_byte_order_mark && text.starts_with("\xef\xbb\xbf"))
+    throw InputError(fmt::format("{}: it begins with a byte order mark", place_in(rules.file, text, 1)));
   // The parser takes it for the end of the text.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
     throw InputError(fmt::format("{}: a NUL byte", place_in(rules.file, text, nul + 1)));

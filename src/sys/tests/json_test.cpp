@@ -84,6 +84,12 @@ TEST(ParseJson, TakesWhatIsJustWithinItsBounds) {
   EXPECT_EQ(complaint("[1]", {.size = 2}), "3 bytes long, at most 2 are read");
 }
 
+TEST(ParseJson, RefusesAByteOrderMarkIfTold) {
+  EXPECT_EQ(complaint("\xef\xbb\xbf{}", {.refuse_byte_order_mark = true}),
+            "line 1, column 1: it begins with a byte order mark");
+  EXPECT_NO_THROW(parse_json("\xef\xbb\xbf{}"));
+}
+
 TEST(ParseJson, RefusesDoubledKeysIfTold) {
   const JsonRules rules{.refuse_doubled_keys = true};
   EXPECT_EQ(complaint(R"({"a": [{"b": 1}, {"b": 1, "c": {"b": 2}, "b": 3}]})", rules),

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "knetsim/emulator/source_text.h"
+#include "knetsim/sys/json_source.h"
 #include "knetsim/sys/network.h"
 
 namespace knetsim {
@@ -109,7 +109,7 @@ const std::string& switch_of(const NodeSpec& node, const ClusterSpec& cluster);
 struct Topology {
   UnderlaySpec underlay;
   std::vector<ClusterSpec> clusters;
-  SourceText source = {};                 ///< what it was read from; complaints name the place in it
+  JsonSource source = {};                 ///< what it was read from; complaints name the place in it
   std::vector<std::string> remarks = {};  ///< what was read and has no effect, each with its place
 
   /// All three throw InputError naming file and line, JSON pointer, value and remedy.

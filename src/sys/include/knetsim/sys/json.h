@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -9,10 +10,16 @@ namespace knetsim {
 
 /// What is asked of JSON that comes from outside, beyond RFC 8259.
 struct JsonRules {
-  std::size_t depth = 512;           ///< levels of arrays and objects; copying and comparing values is recursive
-  std::size_t size = 64UL << 20;     ///< bytes of the text
-  bool refuse_doubled_keys = false;  ///< else the last of them counts, as with Go's decoder
-  std::string_view file = {};        ///< whose text it is, for complaints; empty: no file's, the caller names it
+  std::size_t depth = 512;              ///< levels of arrays and objects; copying and comparing values is recursive
+  std::size_t size = 64UL << 20;        ///< bytes of the text
+  bool refuse_doubled_keys = false;     ///< else the last of them counts, as with Go's decoder
+  std::string_view file = {};           ///< whose text it is, for complaints; empty: no file's, the caller names it
+  bool refuse_byte_order_mark = false;  ///< as Go's decoder does
+  // What JsonPlace holds to.
+  std::size_t string = std::numeric_limits<std::size_t>::max();  ///< bytes of a string that is read
+  bool null_is_absent = false;    ///< a member that is null isn't there, as with Go's decoder
+  bool keys_in_any_case = false;  ///< where none has the exact one, as with Go's decoder
+  bool remedies = true;           ///< on a line of its own in complaints; no use for what programs write
 };
 
 /// Reads the one value that `text` holds. The only way in for JSON that others have written: files, answers, messages.

@@ -1,28 +1,27 @@
-#include "knetsim/emulator/source_text.h"
+#include "knetsim/sys/json_source.h"
 
 #include <fmt/format.h>
 
-#include <iterator>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "json_text.h"
 
 namespace knetsim {
 
 namespace {
 
-/// Follows the parser through the text and keeps the line of the deepest value on the way to the wanted one. The parser
-/// may have read a character beyond a number: blanks don't count.
-class LineOfValue {
+/// Follows the parser through the text and keeps how much of it was taken when the deepest value on the way to the
+/// wanted one began. The parser may have taken a character beyond a number.
+class PlaceOfValue {
  public:
-  explicit LineOfValue(const nlohmann::json::json_pointer& wanted) {
+  PlaceOfValue(const nlohmann::json::json_pointer& wanted, const std::size_t& taken) : taken_(taken) {
     for (auto left = wanted; !left.empty(); left.pop_back()) path_.insert(path_.begin(), left.back());
   }
 
-  void read(char c) {
-    if (c == '\n') ++line_;
-    if (std::string_view(" \t\r\n").find(c) == std::string_view::npos) last_ = line_;
-  }
   std::size_t found() const { return found_; }
 
   bool null() { return value(); }
@@ -58,7 +57,7 @@ class LineOfValue {
       if (parent.array) parent.step = std::to_string(parent.index++);
       on_the_way = parent.on_the_way && open_.size() <= path_.size() && parent.step == path_[open_.size() - 1];
     }
-    if (on_the_way) found_ = last_;
+    if (on_the_way) found_ = taken_;
     return on_the_way;
   }
   bool value() {
@@ -77,38 +76,18 @@ class LineOfValue {
 
   std::vector<std::string> path_;
   std::vector<Open> open_;
-  std::size_t line_ = 1;
-  std::size_t last_ = 1;
-  std::size_t found_ = 1;
+  const std::size_t& taken_;
+  std::size_t found_ = 0;
 };
 
-/// What the parser reads, seen by the one who counts.
-class Watched {
- public:
-  using iterator_category = std::input_iterator_tag;
-  using value_type = char;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const char*;
-  using reference = const char&;
-
-  Watched(const char* at, LineOfValue& watcher) : at_(at), watcher_(&watcher) {}
-  reference operator*() const { return *at_; }
-  Watched& operator++() {
-    watcher_->read(*at_++);
-    return *this;
-  }
-  bool operator==(const Watched& other) const { return at_ == other.at_; }
-  bool operator!=(const Watched& other) const { return at_ != other.at_; }
-
- private:
-  const char* at_;
-  LineOfValue* watcher_;
-};
-
-std::size_t line_of(const std::string& text, const std::string& pointer) try {
-  LineOfValue watcher{nlohmann::json::json_pointer(pointer)};
-  nlohmann::json::sax_parse(Watched(text.data(), watcher), Watched(text.data() + text.size(), watcher), &watcher);
-  return watcher.found();
+std::ptrdiff_t line_of(const std::string& text, const std::string& pointer) try {
+  std::size_t taken = 0;
+  PlaceOfValue watcher{nlohmann::json::json_pointer(pointer), taken};
+  nlohmann::json::sax_parse(CountedCharacters{text.data(), &taken},
+                            CountedCharacters{text.data() + text.size(), nullptr}, &watcher);
+  const auto before = std::string_view(text).substr(0, watcher.found());
+  const auto blanks = before.find_last_not_of(" \t\r\n") + 1;
+  return 1 + std::count(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(blanks), '\n');
 } catch (const nlohmann::json::exception&) {
   return 1;
 }
@@ -126,13 +105,30 @@ std::string shown_pointer(const std::string& pointer) {
   return shown;
 }
 
+constexpr std::size_t kLongestProblem = 1'000;
+
+std::string text_of(const JsonSource& source, const JsonComplaint& complaint) {
+  auto problem = complaint.problem;
+  if (problem.size() > kLongestProblem) problem.resize(kLongestProblem);
+  std::replace_if(
+      problem.begin(), problem.end(), [](unsigned char c) { return (c < ' ' && c != '\n') || c == 0x7f; }, '?');
+  const auto& remedy = complaint.remedy.empty() ? source.help : complaint.remedy;
+  return fmt::format("{}: {}{}{}{}", source.place(complaint.pointer), complaint.value,
+                     complaint.value.empty() ? "" : ": ", problem,
+                     // What is quoted may bring its own.
+                     remedy.empty() || problem.find("remedy: ") != std::string::npos ? "" : "\n  remedy: " + remedy);
+}
+
 }  // namespace
 
-std::string SourceText::place(const std::string& pointer) const {
-  const auto shown = shown_pointer(pointer);
+std::string JsonSource::place(const std::string& pointer) const {
+  auto shown = shown_pointer(pointer);
   if (file.empty()) return shown;
   if (text.empty()) return file + ": " + shown;
   return fmt::format("{}:{}: {}", file, line_of(text, pointer), shown);
 }
+
+JsonError::JsonError(const JsonSource& source, JsonComplaint complaint)
+    : InputError(text_of(source, complaint)), complaint_(std::move(complaint)) {}
 
 }  // namespace knetsim
