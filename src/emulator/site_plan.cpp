@@ -4,18 +4,11 @@
 
 #include <algorithm>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/json.h"
+#include "knetsim/sys/json_place.h"
 
 namespace knetsim {
-
-void refuse_topology(const JsonSource& source, const std::string& pointer, const std::string& value,
-                     const std::string& problem, const std::string& remedy) {
-  throw InputError(
-      fmt::format("{}: {}: {}\n  remedy: {}", source.place(pointer), json_excerpt(value, 80), problem, remedy));
-}
 
 namespace {
 
@@ -41,7 +34,7 @@ class SiteCheck {
  private:
   [[noreturn]] void complain(const std::string& place, const std::string& value, const std::string& problem,
                              const std::string& remedy) const {
-    if (source_ != nullptr) refuse_topology(*source_, pointer_ + place, value, problem, remedy);
+    if (source_ != nullptr) throw JsonError(*source_, {pointer_ + place, json_excerpt(value, 80), problem, remedy});
     throw InputError(fmt::format("{}: {}: {}\n  remedy: {}", plan_.cluster, value, problem, remedy));
   }
 

@@ -13,10 +13,6 @@
 
 namespace knetsim {
 
-/// "<file>:<line>: <pointer>: "<value>": <problem>\n  remedy: <remedy>"
-[[noreturn]] void refuse_topology(const JsonSource& source, const std::string& pointer, const std::string& value,
-                                  const std::string& problem, const std::string& remedy);
-
 /// What a cluster's router is to do; a cluster without one has no spec.
 struct SitePlan {
   std::string cluster;

@@ -7,6 +7,7 @@
 #include "knetsim/emulator/topology.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/installation.h"
+#include "knetsim/sys/json_place.h"
 #include "knetsim/sys/process.h"
 #include "knetsim/sys/text.h"
 
@@ -40,9 +41,8 @@ void Topology::require_programs() const {
       try {
         require_program(program);
       } catch (const InputError& error) {
-        throw InputError(fmt::format("{}: {}: container {} can't run it: {}",
-                                     source.place(fmt::format("/clusters/{}/containers/{}/command/0", i, j)),
-                                     excerpt(program), container.name, error.what()));
+        throw JsonError(source, {fmt::format("/clusters/{}/containers/{}/command/0", i, j), excerpt(program),
+                                 fmt::format("container {} can't run it: {}", container.name, error.what())});
       }
     }
 }

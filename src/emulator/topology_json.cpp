@@ -1,183 +1,205 @@
 // Topology from JSON: the shape of each value. What only the whole shows is checked in topology_validate.cpp.
-#include <strings.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <array>
-
-#include "json_reader.h"
 #include "knetsim/cni/config.h"
 #include "knetsim/emulator/topology.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/json_place.h"
 
 namespace knetsim {
 
 namespace {
 
-std::vector<Network> networks(const JsonReader& reader) {
+std::string given_name(const JsonPlace& at) {
+  auto text = at.string();
+  if (text.empty()) at.refuse("names nothing", "leave it out, or give the name");
+  return text;
+}
+
+std::vector<Network> networks(const JsonPlace& at) {
   std::vector<Network> result;
-  for (const auto& element : reader.one_or_more()) {
-    const auto network = element.parsed<Network>(parse_network);
+  for (const auto& one : at.one_or_more()) {
+    const auto network = one.parsed(parse_network);
     if (canonical(network) != network)
-      element.complain("has bits set after its prefix", "write " + to_string(canonical(network)));
+      one.refuse("has bits set after its prefix", "write " + to_string(canonical(network)));
     result.push_back(network);
   }
-  if (result.empty()) reader.complain("names no network", "name one, as 10.0.0.0/8, or leave it out");
+  if (result.empty()) at.refuse("names no network", "name one, as 10.0.0.0/8, or leave it out");
   return result;
 }
 
-NodeSpec node(const JsonReader& reader, bool worker) {
-  if (worker)
-    reader.expect_keys({"name", "address", "switch", "podSubnet"});
-  else
-    reader.expect_keys({"name", "address", "switch"});
-  NodeSpec spec{.name = reader.at("name").string(), .addresses = {}};
-  for (const auto& address : reader.at("address").one_or_more())
-    spec.addresses.push_back(address.parsed<Address>(parse_address));
-  if (reader.has("switch")) spec.switch_name = reader.at("switch").name();
-  if (reader.has("podSubnet")) spec.pod_subnets = networks(reader.at("podSubnet"));
+NodeSpec node(const JsonPlace& at) {
+  NodeSpec spec{.name = at["name"].string(), .addresses = {}};
+  for (const auto& one : at["address"].one_or_more()) spec.addresses.push_back(one.parsed(parse_address));
+  at.take("switch", spec.switch_name, given_name);
   return spec;
 }
 
-// As Go's decoder reads them: in any case.
-constexpr std::array<std::string_view, 12> kFlannelMembers{
-    "EnableNFTables", "Network",     "SubnetLen",     "SubnetMin",     "SubnetMax",     "EnableIPv4",
-    "EnableIPv6",     "IPv6Network", "IPv6SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax", "Backend"};
-constexpr std::array<std::string_view, 7> kBackendMembers{"Type", "VNI",      "Port",         "MTU",
-                                                          "GBP",  "Learning", "DirectRouting"};
+NodeSpec etcd_node(const JsonPlace& at) {
+  at.expect_members({"name", "address", "switch"});
+  return node(at);
+}
 
-FlannelSpec flannel(const JsonReader& reader, std::vector<std::string>& remarks) {
-  reader.expect_keys({"flavour", "prefix", "config"});
+NodeSpec worker(const JsonPlace& at) {
+  at.expect_members({"name", "address", "switch", "podSubnet"});
+  auto spec = node(at);
+  at.take("podSubnet", spec.pod_subnets, networks);
+  return spec;
+}
+
+/// flannel reads its config as Go's decoder does, and takes no notice of members that it doesn't know.
+void remark_unknown(const JsonPlace& at, const JsonSource& source, std::vector<std::string>& remarks) {
+  const JsonDocument config{.value = at.value(), .source = {}, .rules = {.keys_in_any_case = true}};
+  const auto remark = [&](const JsonPlace& part, std::initializer_list<std::string_view> known) {
+    if (!part.value().is_object()) return;
+    for (const auto& other : part.members_other_than(known))
+      remarks.push_back(fmt::format("{}: flannel takes no notice of it; it knows {}",
+                                    source.place(at.pointer() + other.pointer()), fmt::join(known, ", ")));
+  };
+  remark(JsonPlace(config),
+         {"EnableNFTables", "Network", "SubnetLen", "SubnetMin", "SubnetMax", "EnableIPv4", "EnableIPv6", "IPv6Network",
+          "IPv6SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax", "Backend"});
+  if (!config.value.is_object()) return;
+  if (const auto backend = JsonPlace(config).find("Backend"))
+    remark(*backend, {"Type", "VNI", "Port", "MTU", "GBP", "Learning", "DirectRouting"});
+}
+
+std::string flavour(const JsonPlace& at) { return at.choice({"auto", "builtin", "real", "mixed", "mixed-reversed"}); }
+
+FlannelSpec flannel(const JsonPlace& at) {
+  at.expect_members({"flavour", "prefix", "config"});
   FlannelSpec spec;
-  const auto config = reader.at("config");
-  spec.config = config.dump();
-  config.remark_others(kFlannelMembers, "flannel takes no notice of it", remarks);
-  for (const auto& [key, member] : config.members())
-    if (strcasecmp(key.c_str(), "Backend") == 0)
-      member.remark_others(kBackendMembers, "flannel takes no notice of it", remarks);
-  if (reader.has("flavour"))
-    spec.flavour = reader.at("flavour").choice({"auto", "builtin", "real", "mixed", "mixed-reversed"});
-  if (reader.has("prefix")) spec.prefix = reader.at("prefix").string();
+  spec.config = at["config"].value().dump();
+  at.take("flavour", spec.flavour, flavour);
+  at.take("prefix", spec.prefix, &JsonPlace::string);
   return spec;
 }
 
-void services(const JsonReader& reader, ClusterSpec& cluster) {
-  reader.expect_keys({"range", "vips"});
-  cluster.service_ranges = networks(reader.at("range"));
-  if (!reader.has("vips")) return;
-  for (const auto& element : reader.at("vips").array()) {
-    element.expect_keys({"address", "containers"});
-    VipSpec vip{.address = element.at("address").parsed<Address>(parse_address), .containers = {}};
-    for (const auto& container : element.at("containers").array()) vip.containers.push_back(container.string());
-    cluster.vips.push_back(std::move(vip));
-  }
+VipSpec vip(const JsonPlace& at) {
+  at.expect_members({"address", "containers"});
+  return {.address = at["address"].parsed(parse_address), .containers = at["containers"].each(&JsonPlace::string)};
 }
 
-constexpr std::size_t kLongestArgument = 128UL << 10;  // execve(2): MAX_ARG_STRLEN
+std::string argument(const JsonPlace& at) {
+  constexpr std::size_t kLongest = 128UL << 10;  // execve(2): MAX_ARG_STRLEN
+  auto word = at.string_up_to(kLongest);
+  if (word.find('\0') != std::string::npos) at.refuse("holds a NUL byte, which ends an argument", "leave it away");
+  return word;
+}
 
-std::vector<std::string> command(const JsonReader& reader) {
-  std::vector<std::string> words;
-  for (const auto& word : reader.array()) {
-    words.push_back(word.string(kLongestArgument));
-    if (words.back().find('\0') != std::string::npos)
-      word.complain("holds a NUL byte, which ends an argument", "leave it away");
-  }
-  if (words.empty()) reader.complain("names no program", "name it first, then its arguments; or leave it out");
+std::vector<std::string> command(const JsonPlace& at) {
+  auto words = at.each(argument);
+  if (words.empty()) at.refuse("names no program", "name it first, then its arguments; or leave it out");
   return words;
 }
 
-ContainerSpec container(const JsonReader& reader) {
-  reader.expect_keys({"name", "worker", "command", "runtimeConfig"});
-  ContainerSpec spec{.name = reader.at("name").string(), .worker = reader.at("worker").string()};
-  if (reader.has("command")) spec.command = command(reader.at("command"));
-  if (reader.has("runtimeConfig")) {
-    const auto config = reader.at("runtimeConfig");
-    if (!config.is_object()) config.complain("must be an object", "write it like {\"portMappings\": [...]}");
-    spec.runtime_config = config.dump();
-  }
+std::string runtime_config(const JsonPlace& at) {
+  if (!at.value().is_object()) at.refuse("must be an object", "write it like {\"portMappings\": [...]}");
+  return at.value().dump();
+}
+
+ContainerSpec container(const JsonPlace& at) {
+  at.expect_members({"name", "worker", "command", "runtimeConfig"});
+  ContainerSpec spec{.name = at["name"].string(), .worker = at["worker"].string()};
+  at.take("command", spec.command, command);
+  at.take("runtimeConfig", spec.runtime_config, runtime_config);
   return spec;
 }
 
-void cni_of(const JsonReader& reader, ClusterSpec& cluster) {
-  if (!reader.is_object()) {
-    cluster.cni = reader.choice({"auto", "builtin", "real", "mixed"});
+void cni_of(const JsonPlace& at, ClusterSpec& cluster) {
+  if (!at.value().is_object()) {
+    cluster.cni = at.choice({"auto", "builtin", "real", "mixed"});
     return;
   }
-  reader.expect_keys({"conf"});
-  const auto conf = reader.at("conf");
+  at.expect_members({"conf"});
+  const auto conf = at["conf"];
+  cluster.cni_conf = conf.value().dump();
   try {
-    cni::parse_network_config(conf.dump());
+    cni::parse_network_config(cluster.cni_conf);
   } catch (const InputError& error) {
-    conf.complain_of(error);
+    conf.refuse(error.what());
   }
-  cluster.cni_conf = conf.dump();
 }
 
-std::uint16_t port(const JsonReader& reader) { return static_cast<std::uint16_t>(reader.number(1, 65535)); }
+std::uint16_t port(const JsonPlace& at) { return at.integer<std::uint16_t>(1); }
 
-RouterLinkSpec router_link(const JsonReader& reader) {
-  reader.expect_keys({"cluster", "cost"});
-  RouterLinkSpec spec{.cluster = reader.at("cluster").string()};
-  if (reader.has("cost")) spec.cost = reader.at("cost").number(1, 1'000'000);
+RouterLinkSpec router_link(const JsonPlace& at) {
+  at.expect_members({"cluster", "cost"});
+  RouterLinkSpec spec{.cluster = at["cluster"].string()};
+  at.take("cost", spec.cost, [](const JsonPlace& cost) { return cost.integer(1U, 1'000'000U); });
   return spec;
 }
 
-SkupperSpec skupper(const JsonReader& reader) {
-  reader.expect_keys({"flavour", "links", "services"});
+ExposedServiceSpec exposed_service(const JsonPlace& at) {
+  at.expect_members({"name", "container", "port", "listenPort"});
+  return {.name = at["name"].string(),
+          .container = at["container"].string(),
+          .port = port(at["port"]),
+          .listen_port = port(at["listenPort"])};
+}
+
+SkupperSpec skupper(const JsonPlace& at) {
+  at.expect_members({"flavour", "links", "services"});
   SkupperSpec spec;
-  if (reader.has("flavour"))
-    spec.flavour = reader.at("flavour").choice({"auto", "builtin", "real", "mixed", "mixed-reversed"});
-  if (reader.has("links"))
-    for (const auto& element : reader.at("links").array()) spec.links.push_back(router_link(element));
-  if (reader.has("services"))
-    for (const auto& element : reader.at("services").array()) {
-      element.expect_keys({"name", "container", "port", "listenPort"});
-      spec.services.push_back({.name = element.at("name").string(),
-                               .container = element.at("container").string(),
-                               .port = port(element.at("port")),
-                               .listen_port = port(element.at("listenPort"))});
-    }
+  at.take("flavour", spec.flavour, flavour);
+  spec.links = at.each("links", router_link);
+  spec.services = at.each("services", exposed_service);
   return spec;
 }
 
-ClusterSpec cluster(const JsonReader& reader, std::vector<std::string>& remarks) {
-  reader.expect_keys({"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services", "skupper"});
-  ClusterSpec spec{.name = reader.at("name").string(), .switch_name = reader.at("switch").string()};
-  if (reader.has("etcd"))
-    for (const auto& element : reader.at("etcd").array()) spec.etcd.push_back(node(element, false));
-  for (const auto& element : reader.at("workers").array()) spec.workers.push_back(node(element, true));
-  if (reader.has("flannel")) spec.flannel = flannel(reader.at("flannel"), remarks);
-  if (reader.has("cni")) cni_of(reader.at("cni"), spec);
-  if (reader.has("containers"))
-    for (const auto& element : reader.at("containers").array()) spec.containers.push_back(container(element));
-  if (reader.has("services")) services(reader.at("services"), spec);
-  if (reader.has("skupper")) spec.skupper = skupper(reader.at("skupper"));
-  return spec;
-}
-
-UnderlaySpec underlay(const JsonReader& reader) {
-  reader.expect_keys({"network", "mtu", "switches", "permanentNeighbours"});
-  UnderlaySpec spec{.networks = networks(reader.at("network")), .switches = {}};
-  if (reader.has("mtu")) spec.mtu = reader.at("mtu").number(1280, 65535);
-  if (reader.has("permanentNeighbours")) spec.permanent_neighbours = reader.at("permanentNeighbours").boolean();
-  for (const auto& element : reader.at("switches").array()) {
-    element.expect_keys({"name", "uplink"});
-    spec.switches.push_back({.name = element.at("name").string(),
-                             .uplink = element.has("uplink") ? element.at("uplink").name() : std::string{}});
+ClusterSpec cluster(const JsonPlace& at) {
+  at.expect_members({"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services", "skupper"});
+  ClusterSpec spec{.name = at["name"].string(), .switch_name = at["switch"].string()};
+  spec.etcd = at.each("etcd", etcd_node);
+  spec.workers = at["workers"].each(worker);
+  at.take("flannel", spec.flannel, flannel);
+  if (const auto cni = at.find("cni")) cni_of(*cni, spec);
+  spec.containers = at.each("containers", container);
+  if (const auto services = at.find("services")) {
+    services->expect_members({"range", "vips"});
+    spec.service_ranges = networks((*services)["range"]);
+    spec.vips = services->each("vips", vip);
   }
+  at.take("skupper", spec.skupper, skupper);
+  return spec;
+}
+
+SwitchSpec switch_spec(const JsonPlace& at) {
+  at.expect_members({"name", "uplink"});
+  SwitchSpec spec{.name = at["name"].string()};
+  at.take("uplink", spec.uplink, given_name);
+  return spec;
+}
+
+UnderlaySpec underlay(const JsonPlace& at) {
+  at.expect_members({"network", "mtu", "switches", "permanentNeighbours"});
+  UnderlaySpec spec{.networks = networks(at["network"]), .switches = {}};
+  at.take("mtu", spec.mtu, [](const JsonPlace& mtu) { return mtu.integer(1280U, 65535U); });
+  at.take("permanentNeighbours", spec.permanent_neighbours, &JsonPlace::boolean);
+  spec.switches = at["switches"].each(switch_spec);
   return spec;
 }
 
 }  // namespace
 
 Topology Topology::from_json(std::string_view text, const std::string& file) {
-  Topology topology{.underlay = {}, .clusters = {}, .source = {file, std::string(text)}};
-  const auto document = parse_strict_json(topology.source);
-  const JsonReader reader(document, topology.source);
-  reader.expect_keys({"$schema", "underlay", "clusters"});
-  if (reader.has("$schema")) reader.at("$schema").string();  // editors follow it
-  topology.underlay = knetsim::underlay(reader.at("underlay"));
-  for (const auto& element : reader.at("clusters").array())
-    topology.clusters.push_back(cluster(element, topology.remarks));
+  constexpr std::size_t kLongestFile = 16UL << 20;
+  constexpr std::size_t kLongestString = 1'000;  // names and addresses come back in messages
+  Topology topology{.underlay = {},
+                    .clusters = {},
+                    .source = {file, std::string(text), "mend it at that place; docs/topology.md shows a whole one"}};
+  const auto document =
+      read_json(topology.source, {.size = kLongestFile, .refuse_doubled_keys = true, .string = kLongestString});
+  const JsonPlace at(document);
+  at.expect_members({"$schema", "underlay", "clusters"});
+  if (const auto schema = at.find("$schema")) schema->string();  // editors follow it
+  topology.underlay = knetsim::underlay(at["underlay"]);
+  topology.clusters = at["clusters"].each(cluster);
+  for (const auto& one : at["clusters"].elements())
+    if (const auto flannel = one.find("flannel"))
+      remark_unknown((*flannel)["config"], topology.source, topology.remarks);
   topology.validate();
   return topology;
 }

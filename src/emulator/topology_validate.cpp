@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <utility>
@@ -14,7 +13,7 @@
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/options.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/json.h"
+#include "knetsim/sys/json_place.h"
 #include "name_rules.h"
 #include "site_plan.h"
 
@@ -80,15 +79,6 @@ std::string culprit_in(const json& config, const std::string& complaint) {
   return cured == members.end() ? std::string{} : cured->to_string();
 }
 
-/// Of bounded length, and without what would change a terminal.
-std::string fit_for_a_message(std::string text) {
-  constexpr std::size_t kLongest = 1'000;
-  if (text.size() > kLongest) text.resize(kLongest);
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return (c < ' ' && c != '\n') || c == 0x7f; }, '?');
-  return text;
-}
-
 class Validation {
  public:
   explicit Validation(const Topology& topology) : topology_(topology) {}
@@ -103,9 +93,9 @@ class Validation {
   }
 
  private:
-  void complain(const std::string& pointer, const std::string& value, const std::string& problem,
-                const std::string& remedy) const {
-    refuse_topology(topology_.source, pointer, value, problem, remedy);
+  [[noreturn]] void complain(const std::string& pointer, const std::string& value, const std::string& problem,
+                             const std::string& remedy) const {
+    throw JsonError(topology_.source, {pointer, json_excerpt(value, 80), problem, remedy});
   }
 
   void check_name(const std::string& name, Named named, const std::string& pointer) const {
@@ -298,16 +288,14 @@ class Validation {
     } catch (const InputError& error) {
       const auto config = json::parse(spec.flannel->config);
       const auto culprit = culprit_in(config, error.what());
-      throw InputError(fmt::format("{}: {}: {}\n  remedy: docs/topology.md lists flannel's members",
-                                   topology_.source.place(pointer + "/flannel/config" + culprit),
-                                   json_excerpt(config.at(json::json_pointer(culprit)), 80),
-                                   fit_for_a_message(error.what())));
+      throw JsonError(topology_.source,
+                      {pointer + "/flannel/config" + culprit, json_excerpt(config.at(json::json_pointer(culprit)), 80),
+                       error.what(), "docs/topology.md lists flannel's members"});
     }
     try {
       flannel::parse_prefix(spec.flannel->prefix);
     } catch (const InputError& error) {
-      throw InputError(fmt::format("{}: {}: {}", topology_.source.place(pointer + "/flannel/prefix"),
-                                   json_excerpt(spec.flannel->prefix, 80), fit_for_a_message(error.what())));
+      complain(pointer + "/flannel/prefix", spec.flannel->prefix, error.what(), "");
     }
   }
 

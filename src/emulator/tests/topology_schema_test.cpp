@@ -243,7 +243,8 @@ TEST(TopologySchema, AComplaintNamesTheLine) {
       line_of("{\"underlay\": {\"network\": \"10.0.0.0/8\", \"switches\": [{\"name\": \"s0\"},\n\n{\"name\":\n5\n}]},"
               "\"clusters\": []}"),
       "t.json:4: /underlay/switches/1/name");
-  EXPECT_EQ(line_of("{\n\n\"clusters\": []}"), "t.json:1: /") << "what is missing is missing from what begins there";
+  EXPECT_EQ(line_of("{\n\n\"clusters\": []}"), "t.json:1: /underlay")
+      << "what is missing is missing from what begins there";
   EXPECT_EQ(line_of("\n\n[]"), "t.json:3: /");
 }
 

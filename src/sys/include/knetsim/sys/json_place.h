@@ -62,12 +62,14 @@ class JsonPlace {
   std::vector<JsonPlace> elements(std::string_view key) const;
   /// The elements of an array, or the value itself as the only one.
   std::vector<JsonPlace> one_or_more() const;
-  /// What `read` makes of each element.
+  /// What `read` makes of each element; with a key, of the array of that name: none if it isn't there.
   template <typename Read>
   auto each(Read&& read) const {
-    std::vector<std::decay_t<std::invoke_result_t<Read&, const JsonPlace&>>> all;
-    for (const auto& element : elements()) all.push_back(std::invoke(read, element));
-    return all;
+    return each_of(elements(), read);
+  }
+  template <typename Read>
+  auto each(std::string_view key, Read&& read) const {
+    return each_of(elements(key), read);
   }
 
   bool boolean() const;
@@ -114,6 +116,13 @@ class JsonPlace {
  private:
   JsonPlace(const nlohmann::json& value, const JsonDocument& document) noexcept
       : value_(&value), document_(&document) {}
+  template <typename Read>
+  static auto each_of(const std::vector<JsonPlace>& elements, Read& read) {
+    std::vector<std::decay_t<std::invoke_result_t<Read&, const JsonPlace&>>> all;
+    all.reserve(elements.size());
+    for (const auto& element : elements) all.push_back(std::invoke(read, element));
+    return all;
+  }
   const nlohmann::json& object() const;
   [[noreturn]] void refuse_integer(const std::string& min, const std::string& max) const;
 
