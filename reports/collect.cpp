@@ -9,7 +9,6 @@
 #include "json_file.h"
 #include "judge.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/json.h"
 #include "statistics.h"
 #include "text.h"
 #include "version.h"
@@ -72,29 +71,31 @@ std::string property(const Attempt& attempt, const char* name) {
   return found == attempt.gtest->properties.end() ? std::string{} : found->second;
 }
 
-/// A note in JSON; one that can't be read is null.
-nlohmann::json note(const Attempt& attempt, const char* name) {
-  const auto text = property(attempt, name);
+/// Has `read` take a note in JSON apart. A note that isn't understood is none.
+template <typename Read>
+void take_note(const Attempt& attempt, const char* name, Read read) {
   try {
-    return text.empty() ? nlohmann::json() : parse_json(text, {.depth = 8, .size = 1U << 20U});
+    const auto text = property(attempt, name);
+    if (text.empty()) return;
+    const auto document = read_json({.text = text}, {.depth = 8, .size = 1U << 20U});
+    read(JsonPlace(document));
   } catch (const InputError&) {
-    return {};
+    return;
   }
 }
 
-/// What fixtures noted in the XML: docs/results-schema.md. A note that isn't understood is none.
+/// What fixtures noted in the XML: docs/results-schema.md.
 void take_notes(const Attempt& attempt, TestResult& test) {
   test.check = property(attempt, "check");
   test.title = property(attempt, "title");
-  const auto step = note(attempt, "failed_step");
-  const auto word = [&](const char* member) {
-    return step.contains(member) && step[member].is_string() ? step[member].get<std::string>() : "";
-  };
-  if (step.is_object()) test.step = FailedStep{word("from"), word("to"), word("what")};
-  const auto boot = note(attempt, "boot");
-  if (!boot.is_object()) return;
-  for (const auto& [name, seconds] : boot.items())
-    if (seconds.is_number()) test.boot.push_back({name, seconds.get<double>()});
+  take_note(attempt, "failed_step", [&](const JsonPlace& at) {
+    test.step = FailedStep{at["from"].string(), at["to"].string(), at["what"].string()};
+  });
+  take_note(attempt, "boot", [&](const JsonPlace& at) {
+    decltype(test.boot) parts;
+    for (const auto& [part, seconds] : at.members()) parts.push_back({std::string(part), seconds.real()});
+    test.boot = std::move(parts);
+  });
   std::stable_sort(test.boot.begin(), test.boot.end(),
                    [](const auto& one, const auto& other) { return one.seconds < other.seconds; });
 }

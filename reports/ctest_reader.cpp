@@ -19,20 +19,23 @@ constexpr std::string_view kXmlFlag = "--gtest_output=xml:";
 constexpr std::string_view kFilterFlag = "--gtest_filter=";
 
 void take_property(const JsonPlace& property, Registered& test) {
-  const auto name = property.at("name").text();
-  const auto value = property.at("value");
-  if (name == "TIMEOUT") test.timeout = value.number();
-  if (name == "LABELS")
-    for (const auto& label : value.items()) test.labels.push_back(label.text());
+  const auto name = property["name"].string();
+  if (name == "TIMEOUT") test.timeout = property["value"].real();
+  if (name == "LABELS") test.labels = property["value"].each(&JsonPlace::string);
 }
 
-void take_command(const JsonPlace& command, Registered& test) {
-  for (const auto& argument : command.items()) {
-    const auto text = argument.text();
-    if (test.program.empty()) test.program = fs::path(text).filename();
-    if (text.starts_with(kXmlFlag)) test.xml = fs::path(text.substr(kXmlFlag.size())).filename();
-    if (text.starts_with(kFilterFlag)) test.filter = text.substr(kFilterFlag.size());
-  }
+void take_command(const JsonPlace& argument, Registered& test) {
+  const auto text = argument.string();
+  if (test.program.empty()) test.program = fs::path(text).filename();
+  if (text.starts_with(kXmlFlag)) test.xml = fs::path(text.substr(kXmlFlag.size())).filename();
+  if (text.starts_with(kFilterFlag)) test.filter = text.substr(kFilterFlag.size());
+}
+
+Registered registered_from(const JsonPlace& at) {
+  Registered test{.name = at["name"].string(), .xml = {}, .labels = {}};
+  for (const auto& argument : at.elements("command")) take_command(argument, test);
+  for (const auto& property : at.elements("properties")) take_property(property, test);
+  return test;
 }
 
 Outcome outcome_of_status(std::string_view status) {
@@ -51,16 +54,8 @@ std::string tail(std::string_view text) {
 }  // namespace
 
 std::vector<Registered> read_registered(const fs::path& file) {
-  const auto document = read_json(file);
-  std::vector<Registered> tests;
-  for (const auto& item : JsonPlace(document, file.string()).at("tests").items()) {
-    Registered test{.name = item.at("name").text(), .xml = {}, .labels = {}};
-    if (item.has("command")) take_command(item.at("command"), test);
-    if (item.has("properties"))
-      for (const auto& property : item.at("properties").items()) take_property(property, test);
-    tests.push_back(std::move(test));
-  }
-  return tests;
+  const auto document = read_json_file(file);
+  return JsonPlace(document)["tests"].each(registered_from);
 }
 
 CtestRun read_ctest(const fs::path& file) {

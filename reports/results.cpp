@@ -48,30 +48,37 @@ OrderedJson list_of(const std::vector<T>& items) {
   return list;
 }
 
-Reason reason_from(const JsonPlace& place) {
-  return {place.at("file").text(), static_cast<int>(place.at("line").number()), place.at("text").text()};
+std::size_t count(const JsonPlace& at) { return at.integer<std::size_t>(); }
+
+Reason reason_from(const JsonPlace& at) {
+  return {at["file"].string(), at["line"].integer<int>(), at["text"].string()};
 }
 
-TestResult test_from(const JsonPlace& place) {
-  TestResult test{.name = place.at("test").text(), .seconds = place.at("seconds").number()};
-  const auto word = place.at("outcome");
-  const auto outcome = outcome_of(word.text());
-  if (!outcome) word.refuse("it is none of passed, failed, skipped, flaky, missing");
-  test.outcome = *outcome;
-  const auto items = [&](const char* member) {
-    return place.has(member) ? place.at(member).items() : std::vector<JsonPlace>{};
-  };
-  for (const auto& label : items("labels")) test.labels.push_back(label.text());
-  for (const auto& reason : items("reasons")) test.reasons.push_back(reason_from(reason));
-  test.evidence = place.text_or_empty("evidence");
-  test.check = place.text_or_empty("check");
-  test.title = place.text_or_empty("title");
-  if (place.has("failed_step")) {
-    const auto step = place.at("failed_step");
-    test.step = FailedStep{step.at("from").text(), step.at("to").text(), step.at("what").text()};
-  }
-  for (const auto& part : items("boot")) test.boot.push_back({part.at("part").text(), part.at("seconds").number()});
+Outcome outcome_from(const JsonPlace& at) {
+  const auto outcome = outcome_of(at.string());
+  if (!outcome) at.refuse("it is none of passed, failed, skipped, flaky, missing");
+  return *outcome;
+}
+
+TestResult test_from(const JsonPlace& at) {
+  TestResult test{.name = at["test"].string(), .outcome = outcome_from(at["outcome"]), .seconds = at["seconds"].real()};
+  test.labels = at.each("labels", &JsonPlace::string);
+  test.reasons = at.each("reasons", reason_from);
+  at.take("evidence", test.evidence, &JsonPlace::string);
+  at.take("check", test.check, &JsonPlace::string);
+  at.take("title", test.title, &JsonPlace::string);
+  if (const auto step = at.find("failed_step"))
+    test.step = FailedStep{(*step)["from"].string(), (*step)["to"].string(), (*step)["what"].string()};
+  for (const auto& part : at.elements("boot")) test.boot.push_back({part["part"].string(), part["seconds"].real()});
   return test;
+}
+
+Figure figure_from(const JsonPlace& at) {
+  return {at["name"].string(), at["unit"].string(), at["value"].real(), at["low"].real(), at["high"].real()};
+}
+
+LayerCoverage coverage_from(const JsonPlace& at) {
+  return {at["layer"].string(), count(at["lines"]), count(at["hit"])};
 }
 
 }  // namespace
@@ -99,25 +106,21 @@ std::string to_json(const RunResult& run, const std::vector<std::string>& regres
 }
 
 RunResult read_results(const std::filesystem::path& file) {
-  const auto document = read_json(file);
-  const JsonPlace root(document, file.string());
-  require_schema(root, kSchema);
+  const auto document = read_json_file(file);
+  const JsonPlace at(document);
+  require_schema(at, kSchema);
   RunResult run;
-  run.version = root.at("version").text();
-  run.started = root.at("started").text();
-  run.seconds = root.at("seconds").number();
-  run.facts = root.at("facts").texts();
-  run.tools = root.at("tools").texts();
-  if (root.has("shard")) run.shard = Shard{root.at("shard").at("index").count(), root.at("shard").at("total").count()};
-  for (const auto& problem : root.at("problems").items()) run.problems.push_back(problem.text());
-  for (const auto& item : root.at("figures").items())
-    run.figures.push_back({item.at("name").text(), item.at("unit").text(), item.at("value").number(),
-                           item.at("low").number(), item.at("high").number()});
-  for (const auto& item : root.at("coverage").items())
-    run.coverage.push_back({item.at("layer").text(), item.at("lines").count(), item.at("hit").count()});
-  for (const auto& item : root.at("tests").items()) run.tests.push_back(test_from(item));
-  if (root.has("elsewhere"))
-    for (const auto& name : root.at("elsewhere").items()) run.elsewhere.push_back(name.text());
+  run.version = at["version"].string();
+  run.started = at["started"].string();
+  run.seconds = at["seconds"].real();
+  run.facts = texts_of(at["facts"]);
+  run.tools = texts_of(at["tools"]);
+  if (const auto shard = at.find("shard")) run.shard = Shard{count((*shard)["index"]), count((*shard)["total"])};
+  run.problems = at["problems"].each(&JsonPlace::string);
+  run.figures = at["figures"].each(figure_from);
+  run.coverage = at["coverage"].each(coverage_from);
+  run.tests = at["tests"].each(test_from);
+  run.elsewhere = at.each("elsewhere", &JsonPlace::string);
   return run;
 }
 

@@ -74,15 +74,12 @@ std::vector<std::size_t> up_from(const std::vector<Place>& places, std::size_t p
 }  // namespace
 
 std::vector<Place> read_topology(const std::filesystem::path& file) {
-  const auto document = read_json(file);
-  std::vector<Place> places;
-  for (const auto& item : JsonPlace(document, file.string()).items()) {
-    Place place{item.at("name").text(), item.at("kind").text(), item.text_or_empty("on"), {}};
-    if (item.has("addresses"))
-      for (const auto& address : item.at("addresses").items()) place.addresses.push_back(address.text());
-    places.push_back(std::move(place));
-  }
-  return places;
+  const auto document = read_json_file(file);
+  return JsonPlace(document).each([](const JsonPlace& at) {
+    Place place{at["name"].string(), at["kind"].string(), {}, at.each("addresses", &JsonPlace::string)};
+    at.take("on", place.on, &JsonPlace::string);
+    return place;
+  });
 }
 
 FailureEnds ends_of_failure(const std::vector<Place>& places, const TestResult& test) {
