@@ -2,77 +2,60 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "knetsim/sys/json_place.h"
 #include "knetsim/sys/text.h"
-#include "text.h"
 
 namespace knetsim::cli {
 
 namespace {
 
-using Json = nlohmann::json;
+double seconds_from(const JsonPlace& at) {
+  const auto value = at.real();
+  if (value < 0) at.refuse("is negative");
+  return value;
+}
 
-/// The members of one event, with errors that name the member.
-class Members {
- public:
-  Members(const Json& object, std::string_view line) : object_(object), line_(line) {}
+std::size_t count_from(const JsonPlace& at) { return at.integer<std::size_t>(); }
 
-  std::string text(const char* name) const { return get(name, &Json::is_string, "text").get<std::string>(); }
-  std::string text_or_empty(const char* name) const { return object_.contains(name) ? text(name) : std::string{}; }
-  double seconds(const char* name) const {
-    const auto value = get(name, &Json::is_number, "a number").get<double>();
-    if (!(value >= 0)) throw refuse(fmt::format("\"{}\" is negative", name));
-    return value;
-  }
-  bool boolean(const char* name) const { return get(name, &Json::is_boolean, "true or false").get<bool>(); }
-  int number(const char* name) const { return get(name, &Json::is_number_integer, "a whole number").get<int>(); }
-  std::size_t count(const char* name) const {
-    return get(name, &Json::is_number_unsigned, "a count").get<std::size_t>();
-  }
-  const Json& array(const char* name) const { return get(name, &Json::is_array, "a list"); }
+Reason reason(const JsonPlace& at) { return {at["file"].string(), at["line"].integer<int>(), at["text"].string()}; }
 
-  ProtocolError refuse(const std::string& why) const {
-    return ProtocolError(fmt::format("{}: {}", why, excerpt(line_)));
-  }
-
- private:
-  const Json& get(const char* name, bool (Json::*is_kind)() const noexcept, std::string_view kind) const {
-    const auto member = object_.find(name);
-    if (member == object_.end()) throw refuse(fmt::format("\"{}\" is missing", name));
-    if (!((*member).*is_kind)()) throw refuse(fmt::format("\"{}\" isn't {}", name, kind));
-    return *member;
-  }
-
-  const Json& object_;
-  std::string_view line_;
-};
-
-Reason reason(const Members& from) { return {from.text("file"), from.number("line"), from.text("text")}; }
-
-Verdict verdict(const Members& from) {
-  const auto word = from.text("verdict");
+Verdict verdict(const JsonPlace& at) {
+  const auto word = at.string();
   for (const auto known : {Verdict::passed, Verdict::failed, Verdict::skipped})
     if (word == to_string(known)) return known;
-  throw from.refuse("the verdict is none of passed, failed, skipped");
+  at.refuse("the verdict is none of passed, failed, skipped");
 }
 
-Event run_started(const Members& from) {
-  const auto schema = from.text("schema");
-  if (schema != kEventSchema)
-    throw from.refuse(fmt::format("it speaks {}, and this knetsim understands {}; install both from the same build",
-                                  schema, kEventSchema));
-  return RunStarted{from.text("program"), from.count("tests")};
+RunStarted run_started(const JsonPlace& at) {
+  if (const auto schema = at["schema"]; schema.string() != kEventSchema)
+    schema.refuse(fmt::format("this knetsim understands {}; install both from the same build", kEventSchema));
+  return {at["program"].string(), count_from(at["tests"])};
 }
 
-Event test_ended(const Members& from, std::string_view line) {
-  TestEnded ended{from.text("test"), verdict(from), from.seconds("seconds"), {}, from.text_or_empty("evidence")};
-  for (const auto& item : from.array("reasons")) {
-    if (!item.is_object()) throw from.refuse("\"reasons\" holds something that isn't an object");
-    ended.reasons.push_back(reason(Members(item, line)));
-  }
+TestEnded test_ended(const JsonPlace& at) {
+  TestEnded ended{
+      at["test"].string(), verdict(at["verdict"]), seconds_from(at["seconds"]), at["reasons"].each(reason), {}};
+  at.take("evidence", ended.evidence, &JsonPlace::string);
   return ended;
+}
+
+Event event_from(const JsonPlace& at) {
+  const auto kind = at["event"].string();
+  const auto text = [&](std::string_view key) { return at[key].string(); };
+  if (kind == "run started") return run_started(at);
+  if (kind == "test listed") return TestListed{text("test"), text("check"), text("title")};
+  if (kind == "test started") return TestStarted{text("test")};
+  if (kind == "step started") return StepStarted{text("from"), text("to"), text("what")};
+  if (kind == "step ended")
+    return StepEnded{text("from"), text("to"), text("what"), seconds_from(at["seconds"]), at["ok"].boolean()};
+  if (kind == "failure") return FailureSeen{reason(at)};
+  if (kind == "evidence saved") return EvidenceSaved{text("path")};
+  if (kind == "test ended") return test_ended(at);
+  if (kind == "run ended")
+    return RunEnded{count_from(at["passed"]), count_from(at["failed"]), count_from(at["skipped"])};
+  return UnknownEvent{};
 }
 
 }  // namespace
@@ -89,23 +72,14 @@ std::string_view to_string(Verdict verdict) {
   std::abort();
 }
 
-Event parse_event(std::string_view line) {
-  const auto object = Json::parse(line, nullptr, false);
-  const Members members(object, line);
-  if (!object.is_object()) throw members.refuse("not a JSON object");
-  const auto kind = members.text("event");
-  if (kind == "run started") return run_started(members);
-  if (kind == "test listed") return TestListed{members.text("test"), members.text("check"), members.text("title")};
-  if (kind == "test started") return TestStarted{members.text("test")};
-  if (kind == "step started") return StepStarted{members.text("from"), members.text("to"), members.text("what")};
-  if (kind == "step ended")
-    return StepEnded{members.text("from"), members.text("to"), members.text("what"), members.seconds("seconds"),
-                     members.boolean("ok")};
-  if (kind == "failure") return FailureSeen{reason(members)};
-  if (kind == "evidence saved") return EvidenceSaved{members.text("path")};
-  if (kind == "test ended") return test_ended(members, line);
-  if (kind == "run ended") return RunEnded{members.count("passed"), members.count("failed"), members.count("skipped")};
-  return UnknownEvent{};
+Event parse_event(std::string_view line) try {
+  const JsonDocument document{.value = parse_json(line), .source = {}, .rules = {.remedies = false}};
+  if (!document.value.is_object()) throw InputError("another value");
+  return event_from(JsonPlace(document));
+} catch (const JsonError& error) {
+  throw ProtocolError(fmt::format("{}: {}", error.what(), excerpt(line)));
+} catch (const InputError&) {
+  throw ProtocolError(fmt::format("not a JSON object: {}", excerpt(line)));
 }
 
 std::vector<LineSplitter::Line> LineSplitter::feed(std::string_view bytes) {
