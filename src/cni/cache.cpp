@@ -7,7 +7,7 @@
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
-#include "knetsim/sys/json.h"
+#include "knetsim/sys/json_place.h"
 
 namespace knetsim::cni {
 
@@ -16,13 +16,7 @@ using nlohmann::json;
 
 namespace {
 
-knetsim::Error unreadable(const fs::path& path, const std::string& answer) {
-  return knetsim::Error(
-      describe({.where = path.string(),
-                .tried = "read the cached CNI result",
-                .answer = answer,
-                .remedy = "remove the file; the container's network stays until its namespace ends"}));
-}
+std::pair<std::string, std::string> argument(const JsonPlace& at) { return {at[0].string(), at[1].string()}; }
 
 }  // namespace
 
@@ -49,27 +43,25 @@ void Cache::store(const std::string& network, const CacheEntry& entry) const {
 std::optional<CacheEntry> Cache::load(const std::string& network, const std::string& container_id,
                                       const std::string& ifname) const {
   const auto path = path_of(network, container_id, ifname);
-  std::string text;
   try {
-    text = read_file(path);
+    const auto document =
+        read_json({.file = path.string(),
+                   .text = read_file(path),
+                   .help = "remove the file; the container's network stays until its namespace ends"});
+    const JsonPlace at(document);
+    return CacheEntry{.flavour = at["flavour"].string(),
+                      .attachment = {.container_id = at["containerId"].string(),
+                                     .netns = at["netns"].string(),
+                                     .ifname = at["ifName"].string(),
+                                     .args = at["cniArgs"].each(argument),
+                                     .capabilities = at["capabilityArgs"].value()},
+                      .config = at["config"].value(),
+                      .result = at["result"].value()};
   } catch (const SystemError& error) {
     if (error.error() == ENOENT) return std::nullopt;
     throw;
-  }
-  try {
-    const auto document = parse_json(text);
-    return CacheEntry{.flavour = document.at("flavour"),
-                      .attachment = {.container_id = document.at("containerId"),
-                                     .netns = document.at("netns"),
-                                     .ifname = document.at("ifName"),
-                                     .args = document.at("cniArgs"),
-                                     .capabilities = document.at("capabilityArgs")},
-                      .config = document.at("config"),
-                      .result = document.at("result")};
-  } catch (const json::exception& error) {
-    throw unreadable(path, error.what());
   } catch (const InputError& error) {
-    throw unreadable(path, error.what());
+    throw knetsim::Error(error.what());  // no input of the user's
   }
 }
 

@@ -95,7 +95,7 @@ Plugins from_configuration(const Wish& wish, const fs::path& path, std::string_v
   if (fs::file_size(path) > kLongestConf) throw wish.refused("it is longer than a MiB", "see docs/cni.md");
   const auto conf = [&] {
     try {
-      return parse_network_config(read_file(path), path);
+      return parse_network_config(read_file(path), path.string());
     } catch (const knetsim::Error& error) {
       throw wish.refused(error.what(), "see docs/cni.md");
     }

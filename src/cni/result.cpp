@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "knetsim/cni/version.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/json.h"
+#include "knetsim/sys/json_place.h"
 #include "knetsim/sys/text.h"
 
 namespace knetsim::cni {
@@ -17,101 +16,80 @@ namespace {
 
 using nlohmann::json;
 
-const json& list(const json& document, const char* key) {
-  static const json none = json::array();
-  const auto found = document.find(key);
-  if (found == document.end() || found->is_null()) return none;
-  if (!found->is_array()) throw InputError(fmt::format("\"{}\" isn't an array", key));
-  return *found;
+std::optional<Address> gateway(const JsonPlace& at) {
+  if (at.string().empty()) return std::nullopt;
+  return at.parsed(parse_address);
 }
 
-std::string text_or_nothing(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() || found->is_null() ? std::string{} : found->get<std::string>();
+std::uint32_t number(const JsonPlace& at) { return at.integer<std::uint32_t>(); }
+
+ResultRoute read_route(const JsonPlace& at) {
+  ResultRoute route{.destination = at["dst"].parsed(parse_network)};
+  at.take("gw", route.gateway, gateway);
+  at.take("mtu", route.mtu, number);
+  at.take("advmss", route.advmss, number);
+  at.take("priority", route.priority, number);
+  at.take("table", route.table, number);
+  at.take("scope", route.scope, number);
+  return route;
 }
 
-std::optional<Address> optional_address(const json& object, const char* key) {
-  const auto text = text_or_nothing(object, key);
-  if (text.empty()) return std::nullopt;
-  return parse_address(text);
-}
-
-std::optional<std::uint32_t> optional_number(const json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return std::nullopt;
-  if (!found->is_number_unsigned() || *found > UINT32_MAX)
-    throw InputError(fmt::format("\"{}\": {} isn't a number from 0 to {}", key, json_excerpt(*found), UINT32_MAX));
-  return found->get<std::uint32_t>();
-}
-
-ResultRoute read_route(const json& item) {
-  return {.destination = parse_network(item.at("dst").get<std::string>()),
-          .gateway = optional_address(item, "gw"),
-          .mtu = optional_number(item, "mtu"),
-          .advmss = optional_number(item, "advmss"),
-          .priority = optional_number(item, "priority"),
-          .table = optional_number(item, "table"),
-          .scope = optional_number(item, "scope")};
-}
-
-void read_dns(const json& document, Dns& dns) {
-  const auto found = document.find("dns");
-  if (found == document.end() || !found->is_object()) return;
-  const auto texts = [&](const char* key) {
-    std::vector<std::string> result;
-    for (const auto& item : list(*found, key)) result.push_back(item.get<std::string>());
-    return result;
-  };
-  dns = {.nameservers = texts("nameservers"),
-         .domain = text_or_nothing(*found, "domain"),
-         .search = texts("search"),
-         .options = texts("options")};
+Dns read_dns(const JsonPlace& at) {
+  if (!at.value().is_object()) return {};
+  Dns dns{.nameservers = at.each("nameservers", &JsonPlace::string),
+          .domain = {},
+          .search = at.each("search", &JsonPlace::string),
+          .options = at.each("options", &JsonPlace::string)};
+  at.take("domain", dns.domain, &JsonPlace::string);
+  return dns;
 }
 
 // Before 0.3.0: one address of a family, which has its routes in it.
-void read_families(const json& document, Result& result) {
+void read_families(const JsonPlace& at, Result& result) {
   for (const auto* key : {"ip4", "ip6"}) {
-    const auto found = document.find(key);
-    if (found == document.end() || found->is_null()) continue;
-    result.ips.push_back({.address = parse_network(found->at("ip").get<std::string>()),
-                          .gateway = optional_address(*found, "gateway"),
-                          .interface = {}});
-    for (const auto& item : list(*found, "routes")) result.routes.push_back(read_route(item));
+    const auto family = at.find(key);
+    if (!family) continue;
+    auto& ip = result.ips.emplace_back(IpConfig{.address = (*family)["ip"].parsed(parse_network)});
+    family->take("gateway", ip.gateway, gateway);
+    for (const auto& route : family->elements("routes")) result.routes.push_back(read_route(route));
   }
 }
 
-void read_lists(const json& document, Result& result) {
-  for (const auto& item : list(document, "interfaces"))
-    result.interfaces.push_back({.name = item.at("name").get<std::string>(),
-                                 .mac = text_or_nothing(item, "mac"),
-                                 .sandbox = text_or_nothing(item, "sandbox"),
-                                 .mtu = optional_number(item, "mtu"),
-                                 .socket_path = text_or_nothing(item, "socketPath"),
-                                 .pci_id = text_or_nothing(item, "pciID")});
-  for (const auto& item : list(document, "ips")) {
-    IpConfig ip{.address = parse_network(item.at("address").get<std::string>()),
-                .gateway = optional_address(item, "gateway"),
-                .interface = optional_number(item, "interface")};
-    if (ip.interface && *ip.interface >= result.interfaces.size())
-      throw InputError(fmt::format("an address names interface {} of {}", *ip.interface, result.interfaces.size()));
-    result.ips.push_back(ip);
-  }
-  for (const auto& item : list(document, "routes")) result.routes.push_back(read_route(item));
+Interface read_interface(const JsonPlace& at) {
+  Interface interface { .name = at["name"].string() };
+  at.take("mac", interface.mac, &JsonPlace::string);
+  at.take("sandbox", interface.sandbox, &JsonPlace::string);
+  at.take("mtu", interface.mtu, number);
+  at.take("socketPath", interface.socket_path, &JsonPlace::string);
+  at.take("pciID", interface.pci_id, &JsonPlace::string);
+  return interface;
 }
 
-Result read(const json& document, std::string_view asked) {
-  if (!document.is_object()) throw InputError("it isn't a JSON object");
+IpConfig read_ip(const JsonPlace& at) {
+  IpConfig ip{.address = at["address"].parsed(parse_network)};
+  at.take("gateway", ip.gateway, gateway);
+  at.take("interface", ip.interface, number);
+  return ip;
+}
+
+Result read(const JsonPlace& at, std::string_view asked) {
   Result result;
-  result.cni_version = text_or_nothing(document, "cniVersion");
+  at.take("cniVersion", result.cni_version, &JsonPlace::string);
   if (result.cni_version.empty()) result.cni_version = asked;
   if (!is_supported(result.cni_version))
-    throw InputError(fmt::format("its cniVersion is {}, not one of {}", excerpt(result.cni_version),
-                                 fmt::join(supported_versions(), ", ")));
-  if (is_since(result.cni_version, kInterfacesSince))
-    read_lists(document, result);
-  else
-    read_families(document, result);
-  read_dns(document, result.dns);
+    at.refuse_member("cniVersion", fmt::format("its cniVersion is {}, not one of {}", excerpt(result.cni_version),
+                                               fmt::join(supported_versions(), ", ")));
+  if (is_since(result.cni_version, kInterfacesSince)) {
+    result.interfaces = at.each("interfaces", read_interface);
+    result.ips = at.each("ips", read_ip);
+    result.routes = at.each("routes", read_route);
+    for (std::size_t i = 0; i < result.ips.size(); ++i)
+      if (result.ips[i].interface >= result.interfaces.size())
+        at["ips"][i]["interface"].refuse(fmt::format("there are {} interfaces", result.interfaces.size()));
+  } else {
+    read_families(at, result);
+  }
+  at.take("dns", result.dns, read_dns);
   return result;
 }
 
@@ -178,13 +156,8 @@ void write_lists(const Result& result, json& document) {
 }  // namespace
 
 Result parse_result(std::string_view text, std::string_view asked) {
-  try {
-    return read(parse_json(text), asked);
-  } catch (const json::exception& error) {
-    throw InputError(fmt::format("can't read the CNI result: {}", error.what()));
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("can't read the CNI result: {}", error.what()));
-  }
+  const auto document = read_json({.file = "the CNI result", .text = std::string(text)}, {.null_is_absent = true});
+  return read(JsonPlace(document), asked);
 }
 
 std::string to_json(const Result& result) {

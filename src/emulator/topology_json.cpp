@@ -114,13 +114,8 @@ void cni_of(const JsonPlace& at, ClusterSpec& cluster) {
     return;
   }
   at.expect_members({"conf"});
-  const auto conf = at["conf"];
-  cluster.cni_conf = conf.value().dump();
-  try {
-    cni::parse_network_config(cluster.cni_conf);
-  } catch (const InputError& error) {
-    conf.refuse(error.what());
-  }
+  cni::read_network_config(at["conf"]);
+  cluster.cni_conf = at["conf"].value().dump();
 }
 
 std::uint16_t port(const JsonPlace& at) { return at.integer<std::uint16_t>(1); }

@@ -83,7 +83,7 @@ TEST_F(ChoosingPlugins, TakesAConfigurationAndFindsItsPluginsBesideIt) {
 TEST_F(ChoosingPlugins, SaysWhatIsWrongWithAConfigurationAndHowItWasAskedFor) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {R"({"name":"n","plugins":[{"type":"nosuch"}]})", "there is no plugin \"nosuch\" in"},
-      {R"({"name":"n","plugins":[{}]})", "/plugins/0/type: it is missing"},
+      {R"({"name":"n","plugins":[{}]})", "bad.conflist:1: /plugins/0/type: the key \"type\" is missing"},
       {"{\n\"name\" 1}", "bad.conflist:2:8: syntax error"},
       {std::string(100'000, '['), "nested deeper"},
       {std::string(2'000'000, ' '), "longer than a MiB"}};

@@ -215,7 +215,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "/clusters/0/flannel/config", "/28"},
         BadInput{"UnknownCni", "/clusters/0/cni", "\"vanilla\"", "/clusters/0/cni: \"vanilla\"", "no such choice"},
         BadInput{"UnfitCniConf", "/clusters/0/cni", R"({"conf": {"name": "n", "plugins": [{}]}})",
-                 "/clusters/0/cni/conf", "/plugins/0/type: it is missing"},
+                 "/clusters/0/cni/conf/plugins/0/type: ", "the key \"type\" is missing"},
         BadInput{"RuntimeConfigThatIsNone", "/clusters/0/containers/0/runtimeConfig", "8080",
                  "/clusters/0/containers/0/runtimeConfig: 8080", "must be an object"},
         BadInput{"UnknownFlavour", "/clusters/0/flannel/flavour", "\"vanilla\"",

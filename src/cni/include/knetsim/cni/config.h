@@ -1,10 +1,11 @@
 #pragma once
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "knetsim/sys/json_place.h"
 
 namespace knetsim::cni {
 
@@ -19,9 +20,10 @@ struct NetworkConfig {
 
 /// From a .conflist, or from a .conf with a single plugin, read as libcni reads them: of "cniVersions" and "cniVersion"
 /// the latest that is supported counts, without either it is 0.1.0, the last of a doubled key counts, and what isn't
-/// known is left alone. `file`, if it comes from one, is named where it isn't JSON. Throws InputError naming the JSON
-/// pointer and the remedy.
-NetworkConfig parse_network_config(std::string_view json, const std::filesystem::path& file = {});
+/// known is left alone. Throws InputError naming file, place and remedy.
+NetworkConfig parse_network_config(std::string_view json, const std::string& file = "the CNI network configuration");
+/// The same of one that stands within another document.
+NetworkConfig read_network_config(const JsonPlace& at);
 std::string to_json(const NetworkConfig& config);
 /// Whether a plugin's config asks for what runtimes have for this capability ("capabilities": {"portMappings": true}).
 bool takes(const nlohmann::json& plugin, const std::string& capability);

@@ -13,8 +13,8 @@ namespace knetsim::cni {
 
 struct Interface {
   std::string name;
-  std::string mac;
-  std::string sandbox;  ///< the container's namespace path; empty: on the worker
+  std::string mac = {};
+  std::string sandbox = {};  ///< the container's namespace path; empty: on the worker
   // Since 1.1.0:
   std::optional<std::uint32_t> mtu = {};
   std::string socket_path = {};  ///< of a userspace device
@@ -25,15 +25,15 @@ struct Interface {
 
 struct IpConfig {
   Network address;  ///< host bits kept: 11.13.0.2/20
-  std::optional<Address> gateway;
-  std::optional<std::size_t> interface;  ///< which of Result::interfaces has it
+  std::optional<Address> gateway = {};
+  std::optional<std::size_t> interface = {};  ///< which of Result::interfaces has it
 
   bool operator==(const IpConfig&) const = default;
 };
 
 struct ResultRoute {
   Network destination;
-  std::optional<Address> gateway;
+  std::optional<Address> gateway = {};
   // Since 1.1.0:
   std::optional<std::uint32_t> mtu = {};
   std::optional<std::uint32_t> advmss = {};
