@@ -69,11 +69,8 @@ NetworkConfig read_network_config(const JsonPlace& at) {
 }
 
 NetworkConfig parse_network_config(std::string_view text, const std::string& file) {
-  JsonSource source{.file = file, .text = std::string(text), .help = "see docs/cni.md"};
-  // Go's decoder, and so every runtime there is, refuses it.
-  if (text.starts_with("\xef\xbb\xbf"))
-    throw JsonError(source, {{}, {}, "it begins with a byte order mark", "save it without one"});
-  const auto document = read_json(std::move(source), {.depth = kDeepest, .size = kLongest});
+  const auto document = read_json({.file = file, .text = std::string(text), .help = "see docs/cni.md"},
+                                  {.depth = kDeepest, .size = kLongest, .refuse_byte_order_mark = true});
   return read_network_config(JsonPlace(document));
 }
 

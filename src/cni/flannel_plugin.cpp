@@ -77,8 +77,8 @@ class FlannelPlugin {
 
   void read_config() {
     try {
-      if (call_.input.starts_with("\xef\xbb\xbf")) throw InputError("it begins with a byte order mark");
-      config_ = parse_json(call_.input, {.depth = kDeepestInput, .size = kLongestInput});
+      config_ =
+          parse_json(call_.input, {.depth = kDeepestInput, .size = kLongestInput, .refuse_byte_order_mark = true});
     } catch (const InputError& error) {
       throw Refusal{{.code = kUndecodable, .message = "can't read the config on stdin", .details = error.what()}};
     }

@@ -1,9 +1,9 @@
 // Topology from JSON: the shape of each value. What only the whole shows is checked in topology_validate.cpp.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "knetsim/cni/config.h"
 #include "knetsim/emulator/topology.h"
+#include "knetsim/flannel/config.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/json_place.h"
@@ -47,23 +47,6 @@ NodeSpec worker(const JsonPlace& at) {
   auto spec = node(at);
   at.take("podSubnet", spec.pod_subnets, networks);
   return spec;
-}
-
-/// flannel reads its config as Go's decoder does, and takes no notice of members that it doesn't know.
-void remark_unknown(const JsonPlace& at, const JsonSource& source, std::vector<std::string>& remarks) {
-  const JsonDocument config{.value = at.value(), .source = {}, .rules = {.keys_in_any_case = true}};
-  const auto remark = [&](const JsonPlace& part, std::initializer_list<std::string_view> known) {
-    if (!part.value().is_object()) return;
-    for (const auto& other : part.members_other_than(known))
-      remarks.push_back(fmt::format("{}: flannel takes no notice of it; it knows {}",
-                                    source.place(at.pointer() + other.pointer()), fmt::join(known, ", ")));
-  };
-  remark(JsonPlace(config),
-         {"EnableNFTables", "Network", "SubnetLen", "SubnetMin", "SubnetMax", "EnableIPv4", "EnableIPv6", "IPv6Network",
-          "IPv6SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax", "Backend"});
-  if (!config.value.is_object()) return;
-  if (const auto backend = JsonPlace(config).find("Backend"))
-    remark(*backend, {"Type", "VNI", "Port", "MTU", "GBP", "Learning", "DirectRouting"});
 }
 
 std::string flavour(const JsonPlace& at) { return at.choice({"auto", "builtin", "real", "mixed", "mixed-reversed"}); }
@@ -192,10 +175,13 @@ Topology Topology::from_json(std::string_view text, const std::string& file) {
   if (const auto schema = at.find("$schema")) schema->string();  // editors follow it
   topology.underlay = knetsim::underlay(at["underlay"]);
   topology.clusters = at["clusters"].each(cluster);
-  for (const auto& one : at["clusters"].elements())
-    if (const auto flannel = one.find("flannel"))
-      remark_unknown((*flannel)["config"], topology.source, topology.remarks);
   topology.validate();
+  for (std::size_t i = 0; i < topology.clusters.size(); ++i)
+    if (const auto& flannel = topology.clusters[i].flannel)
+      for (const auto& remark : flannel::parse_config(flannel->config).remarks)
+        topology.remarks.push_back(fmt::format(
+            "{}: {}", topology.source.place(fmt::format("/clusters/{}/flannel/config{}", i, remark.pointer)),
+            remark.problem));
   return topology;
 }
 

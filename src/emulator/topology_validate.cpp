@@ -19,8 +19,6 @@
 
 namespace knetsim {
 
-using nlohmann::json;
-
 namespace {
 
 /// Networks that mustn't share an address.
@@ -41,43 +39,6 @@ class Claims {
  private:
   std::map<Address, std::pair<Network, std::string>> claims_;
 };
-
-/// Which member of flannel's config it is that flannel complains of in these words: the one that they name, else the
-/// one without which all is well. "" if it is none of them.
-std::string culprit_in(const json& config, const std::string& complaint) {
-  if (!config.is_object()) return {};
-  std::vector<json::json_pointer> members;
-  for (const auto& item : config.items()) {
-    const auto place = json::json_pointer() / item.key();
-    members.push_back(place);
-    if (item.value().is_object())
-      for (const auto& inner : item.value().items()) members.push_back(place / inner.key());
-  }
-  // "Backend.Type" is more than "Backend", and "IPv6Network" more than "Network".
-  const auto length_named = [&](json::json_pointer member) {
-    std::size_t length = 0;
-    for (bool own = true; !member.empty(); member.pop_back(), own = false) {
-      const bool named = complaint.find(member.back()) != std::string::npos;
-      if (own && !named) return length;
-      if (named) length += member.back().size();
-    }
-    return length;
-  };
-  const auto named = std::max_element(members.begin(), members.end(),
-                                      [&](const auto& a, const auto& b) { return length_named(a) < length_named(b); });
-  if (named != members.end() && length_named(*named) > 0) return named->to_string();
-  const auto cured = std::find_if(members.begin(), members.end(), [&](const json::json_pointer& member) {
-    auto without = config;
-    without.at(member.parent_pointer()).erase(member.back());
-    try {
-      flannel::parse_config(without.dump());
-      return true;
-    } catch (const InputError&) {
-      return false;
-    }
-  });
-  return cured == members.end() ? std::string{} : cured->to_string();
-}
 
 class Validation {
  public:
@@ -285,12 +246,13 @@ class Validation {
                "add some, or leave \"flannel\" out");
     try {
       flannel::parse_config(spec.flannel->config);
+    } catch (const JsonError& error) {
+      auto complaint = error.complaint();
+      complaint.pointer.insert(0, pointer + "/flannel/config");
+      if (complaint.remedy.empty()) complaint.remedy = "docs/topology.md lists flannel's members";
+      throw JsonError(topology_.source, std::move(complaint));
     } catch (const InputError& error) {
-      const auto config = json::parse(spec.flannel->config);
-      const auto culprit = culprit_in(config, error.what());
-      throw JsonError(topology_.source,
-                      {pointer + "/flannel/config" + culprit, json_excerpt(config.at(json::json_pointer(culprit)), 80),
-                       error.what(), "docs/topology.md lists flannel's members"});
+      complain(pointer + "/flannel/config", spec.flannel->config, error.what(), "");
     }
     try {
       flannel::parse_prefix(spec.flannel->prefix);

@@ -4,33 +4,17 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
-#include "knetsim/sys/error.h"
-#include "knetsim/sys/json.h"
+#include "knetsim/sys/json_place.h"
 #include "stored_json.h"
 
 namespace knetsim::flannel {
 
 namespace {
 
-using nlohmann::json;
-
 // What flanneld writes in the place of an IPv4 subnet or address that there isn't.
 constexpr const char* kNoSubnet = "0.0.0.0-0";
 constexpr const char* kNoAddress = "0.0.0.0";
-
-json parse_value(std::string_view text) try { return parse_json(text, kStoredJson); } catch (const InputError& error) {
-  throw InputError(fmt::format("it isn't JSON: {}", error.what()));
-}
-
-/// A text that is then parsed, or comes in messages.
-std::string read_text(const json& value, const char* key) {
-  const auto& text = value.get_ref<const std::string&>();
-  if (text.size() > kLongestExcerpt)
-    throw InputError(fmt::format("{} is too long: {}", key, json_excerpt(value, kLongestExcerpt)));
-  return text;
-}
 
 std::string dashed(const Network& network) {
   return fmt::format("{}-{}", address_of(network).to_string(), prefix_length(network));
@@ -54,27 +38,20 @@ std::optional<Network> parse_dashed(std::string_view text, bool v6) {
   return network;
 }
 
-std::optional<Address> read_public_ip(const json& object, const char* key, bool v6) {
-  const auto value = object.find(key);
-  if (value == object.end() || value->is_null()) return std::nullopt;
-  if (!value->is_string())
-    throw InputError(fmt::format("{} isn't an address, but {}", key, json_excerpt(*value, kLongestExcerpt)));
-  const auto address = parse_address(read_text(*value, key));
+std::optional<Address> read_public_ip(const JsonPlace& object, const char* key, bool v6) {
+  const auto at = object.find(key);
+  if (!at) return std::nullopt;
+  const auto address = at->parsed(parse_address);
   if (address.is_unspecified()) return std::nullopt;
-  if (address.is_v6() != v6) throw InputError(fmt::format("{} {} is of the other family", key, address.to_string()));
+  if (address.is_v6() != v6) at->refuse("is of the other family");
   return address;
 }
 
-std::optional<VtepData> read_vtep(const json& object, const char* key) {
-  const auto value = object.find(key);
-  if (value == object.end() || value->is_null()) return std::nullopt;
+VtepData read_vtep(const JsonPlace& at) {
   VtepData data;
-  const auto mac = value->is_object() ? value->find("VtepMAC") : value->end();
-  if (mac == value->end() || !mac->is_string())
-    throw InputError(fmt::format("{} {} has no VtepMAC", key, json_excerpt(*value, kLongestExcerpt)));
-  data.mac = netlink::parse_mac(read_text(*mac, "VtepMAC"));
+  data.mac = at["VtepMAC"].parsed(netlink::parse_mac);
   // Old daemons write no VNI.
-  if (const auto vni = value->find("VNI"); vni != value->end() && vni->is_number_unsigned()) vni->get_to(data.vni);
+  at.take("VNI", data.vni, [](const JsonPlace& vni) { return vni.integer<std::uint32_t>(); });
   return data;
 }
 
@@ -123,22 +100,16 @@ std::string to_json(const LeaseAttributes& attributes) {
 }
 
 LeaseAttributes parse_lease_attributes(std::string_view text) {
-  const auto object = parse_value(text);
-  if (!object.is_object())
-    throw InputError(fmt::format("it isn't a JSON object, but {}", json_excerpt(object, kLongestExcerpt)));
+  const auto document = read_json({.text = std::string(text)}, kStoredJson);
+  const JsonPlace at(document);
   LeaseAttributes attributes;
-  attributes.public_ip = read_public_ip(object, "PublicIP", false);
-  attributes.public_ipv6 = read_public_ip(object, "PublicIPv6", true);
-  if (const auto type = object.find("BackendType"); type != object.end()) {
-    if (!type->is_string())
-      throw InputError(fmt::format("BackendType isn't a string, but {}", json_excerpt(*type, kLongestExcerpt)));
-    attributes.backend_type = read_text(*type, "BackendType");
-  }
-  if (!attributes.public_ip && !attributes.public_ipv6)
-    throw InputError(fmt::format("it has no PublicIP: {}", json_excerpt(object, kLongestExcerpt)));
+  attributes.public_ip = read_public_ip(at, "PublicIP", false);
+  attributes.public_ipv6 = read_public_ip(at, "PublicIPv6", true);
+  at.take("BackendType", attributes.backend_type, &JsonPlace::string);
+  if (!attributes.public_ip && !attributes.public_ipv6) at.refuse("has no PublicIP");
   if (attributes.backend_type == "vxlan") {
-    attributes.vtep = read_vtep(object, "BackendData");
-    attributes.vtep_v6 = read_vtep(object, "BackendV6Data");
+    at.take("BackendData", attributes.vtep, read_vtep);
+    at.take("BackendV6Data", attributes.vtep_v6, read_vtep);
   }
   return attributes;
 }

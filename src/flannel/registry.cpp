@@ -52,7 +52,7 @@ std::vector<RegisteredLease> Registry::parse(const std::vector<etcd::KeyValue>& 
 
 namespace {
 
-/// The key's value, among all that begin like it; throws BackendError.
+/// The key's value, among all that begin like it; throws InputError.
 std::optional<Config> read_config(const std::vector<etcd::KeyValue>& kvs, const std::string& key) {
   const auto kv = std::find_if(kvs.begin(), kvs.end(), [&](const auto& item) { return item.key == key; });
   if (kv == kvs.end()) {
@@ -65,12 +65,12 @@ std::optional<Config> read_config(const std::vector<etcd::KeyValue>& kvs, const 
   }
   try {
     auto config = parse_config(kv->value);
-    for (const auto& unknown : config.unknown_keys)
-      spdlog::warn("{}: \"{}\" isn't a member of flannel's, and is ignored", key, unknown);
+    for (const auto& remark : config.remarks)
+      spdlog::warn("{}: {}: {}", key, JsonSource{}.place(remark.pointer), remark.problem);
     return config;
   } catch (const BackendError& error) {
     // Known to be final by flanneld too.
-    throw BackendError(fmt::format("Error fetching backend: {}: {}", key, error.what()));
+    throw InputError(fmt::format("Error fetching backend: {}: {}", key, error.what()));
   } catch (const InputError& error) {
     spdlog::error("Couldn't fetch network config: {}: {}", key, error.what());
     return std::nullopt;

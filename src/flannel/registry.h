@@ -41,7 +41,8 @@ class Registry {
   std::optional<RegisteredLease> parse(const etcd::KeyValue& kv);
   std::vector<RegisteredLease> parse(const std::vector<etcd::KeyValue>& kvs);
 
-  /// Waits until there is a config that can be read; says in the log why it waits. Throws BackendError.
+  /// Waits until there is a config that can be read; says in the log why it waits. Throws InputError for a
+  /// BackendError.
   awaitable<Config> await_config();
 
  private:

@@ -6,9 +6,13 @@
 
 namespace knetsim::flannel {
 
-/// Of flannel's values in etcd, which takes any up to 1.5 MiB; they have a few hundred bytes.
-inline constexpr JsonRules kStoredJson{.depth = 64, .size = 1UL << 20};
-/// Of what is shown of them, and of the texts in them that mean something.
-inline constexpr std::size_t kLongestExcerpt = 120;
+/// Of flannel's values in etcd, which takes any up to 1.5 MiB; they have a few hundred bytes. Read as Go's decoder
+/// reads them.
+inline constexpr JsonRules kStoredJson{.depth = 64,
+                                       .size = 1UL << 20,
+                                       .refuse_byte_order_mark = true,
+                                       .string = 120,
+                                       .null_is_absent = true,
+                                       .keys_in_any_case = true};
 
 }  // namespace knetsim::flannel

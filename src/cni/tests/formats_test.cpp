@@ -42,7 +42,7 @@ TEST(NetworkConfig, NamesThePlaceOfWhatIsWrong) {
       {R"({"cniVersions":"1.0.0","name":"n","type":"a"})", "/cniVersions"},
       {R"({"cniVersions":[1],"name":"n","type":"a"})", "/cniVersions/0"},
       {R"({"cniVersions":["2.0.0","1.2.0"],"name":"n","type":"a"})", "/cniVersion"},
-      {"\xef\xbb\xbf{\"name\":\"n\",\"type\":\"a\"}", "/"},
+      {"\xef\xbb\xbf{\"name\":\"n\",\"type\":\"a\"}", "configuration:1:1: it begins with a byte order mark"},
       {"{\"name\":" + std::string(100, '[') + std::string(100, ']') + "}", "nested deeper than 64 levels"},
       {"{\"name\":\"n" + std::string(200'000, '+') + "\",\"type\":\"a\"}", "/name"},
       {"{\"name\":\"n\",\"type\":\"" + std::string(2'000'000, 'a') + "\"}", "bytes long"},

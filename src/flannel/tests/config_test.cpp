@@ -41,40 +41,41 @@ TEST_P(RefusesConfig, SayingWhatIsWrong) { EXPECT_THAT(refusal(GetParam().json),
 INSTANTIATE_TEST_SUITE_P(
     Table, RefusesConfig,
     testing::ValuesIn(std::vector<BadConfig>{
-        {"NotJson", "{", "isn't JSON"},
-        {"NotAnObject", "[]", "isn't a JSON object"},
-        {"TextInAText", R"("{\"Network\": \"10.0.0.0/8\"}")", "isn't a JSON object, but \"{"},
-        {"ByteOrderMark", "\xef\xbb\xbf{}", "line 1, column 1: it begins with a byte order mark"},
-        {"Comment", "{\n# here\n}", "isn't JSON: line 2, column 1"},
-        {"TrailingComma", R"({"Network": "10.0.0.0/8",})", "isn't JSON: line 1, column 26"},
-        {"TwoDocuments", "{} {}", "isn't JSON: line 1, column 4"},
+        {"NotJson", "{", "the flannel config:1:"},
+        {"NotAnObject", "[]", "/: []: is an array, must be an object"},
+        {"TextInAText", R"("{\"Network\": \"10.0.0.0/8\"}")", "must be an object"},
+        {"ByteOrderMark", "\xef\xbb\xbf{}", "the flannel config:1:1: it begins with a byte order mark"},
+        {"Comment", "{\n# here\n}", "the flannel config:2:1: "},
+        {"TrailingComma", R"({"Network": "10.0.0.0/8",})", "the flannel config:1:26: "},
+        {"TwoDocuments", "{} {}", "the flannel config:1:4: "},
         {"Deep", R"({"Network":)" + std::string(100'000, '['), "nested deeper than"},
-        {"LongText", with_vxlan(R"("Network": ")" + std::string(100'000, '1') + "\""), "an address or a name"},
+        {"LongText", with_vxlan(R"("Network": ")" + std::string(100'000, '1') + "\""), "is 100000 bytes long"},
         {"NoNetwork", "{}", "please define a correct Network parameter in the flannel config: there is none"},
         {"EmptyNetwork", with_vxlan(R"("Network": "")"), "please define a correct Network"},
         {"NonsenseNetwork", with_vxlan(R"("Network": "10.0.0.0")"), "\"10.0.0.0\" isn't a network: no prefix length"},
         {"NetworkOfTheOtherFamily", with_vxlan(R"("Network": "fd00::/48")"), "of the other address family"},
         {"NetworkOfEverything", with_vxlan(R"("Network": "0.0.0.0/0")"), "the whole address space"},
-        {"NetworkThatIsANumber", with_vxlan(R"("Network": 5)"), "Network must be a string, but is 5"},
+        {"NetworkThatIsANumber", with_vxlan(R"("Network": 5)"), "/Network: 5: is a number, must be a string"},
         {"SubnetLenThatIsAString", with_vxlan(R"("Network": "10.0.0.0/8", "SubnetLen": "24")"),
-         "SubnetLen must be a whole number from 0 to 32, but is \"24\""},
-        {"NegativeSubnetLen", with_vxlan(R"("Network": "10.0.0.0/8", "SubnetLen": -1)"), "but is -1"},
+         "/SubnetLen: \"24\": is a string, must be a whole number\n  remedy: a whole number from 0 to 32"},
+        {"NegativeSubnetLen", with_vxlan(R"("Network": "10.0.0.0/8", "SubnetLen": -1)"),
+         "/SubnetLen: -1: out of range"},
         {"SubnetLen31", with_vxlan(R"("Network": "10.0.0.0/8", "SubnetLen": 31)"),
-         "SubnetLen must be less than /31, but SubnetLen is 31"},
+         "/SubnetLen: 31: SubnetLen must be less than /31"},
         {"FewerThanFourSubnets", with_vxlan(R"("Network": "10.0.0.0/8", "SubnetLen": 9)"),
          "network must be able to accommodate at least four subnets"},
         {"NetworkTooSmall", with_vxlan(R"("Network": "10.0.0.0/29")"),
          "network is too small. Minimum useful network prefix is /28"},
         {"SubnetMinOutside", with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMin": "10.6.0.0")"),
-         "SubnetMin is not in the range of the Network: 10.6.0.0 is outside 10.5.0.0/16"},
+         "/SubnetMin: \"10.6.0.0\": SubnetMin is not in the range of the Network 10.5.0.0/16"},
         {"SubnetMaxOutside", with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMax": "10.4.0.0")"),
          "SubnetMax is not in the range of the Network"},
         {"SubnetMinOffBoundary", with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMin": "10.5.1.1")"),
-         "SubnetMin is not on a SubnetLen boundary: 10.5.1.1"},
+         "\"10.5.1.1\": SubnetMin is not on a SubnetLen boundary"},
         {"SubnetMaxOffBoundary", with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMax": "10.5.9.128")"),
-         "SubnetMax is not on a SubnetLen boundary: 10.5.9.128"},
+         "\"10.5.9.128\": SubnetMax is not on a SubnetLen boundary"},
         {"SubnetMinThatIsNoAddress", with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMin": "ten")"),
-         "SubnetMin: \"ten\" isn't an IP address"},
+         "/SubnetMin: \"ten\": \"ten\" isn't an IP address"},
         {"SubnetMinAboveMax",
          with_vxlan(R"("Network": "10.5.0.0/16", "SubnetMin": "10.5.9.0", "SubnetMax": "10.5.8.0")"),
          "SubnetMin 10.5.9.0 is greater than SubnetMax 10.5.8.0"},
@@ -96,17 +97,19 @@ INSTANTIATE_TEST_SUITE_P(
                                                    "IPv6SubnetMax": "fd00:0:0:1::1")"),
          "IPv6SubnetMax is not on a SubnetLen boundary"},
         {"NoBackend", R"({"Network": "10.0.0.0/8"})", "there is no Backend, and udp"},
-        {"BackendThatIsAString", R"({"Network": "10.0.0.0/8", "Backend": "vxlan"})", "Backend must be an object"},
-        {"BackendWithoutType", R"({"Network": "10.0.0.0/8", "Backend": {}})", "Backend.Type \"\" is unknown"},
+        {"BackendThatIsAString", R"({"Network": "10.0.0.0/8", "Backend": "vxlan"})",
+         "/Backend: \"vxlan\": is a string, must be an object"},
+        {"BackendWithoutType", R"({"Network": "10.0.0.0/8", "Backend": {}})", "/Backend/Type: unknown backend type"},
         {"BackendUdp", R"({"Network": "10.0.0.0/8", "Backend": {"Type": "udp"}})", "choose vxlan, host-gw or alloc"},
         {"VniTooBig", R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlan", "VNI": 16777216}})",
-         "VNI must be a whole number from 0 to 16777215, but is 16777216"},
+         "/Backend/VNI: 16777216: out of range\n  remedy: a whole number from 0 to 16777215"},
         {"VniTooLongForALinkName", R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlan", "VNI": 10000000}})",
          "flannel.10000000, which is longer than 15 characters"},
-        {"PortTooBig", R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlan", "Port": 65536}})", "Port must be"},
+        {"PortTooBig", R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlan", "Port": 65536}})",
+         "/Backend/Port: 65536: out of range"},
         {"DirectRoutingThatIsAString",
          R"({"Network": "10.0.0.0/8", "Backend": {"Type": "vxlan", "DirectRouting": "yes"}})",
-         "DirectRouting must be true or false, but is \"yes\""},
+         "/Backend/DirectRouting: \"yes\": is a string, must be true or false"},
     }),
     [](const auto& row) { return row.param.description; });
 
@@ -200,10 +203,11 @@ TEST(Config, TakesTheBackendsTypeInAnyCaseLikeFlannel) {
 }
 
 TEST(Config, NamesTheMembersThatFlannelIgnores) {
-  EXPECT_THAT(
-      parse_config(R"({"network": "10.0.0.0/8", "Netwrok": 1, "Backend": {"Type": "vxlan", "vni": 3, "Vnii": 4}})")
-          .unknown_keys,
-      testing::ElementsAre("Netwrok", "Backend.Vnii"));
+  const auto config =
+      parse_config(R"({"network": "10.0.0.0/8", "Netwrok": 1, "Backend": {"Type": "vxlan", "vni": 3, "Vnii": 4}})");
+  ASSERT_THAT(config.remarks, testing::SizeIs(2));
+  EXPECT_EQ(config.remarks[0].pointer, "/Netwrok");
+  EXPECT_EQ(config.remarks[1].pointer, "/Backend/Vnii");
 }
 
 TEST(Config, TellsWhatADaemonEndsWithFromWhatItWaitsFor) {

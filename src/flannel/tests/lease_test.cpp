@@ -107,14 +107,15 @@ TEST(LeaseValue, OfOtherDaemonsIsUnderstood) {
 
 TEST(LeaseValue, IsRefusedWithTheReason) {
   const std::vector<std::pair<std::string, std::string>> cases{
-      {"garbage", "it isn't JSON: line 1, column 1"},
-      {"[1]", "isn't a JSON object"},
+      {"garbage", "line 1, column 1: syntax error"},
+      {"[1]", "must be an object"},
       {"{}", "has no PublicIP"},
-      {R"({"PublicIP":7})", "PublicIP isn't an address, but 7"},
+      {R"({"PublicIP":7})", "/PublicIP: 7: is a number, must be a string"},
       {R"({"PublicIP":"seven"})", "\"seven\" isn't an IP address"},
       {R"({"PublicIP":"fd00::1"})", "of the other family"},
-      {R"({"PublicIP":"10.0.0.3","BackendType":5})", "BackendType isn't a string"},
-      {R"({"PublicIP":"10.0.0.3","BackendType":"vxlan","BackendData":{}})", "has no VtepMAC"},
+      {R"({"PublicIP":"10.0.0.3","BackendType":5})", "/BackendType: 5: is a number, must be a string"},
+      {R"({"PublicIP":"10.0.0.3","BackendType":"vxlan","BackendData":{}})",
+       "/BackendData/VtepMAC: the key \"VtepMAC\" is missing"},
       {R"({"PublicIP":"10.0.0.3","BackendType":"vxlan","BackendData":{"VtepMAC":"zz"}})", "zz"},
   };
   for (const auto& [value, reason] : cases) {

@@ -41,7 +41,7 @@ TEST_F(Watch, GarbageIsLoggedAndIgnored) {
   for (const auto* complaint :
        {"failed to parse subnet key /coreos.com/network/subnets/early-garbage",
         "failed to parse subnet key /coreos.com/network/subnets/garbage",
-        "/coreos.com/network/subnets/11.50.0.0-20: it isn't JSON: line 1, column 2", "has no VtepMAC", "/subnets/a/b"})
+        "/coreos.com/network/subnets/11.50.0.0-20: line 1, column 2", "/BackendData/VtepMAC: the key", "/subnets/a/b"})
     EXPECT_THAT(log_of(0), HasSubstr(complaint));
 }
 

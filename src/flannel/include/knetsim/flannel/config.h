@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "knetsim/sys/error.h"
+#include "knetsim/sys/json_source.h"
 #include "knetsim/sys/network.h"
 
 namespace knetsim::flannel {
@@ -44,18 +44,18 @@ struct Config {
   std::optional<SubnetRange> v6;  ///< set if EnableIPv6
   BackendConfig backend;
   bool nftables = false;  ///< EnableNFTables: rules in nft tables of flannel's own, not in iptables' chains
-  std::vector<std::string> unknown_keys = {};  ///< "Netwrok", "Backend.Vni6": flannel ignores them
+  std::vector<JsonComplaint> remarks = {};  ///< of members that flannel ignores
 };
 
 /// A config that flannel can read, with a backend that isn't there or can't work so: a daemon ends with it, where it
 /// waits for any other config to be mended.
-class BackendError : public InputError {
+class BackendError : public JsonError {
  public:
-  using InputError::InputError;
+  explicit BackendError(const JsonError& error) : JsonError(error) {}
 };
 
 /// Reads and checks a config, with flannel's defaults and flannel's words for what is wrong; like flannel, it accepts
-/// keys, and the backend's type, in any case and ignores unknown ones. Throws InputError naming key, value and remedy.
+/// keys, and the backend's type, in any case and ignores unknown ones. Throws InputError, JsonError if it is JSON.
 Config parse_config(std::string_view json);
 
 /// "flannel.1", or "flannel-v6.1" for the IPv6 network.
