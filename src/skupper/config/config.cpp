@@ -8,7 +8,7 @@
 #include <set>
 #include <sstream>
 
-#include "document.h"
+#include "config_text.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "values.h"
@@ -136,10 +136,9 @@ class Whole {
       if (const auto name = one.text("name"); !name.empty()) {
         const auto [first, fresh] = names.try_emplace(name, &one);
         if (!fresh)
-          one.complain(
-              "name",
-              fmt::format("the {} in line {} has that name already", first->second->type(), first->second->line()),
-              "give each its own");
+          one.complain("name",
+                       fmt::format("the {} at {} has that name already", first->second->type(), first->second->place()),
+                       "give each its own");
       }
       check_role(one, mode_of(router));
       check_profile(one);
@@ -190,17 +189,20 @@ void add(Config& config, const Values& values) {
 }  // namespace
 
 Config parse_config(std::string_view text, const std::string& file) {
-  const auto entities = read_document(text, file);
+  const auto document =
+      read_json({.file = file,
+                 .text = config_as_json(text, file),
+                 .help = R"(write [["router", {"id": "a", "mode": "interior"}], ["listener", {...}], ...])"},
+                {.depth = 64, .refuse_doubled_keys = true});
   std::vector<Values> all;
-  std::optional<std::size_t> router_line;
-  for (std::size_t i = 0; i < entities.size(); ++i) {
-    const auto& values = all.emplace_back(entities[i], i + 1, file);
+  std::optional<std::string> router;
+  for (const auto& entity : JsonPlace(document).elements()) {
+    const auto& values = all.emplace_back(entity);
     if (values.type() != "router") continue;
-    if (router_line)
-      values.complain("id", fmt::format("there is a router in line {} already", *router_line), "keep one of them");
-    router_line = values.line();
+    if (router) values.complain("id", fmt::format("there is a router already, {}", *router), "keep one of them");
+    router = values.place();
   }
-  if (!router_line)
+  if (!router)
     throw InputError(fmt::format(
         "{}: there is no router entity\n  remedy: add [\"router\", {{\"id\": \"a\", \"mode\": \"interior\"}}]", file));
   Whole(all).check();

@@ -11,9 +11,6 @@
 #include <charconv>
 #include <optional>
 
-#include "knetsim/sys/error.h"
-#include "knetsim/sys/json.h"
-
 namespace knetsim::skupper {
 
 namespace {
@@ -66,6 +63,17 @@ std::optional<bool> truth(const json& value) {
   return std::nullopt;
 }
 
+/// max-frame-size, another spelling: maxFrameSize
+std::string in_camel_case(std::string_view name) {
+  std::string result;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool joins = name[i] == '-' && i > 0 && i + 1 < name.size();
+    if (joins) ++i;
+    result.push_back(joins ? static_cast<char>(std::toupper(static_cast<unsigned char>(name[i]))) : name[i]);
+  }
+  return result;
+}
+
 bool has_control_characters(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
@@ -79,30 +87,31 @@ std::vector<std::string_view> names(const std::vector<AttributeRule>& rules, boo
 
 }  // namespace
 
-Values::Values(const Entity& entity, std::size_t position, const std::string& file)
-    : entity_(entity), position_(position), file_(file) {
+Values::Values(const JsonPlace& entity) : entity_(entity) {
+  if (!entity.value().is_array() || entity.value().size() != 2)
+    entity.refuse("must be an entity, [name, {attributes}]");
+  type_ = in_camel_case(entity[0].string());
   const auto& known = rule();
   static const AttributeRule kName{.name = "name"};
-  for (const auto& attribute : entity.attributes) {
+  for (const auto& [spelling, attribute] : entity[1].members()) {
+    const auto name = in_camel_case(spelling);
+    if (!written_.emplace(name, attribute).second) complain(name, "stands twice", "keep one of them");
     const auto found = std::find_if(known.attributes.begin(), known.attributes.end(),
-                                    [&](const AttributeRule& one) { return one.name == attribute.name; });
-    const auto* one = known.named && attribute.name == kName.name ? &kName
-                      : found != known.attributes.end()           ? &*found
-                                                                  : nullptr;
+                                    [&name](const AttributeRule& one) { return one.name == name; });
+    const auto* one = known.named && name == kName.name ? &kName : found != known.attributes.end() ? &*found : nullptr;
     if (one == nullptr)
-      complain(attribute.name, "there is no such attribute",
+      complain(name, "there is no such attribute",
                fmt::format("known here are {}", fmt::join(names(known.attributes, known.named), ", ")));
-    auto value = convert(*one, attribute);
+    auto value = convert(*one, attribute.value());
     if (one->use == Use::unsupported) {
       const auto* flag = std::get_if<bool>(&value);
       const auto* word = std::get_if<std::string>(&value);
       if ((flag != nullptr && *flag) || (word != nullptr && *word != one->harmless))
-        complain(attribute.name, "skrouterd can do that, the built-in router can't",
-                 "leave it away, or use a real skrouterd");
+        complain(name, "skrouterd can do that, the built-in router can't", "leave it away, or use a real skrouterd");
     }
     if (one->use == Use::no_effect)
-      without_effect_.push_back(fmt::format("{}: attribute {} has no effect", subject(), attribute.name));
-    values_.emplace(attribute.name, std::move(value));
+      without_effect_.push_back(fmt::format("{}: attribute {} has no effect", subject(), name));
+    values_.emplace(name, std::move(value));
   }
   const auto demand = [&](const AttributeRule& one) {
     if (!values_.contains(one.name) || (one.kind == Kind::text && text(one.name).empty()))
@@ -117,10 +126,10 @@ Values::Values(const Entity& entity, std::size_t position, const std::string& fi
 void Values::name_unless_named(std::set<std::string>& taken) {
   if (!rule().named || values_.contains("name")) return;
   const auto written = [&](std::string_view name) -> std::string {
-    for (const auto& attribute : entity_.attributes)
-      if (attribute.name == name)
-        return attribute.value.is_string() ? attribute.value.get<std::string>() : shown(attribute.value);
-    return {};
+    const auto found = written_.find(name);
+    if (found == written_.end()) return {};
+    const auto& value = found->second.value();
+    return value.is_string() ? value.get<std::string>() : shown(value);
   };
   const auto base = fmt::format("{}/{}:{}", type(), written("host"), written("port"));
   auto name = base;
@@ -131,11 +140,10 @@ void Values::name_unless_named(std::set<std::string>& taken) {
 const EntityRule& Values::rule() const {
   std::vector<std::string_view> known;
   for (const auto& one : schema()) {
-    if (one.type == entity_.type) return one;
+    if (one.type == type_) return one;
     known.push_back(one.type);
   }
-  throw InputError(fmt::format("{}:{}: entity {}, {}: there is no such entity\n  remedy: known here are {}", file_,
-                               entity_.line, position_, shown(entity_.type), fmt::join(known, ", ")));
+  entity_[0].refuse("there is no such entity", fmt::format("known here are {}", fmt::join(known, ", ")));
 }
 
 Values::Value Values::to_number(const AttributeRule& rule, const json& value) const {
@@ -153,8 +161,7 @@ Values::Value Values::to_number(const AttributeRule& rule, const json& value) co
   return *number;
 }
 
-Values::Value Values::convert(const AttributeRule& rule, const Attribute& attribute) const {
-  const auto& value = attribute.value;
+Values::Value Values::convert(const AttributeRule& rule, const json& value) const {
   switch (rule.kind) {
     case Kind::anything:
       return std::string();
@@ -193,22 +200,17 @@ std::int64_t Values::number(std::string_view name, std::int64_t otherwise) const
 }
 
 std::string Values::subject() const {
-  for (const auto& attribute : entity_.attributes)
-    if (attribute.name == "name" && attribute.value.is_string())
-      return fmt::format("{} {}", entity_.type, shown(attribute.value));
-  return entity_.type;
+  const auto name = written_.find("name");
+  return name == written_.end() || !name->second.value().is_string()
+             ? type_
+             : fmt::format("{} {}", type_, shown(name->second.value()));
 }
 
 void Values::complain(std::string_view attribute, std::string_view problem, std::string_view remedy) const {
-  auto line = entity_.line;
-  std::string value;
-  for (const auto& one : entity_.attributes)
-    if (one.name == attribute) {
-      line = one.line;
-      value = shown(one.value) + ": ";
-    }
-  throw InputError(fmt::format("{}:{}: entity {}, {}: attribute {}: {}{}\n  remedy: {}", file_, line, position_,
-                               subject(), attribute, value, problem, remedy));
+  const auto what = fmt::format("{}, in {}", problem, subject());
+  const auto found = written_.find(attribute);
+  if (found == written_.end()) entity_[1].refuse_member(attribute, what, std::string(remedy));
+  found->second.refuse(what, std::string(remedy));
 }
 
 }  // namespace knetsim::skupper

@@ -8,19 +8,21 @@
 #include <variant>
 #include <vector>
 
-#include "document.h"
+#include "knetsim/sys/json_place.h"
 #include "schema.h"
 
 namespace knetsim::skupper {
 
-/// The attributes of one entity, checked against its rule, typed, and able to complain about themselves.
+/// The attributes of one entity, [type, {attributes}], checked against its rule, typed, and able to complain about
+/// themselves.
 class Values {
  public:
-  /// `position` counts the entities of the file from 1. Throws InputError as parse_config does.
-  Values(const Entity& entity, std::size_t position, const std::string& file);
+  /// The entity's document must outlive it. Throws InputError as parse_config does.
+  explicit Values(const JsonPlace& entity);
 
-  const std::string& type() const noexcept { return entity_.type; }
-  std::size_t line() const noexcept { return entity_.line; }
+  const std::string& type() const noexcept { return type_; }
+  /// "a.json:12: /3"
+  std::string place() const { return entity_.place(); }
   bool has(std::string_view name) const { return values_.contains(name); }
   std::string text(std::string_view name, std::string_view otherwise = {}) const;
   bool boolean(std::string_view name, bool otherwise) const;
@@ -32,20 +34,20 @@ class Values {
   /// taken. For those of a kind that has a name.
   void name_unless_named(std::set<std::string>& taken);
 
-  /// About an attribute that is there, or about the entity if it isn't.
+  /// About an attribute that is there, or that should be.
   [[noreturn]] void complain(std::string_view attribute, std::string_view problem, std::string_view remedy) const;
 
  private:
   using Value = std::variant<std::string, std::int64_t, bool>;
 
   const EntityRule& rule() const;
-  Value convert(const AttributeRule& rule, const Attribute& attribute) const;
+  Value convert(const AttributeRule& rule, const nlohmann::json& value) const;
   Value to_number(const AttributeRule& rule, const nlohmann::json& value) const;
   std::string subject() const;
 
-  const Entity& entity_;
-  std::size_t position_;
-  const std::string& file_;
+  JsonPlace entity_;
+  std::string type_;
+  std::map<std::string, JsonPlace, std::less<>> written_;
   std::map<std::string, Value, std::less<>> values_;
   std::vector<std::string> without_effect_;
 };

@@ -253,16 +253,16 @@ INSTANTIATE_TEST_SUITE_P(
         {"NotUtf8", "[[\"router\",\n{\"id\": \"\xff\"}]]", "a.json:2:9: syntax error"},
         {"Trailing", "[] x", "a.json:1:4: syntax error"},
         {"ConfSyntax", "router {\n  id: a\n}", "a.json: not JSON, but skrouterd's .conf syntax"},
-        {"NotAList", "{}", "a.json:1: an object where a list of entities must stand"},
-        {"AScalar", "7", "a.json:1: 7 where a list of entities must stand"},
+        {"NotAList", "{}", "a.json:1: /: {}: is an object, must be an array"},
+        {"AScalar", "7", "a.json:1: /: 7: is a number, must be an array"},
         {"NoEntities", "[]", "a.json: there is no router entity"},
-        {"EntityThatIsAnObject", "[\n{}]", "a.json:2: an object where an entity, [name, {attributes}] must stand"},
-        {"EntityWithoutAttributes", R"([["router"]])", "a.json:1: the end of the array where the entity's attributes"},
-        {"EntityThatIsEmpty", R"([[]])", "a.json:1: the end of the array where an entity's name"},
-        {"EntityWithTooMuch", R"([["router", {}, {}]])", "a.json:1: an object where the end of the entity, ]"},
-        {"NameThatIsANumber", "[\n\n[5, {}]]", "a.json:3: 5 where an entity's name in quotes must stand"},
+        {"EntityThatIsAnObject", "[\n{}]", "a.json:2: /0: {}: must be an entity, [name, {attributes}]"},
+        {"EntityWithoutAttributes", R"([["router"]])", "a.json:1: /0: [\"router\"]: must be an entity"},
+        {"EntityThatIsEmpty", R"([[]])", "a.json:1: /0: []: must be an entity"},
+        {"EntityWithTooMuch", R"([["router", {}, {}]])", "a.json:1: /0: [\"router\",{},{}]: must be an entity"},
+        {"NameThatIsANumber", "[\n\n[5, {}]]", "a.json:3: /0/0: 5: is a number, must be a string"},
         {"AttributeTwice", "[[\"router\", {\n\"id\": \"a\",\n\"id\": \"b\"}]]",
-         "a.json:3: router: attribute id stands twice, first in line 2"},
+         "a.json:3: /0/1/id: the key \"id\" stands twice in one object"},
     }),
     described);
 
@@ -270,78 +270,76 @@ INSTANTIATE_TEST_SUITE_P(
     Meaning, RefusesRouterConfig,
     testing::ValuesIn(std::vector<BadConfig>{
         {"UnknownEntity", with_router(R"(["autoLink", {}])"),
-         "a.json:2: entity 2, \"autoLink\": there is no such entity\n  remedy: known here are router, listener"},
+         "a.json:2: /1/0: \"autoLink\": there is no such entity\n  remedy: known here are router, listener"},
         {"UnknownAttribute", with_router("[\"tcpListener\", {\"name\": \"l\",\n\"prot\": 5}]"),
-         "a.json:3: entity 2, tcpListener \"l\": attribute prot: 5: there is no such attribute\n  remedy: known here "
-         "are "
-         "name, host, port"},
+         "a.json:3: /1/1/prot: 5: there is no such attribute, in tcpListener \"l\"\n  remedy: known here are name, "
+         "host, "
+         "port"},
         {"TwoRouters", with_router(R"(["router", {"id": "b"}])"),
-         "a.json:2: entity 2, router: attribute id: \"b\": there is a router in line 1 already"},
+         "a.json:2: /1/1/id: \"b\": there is a router already, a.json:1: /0, in router"},
         {"NameOfAnotherKind",
          with_router(
              "[\"connector\", {\"name\": \"l\"}],\n[\"tcpListener\", {\"name\": \"l\", \"port\": 1, \"address\": "
              "\"x\"}]"),
-         "a.json:3: entity 3, tcpListener \"l\": attribute name: \"l\": the connector in line 2 has that name already"},
+         "a.json:3: /2/1/name: \"l\": the connector at a.json:2: /1 has that name already, in tcpListener \"l\""},
         {"SpellingTwice", with_router(R"(["listener", {"maxFrameSize": 512, "max-frame-size": 512}])"),
-         "attribute maxFrameSize stands twice"},
+         "/1/1/max-frame-size: 512: stands twice, in listener"},
         {"ManyAddresses",
          with_router(R"(["tcpListener", {"port": 1, "address": "x", "multiAddressStrategy": "priority"}])"),
-         "attribute multiAddressStrategy: \"priority\": skrouterd can do that, the built-in router can't"},
-        {"NameEmpty", with_router(R"(["listener", {"name": ""}])"), "attribute name: \"\": must not be empty"},
+         "/multiAddressStrategy: \"priority\": skrouterd can do that, the built-in router can't"},
+        {"NameEmpty", with_router(R"(["listener", {"name": ""}])"), "/name: \"\": must not be empty"},
         {"NameTwice", with_router("[\"listener\", {\"name\": \"l\"}],\n[\"listener\", {\"name\": \"l\"}]"),
-         "a.json:3: entity 3, listener \"l\": attribute name: \"l\": the listener in line 2 has that name already"},
-        {"PortMissing", with_router(R"(["tcpListener", {"name": "l", "address": "x"}])"), "attribute port: is missing"},
-        {"AddressMissing", with_router(R"(["tcpListener", {"name": "l", "port": 1}])"),
-         "attribute address: is missing"},
+         "a.json:3: /2/1/name: \"l\": the listener at a.json:2: /1 has that name already"},
+        {"PortMissing", with_router(R"(["tcpListener", {"name": "l", "address": "x"}])"), "/port: is missing"},
+        {"AddressMissing", with_router(R"(["tcpListener", {"name": "l", "port": 1}])"), "/address: is missing"},
         {"AddressEmpty", with_router(R"(["tcpListener", {"name": "l", "port": 1, "address": ""}])"),
-         "attribute address: \"\": must not be empty"},
+         "/address: \"\": must not be empty"},
         {"PortOutOfRange", with_router(R"(["listener", {"name": "l", "port": "65536"}])"),
-         "attribute port: \"65536\": is out of range\n  remedy: give a whole number from 0 to 65535, \"amqp\", or a "
+         "/port: \"65536\": is out of range, in listener \"l\"\n  remedy: give a whole number from 0 to 65535, "
+         "\"amqp\", or a "
          "service's name"},
-        {"PortNegative", with_router(R"(["listener", {"name": "l", "port": -1}])"),
-         "attribute port: -1: is out of range"},
-        {"PortHuge", with_router(R"(["listener", {"name": "l", "port": 99999999999999999999}])"),
-         "attribute port: 1e+20"},
+        {"PortNegative", with_router(R"(["listener", {"name": "l", "port": -1}])"), "/port: -1: is out of range"},
+        {"PortHuge", with_router(R"(["listener", {"name": "l", "port": 99999999999999999999}])"), "/port: 1e+20"},
         {"PortHugeText", with_router(R"(["listener", {"name": "l", "port": "99999999999999999999"}])"),
          "is out of range"},
         {"PortWithTail", with_router(R"(["listener", {"name": "l", "port": "80x"}])"), "isn't a port"},
         {"PortThatIsAFloat", with_router(R"(["listener", {"name": "l", "port": 1.5}])"), "isn't a port"},
         {"PortToConnectToIsZero",
          with_router(R"(["tcpConnector", {"name": "l", "host": "h", "port": 0, "address": "x"}])"),
-         "attribute port: 0: is out of range"},
+         "/port: 0: is out of range"},
         {"BooleanThatIsNone", with_router(R"(["listener", {"name": "l", "http": "maybe"}])"),
-         "attribute http: \"maybe\": isn't a boolean"},
+         "/http: \"maybe\": isn't a boolean"},
         {"BooleanThatIsTwo", with_router(R"(["listener", {"name": "l", "http": 2}])"), "isn't a boolean"},
         {"TextThatIsAList", with_router(R"(["listener", {"name": "l", "host": ["a"]}])"),
-         "attribute host: []: isn't a string"},
+         "/host: [\"a\"]: isn't a string"},
         {"TextThatIsNull", with_router(R"(["listener", {"name": "l", "host": null}])"), "isn't a string"},
         {"TextWithControlCharacters", with_router(R"(["listener", {"name": "l", "host": "a\u0000b"}])"),
          "has control characters"},
         {"NoSuchRole", with_router(R"(["listener", {"name": "l", "role": "route-container"}])"),
-         "is no choice\n  remedy: one of normal, inter-router, edge"},
+         "is no choice, in listener \"l\"\n  remedy: one of normal, inter-router, edge"},
         {"FrameTooSmall", with_router(R"(["listener", {"name": "l", "maxFrameSize": 511}])"), "from 512"},
-        {"CostZero", with_router(R"(["connector", {"name": "l", "cost": 0}])"), "attribute cost: 0: is out of range"},
+        {"CostZero", with_router(R"(["connector", {"name": "l", "cost": 0}])"), "/cost: 0: is out of range"},
         {"NoSuchProfile", with_router(R"(["listener", {"name": "l", "sslProfile": "s"}])"),
-         "attribute sslProfile: \"s\": there is no sslProfile of that name\n  remedy: add one"},
+         "/sslProfile: \"s\": there is no sslProfile of that name, in listener \"l\"\n  remedy: add one"},
         {"KeyMissing", with_router(R"(["sslProfile", {"name": "s", "certFile": "/c"}])"),
-         "sslProfile \"s\": attribute privateKeyFile: is missing"},
-        {"BlankInId", R"([["router", {"id": "a b"}]])", "attribute id: \"a b\": has a blank or a slash"},
+         "/1/1/privateKeyFile: is missing, in sslProfile \"s\""},
+        {"BlankInId", R"([["router", {"id": "a b"}]])", "/id: \"a b\": has a blank or a slash"},
         {"SlashInId", R"([["router", {"id": "a/b"}]])", "has a blank or a slash"},
         {"AgeBelowInterval", R"([["router", {"helloIntervalSeconds": 5}]])",
-         "attribute helloIntervalSeconds: 5: neighbours would be given up"},
+         "/helloIntervalSeconds: 5: neighbours would be given up"},
         {"NoThreads", R"([["router", {"workerThreads": 0}]])", "is out of range"},
         {"NegativeDataConnections", R"([["router", {"dataConnectionCount": -1}]])", "or \"auto\""},
         {"InterRouterOfStandalone", R"([["router", {}], ["connector", {"name": "c", "role": "inter-router"}]])",
          "a router of mode standalone can't have that"},
         {"EdgeListenerOfEdge", R"([["router", {"mode": "edge"}], ["listener", {"name": "c", "role": "edge"}]])",
-         "a router of mode edge can't have that\n  remedy: edge connectors belong to edge routers"},
+         "a router of mode edge can't have that, in listener \"c\"\n  remedy: edge connectors belong to edge routers"},
         {"EdgeConnectorOfInterior", with_router(R"(["connector", {"name": "c", "role": "edge"}])"),
          "a router of mode interior can't have that"},
         {"TlsForClients", with_router(R"(["sslProfile", {"name": "s"}], ["tcpListener", {"name": "l", "port": 1,
            "address": "x", "sslProfile": "s"}])"),
-         "attribute sslProfile: \"s\": skrouterd can do that, the built-in router can't"},
+         "/sslProfile: \"s\": skrouterd can do that, the built-in router can't"},
         {"Passwords", with_router(R"(["sslProfile", {"name": "s", "password": "p"}])"), "the built-in router can't"},
-        {"LogWithoutModule", with_router(R"(["log", {"enable": "info+"}])"), "attribute module: is missing"},
+        {"LogWithoutModule", with_router(R"(["log", {"enable": "info+"}])"), "/module: is missing"},
     }),
     described);
 
@@ -396,9 +394,9 @@ TEST(RouterConfig, TellsWhereTheConfSyntaxIsBroken) {
       {"router {\n id: a\n", "a.conf:1: router begins here and doesn't end"},
       {"router {\n}\n}\n", "a.conf:3: \"}\" where the beginning of an entity"},
       {"router {\n id: a\n}\nlistener\n", "a.conf:4: \"listener\" where the beginning of an entity"},
-      {"router {\n id: a\n id: b\n}\n", "a.conf:3: router: attribute id stands twice, first in line 2"},
+      {"router {\n id: a\n id: b\n}\n", "a.conf:3: /0/1/id: the key \"id\" stands twice"},
       {"router {\n x: {\n } }\n}\n", "a.conf:3"},
-      {"router {\n idd: a\n}\n", "a.conf:2: entity 1, router: attribute idd"}};
+      {"router {\n idd: a\n}\n", "a.conf:2: /0/1/idd: \"a\": there is no such attribute"}};
   for (const auto& [text, message] : broken) {
     try {
       parse_config(text, "a.conf");
@@ -545,8 +543,9 @@ TEST(RouterConfig, TakesEveryAttributeOfSkrouterdsSchemaWithItsDefaultInBothSpel
 
 // Numbers are read one character beyond their end: the line must still be theirs.
 TEST(RouterConfig, CountsLinesRightWhereANumberEndsALine) {
-  EXPECT_THAT(refusal("[[\"router\",{\"workerThreads\":\n0\n}]]"), HasSubstr("a.json:1: entity 1, router"));
-  EXPECT_THAT(refusal("[\n5\n]"), HasSubstr("a.json:2: 5 where"));
+  EXPECT_THAT(refusal("[[\"router\",{\"workerThreads\":\n0\n}]]"),
+              HasSubstr("a.json:2: /0/1/workerThreads: 0: is out of range, in router"));
+  EXPECT_THAT(refusal("[\n5\n]"), HasSubstr("a.json:2: /0: 5: "));
 }
 
 TEST(RouterConfig, NeverCrashesOnDamage) {

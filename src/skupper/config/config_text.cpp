@@ -1,10 +1,11 @@
-#include "conf_document.h"
+#include "config_text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <nlohmann/json.hpp>
 
 #include "knetsim/sys/error.h"
 
@@ -34,43 +35,53 @@ std::string_view without_comment(std::string_view line) {
   return without_blanks(line.substr(0, line.find('#')));
 }
 
-/// Takes the lines of a config, one after the other.
-class ConfReader {
+template <typename Take>
+void for_each_line(std::string_view text, Take take) {
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    take(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+/// Takes the lines of a config in the .conf syntax, one after the other.
+class ConfTranslator {
  public:
-  explicit ConfReader(const std::string& file) : file_(file) {}
+  explicit ConfTranslator(const std::string& file) : file_(file) {}
 
   void line(std::string_view text) {
     ++line_;
     text = without_comment(without_blanks(text));
-    if (text.empty()) return;
     if (nested_ > 0) {
       // What is in there isn't looked at; braces that open and close on one line cancel out.
       nested_ += std::count(text.begin(), text.end(), '{') - std::count(text.begin(), text.end(), '}');
       if (nested_ < 0) complain(text, "the end of the map");
-      return;
-    }
-    if (text == "}") {
+    } else if (text == "}") {
       if (!open_) complain(text, "the beginning of an entity, \"listener {\",");
       open_ = false;
-      return;
+      json_ += "}]";
+    } else if (!text.empty()) {
+      open_ ? attribute(text) : entity(text);
     }
-    open_ ? attribute(text) : entity(text);
+    json_ += '\n';
   }
 
-  std::vector<Entity> take() {
+  std::string take() {
     if (open_ || nested_ > 0)
       throw InputError(
           fmt::format("{}:{}: {} begins here and doesn't end\n  remedy: close it with }} on a line of its own", file_,
-                      entities_.back().line, entities_.back().type));
-    return std::move(entities_);
+                      entity_line_, entity_));
+    return std::move(json_) + "]";
   }
 
  private:
   void entity(std::string_view text) {
-    const auto name = without_blanks(text.substr(0, text.size() - 1));
-    if (!text.ends_with('{') || !is_word(name)) complain(text, "the beginning of an entity, \"listener {\",");
-    entities_.push_back({.type = std::string(name), .line = line_, .attributes = {}});
+    entity_ = without_blanks(text.substr(0, text.size() - 1));
+    if (!text.ends_with('{') || !is_word(entity_)) complain(text, "the beginning of an entity, \"listener {\",");
+    json_ += fmt::format("{}[\"{}\",{{", entity_line_ == 0 ? "" : ",", entity_);
+    entity_line_ = line_;
     open_ = true;
+    first_ = true;
   }
 
   void attribute(std::string_view text) {
@@ -78,11 +89,10 @@ class ConfReader {
     const auto name = without_blanks(text.substr(0, colon));
     const auto value = colon == std::string_view::npos ? std::string_view() : without_blanks(text.substr(colon + 1));
     if (!is_word(name) || value.empty()) complain(text, "an attribute, \"port: 5672\", or the entity's end, }");
-    const bool map = value == "{";
-    if (map) nested_ = 1;
-    entities_.back().attributes.push_back({.name = std::string(name),
-                                           .value = map ? nlohmann::json::object() : nlohmann::json(std::string(value)),
-                                           .line = line_});
+    if (value == "{") nested_ = 1;
+    const auto written =
+        nested_ > 0 ? "{}" : nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    json_ += fmt::format("{}\"{}\":{}", std::exchange(first_, false) ? "" : ",", name, written);
   }
 
   [[noreturn]] void complain(std::string_view found, std::string_view expected) const {
@@ -93,32 +103,44 @@ class ConfReader {
   }
 
   const std::string& file_;
+  std::string json_ = "[";
   std::size_t line_ = 0;
+  std::string entity_;
+  std::size_t entity_line_ = 0;
   std::ptrdiff_t nested_ = 0;
   bool open_ = false;
-  std::vector<Entity> entities_;
+  bool first_ = true;  // no attribute of the entity was written yet
 };
+
+/// Whether its first line that says something begins an entity of the .conf syntax.
+bool is_conf_syntax(std::string_view text) {
+  std::string first;
+  for_each_line(text, [&](std::string_view line) {
+    if (first.empty()) first = without_comment(without_blanks(line));
+  });
+  return is_word(without_blanks(std::string_view(first).substr(0, first.find('{')))) && first.ends_with('{');
+}
 
 }  // namespace
 
-bool is_conf_syntax(std::string_view text) {
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    const auto line = without_comment(without_blanks(text.substr(0, end)));
-    if (!line.empty()) return is_word(without_blanks(line.substr(0, line.find('{')))) && line.ends_with('{');
-    text.remove_prefix(std::min(end + 1, text.size()));
+std::string config_as_json(std::string_view text, const std::string& file) {
+  if (is_conf_syntax(text)) {
+    if (file.ends_with(".json"))
+      throw InputError(
+          fmt::format("{}: not JSON, but skrouterd's .conf syntax, which it reads only from files of other names\n  "
+                      "remedy: rename it to end in .conf, or write [[\"router\", {{\"id\": \"a\", \"mode\": "
+                      "\"interior\"}}], [\"listener\", {{...}}], ...]",
+                      file));
+    ConfTranslator translator(file);
+    for_each_line(text, [&](std::string_view line) { translator.line(line); });
+    return translator.take();
   }
-  return false;
-}
-
-std::vector<Entity> read_conf_document(std::string_view text, const std::string& file) {
-  ConfReader reader(file);
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    reader.line(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return reader.take();
+  std::string json;
+  for_each_line(text, [&](std::string_view line) {
+    if (!without_blanks(line).starts_with('#')) json += line;
+    if (line.data() + line.size() != text.data() + text.size()) json += '\n';
+  });
+  return json;
 }
 
 }  // namespace knetsim::skupper
