@@ -6,8 +6,6 @@
 
 namespace knetsim::etcd {
 
-using nlohmann::json;
-
 namespace {
 
 Error::Code code_of(int grpc_code) {
@@ -44,32 +42,23 @@ Diagnosis diagnose(const std::string& endpoint, const std::string& target, std::
   return diagnosis;
 }
 
-json good_answer(const Answer& answer, const std::string& target) {
-  json body;
+JsonDocument good_answer(const Answer& answer, const std::string& target) {
+  const auto refuse = [&](const std::string& why) {
+    throw Error(
+        Error::Code::other,
+        diagnose(answer.endpoint, target, "HTTP " + std::to_string(answer.status) + why + ": " + excerpt(answer.body)));
+  };
+  JsonDocument body;
   std::optional<wire::Refusal> refusal;
   try {
     body = wire::parse(answer.body);
-    refusal = wire::refusal(body);
-  } catch (const wire::Malformed& malformed) {
-    throw Error(Error::Code::other, diagnose(answer.endpoint, target,
-                                             "HTTP " + std::to_string(answer.status) + ", " + malformed.what() + ": " +
-                                                 excerpt(answer.body)));
+    refusal = wire::refusal(JsonPlace(body));
+  } catch (const InputError& malformed) {
+    refuse(std::string(", ") + malformed.what());
   }
   if (refusal) raise(*refusal, answer.endpoint, target);
-  if (answer.status != kOk) {
-    throw Error(Error::Code::other, diagnose(answer.endpoint, target,
-                                             "HTTP " + std::to_string(answer.status) + ": " + excerpt(answer.body)));
-  }
+  if (answer.status != kOk) refuse("");
   return body;
-}
-
-json good_message(const std::string& line, const std::string& endpoint, const std::string& target) {
-  Answer answer;
-  answer.status = kOk;
-  answer.body = line;
-  answer.endpoint = endpoint;
-  json message = good_answer(answer, target);
-  return read_answer(endpoint, target, [&] { return wire::object_at(message, "result"); });
 }
 
 }  // namespace knetsim::etcd

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "knetsim/etcd/error.h"
@@ -13,17 +12,14 @@ namespace knetsim::etcd {
 Diagnosis diagnose(const std::string& endpoint, const std::string& target, std::string answer);
 
 /// The JSON object of a good answer. Throws Error for any other, Unavailable if the endpoint says that it is.
-nlohmann::json good_answer(const Answer& answer, const std::string& target);
-
-/// The same for one message of a streaming call: {"result": ...} or {"error": ...}.
-nlohmann::json good_message(const std::string& line, const std::string& endpoint, const std::string& target);
+JsonDocument good_answer(const Answer& answer, const std::string& target);
 
 /// Runs a reader of wire.h; what it finds malformed becomes an Error naming the endpoint and the call.
 template <typename F>
 auto read_answer(const std::string& endpoint, const std::string& target, F&& reader) {
   try {
     return reader();
-  } catch (const wire::Malformed& malformed) {
+  } catch (const InputError& malformed) {
     throw Error(Error::Code::other,
                 diagnose(endpoint, target, std::string("an answer that isn't etcd's: ") + malformed.what()));
   }

@@ -19,10 +19,10 @@ boost::asio::awaitable<std::string> authenticate(Transport& transport) {
   login.body = nlohmann::json{{"name", options.username}, {"password", options.password}}.dump();
   login.retry = Call::Retry::unavailable;
   const Answer answer = co_await transport.send(login);
-  const nlohmann::json body = good_answer(answer, login.target);
+  const JsonDocument body = good_answer(answer, login.target);
   co_return read_answer(answer.endpoint, login.target, [&] {
-    auto token = wire::string_at(body, "token");
-    if (token.empty() || token.find_first_of("\r\n") != std::string::npos) throw wire::Malformed("there is no token");
+    auto token = JsonPlace(body)["token"].string();
+    if (token.empty() || token.find_first_of("\r\n") != std::string::npos) throw InputError("there is no token");
     return token;
   });
 }

@@ -32,7 +32,7 @@ Watcher Client::watch(std::string prefix, Revision from) {
 
 awaitable<std::optional<KeyValue>> Client::get(std::string key) {
   return impl_->call("/v3/kv/range", wire::range_request(key, false), Retry::unavailable,
-                     [key](const json& answer) -> std::optional<KeyValue> {
+                     [key](const JsonPlace& answer) -> std::optional<KeyValue> {
                        wire::header_revision(answer);
                        auto kvs = wire::key_values(answer, key, false);
                        if (kvs.empty()) return std::nullopt;
@@ -42,7 +42,7 @@ awaitable<std::optional<KeyValue>> Client::get(std::string key) {
 
 awaitable<Listing> Client::list(std::string prefix) {
   return impl_->call("/v3/kv/range", wire::range_request(prefix, true), Retry::unavailable,
-                     [prefix](const json& answer) {
+                     [prefix](const JsonPlace& answer) {
                        Listing listing;
                        listing.revision = wire::header_revision(answer);
                        listing.kvs = wire::key_values(answer, prefix, true);
@@ -66,7 +66,7 @@ awaitable<Revision> Client::remove_prefix(std::string prefix) {
 awaitable<TxnResult> Client::txn(Txn txn) {
   auto request = wire::txn_request(txn);
   return impl_->call("/v3/kv/txn", std::move(request), Retry::never,
-                     [txn = std::move(txn)](const json& answer) { return wire::txn_result(answer, txn); });
+                     [txn = std::move(txn)](const JsonPlace& answer) { return wire::txn_result(answer, txn); });
 }
 
 awaitable<Lease> Client::grant(std::chrono::seconds ttl) {
@@ -75,8 +75,8 @@ awaitable<Lease> Client::grant(std::chrono::seconds ttl) {
 
 awaitable<std::chrono::seconds> Client::keep_alive(LeaseId id) {
   // A stream in gRPC; the gateway answers the one request with one message. Renewing twice is as good as once.
-  return impl_->call("/v3/lease/keepalive", wire::lease_request(id), Retry::unavailable, [](const json& answer) {
-    const json& result = wire::object_at(answer, "result");
+  return impl_->call("/v3/lease/keepalive", wire::lease_request(id), Retry::unavailable, [](const JsonPlace& answer) {
+    const auto result = answer["result"];
     wire::header_revision(result);
     return std::max(wire::ttl_at(result), std::chrono::seconds(0));
   });
@@ -84,15 +84,13 @@ awaitable<std::chrono::seconds> Client::keep_alive(LeaseId id) {
 
 awaitable<std::optional<LeaseState>> Client::time_to_live(LeaseId id) {
   return impl_->call("/v3/lease/timetolive", wire::time_to_live_request(id), Retry::unavailable,
-                     [](const json& answer) -> std::optional<LeaseState> {
+                     [](const JsonPlace& answer) -> std::optional<LeaseState> {
                        LeaseState state;
                        wire::header_revision(answer);
                        state.remaining = wire::ttl_at(answer);
                        if (state.remaining.count() < 0) return std::nullopt;
                        state.granted = std::chrono::seconds(wire::int64_at(answer, "grantedTTL"));
-                       for (const json& key : wire::array_at(answer, "keys")) {
-                         state.keys.push_back(wire::bytes(key, "keys"));
-                       }
+                       state.keys = answer.each("keys", wire::bytes);
                        return state;
                      });
 }
@@ -120,10 +118,10 @@ awaitable<void> Client::compact(Revision revision) {
 }
 
 awaitable<Status> Client::status() {
-  return impl_->call("/v3/maintenance/status", json::object(), Retry::unavailable, [](const json& answer) {
+  return impl_->call("/v3/maintenance/status", json::object(), Retry::unavailable, [](const JsonPlace& answer) {
     Status status;
     status.version = wire::string_at(answer, "version");
-    status.member = wire::uint64_at(wire::object_at(answer, "header"), "member_id");
+    status.member = wire::uint64_at(answer["header"], "member_id");
     status.leader = wire::uint64_at(answer, "leader");
     status.raft_term = wire::uint64_at(answer, "raftTerm");
     status.revision = wire::header_revision(answer);
@@ -133,21 +131,15 @@ awaitable<Status> Client::status() {
 }
 
 awaitable<std::vector<MemberInfo>> Client::members() {
-  return impl_->call("/v3/cluster/member/list", json::object(), Retry::unavailable, [](const json& answer) {
-    std::vector<MemberInfo> members;
-    for (const json& each : wire::array_at(answer, "members")) {
+  return impl_->call("/v3/cluster/member/list", json::object(), Retry::unavailable, [](const JsonPlace& answer) {
+    return answer.each("members", [](const JsonPlace& each) {
       MemberInfo member;
       member.id = wire::uint64_at(each, "ID");
       member.name = wire::string_at(each, "name");
-      for (const json& url : wire::array_at(each, "peerURLs")) {
-        member.peer_urls.push_back(wire::string(url, "URLs"));
-      }
-      for (const json& url : wire::array_at(each, "clientURLs")) {
-        member.client_urls.push_back(wire::string(url, "URLs"));
-      }
-      members.push_back(std::move(member));
-    }
-    return members;
+      member.peer_urls = each.each("peerURLs", &JsonPlace::string);
+      member.client_urls = each.each("clientURLs", &JsonPlace::string);
+      return member;
+    });
   });
 }
 
@@ -160,8 +152,9 @@ awaitable<std::optional<std::string>> Client::health() {
   const Answer answer = co_await impl_->send(std::move(question));
   // {"health":"true"}, the truth value as a string; with HTTP 503 if it is "false".
   try {
-    if (wire::string_at(wire::parse(answer.body), "health") == "true") co_return std::nullopt;
-  } catch (const wire::Malformed&) {
+    const auto body = wire::parse(answer.body);
+    if (wire::string_at(JsonPlace(body), "health") == "true") co_return std::nullopt;
+  } catch (const InputError&) {
     // Not etcd's form: reported as it stands.
   }
   co_return answer.endpoint + "/health: HTTP " + std::to_string(answer.status) + ": " + excerpt(answer.body);

@@ -32,15 +32,15 @@ class Client::Impl : public Transport {
 
   /// Posts `request` and lets `reader` make a value of the answer.
   template <typename Reader>
-  awaitable<std::invoke_result_t<Reader, const nlohmann::json&>> call(std::string target, nlohmann::json request,
-                                                                      Call::Retry retry, Reader reader) {
+  awaitable<std::invoke_result_t<Reader, const JsonPlace&>> call(std::string target, nlohmann::json request,
+                                                                 Call::Retry retry, Reader reader) {
     Call post;
     post.target = target;
     post.body = request.dump();
     post.retry = retry;
     const Answer answer = co_await send_as_user(std::move(post));
-    const nlohmann::json body = good_answer(answer, target);
-    co_return read_answer(answer.endpoint, target, [&] { return reader(body); });
+    const JsonDocument body = good_answer(answer, target);
+    co_return read_answer(answer.endpoint, target, [&] { return reader(JsonPlace(body)); });
   }
 
  private:

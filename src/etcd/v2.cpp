@@ -1,5 +1,4 @@
 // The v2 store (etcd's Documentation/v2/api.md): keys are paths, values are sent as a form.
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "answer.h"
@@ -10,7 +9,6 @@
 namespace knetsim::etcd {
 
 using boost::beast::http::verb;
-using nlohmann::json;
 
 namespace {
 
@@ -58,17 +56,21 @@ awaitable<void> Client::put_v2(std::string key, std::string value) {
 
 namespace {
 
-/// The answer's node; null if there is no such key.
-json node_of(const Answer& answer, const std::string& target) {
-  json body;
-  try {
-    body = wire::parse(answer.body);
-  } catch (const wire::Malformed&) {
-    refuse(answer, target);
-  }
-  if (wire::int64_at(body, "errorCode") == kKeyNotFound) return nullptr;
-  if (answer.status != kOk) refuse(answer, target);
-  return wire::object_at(body, "node");
+/// Has `read` take the answer's node apart, an empty one if it has none; what it returns for no such key is nothing.
+template <typename Read>
+auto read_node(const Answer& answer, const std::string& target, Read read) {
+  return read_answer(answer.endpoint, target, [&] {
+    JsonDocument body;
+    try {
+      body = wire::parse(answer.body);
+    } catch (const InputError&) {
+      refuse(answer, target);
+    }
+    const JsonPlace at(body);
+    if (wire::int64_at(at, "errorCode") == kKeyNotFound) return decltype(read(at)){};
+    if (answer.status != kOk) refuse(answer, target);
+    return read(at["node"]);
+  });
 }
 
 Call get_call(const std::string& key) {
@@ -85,23 +87,17 @@ Call get_call(const std::string& key) {
 awaitable<std::optional<std::string>> Client::get_v2(std::string key) {
   const Call get = get_call(key);
   const Answer answer = co_await impl_->send(get);
-  co_return read_answer(answer.endpoint, get.target, [&]() -> std::optional<std::string> {
-    const json node = node_of(answer, get.target);
-    if (node.is_null()) return std::nullopt;
-    if (wire::bool_at(node, "dir")) throw wire::Malformed("that key is a directory");
-    return wire::string_at(node, "value");
+  co_return read_node(answer, get.target, [](const JsonPlace& node) {
+    if (wire::bool_at(node, "dir")) node.refuse("that key is a directory");
+    return std::optional(wire::string_at(node, "value"));
   });
 }
 
 awaitable<std::vector<std::string>> Client::keys_v2(std::string directory) {
   const Call get = get_call(directory);
   const Answer answer = co_await impl_->send(get);
-  co_return read_answer(answer.endpoint, get.target, [&] {
-    std::vector<std::string> keys;
-    const json node = node_of(answer, get.target);
-    if (node.is_null()) return keys;
-    for (const json& each : wire::array_at(node, "nodes")) keys.push_back(wire::string_at(each, "key"));
-    return keys;
+  co_return read_node(answer, get.target, [](const JsonPlace& node) {
+    return node.each("nodes", [](const JsonPlace& each) { return wire::string_at(each, "key"); });
   });
 }
 

@@ -1,15 +1,12 @@
 #include "watch_decoder.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "knetsim/sys/text.h"
 #include "wire.h"
 
 namespace knetsim::etcd {
-
-using nlohmann::json;
 
 namespace {
 
@@ -21,23 +18,23 @@ bool is_final(int code) { return code == 3 || code == 7 || code == 12 || code ==
 
 std::optional<std::string> WatchDecoder::take(const std::string& line) {
   try {
-    return take_message(wire::parse(line));
-  } catch (const wire::Malformed& malformed) {
+    const auto message = wire::parse(line);
+    return take_message(JsonPlace(message));
+  } catch (const InputError& malformed) {
     return "an answer that isn't etcd's: " + std::string(malformed.what()) + ": " + excerpt(line);
   }
 }
 
-std::optional<std::string> WatchDecoder::take_message(const json& message) {
+std::optional<std::string> WatchDecoder::take_message(const JsonPlace& message) {
   if (const auto refusal = wire::refusal(message)) {
     if (is_final(refusal->code))
       over_ = std::make_exception_ptr(Error(Error::Code::other, diagnose_(refusal->message)));
     return refusal->message;
   }
-  const json& result = wire::object_at(message, "result");
+  const auto result = message["result"];
   if (wire::bool_at(result, "canceled")) return cancelled(result);
   const Revision revision = wire::header_revision(result);
-  std::vector<Event> events;
-  for (const json& each : wire::array_at(result, "events")) events.push_back(wire::event(each));
+  auto events = result.each("events", wire::event);
 
   if (wire::bool_at(result, "created")) {
     stream_accepted_ = accepted_ = true;
@@ -62,7 +59,7 @@ void WatchDecoder::take_events(std::vector<Event> events) {
   ready_.push_back(std::move(batch));
 }
 
-std::optional<std::string> WatchDecoder::cancelled(const json& result) {
+std::optional<std::string> WatchDecoder::cancelled(const JsonPlace& result) {
   const Revision compacted = wire::revision_at(result, "compact_revision");
   const std::string reason = wire::message_at(result, "cancel_reason");
   if (compacted > 0) {
@@ -75,10 +72,11 @@ std::optional<std::string> WatchDecoder::cancelled(const json& result) {
 
 void WatchDecoder::take_refusal(const std::string& body) {
   try {
-    const auto refusal = wire::refusal(wire::parse(body));
+    const auto answer = wire::parse(body);
+    const auto refusal = wire::refusal(JsonPlace(answer));
     if (refusal && is_final(refusal->code))
       over_ = std::make_exception_ptr(Error(Error::Code::other, diagnose_(refusal->message)));
-  } catch (const wire::Malformed&) {
+  } catch (const InputError&) {
     // Not etcd's answer: another attempt may meet etcd.
   }
 }

@@ -3,7 +3,6 @@
 #include <deque>
 #include <exception>
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "knetsim/etcd/error.h"
 #include "knetsim/etcd/types.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json_place.h"
 
 namespace knetsim::etcd {
 
@@ -44,9 +44,9 @@ class WatchDecoder {
   const std::deque<WatchEvents>& ready() const noexcept { return ready_; }
 
  private:
-  std::optional<std::string> take_message(const nlohmann::json& message);
+  std::optional<std::string> take_message(const JsonPlace& message);
   void take_events(std::vector<Event> events);
-  std::optional<std::string> cancelled(const nlohmann::json& result);
+  std::optional<std::string> cancelled(const JsonPlace& result);
 
   Revision next_;
   Diagnose diagnose_;

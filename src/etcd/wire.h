@@ -2,55 +2,45 @@
 
 #include <chrono>
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "knetsim/etcd/types.h"
+#include "knetsim/sys/json_place.h"
 
 namespace knetsim::etcd::wire {
 
 // The proto3 JSON mapping as the gateway speaks it: int64 as strings, bytes in base64, fields of value zero left out.
-// Readers throw Malformed on anything else.
+// Readers throw InputError on anything else.
 
-class Malformed : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+/// An answer, which is an object.
+JsonDocument parse(std::string_view text);
 
-nlohmann::json parse(std::string_view text);
-
-std::int64_t int64_at(const nlohmann::json& object, const char* field);
-std::uint64_t uint64_at(const nlohmann::json& object, const char* field);
-bool bool_at(const nlohmann::json& object, const char* field);
-std::string string_at(const nlohmann::json& object, const char* field);
-std::string bytes_at(const nlohmann::json& object, const char* field);
-/// One element of an array of that name.
-std::string string(const nlohmann::json& value, const char* field);
-std::string bytes(const nlohmann::json& value, const char* field);
-/// The array of that name; an empty one if it is absent.
-const nlohmann::json& array_at(const nlohmann::json& object, const char* field);
-/// The object of that name; an empty one if it is absent.
-const nlohmann::json& object_at(const nlohmann::json& object, const char* field);
+std::int64_t int64_at(const JsonPlace& object, std::string_view field);
+std::uint64_t uint64_at(const JsonPlace& object, std::string_view field);
+bool bool_at(const JsonPlace& object, std::string_view field);
+std::string string_at(const JsonPlace& object, std::string_view field);
+std::string bytes_at(const JsonPlace& object, std::string_view field);
+/// One element of an array.
+std::string bytes(const JsonPlace& at);
 
 /// For a line of a message: cut, without control characters.
-std::string message_at(const nlohmann::json& object, const char* field);
+std::string message_at(const JsonPlace& object, std::string_view field);
 /// From 0 to 2^62.
-Revision revision_at(const nlohmann::json& object, const char* field);
+Revision revision_at(const JsonPlace& object, std::string_view field);
 /// The store's, which every answer names.
-Revision header_revision(const nlohmann::json& response);
+Revision header_revision(const JsonPlace& response);
 /// From -1, which is that of no lease, to etcd's longest.
-std::chrono::seconds ttl_at(const nlohmann::json& object);
-Lease granted_lease(const nlohmann::json& response);
-KeyValue key_value(const nlohmann::json& kv);
+std::chrono::seconds ttl_at(const JsonPlace& object);
+Lease granted_lease(const JsonPlace& response);
+KeyValue key_value(const JsonPlace& kv);
 /// What a range answer holds of the key, or prefix, that was asked for.
-std::vector<KeyValue> key_values(const nlohmann::json& response, const std::string& key, bool prefix);
-Event event(const nlohmann::json& event);
+std::vector<KeyValue> key_values(const JsonPlace& response, const std::string& key, bool prefix);
+Event event(const JsonPlace& event);
 /// One result for each operation of the branch that was taken, of its kind.
-TxnResult txn_result(const nlohmann::json& response, const Txn& txn);
+TxnResult txn_result(const JsonPlace& response, const Txn& txn);
 
 nlohmann::json range_request(const std::string& key, bool prefix);
 nlohmann::json put_request(const Put& put);
@@ -68,6 +58,6 @@ struct Refusal {
   int code = 0;  ///< google.rpc.Code
   std::string message;
 };
-std::optional<Refusal> refusal(const nlohmann::json& answer);
+std::optional<Refusal> refusal(const JsonPlace& answer);
 
 }  // namespace knetsim::etcd::wire

@@ -138,10 +138,11 @@ TEST_F(FaultyServer, AnswersThatArentEtcdsAreQuoted) {
   EXPECT_THAT(complaint(http_answer(200, "")), HasSubstr("nothing"));
   EXPECT_THAT(complaint(http_answer(200, "[]")), HasSubstr("isn't a JSON object"));
   EXPECT_THAT(complaint(http_answer(200, R"({"header":{"revision":"7"},"kvs":[{"key":"!"}]})")),
-              HasSubstr("\"key\" isn't base64"));
+              HasSubstr("/kvs/0/key: \"!\": isn't base64"));
   EXPECT_THAT(complaint(http_answer(200, R"({"header":{"revision":"7"},"kvs":{}})")),
-              HasSubstr("\"kvs\" isn't an array"));
-  EXPECT_THAT(complaint(http_answer(200, R"({"header":{"revision":"7"},"kvs":[7]})")), HasSubstr("isn't in an object"));
+              HasSubstr("/kvs: {}: is an object, must be an array"));
+  EXPECT_THAT(complaint(http_answer(200, R"({"header":{"revision":"7"},"kvs":[7]})")),
+              HasSubstr("/kvs/0: 7: is a number, must be an object"));
   EXPECT_THAT(complaint(http_answer(500, R"({"whatever":1})")), HasSubstr("HTTP 500"));
   EXPECT_THAT(complaint(http_answer(200, "\x01\x02" + std::string(5000, 'x'))), SizeIs(testing::Lt(500U)));
 }
@@ -229,39 +230,38 @@ WrongAnswer wrong_txn(const char* name, const std::string& rest, const std::stri
 }
 
 WrongAnswer wrong_ttl(const char* name, const std::string& ttl) {
-  return {name, [](SyncClient& etcd) { etcd.grant(60s); }, kHeader + R"(,"ID":"5","TTL":)" + ttl + "}", "\"TTL\""};
+  return {name, [](SyncClient& etcd) { etcd.grant(60s); }, kHeader + R"(,"ID":"5","TTL":)" + ttl + "}", "/TTL"};
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, WrongAnswers,
     testing::Values(
-        wrong_txn("TxnWithoutResponses", R"(,"succeeded":true)", "\"responses\""),
-        wrong_txn("TxnFailedWithoutResponses", "", "\"responses\""),
-        wrong_txn("TxnWithOneResponse", R"(,"succeeded":true,"responses":[)" + kPut + "]", "\"responses\""),
+        wrong_txn("TxnWithoutResponses", R"(,"succeeded":true)", "/responses"),
+        wrong_txn("TxnFailedWithoutResponses", "", "/responses"),
+        wrong_txn("TxnWithOneResponse", R"(,"succeeded":true,"responses":[)" + kPut + "]", "/responses"),
         wrong_txn("TxnWithThreeResponses",
-                  R"(,"succeeded":true,"responses":[)" + kPut + "," + kRange + "," + kRange + "]", "\"responses\""),
+                  R"(,"succeeded":true,"responses":[)" + kPut + "," + kRange + "," + kRange + "]", "/responses"),
         wrong_txn("TxnInAnotherOrder", R"(,"succeeded":true,"responses":[)" + kRange + "," + kPut + "]",
-                  "\"response_put\""),
+                  "/response_put"),
         wrong_txn("TxnOfTheOtherBranch", R"(,"succeeded":true,"responses":[)" + kRemoved + "," + kRange + "]",
-                  "\"response_put\""),
+                  "/response_put"),
         wrong_txn("TxnFailedWithTheOtherBranch", R"(,"responses":[)" + kPut + "," + kRange + "]",
-                  "\"response_delete_range\""),
-        wrong_txn("TxnWithNulls", R"(,"succeeded":true,"responses":[null,null])", "\"response_put\""),
-        wrong_txn("TxnWithEmptyResponses", R"(,"succeeded":true,"responses":[{},{}])", "\"response_put\""),
+                  "/response_delete_range"),
+        wrong_txn("TxnWithNulls", R"(,"succeeded":true,"responses":[null,null])", "/responses/0: null: is null"),
+        wrong_txn("TxnWithEmptyResponses", R"(,"succeeded":true,"responses":[{},{}])", "/response_put"),
         wrong_txn("TxnWithAnotherPrefix",
                   R"(,"succeeded":true,"responses":[)" + kPut + R"(,{"response_range":{"kvs":[{"key":"aw=="}]}}])",
                   "what was asked for"),
-        wrong_txn("TxnWithResponsesAsAnObject", R"(,"succeeded":true,"responses":{})", "\"responses\""),
+        wrong_txn("TxnWithResponsesAsAnObject", R"(,"succeeded":true,"responses":{})", "/responses"),
         wrong_ttl("NoTtl", "\"0\""), wrong_ttl("NegativeTtl", "\"-1\""),
         wrong_ttl("EndlessTtl", "\"9223372036854775807\""), wrong_ttl("LongTtl", "\"9000000001\""),
         wrong_ttl("TextTtl", "\"soon\""), wrong_ttl("TtlInAList", "[60]"), wrong_ttl("FractionOfATtl", "0.5"),
-        WrongAnswer{"NoLeaseId", [](SyncClient& etcd) { etcd.grant(60s); }, kHeader + R"(,"TTL":"60"})", "\"ID\""},
+        WrongAnswer{"NoLeaseId", [](SyncClient& etcd) { etcd.grant(60s); }, kHeader + R"(,"TTL":"60"})", "/ID"},
         WrongAnswer{"EndlessKeepAlive", [](SyncClient& etcd) { etcd.keep_alive(5); },
-                    R"({"result":{"header":{"revision":"7"},"TTL":"9223372036854775807"}})", "\"TTL\""},
-        WrongAnswer{"KeepAliveWithoutAResult", [](SyncClient& etcd) { etcd.keep_alive(5); }, kHeader + "}",
-                    "\"header\""},
+                    R"({"result":{"header":{"revision":"7"},"TTL":"9223372036854775807"}})", "/TTL"},
+        WrongAnswer{"KeepAliveWithoutAResult", [](SyncClient& etcd) { etcd.keep_alive(5); }, kHeader + "}", "/result"},
         WrongAnswer{"EndlessTimeToLive", [](SyncClient& etcd) { etcd.time_to_live(5); },
-                    kHeader + R"(,"TTL":"9223372036854775807"})", "\"TTL\""},
+                    kHeader + R"(,"TTL":"9223372036854775807"})", "/TTL"},
         WrongAnswer{"AnotherKey", [](SyncClient& etcd) { etcd.get("k"); }, kHeader + R"(,"kvs":[{"key":"eA=="}]})",
                     "what was asked for"},
         WrongAnswer{"TwoKeys", [](SyncClient& etcd) { etcd.get("k"); },
@@ -269,11 +269,13 @@ INSTANTIATE_TEST_SUITE_P(
         WrongAnswer{"AnotherPrefix", [](SyncClient& etcd) { etcd.list("p/"); }, kHeader + R"(,"kvs":[{"key":"aw=="}]})",
                     "what was asked for"},
         WrongAnswer{"EndlessRevision", [](SyncClient& etcd) { etcd.get("k"); },
-                    kHeader + R"(,"kvs":[{"key":"aw==","mod_revision":"9223372036854775807"}]})", "\"mod_revision\""},
-        WrongAnswer{"MembersAsAnObject", [](SyncClient& etcd) { etcd.members(); }, R"({"members":{}})", "\"members\""},
-        WrongAnswer{"MembersThatAreNumbers", [](SyncClient& etcd) { etcd.members(); }, R"({"members":[7]})", "\"ID\""},
+                    kHeader + R"(,"kvs":[{"key":"aw==","mod_revision":"9223372036854775807"}]})",
+                    "/kvs/0/mod_revision: "},
+        WrongAnswer{"MembersAsAnObject", [](SyncClient& etcd) { etcd.members(); }, R"({"members":{}})", "/members"},
+        WrongAnswer{"MembersThatAreNumbers", [](SyncClient& etcd) { etcd.members(); }, R"({"members":[7]})",
+                    "/members/0: 7: "},
         WrongAnswer{"LeaderThatIsNegative", [](SyncClient& etcd) { etcd.status(); }, kHeader + R"(,"leader":-1})",
-                    "\"leader\""}),
+                    "/leader: -1: "}),
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST_F(FaultyServer, AnAnswerWithoutEndIsGivenUp) {

@@ -72,47 +72,57 @@ TEST(Endpoints, ComeAsAListSeparatedByCommas) {
 }
 
 TEST(Wire, ReadsIntegersAsStringsAndAsNumbersAndAbsentAsZero) {
-  const json object = {{"text", "9223372036854775807"}, {"number", 5}, {"negative", "-1"}};
+  const JsonDocument document{
+      .value = {{"text", "9223372036854775807"}, {"number", 5}, {"negative", "-1"}, {"id", "18446744073709551615"}}};
+  const JsonPlace object(document);
   EXPECT_EQ(wire::int64_at(object, "text"), INT64_MAX);
   EXPECT_EQ(wire::int64_at(object, "number"), 5);
   EXPECT_EQ(wire::int64_at(object, "negative"), -1);
   EXPECT_EQ(wire::int64_at(object, "absent"), 0);
-  EXPECT_EQ(wire::uint64_at({{"id", "18446744073709551615"}}, "id"), UINT64_MAX);
+  EXPECT_EQ(wire::uint64_at(object, "id"), UINT64_MAX);
 }
 
 TEST(Wire, RefusesValuesOfAnotherForm) {
-  const json object = {{"a", "12x"}, {"b", true}, {"c", "9223372036854775808"}, {"d", "!"}, {"e", 1.5}, {"f", ""}};
+  const JsonDocument document{
+      .value = {{"a", "12x"}, {"b", true}, {"c", "9223372036854775808"}, {"d", "!"}, {"e", 1.5}, {"f", ""}}};
+  const JsonPlace object(document);
   for (const char* field : {"a", "b", "c", "d", "e", "f"}) {
-    EXPECT_THROW(wire::int64_at(object, field), wire::Malformed) << field;
+    EXPECT_THROW(wire::int64_at(object, field), InputError) << field;
   }
-  EXPECT_THROW(wire::bytes_at(object, "d"), wire::Malformed);
-  EXPECT_THROW(wire::string_at(object, "b"), wire::Malformed);
-  EXPECT_THROW(wire::bool_at(object, "a"), wire::Malformed);
-  EXPECT_THROW(wire::array_at(object, "a"), wire::Malformed);
-  EXPECT_THROW(wire::object_at(object, "a"), wire::Malformed);
-  EXPECT_THROW(wire::parse("[1]"), wire::Malformed);
-  EXPECT_THROW(wire::parse("{"), wire::Malformed);
+  EXPECT_THROW(wire::bytes_at(object, "d"), InputError);
+  EXPECT_THROW(wire::string_at(object, "b"), InputError);
+  EXPECT_THROW(wire::bool_at(object, "a"), InputError);
+  EXPECT_THROW(wire::parse("[1]"), InputError);
+  EXPECT_THROW(wire::parse("{"), InputError);
 }
 
 TEST(Wire, APrefixIsTheRangeUpToTheNextKeyThatLacksIt) {
-  const auto end_of = [](const std::string& prefix) { return wire::bytes_at(wire::prefix_range(prefix), "range_end"); };
+  const auto bytes_of = [](const std::string& prefix, const char* field) {
+    const JsonDocument range{.value = wire::prefix_range(prefix)};
+    return wire::bytes_at(JsonPlace(range), field);
+  };
+  const auto end_of = [&](const std::string& prefix) { return bytes_of(prefix, "range_end"); };
   EXPECT_EQ(end_of("/a/"), "/a0");
   EXPECT_EQ(end_of("a\xff"), "b");
   EXPECT_EQ(end_of("\xff\xff"), std::string(1, '\0'));
   EXPECT_EQ(end_of(""), std::string(1, '\0'));
-  EXPECT_EQ(wire::bytes_at(wire::prefix_range(""), "key"), std::string(1, '\0'));
+  EXPECT_EQ(bytes_of("", "key"), std::string(1, '\0'));
 }
 
 TEST(Wire, ReadsBothFormsOfARefusal) {
-  const auto unary = wire::refusal(json{{"error", "etcdserver: no leader"}, {"code", 14}});
+  const auto refusal_in = [](const json& answer) {
+    const JsonDocument document{.value = answer};
+    return wire::refusal(JsonPlace(document));
+  };
+  const auto unary = refusal_in({{"error", "etcdserver: no leader"}, {"code", 14}});
   ASSERT_TRUE(unary);
   EXPECT_EQ(unary->code, 14);
   EXPECT_EQ(unary->message, "etcdserver: no leader");
-  const auto streamed = wire::refusal(json{{"error", {{"grpc_code", 5}, {"message", "gone"}}}});
+  const auto streamed = refusal_in({{"error", {{"grpc_code", 5}, {"message", "gone"}}}});
   ASSERT_TRUE(streamed);
   EXPECT_EQ(streamed->code, 5);
   EXPECT_EQ(streamed->message, "gone");
-  EXPECT_FALSE(wire::refusal(json::object()));
+  EXPECT_FALSE(refusal_in(json::object()));
 }
 
 TEST(Wire, ComparesAreRefusedWhenTheOperandHasTheWrongType) {
