@@ -84,7 +84,9 @@ TEST_F(ProgramTest, believes_the_results_of_this_run_alone) {
         exec({.argv = {KNETSIM_REPORT, "collect", (scratch.path() / "out").string(), "--to", report.string()},
               .environment = {{"TZ", "CET-1CEST,M3.5.0,M10.5.0/3"}}});
     EXPECT_EQ(code(said), believed ? 0 : 1) << run << " and " << result << "\n" << said.err;
-    if (!believed) EXPECT_THAT(said.err, HasSubstr("a.xml is of an earlier run: it began at"));
+    if (!believed) {
+      EXPECT_THAT(said.err, HasSubstr("a.xml is of an earlier run: it began at"));
+    }
   }
 }
 
