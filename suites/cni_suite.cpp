@@ -44,7 +44,7 @@ class Cni : public EmulationTest, public testing::WithParamInterface<Flavour> {
   static bool is_bridged(Worker& worker) {
     const auto& options = worker.pods().options();
     const auto& plugins = options.plugins;
-    if (plugins.flavour == cni::Flavour::builtin) return true;
+    if (plugins.flavour == Flavour::builtin) return true;
     if (!plugins.conf && (plugins.type == "flannel" || plugins.type == "bridge")) return true;
     const auto& links = worker.containers().front()->network().interfaces;
     return std::any_of(links.begin(), links.end(),

@@ -217,7 +217,7 @@ class KnownIssueReproduction : public KnownIssueFixture, public testing::WithPar
     options.interfaces = {"eth0"};
     options.subnet_file = w1().subnet_file();
     auto words = flannel::to_arguments(options);
-    words.insert(words.begin(), flannel::resolve(to_string(GetParam())).path.string());
+    words.insert(words.begin(), flannel::resolve(GetParam()).path.string());
     return quoted(words) + " >" + log().string() + " 2>&1";
   }
 
@@ -266,7 +266,7 @@ class KnownIssueRouter : public KnownIssueFixture, public testing::WithParamInte
 
   /// A router of the same config, started in the shell; its pid once it listens.
   pid_t start_router(MininetShell& shell, const std::string& starter) {
-    const auto program = skupper::resolve(to_string(GetParam()));
+    const auto program = skupper::resolve(GetParam());
     if (!program.root.empty()) throw Error("a router that needs another root directory can't be started by a shell");
     const auto pid = shell.start(starter + " " + quoted({program.path.string(), "-c", "/tmp/knetsim/skupper/0.json"}) +
                                  " >" + log().string() + " 2>&1");

@@ -64,7 +64,7 @@ TEST(Boot, RefusesAFlanneldThatCannotMixBeforeAnythingIsStarted) {
   write_file_atomically(flanneld, "#!/bin/sh\necho v0.15.1 >&2\n", 0755);
   ::setenv("KNETSIM_FLANNELD", flanneld.c_str(), 1);
   auto mixed = topology("pair.json");
-  mixed.clusters.at(0).flannel->flavour = "mixed";
+  mixed.clusters.at(0).flannel->flavour = parts::Flavour::mixed;
   EXPECT_THAT(why_no_boot(mixed), AllOf(HasSubstr("v0.15.1"), HasSubstr("v2 store"), HasSubstr("remedy: ")));
   ::unsetenv("KNETSIM_FLANNELD");
   EXPECT_FALSE(fs::exists("/tmp/knetsim/e1/etcd.log"));
@@ -72,7 +72,7 @@ TEST(Boot, RefusesAFlanneldThatCannotMixBeforeAnythingIsStarted) {
 
 TEST(Boot, TakesAPrefixOfFlannelsKeysHoweverManySlashesEndIt) {
   auto slashes = topology("pair.json");
-  slashes.clusters.at(0).flannel->flavour = "builtin";
+  slashes.clusters.at(0).flannel->flavour = parts::Flavour::builtin;
   slashes.clusters.at(0).flannel->prefix = "/flannel//";
   EXPECT_EQ(why_no_boot(slashes), "it boots");
 }

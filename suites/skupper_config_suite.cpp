@@ -37,15 +37,12 @@ class SkupperConfigs : public SkupperTest {
 
   /// Starts the router of cluster C<index> with these entities, and returns when it listens where it says it will.
   Process& start(std::size_t index, const std::vector<json>& config) {
-    const auto flavour = is_mixed(to_string(GetParam()))
-                             ? ((index == 0) == (GetParam() == Flavour::mixed) ? Flavour::real : Flavour::builtin)
-                             : GetParam();
     const auto& w1 = worker("C" + std::to_string(index) + "w1");
     const auto file = directory_ / (std::to_string(index) + ".json");
     fs::create_directories(directory_);
     write_file_atomically(file, json(config).dump(1));
     const auto launched = routers_.insert_or_assign(
-        index, skupper::launch(skupper::resolve(to_string(flavour)),
+        index, skupper::launch(skupper::resolve(parts::at(GetParam(), index, 2)),
                                {.netns = &w1.netns(), .config = file, .directory = w1.directory(), .log = log(index)}));
     auto& process = launched.first->second;
     std::set<std::uint16_t> ports;

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdlib>
 #include <regex>
-#include <type_traits>
 
 #include "doctor.h"
 #include "knetsim/cni/find_plugin.h"
@@ -95,8 +94,7 @@ Finding examine_daemon(const char* name, const char* stand_in, const char* remed
   Finding finding{.group = "programs", .name = name, .detail = {}, .remedy = {}};
   try {
     const auto program = resolve();
-    using Flavour = std::remove_cvref_t<decltype(program.flavour)>;
-    if (program.flavour == Flavour::real) {
+    if (program.flavour == parts::Flavour::real) {
       finding.detail = fmt::format("{}  ({})", version_in(program.version), program.path.string());
       return finding;
     }
@@ -114,7 +112,7 @@ Finding examine_flanneld() {
   return examine_daemon("flanneld", "knetsim-flanneld", "set KNETSIM_FLANNELD to the path of a real one", [] {
     auto environment = flannel::Environment::current();
     environment.flannel.reset();
-    return flannel::resolve("auto", environment);
+    return flannel::resolve(parts::Flavour::automatic, environment);
   });
 }
 
@@ -124,7 +122,7 @@ Finding examine_skrouterd() {
   return examine_daemon("skrouterd", "knetsim-skrouterd", kRemedy, [] {
     auto environment = skupper::Environment::current();
     environment.skupper.reset();
-    return skupper::resolve("auto", environment);
+    return skupper::resolve(parts::Flavour::automatic, environment);
   });
 }
 

@@ -37,11 +37,11 @@ void require_flavour(const Flavoured& part, const std::string& value) {
   } else if (option == "--skupper") {
     auto wanted = skupper::Environment::current();
     wanted.skupper = value;
-    skupper::resolve("auto", wanted);
+    skupper::resolve(parts::Flavour::automatic, wanted);
   } else {
     auto wanted = flannel::Environment::current();
     wanted.flannel = value;
-    flannel::resolve("auto", wanted);
+    flannel::resolve(parts::Flavour::automatic, wanted);
   }
 }
 

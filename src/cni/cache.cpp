@@ -28,7 +28,7 @@ void Cache::store(const std::string& network, const CacheEntry& entry) const {
   make_directories(directory_);
   const auto& attachment = entry.attachment;
   const json document{{"kind", "knetsim-cni-2"},
-                      {"flavour", entry.flavour},
+                      {"flavour", to_string(entry.flavour)},
                       {"containerId", attachment.container_id},
                       {"netns", attachment.netns},
                       {"ifName", attachment.ifname},
@@ -49,14 +49,15 @@ std::optional<CacheEntry> Cache::load(const std::string& network, const std::str
                    .text = read_file(path),
                    .help = "remove the file; the container's network stays until its namespace ends"});
     const JsonPlace at(document);
-    return CacheEntry{.flavour = at["flavour"].string(),
-                      .attachment = {.container_id = at["containerId"].string(),
-                                     .netns = at["netns"].string(),
-                                     .ifname = at["ifName"].string(),
-                                     .args = at["cniArgs"].each(argument),
-                                     .capabilities = at["capabilityArgs"].value()},
-                      .config = at["config"].value(),
-                      .result = at["result"].value()};
+    return CacheEntry{
+        .flavour = at["flavour"].parsed([](std::string_view text) { return parts::parse_flavour(text, "CNI"); }),
+        .attachment = {.container_id = at["containerId"].string(),
+                       .netns = at["netns"].string(),
+                       .ifname = at["ifName"].string(),
+                       .args = at["cniArgs"].each(argument),
+                       .capabilities = at["capabilityArgs"].value()},
+        .config = at["config"].value(),
+        .result = at["result"].value()};
   } catch (const SystemError& error) {
     if (error.error() == ENOENT) return std::nullopt;
     throw;

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "knetsim/cni/runtime.h"
+#include "knetsim/parts/flavour.h"
 
 namespace knetsim::cni {
 
 /// What ADD was asked and what it answered: all that CHECK and DEL need later, perhaps by another process.
 struct CacheEntry {
-  std::string flavour;  ///< "real" or "builtin": who has to undo it
+  parts::Flavour flavour = parts::Flavour::builtin;  ///< or real: who has to undo it
   Attachment attachment;
   nlohmann::json config;
   nlohmann::json result;

@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+using parts::Flavour;
+
 constexpr const char* kRemedy = "apt-get install containernetworking-plugins, or put its directory on CNI_PATH";
 
 constexpr std::uintmax_t kLongestConf = 1UL << 20;
@@ -58,6 +60,13 @@ struct Wish {
     return InputError(describe({.where = {}, .tried = "use " + said, .answer = answer, .remedy = remedy}));
   }
 };
+
+Flavour flavour_of(const Wish& wish) try {
+  return parts::parse_flavour(wish.wanted, "CNI",
+                              "the path of a plugin, of a directory of plugins, or of a .conflist or .conf file");
+} catch (const InputError& error) {
+  throw wish.refused(error.what(), {});
+}
 
 // Ours comes last: a plugin `flannel` of the user's own goes first.
 Plugins with_own(Plugins plugins) {
@@ -124,8 +133,6 @@ Plugins at_path(const Wish& wish, std::string_view cni_path) {
 
 }  // namespace
 
-std::string to_string(Flavour flavour) { return flavour == Flavour::real ? "real" : "builtin"; }
-
 std::optional<fs::path> own_plugin_directory() {
   const auto flannel = find_own("flannel", own_directories(), {"cni", "../libexec/knetsim/cni"});
   return flannel ? std::optional(flannel->parent_path()) : std::nullopt;
@@ -138,16 +145,14 @@ bool names_file(std::string_view wanted) {
 Plugins resolve(std::string_view wanted, std::string_view cni_path, const std::string& said) {
   const Wish wish{.wanted = wanted, .said = said.empty() ? fmt::format("KNETSIM_CNI={}", wanted) : said};
   auto directories = search_path(cni_path);
-  // The built-in one runs none, but must find them to undo what a real flavour has done on the same worker.
-  if (wanted == "builtin") return with_own({.flavour = Flavour::builtin, .search_path = std::move(directories)});
   if (names_file(wanted)) return at_path(wish, cni_path);
-  const bool automatic = wanted.empty() || wanted == "auto";
-  if (!automatic && wanted != "real")
-    throw wish.refused("no such flavour",
-                       "use auto, real, builtin, or the path of a plugin, of a directory of plugins, or of a .conflist "
-                       "or .conf file");
+  const auto flavour = wanted.empty() ? Flavour::automatic : flavour_of(wish);
+  // The built-in one runs none, but must find them to undo what a real flavour has done on the same worker.
+  if (flavour == Flavour::builtin)
+    return with_own({.flavour = Flavour::builtin, .search_path = std::move(directories)});
   if (const auto missing = missing_from(directories); !missing.empty()) {
-    if (automatic) return with_own({.flavour = Flavour::builtin, .search_path = std::move(directories)});
+    if (flavour == Flavour::automatic)
+      return with_own({.flavour = Flavour::builtin, .search_path = std::move(directories)});
     throw wish.refused(fmt::format("there is no plugin {} in {}", missing, joined_directories(directories)), kRemedy);
   }
   return with_own({.flavour = Flavour::real, .search_path = std::move(directories)});

@@ -24,8 +24,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* kBuiltin = "builtin";
-
 std::filesystem::path allocations(const PodNetworkOptions& options) { return options.directory / "cni" / "networks"; }
 
 Cache cache_of(const PodNetworkOptions& options) { return Cache(options.directory / "cni" / "cache"); }
@@ -171,8 +169,8 @@ Result PodNetwork::attach(const Attachment& attachment) {
     // The real plugin reports the new bridge's MAC before it fixes it: a port that another ADD puts in meanwhile can
     // change it, and CHECK would fail for ever.
     const auto turn = lock_file(options_.directory / "cni" / "lock");
-    return options_.plugins.flavour == Flavour::real ? runtime_.add(attachment, config())
-                                                     : add_builtin(attachment, bridge_config(options_, lease));
+    return options_.plugins.flavour == parts::Flavour::real ? runtime_.add(attachment, config())
+                                                            : add_builtin(attachment, bridge_config(options_, lease));
   }();
   try {
     if (std::any_of(result.ips.begin(), result.ips.end(), [](const auto& ip) { return is_v6(ip.address); }))
@@ -194,7 +192,7 @@ Result PodNetwork::add_builtin(const Attachment& attachment, const BridgeConfig&
   try {
     // What the version asked for has no word for is left out, as a real plugin leaves it out.
     result = parse_result(to_json(result));
-    cache.store(options_.name, {.flavour = kBuiltin,
+    cache.store(options_.name, {.flavour = parts::Flavour::builtin,
                                 .attachment = attachment,
                                 .config = to_plugin_config(config),
                                 .result = json::parse(to_json(result))});
@@ -217,7 +215,7 @@ void PodNetwork::wait_for_gateways(const Result& result) const {
 void PodNetwork::check(const std::string& container_id, const std::string& ifname) {
   validate({.container_id = container_id, .netns = {}, .ifname = ifname});
   const auto entry = cache_of(options_).load(options_.name, container_id, ifname);
-  if (!entry || entry->flavour != kBuiltin) {
+  if (!entry || entry->flavour != parts::Flavour::builtin) {
     runtime_.check(container_id, options_.name, ifname);
     return;
   }
@@ -234,7 +232,7 @@ void PodNetwork::status() {
     throw make_error(options_.node, Verb::status, {}, "network " + options_.name,
                      {.code = kNotAvailable, .message = error.what()});
   }
-  if (options_.plugins.flavour == Flavour::real) runtime_.status(config());
+  if (options_.plugins.flavour == parts::Flavour::real) runtime_.status(config());
 }
 
 void PodNetwork::gc(const std::vector<AttachmentId>& valid) {
@@ -242,7 +240,7 @@ void PodNetwork::gc(const std::vector<AttachmentId>& valid) {
   for (const auto& id : cache_of(options_).list(options_.name))
     if (std::find(valid.begin(), valid.end(), id) == valid.end())
       failure.attempt([&] { detach(id.container_id, id.ifname); });
-  if (options_.plugins.flavour == Flavour::real) failure.attempt([&] { runtime_.gc(config(), valid); });
+  if (options_.plugins.flavour == parts::Flavour::real) failure.attempt([&] { runtime_.gc(config(), valid); });
   HostLocal(allocations(options_), options_.name).release_all_but(valid);
   failure.rethrow();
 }
@@ -251,7 +249,7 @@ void PodNetwork::detach(const std::string& container_id, const std::string& ifna
   validate({.container_id = container_id, .netns = {}, .ifname = ifname});
   const auto cache = cache_of(options_);
   const auto entry = cache.load(options_.name, container_id, ifname);
-  if (entry && entry->flavour == kBuiltin) {
+  if (entry && entry->flavour == parts::Flavour::builtin) {
     builtin_.del(entry->attachment, parse_plugin_config(entry->config));
     cache.remove(options_.name, container_id, ifname);
   } else if (entry) {

@@ -98,7 +98,7 @@ Result Runtime::add(const Attachment& attachment, const NetworkConfig& config) {
       parsed.cni_version = config.cni_version;
       result = json::parse(to_json(parsed));
     }
-    cache.store(config.name, {.flavour = "real",
+    cache.store(config.name, {.flavour = parts::Flavour::real,
                               .attachment = attachment,
                               .config = json::parse(to_json(config)),
                               .result = std::move(result)});

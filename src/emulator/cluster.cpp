@@ -46,12 +46,12 @@ cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
   if (!spec.cni_conf.empty())
     return cni::resolve_conf(cni::parse_network_config(spec.cni_conf), variable("CNI_PATH"),
                              fmt::format("the CNI configuration of {}", spec.name));
-  if (spec.cni == "auto") return cni::resolve_from_environment();
-  auto wanted = spec.cni;
-  if (wanted == "mixed") wanted = worker == 0 ? "real" : "builtin";
-  if (wanted == "real" && cni::names_file(variable("KNETSIM_CNI")))
+  const auto wanted = parts::at(spec.cni, worker, spec.workers.size());
+  if (wanted == parts::Flavour::automatic) return cni::resolve_from_environment();
+  if (wanted == parts::Flavour::real && cni::names_file(variable("KNETSIM_CNI")))
     return cni::resolve(variable("KNETSIM_CNI"), variable("CNI_PATH"));
-  return cni::resolve(wanted, variable("CNI_PATH"), fmt::format("\"cni\": \"{}\" of {}", spec.cni, spec.name));
+  return cni::resolve(to_string(wanted), variable("CNI_PATH"),
+                      fmt::format("\"cni\": \"{}\" of {}", to_string(spec.cni), spec.name));
 }
 
 // Further threads would only queue for the lock that guards the kernel's network configuration.
@@ -80,15 +80,15 @@ void Cluster::start(const BootObserver& observer) {
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
     observer(name() + ": " + part, elapsed.count());
   };
-  std::optional<FlannelPrograms> programs;  // found before anything is started
-  if (spec_.flannel) programs = flannel_programs(*spec_.flannel);
+  std::vector<flannel::Program> programs;  // found before anything is started
+  if (spec_.flannel) programs = flannel_programs(spec_);
   if (!etcd_nodes_.empty()) {
     start_etcd();
     stands("etcd");
   }
   write_static_subnets(mtu_);
-  if (programs) {
-    start_flannel(spec_, *programs, *etcd_, workers_);
+  if (spec_.flannel) {
+    start_flannel(spec_, programs, *etcd_, workers_);
     wait_for_mesh();
     stands("flannel");
   }

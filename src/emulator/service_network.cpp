@@ -28,13 +28,6 @@ const fs::path& directory() {
   return path;
 }
 
-// One router of a mixed network is the real one: the first cluster's, or the last one's.
-std::string flavour_of(const std::string& flavour, std::size_t cluster, std::size_t clusters) {
-  if (flavour == "mixed") return cluster == 0 ? "real" : "builtin";
-  if (flavour == "mixed-reversed") return cluster + 1 == clusters ? "real" : "builtin";
-  return flavour;
-}
-
 /// A router as it runs, with the config that it was given.
 struct Router {
   std::string config;
@@ -131,9 +124,9 @@ struct ServiceNetwork::State {
   }
 
   skupper::Program program_of(const Wish& wish, std::size_t cluster) const {
-    const auto& flavour = wish.specs[cluster]->flavour;
-    auto program = skupper::resolve(flavour_of(flavour, cluster, clusters.size()));
-    if (!is_mixed(flavour)) return program;
+    const auto flavour = wish.specs[cluster]->flavour;
+    auto program = skupper::resolve(parts::at(flavour, cluster, clusters.size()));
+    if (!parts::is_mixed(flavour)) return program;
     if (const auto reason = skupper::why_not_beside_builtin(program)) throw InputError(*reason);
     return program;
   }
@@ -151,7 +144,7 @@ struct ServiceNetwork::State {
                                                     start(), start)})
             .first->second;
     // A real router whose first attempt to connect fails waits for seconds before the next.
-    if (program.flavour == skupper::Flavour::real)
+    if (program.flavour == parts::Flavour::real)
       wait_until_listening(router.daemon.process(), *spec.netns, {skupper::kInterRouterPort}, kBudget);
   }
 

@@ -12,6 +12,8 @@ namespace knetsim {
 
 namespace {
 
+using parts::Flavour;
+
 std::string given_name(const JsonPlace& at) {
   auto text = at.string();
   if (text.empty()) at.refuse("names nothing", "leave it out, or give the name");
@@ -49,7 +51,15 @@ NodeSpec worker(const JsonPlace& at) {
   return spec;
 }
 
-std::string flavour(const JsonPlace& at) { return at.choice({"auto", "builtin", "real", "mixed", "mixed-reversed"}); }
+Flavour one_of(const JsonPlace& at, std::initializer_list<Flavour> flavours) {
+  std::vector<std::string> names;
+  for (const auto one : flavours) names.push_back(to_string(one));
+  return parts::flavour_named(at.choice(names)).value();
+}
+
+Flavour flavour(const JsonPlace& at) {
+  return one_of(at, {Flavour::automatic, Flavour::builtin, Flavour::real, Flavour::mixed, Flavour::mixed_reversed});
+}
 
 FlannelSpec flannel(const JsonPlace& at) {
   at.expect_members({"flavour", "prefix", "config"});
@@ -93,7 +103,7 @@ ContainerSpec container(const JsonPlace& at) {
 
 void cni_of(const JsonPlace& at, ClusterSpec& cluster) {
   if (!at.value().is_object()) {
-    cluster.cni = at.choice({"auto", "builtin", "real", "mixed"});
+    cluster.cni = one_of(at, {Flavour::automatic, Flavour::builtin, Flavour::real, Flavour::mixed});
     return;
   }
   at.expect_members({"conf"});

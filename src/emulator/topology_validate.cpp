@@ -238,7 +238,7 @@ class Validation {
   void flannel_of(const ClusterSpec& spec, const std::string& pointer) const {
     if (spec.etcd.empty())
       complain(pointer + "/flannel", spec.name, "flannel needs etcd", "add nodes to " + pointer + "/etcd");
-    const bool mixed = is_mixed(spec.flannel->flavour);
+    const bool mixed = parts::is_mixed(spec.flannel->flavour);
     if (spec.workers.size() < (mixed ? 2 : 1))
       complain(pointer + "/workers", std::to_string(spec.workers.size()),
                mixed ? "mixed flannel needs two: one with the real daemon, one with the built-in one"

@@ -71,12 +71,13 @@ Launched::~Launched() = default;
 Process& Launched::process() noexcept { return state_->process; }
 const LaunchSpec& Launched::spec() const noexcept { return state_->spec; }
 
-Launched Launched::start(const Program& program, LaunchSpec spec) {
+Launched Launched::start(LaunchSpec spec) {
+  const auto& program = spec.program;
   make_directories(spec.directory);
   const auto& subnet_file = spec.options.subnet_file;
   make_directories(subnet_file.parent_path());
 
-  if (program.flavour == Flavour::real) spec.options.lease_ttl = DaemonOptions{}.lease_ttl;
+  if (program.flavour == parts::Flavour::real) spec.options.lease_ttl = DaemonOptions{}.lease_ttl;
   Command command{
       .argv = {program.path.string()}, .netns = spec.netns, .directory = spec.directory, .trust = Trust::daemon};
   for (auto& argument : to_arguments(spec.options)) command.argv.push_back(std::move(argument));
@@ -119,16 +120,19 @@ SubnetEnv Launched::wait_until_ready(const Config& config, std::chrono::millisec
   return env;
 }
 
-std::vector<Launched> launch_all(const Program& program, std::vector<LaunchSpec> specs, const Config& config,
+std::vector<Launched> launch_all(const std::vector<LaunchSpec>& specs, const Config& config,
                                  std::chrono::milliseconds budget) {
+  std::vector<std::optional<Launched>> daemons(specs.size());
+  for (std::size_t i = 0; i < specs.size(); ++i)
+    if (specs[i].program.flavour == parts::Flavour::real)
+      daemons[i].emplace(Launched::start(specs[i])).wait_until_ready(config, budget);
+  for (std::size_t i = 0; i < specs.size(); ++i)
+    if (!daemons[i]) daemons[i] = Launched::start(specs[i]);
   std::vector<Launched> launched;
-  launched.reserve(specs.size());
-  for (auto& spec : specs) {
-    launched.push_back(Launched::start(program, std::move(spec)));
-    if (program.flavour == Flavour::real) launched.back().wait_until_ready(config, budget);
-  }
-  if (program.flavour == Flavour::builtin) {
-    for (auto& daemon : launched) daemon.wait_until_ready(config, budget);
+  launched.reserve(daemons.size());
+  for (auto& daemon : daemons) {
+    if (daemon->spec().program.flavour == parts::Flavour::builtin) daemon->wait_until_ready(config, budget);
+    launched.push_back(std::move(*daemon));
   }
   return launched;
 }

@@ -28,8 +28,8 @@ Program find_builtin(const Environment& environment) {
   std::vector<fs::path> directories{own_directory()};
   if (environment.bindir) directories.insert(directories.begin(), *environment.bindir);
   if (const auto path = find_own(kBuiltin, directories, {".", "../libexec/knetsim", "../bin", "../../bin"}))
-    return {Flavour::builtin, *path, {}, EtcdApi::v3, {}};
-  if (const auto path = find_program(kBuiltin)) return {Flavour::builtin, *path, {}, EtcdApi::v3, {}};
+    return {parts::Flavour::builtin, *path, {}, EtcdApi::v3, {}};
+  if (const auto path = find_program(kBuiltin)) return {parts::Flavour::builtin, *path, {}, EtcdApi::v3, {}};
   throw InputError(describe({.where = {},
                              .tried = fmt::format("find {}", kBuiltin),
                              .answer = "it is neither beside this program nor on PATH",
@@ -69,7 +69,7 @@ Program examine(const fs::path& path) {
   }
   require_program("iptables");
   const auto line = text.substr(0, text.find_first_of("\r\n"));
-  Program program{Flavour::real, path, line, after_v2 ? EtcdApi::v3 : EtcdApi::v2, {}};
+  Program program{parts::Flavour::real, path, line, after_v2 ? EtcdApi::v3 : EtcdApi::v2, {}};
   if (version >= std::array{0, 22, 0} && version < std::array{0, 26, 3})
     program.fault = "panics when it is stopped: \"close of closed channel\", exit code 2; 0.26.3 and later don't";
   return program;
@@ -82,18 +82,16 @@ Environment Environment::current() {
 }
 
 std::string to_string(const Program& program) {
-  if (program.flavour == Flavour::builtin) return program.path.filename().string() + " (built-in)";
+  if (program.flavour == parts::Flavour::builtin) return program.path.filename().string() + " (built-in)";
   return program.path.string() + " " + program.version + (program.fault.empty() ? "" : " (" + program.fault + ")");
 }
 
-Program resolve(std::string_view requested, const Environment& environment) {
-  std::string wanted(requested);
-  if (wanted == "auto" && environment.flannel) wanted = *environment.flannel;
-  if (wanted == "builtin") return find_builtin(environment);
-  if (wanted != "auto" && wanted != "real")
-    throw InputError(fmt::format("\"{}\" isn't a flavour of flannel; choose auto, real or builtin", wanted));
+Program resolve(parts::Flavour requested, const Environment& environment) {
+  if (requested == parts::Flavour::automatic && environment.flannel)
+    requested = parts::parse_flavour(*environment.flannel, "flannel");
+  if (requested == parts::Flavour::builtin) return find_builtin(environment);
   if (const auto path = find_real(environment)) return examine(*path);
-  if (wanted == "auto") return find_builtin(environment);
+  if (requested == parts::Flavour::automatic) return find_builtin(environment);
   throw InputError(describe(
       {.where = {}, .tried = "use a real flanneld", .answer = "there is none on PATH", .remedy = kHowToGetOne}));
 }

@@ -40,7 +40,7 @@ Address nth_address(int n) { return advance(parse_address("10.1.0.1"), static_ca
 
 Topology crowd(int workers, bool with_containers) {
   ClusterSpec cluster{.name = "C0", .switch_name = "s0"};
-  cluster.cni = "builtin";
+  cluster.cni = parts::Flavour::builtin;
   for (int i = 0; i < workers; ++i) {
     const auto name = fmt::format("w{}", i);
     const auto subnet = make_network(advance(parse_address("11.0.0.0"), static_cast<std::uint64_t>(i) << 8U), 24);
@@ -56,8 +56,8 @@ Topology meshed(int workers) {
   auto& cluster = topology.clusters.at(0);
   for (auto& worker : cluster.workers) worker.pod_subnets.clear();
   cluster.etcd = {{.name = "e1", .addresses = {parse_address("10.0.0.1")}}};
-  cluster.flannel =
-      FlannelSpec{.flavour = "builtin", .config = R"({"Network": "11.0.0.0/8", "Backend": {"Type": "vxlan"}})"};
+  cluster.flannel = FlannelSpec{.flavour = parts::Flavour::builtin,
+                                .config = R"({"Network": "11.0.0.0/8", "Backend": {"Type": "vxlan"}})"};
   return topology;
 }
 

@@ -106,7 +106,9 @@ TEST_F(ChoosingPlugins, RefusesWhatIsNotThere) {
   EXPECT_THAT(thrown<InputError>([] { resolve("/no/such", {}, "--cni /no/such"); }).what(),
               AllOf(HasSubstr("use --cni /no/such"), testing::Not(HasSubstr("KNETSIM_CNI"))));
   EXPECT_THAT(thrown<InputError>([&] { resolve(put("flat", 0644).string()); }).what(), HasSubstr("isn't executable"));
-  EXPECT_THAT(thrown<InputError>([] { resolve("bogus"); }).what(), HasSubstr("use auto, real, builtin"));
+  EXPECT_THAT(thrown<InputError>([] { resolve("bogus"); }).what(),
+              AllOf(HasSubstr("KNETSIM_CNI=bogus: \"bogus\" isn't a flavour"),
+                    HasSubstr("choose auto, real, builtin, or the")));
 }
 
 TEST_F(ChoosingPlugins, ReadsTheEnvironment) {

@@ -27,7 +27,7 @@ using testing::Not;
 
 class PodNetworkOf : public testing::TestWithParam<Flavour> {};
 INSTANTIATE_TEST_SUITE_P(, PodNetworkOf, testing::Values(Flavour::builtin, Flavour::real),
-                         [](const auto& param) { return flavour_name(param.param); });
+                         [](const auto& param) { return to_string(param.param); });
 
 std::optional<netlink::Link> link_in(const NetNs& ns, const std::string& name) {
   netlink::Socket socket(ns);

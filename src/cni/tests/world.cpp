@@ -12,8 +12,6 @@ namespace knetsim::cni {
 
 namespace fs = std::filesystem;
 
-std::string flavour_name(const Flavour& flavour) { return to_string(flavour); }
-
 Plugins plugins_of(Flavour flavour) { return resolve(to_string(flavour)); }
 
 TestWorker::TestWorker(const std::string& name, const std::string& lease)

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <ostream>
 #include <string>
 #include <vector>
 
@@ -12,9 +11,7 @@
 
 namespace knetsim::cni {
 
-/// As a test parameter it is its own name.
-std::string flavour_name(const Flavour& flavour);
-inline void PrintTo(const Flavour& flavour, std::ostream* out) { *out << to_string(flavour); }
+using parts::Flavour;
 Plugins plugins_of(Flavour flavour);
 
 inline constexpr const char* kIpv4Lease =

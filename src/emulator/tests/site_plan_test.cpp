@@ -49,7 +49,7 @@ const SiteAddresses kAddresses{
 TEST(SitePlan, IsReadFromATopology) {
   const auto topology = Topology::from_json(kGoodSites.dump(), "good.json");
   EXPECT_THAT(topology.clusters[0].containers[0].command, ElementsAre("python3", "-m", "http.server", "80"));
-  EXPECT_EQ(topology.clusters[0].skupper->flavour, "builtin");
+  EXPECT_EQ(topology.clusters[0].skupper->flavour, parts::Flavour::builtin);
   EXPECT_EQ(topology.clusters[0].skupper->services[1].port, 8080);
   EXPECT_EQ(topology.clusters[0].skupper->services[1].listen_port, 1028);
   EXPECT_EQ(topology.clusters[1].skupper->links[0].cluster, "C0");

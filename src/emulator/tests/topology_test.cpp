@@ -39,7 +39,7 @@ TEST(Topology, IsReadAsItStandsInTheFile) {
   EXPECT_EQ(cluster.workers.at(1).addresses.at(0).to_string(), "10.0.0.4");
   EXPECT_EQ(cluster.containers.at(1).worker, "C0w2");
   EXPECT_THAT(cluster.vips.at(0).containers, ElementsAre("c1", "c2"));
-  EXPECT_EQ(cluster.flannel->flavour, "auto");
+  EXPECT_EQ(cluster.flannel->flavour, parts::Flavour::automatic);
 }
 
 TEST(Topology, TakesAddressesOfBothFamilies) {

@@ -82,9 +82,11 @@ DaemonOptions FlannelTest::options(std::size_t index) {
 void FlannelTest::start(std::size_t index, const DaemonOptions& options) {
   auto& it = worker(index);
   it.daemon.reset();
-  it.daemon = Launched::start(
-      resolve("builtin"),
-      {.netns = &it.netns, .options = options, .directory = "/tmp/knetsim/" + it.name, .log = it.log()});
+  it.daemon = Launched::start({.program = resolve(parts::Flavour::builtin),
+                               .netns = &it.netns,
+                               .options = options,
+                               .directory = "/tmp/knetsim/" + it.name,
+                               .log = it.log()});
 }
 
 void FlannelTest::await_ready(std::size_t index) {

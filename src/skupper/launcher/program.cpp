@@ -44,9 +44,9 @@ Program find_builtin(const Environment& environment) {
   }
   for (const auto& place : places) {
     if (const auto path = (place / kBuiltin).lexically_normal(); is_program(path))
-      return {.flavour = Flavour::builtin, .path = path};
+      return {.flavour = parts::Flavour::builtin, .path = path};
   }
-  if (const auto path = find_program(kBuiltin)) return {.flavour = Flavour::builtin, .path = *path};
+  if (const auto path = find_program(kBuiltin)) return {.flavour = parts::Flavour::builtin, .path = *path};
   throw InputError(describe({.where = {},
                              .tried = fmt::format("find {}", kBuiltin),
                              .answer = "it is neither beside this program nor on PATH",
@@ -69,15 +69,16 @@ std::optional<Program> find_real(const Environment& environment) {
   if (environment.skupper_root) {
     const fs::path root = *environment.skupper_root;
     if (const auto path = find_in_root(root, environment.skrouterd))
-      return Program{.flavour = Flavour::real, .path = *path, .root = root};
+      return Program{.flavour = parts::Flavour::real, .path = *path, .root = root};
     throw refused("use KNETSIM_SKUPPER_ROOT=" + root.string(),
                   "there is no " + environment.skrouterd.value_or(kReal) + " in it");
   }
   if (environment.skrouterd) {
-    if (is_program(*environment.skrouterd)) return Program{.flavour = Flavour::real, .path = *environment.skrouterd};
+    if (is_program(*environment.skrouterd))
+      return Program{.flavour = parts::Flavour::real, .path = *environment.skrouterd};
     throw refused("use KNETSIM_SKROUTERD=" + *environment.skrouterd, "there is no executable file of that name");
   }
-  if (const auto path = find_program(kReal)) return Program{.flavour = Flavour::real, .path = *path};
+  if (const auto path = find_program(kReal)) return Program{.flavour = parts::Flavour::real, .path = *path};
   return std::nullopt;
 }
 
@@ -96,7 +97,7 @@ Program examine(Program program) {
 
 std::optional<std::string> why_not_beside_builtin(const Program& program) {
   constexpr int kFirstRelease = 3;
-  if (program.flavour == Flavour::builtin) return std::nullopt;
+  if (program.flavour == parts::Flavour::builtin) return std::nullopt;
   int release = 0;
   const auto digit = program.version.find_first_of("0123456789");
   const auto number = std::string_view(program.version).substr(std::min(digit, program.version.size()));
@@ -117,19 +118,17 @@ Environment Environment::current() {
 }
 
 std::string to_string(const Program& program) {
-  if (program.flavour == Flavour::builtin) return program.path.filename().string() + " (built-in)";
+  if (program.flavour == parts::Flavour::builtin) return program.path.filename().string() + " (built-in)";
   return fmt::format("{} {}{}", program.path.string(), program.version,
                      program.root.empty() ? "" : " in " + program.root.string());
 }
 
-Program resolve(std::string_view requested, const Environment& environment) {
-  std::string wanted(requested);
-  if (wanted == "auto" && environment.skupper) wanted = *environment.skupper;
-  if (wanted == "builtin") return find_builtin(environment);
-  if (wanted != "auto" && wanted != "real")
-    throw InputError(fmt::format("\"{}\" isn't a flavour of skupper; choose auto, real or builtin", wanted));
+Program resolve(parts::Flavour requested, const Environment& environment) {
+  if (requested == parts::Flavour::automatic && environment.skupper)
+    requested = parts::parse_flavour(*environment.skupper, "skupper");
+  if (requested == parts::Flavour::builtin) return find_builtin(environment);
   if (auto program = find_real(environment)) return examine(std::move(*program));
-  if (wanted == "auto") return find_builtin(environment);
+  if (requested == parts::Flavour::automatic) return find_builtin(environment);
   throw refused("use a real skrouterd", "there is none on PATH");
 }
 

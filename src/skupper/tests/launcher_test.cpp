@@ -15,6 +15,7 @@ namespace knetsim::skupper {
 namespace {
 
 namespace fs = std::filesystem;
+using parts::Flavour;
 using testing::AllOf;
 using testing::HasSubstr;
 
@@ -31,7 +32,7 @@ Environment environment(std::optional<std::string> skupper, std::optional<std::s
   return {.skupper = std::move(skupper), .skrouterd = std::move(skrouterd), .skupper_root = {}, .bindir = {}};
 }
 
-std::string refusal(std::string_view requested, const Environment& variables) {
+std::string refusal(Flavour requested, const Environment& variables) {
   try {
     resolve(requested, variables);
   } catch (const InputError& error) {
@@ -44,7 +45,7 @@ TEST(RouterProgram, BuiltinIsFoundInBindirFirst) {
   write_file_atomically(kState / "knetsim-skrouterd", "#!/bin/sh\n", 0755);
   auto variables = environment({});
   variables.bindir = kStateDirectory;
-  const auto program = resolve("builtin", variables);
+  const auto program = resolve(Flavour::builtin, variables);
   EXPECT_EQ(program.flavour, Flavour::builtin);
   EXPECT_EQ(program.path, kState / "knetsim-skrouterd");
   EXPECT_EQ(to_string(program), "knetsim-skrouterd (built-in)");
@@ -52,7 +53,7 @@ TEST(RouterProgram, BuiltinIsFoundInBindirFirst) {
 
 TEST(RouterProgram, PathInTheEnvironmentIsTheRealOneForAutoAndReal) {
   const auto path = fake_skrouterd();
-  for (const auto* requested : {"auto", "real"}) {
+  for (const auto requested : {Flavour::automatic, Flavour::real}) {
     const auto program = resolve(requested, environment({}, path));
     EXPECT_EQ(program.flavour, Flavour::real);
     EXPECT_EQ(to_string(program), path + " 3.5.1");
@@ -64,31 +65,33 @@ TEST(RouterProgram, EnvironmentDecidesForAutoOnly) {
   auto variables = environment("builtin", path);
   variables.bindir = kStateDirectory;
   write_file_atomically(kState / "knetsim-skrouterd", "#!/bin/sh\n", 0755);
-  EXPECT_EQ(resolve("auto", variables).flavour, Flavour::builtin);
-  EXPECT_EQ(resolve("real", variables).flavour, Flavour::real);
+  EXPECT_EQ(resolve(Flavour::automatic, variables).flavour, Flavour::builtin);
+  EXPECT_EQ(resolve(Flavour::real, variables).flavour, Flavour::real);
   variables.skupper = "real";
-  EXPECT_EQ(resolve("builtin", variables).flavour, Flavour::builtin);
+  EXPECT_EQ(resolve(Flavour::builtin, variables).flavour, Flavour::builtin);
 }
 
 TEST(RouterProgram, OneThatDoesNotRunIsRefusedWithItsOwnWords) {
-  EXPECT_THAT(refusal("auto", environment({}, fake_skrouterd("echo libfoo.so is missing >&2; exit 127"))),
+  EXPECT_THAT(refusal(Flavour::automatic, environment({}, fake_skrouterd("echo libfoo.so is missing >&2; exit 127"))),
               AllOf(HasSubstr("can't ask /run/knetsim/skrouterd for its version: exit code 127: libfoo.so is missing"),
                     HasSubstr("KNETSIM_SKUPPER_ROOT")));
-  EXPECT_THAT(refusal("auto", environment({}, fake_skrouterd("true"))), HasSubstr("for its version: exit code 0"));
+  EXPECT_THAT(refusal(Flavour::automatic, environment({}, fake_skrouterd("true"))),
+              HasSubstr("for its version: exit code 0"));
 }
 
 TEST(RouterProgram, AbsentOnesAreRefusedAndNeverReplaced) {
-  EXPECT_THAT(refusal("auto", environment({}, "/nowhere/skrouterd")),
+  EXPECT_THAT(refusal(Flavour::automatic, environment({}, "/nowhere/skrouterd")),
               HasSubstr("can't use KNETSIM_SKROUTERD=/nowhere/skrouterd: there is no executable file of that name"));
   auto variables = environment({});
   variables.skupper_root = "/nowhere";
-  EXPECT_THAT(refusal("auto", variables),
+  EXPECT_THAT(refusal(Flavour::automatic, variables),
               HasSubstr("can't use KNETSIM_SKUPPER_ROOT=/nowhere: there is no skrouterd in it"));
 }
 
 TEST(RouterProgram, NonsenseIsRefused) {
-  EXPECT_THAT(refusal("rael", environment({})), HasSubstr("\"rael\" isn't a flavour of skupper; choose auto, real or"));
-  EXPECT_THAT(refusal("auto", environment("on")), HasSubstr("\"on\" isn't a flavour of skupper"));
+  EXPECT_THAT(refusal(Flavour::automatic, environment("rael")),
+              HasSubstr("\"rael\" isn't a flavour of skupper; choose auto, real or"));
+  EXPECT_THAT(refusal(Flavour::automatic, environment("on")), HasSubstr("\"on\" isn't a flavour of skupper"));
 }
 
 TEST(RouterProgram, BeforeReleaseThreeARealOneIsRefusedBesideTheBuiltIn) {
@@ -132,7 +135,7 @@ TEST(RouterProgram, RunsInAnUnpackedImage) {
   variables.skupper_root = make_image(
       "[ \"$1\" = --version ] && echo 3.5.1 && exit\n"
       "read -r config <\"$2\"; echo \"$config $PWD\"");
-  const auto program = resolve("real", variables);
+  const auto program = resolve(Flavour::real, variables);
   EXPECT_EQ(to_string(program), "/usr/sbin/skrouterd 3.5.1 in /run/image");
 
   const auto ns = NetNs::create();

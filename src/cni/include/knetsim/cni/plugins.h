@@ -7,16 +7,13 @@
 #include <vector>
 
 #include "knetsim/cni/config.h"
+#include "knetsim/parts/flavour.h"
 
 namespace knetsim::cni {
 
-enum class Flavour { builtin, real };
-
-std::string to_string(Flavour flavour);
-
 /// Who connects a worker's containers.
 struct Plugins {
-  Flavour flavour = Flavour::builtin;
+  parts::Flavour flavour = parts::Flavour::builtin;     ///< or real
   std::vector<std::filesystem::path> search_path = {};  ///< CNI_PATH
   std::string type = "flannel";                         ///< real: the plugin that the config list names
   std::optional<NetworkConfig> conf = {};               ///< real: a list of the user's own, in the place of `type`

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "knetsim/parts/flavour.h"
 #include "knetsim/sys/json_source.h"
 #include "knetsim/sys/network.h"
 
@@ -54,15 +55,11 @@ struct VipSpec {
   std::vector<std::string> containers;
 };
 
-/// Whether a flavour is one of both: "mixed", where the real part is in the first place, "mixed-reversed", in the last.
-inline bool is_mixed(std::string_view flavour) { return flavour == "mixed" || flavour == "mixed-reversed"; }
-
 /// flannel on every worker of a cluster.
 struct FlannelSpec {
-  std::string flavour =
-      "auto";          ///< auto (as KNETSIM_FLANNEL says, else what is found), builtin, real, mixed(-reversed)
-  std::string config;  ///< the network config as JSON text, as it will stand in etcd
-  std::string prefix = "/coreos.com/network";  ///< of its keys
+  parts::Flavour flavour = parts::Flavour::automatic;  ///< automatic: as KNETSIM_FLANNEL says, else what is found
+  std::string config;                                  ///< the network config as JSON text, as it will stand in etcd
+  std::string prefix = "/coreos.com/network";          ///< of its keys
 };
 
 /// A service that a cluster offers to those that it is linked with, directly or by way of others.
@@ -81,8 +78,7 @@ struct RouterLinkSpec {
 
 /// A router on a cluster's first worker.
 struct SkupperSpec {
-  std::string flavour =
-      "auto";  ///< auto (as KNETSIM_SKUPPER says, else what is found), builtin, real, mixed(-reversed)
+  parts::Flavour flavour = parts::Flavour::automatic;  ///< automatic: as KNETSIM_SKUPPER says, else what is found
   std::vector<RouterLinkSpec> links = {};
   std::vector<ExposedServiceSpec> services = {};
 };
@@ -93,7 +89,7 @@ struct ClusterSpec {
   std::vector<NodeSpec> etcd = {};
   std::vector<NodeSpec> workers = {};
   std::optional<FlannelSpec> flannel = {};
-  std::string cni = "auto";   ///< auto (as KNETSIM_CNI says, else what is found), builtin, real, mixed
+  parts::Flavour cni = parts::Flavour::automatic;  ///< automatic: as KNETSIM_CNI says, else what is found
   std::string cni_conf = {};  ///< JSON text of a CNI network configuration, which then decides; empty: none
   std::vector<ContainerSpec> containers = {};
   std::vector<Network> service_ranges = {};  ///< the workers have a route for each

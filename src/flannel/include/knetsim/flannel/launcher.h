@@ -5,26 +5,25 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "knetsim/etcd/sync_client.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/options.h"
 #include "knetsim/flannel/subnet_env.h"
+#include "knetsim/parts/flavour.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/process.h"
 
 namespace knetsim::flannel {
 
-enum class Flavour { builtin, real };
 /// Which of etcd's stores a daemon keeps its leases in: flanneld 0.6 to 0.17 v2, later ones and ours v3.
 enum class EtcdApi { v2, v3 };
 
 /// A daemon that can be launched.
 struct Program {
-  Flavour flavour = Flavour::builtin;
+  parts::Flavour flavour = parts::Flavour::builtin;  ///< or real
   std::filesystem::path path;
   std::string version;  ///< what --version says
   EtcdApi api = EtcdApi::v3;
@@ -42,13 +41,15 @@ struct Environment {
   static Environment current();
 };
 
-/// "auto" follows KNETSIM_FLANNEL; if that says nothing either: the real daemon if there is one, else the built-in.
-/// Throws InputError, saying how to get it, if a real one was asked for and there is none or it can't work here (no
-/// iptables; 0.20.0, which can't use plain http; 0.20.1 to 0.21.2, which lose leases).
-Program resolve(std::string_view requested = "auto", const Environment& environment = Environment::current());
+/// `requested` isn't mixed. What is automatic follows KNETSIM_FLANNEL; if that says nothing either: the real daemon if
+/// there is one, else the built-in. Throws InputError, saying how to get it, if a real one was asked for and there is
+/// none or it can't work here (no iptables; 0.20.0, which can't use plain http; 0.20.1 to 0.21.2, which lose leases).
+Program resolve(parts::Flavour requested = parts::Flavour::automatic,
+                const Environment& environment = Environment::current());
 
 /// Where and how a daemon is to run. `netns` must outlive it.
 struct LaunchSpec {
+  Program program = {};
   const NetNs* netns = nullptr;
   DaemonOptions options;
   std::filesystem::path directory;  ///< cwd and HOME; made if absent
@@ -59,7 +60,7 @@ struct LaunchSpec {
 class Launched {
  public:
   /// Returns at once. The log begins with the program's version and arguments.
-  static Launched start(const Program& program, LaunchSpec spec);
+  static Launched start(LaunchSpec spec);
   Launched(Launched&&) noexcept;
   Launched& operator=(Launched&&) noexcept;
   ~Launched();
@@ -76,9 +77,9 @@ class Launched {
   std::unique_ptr<State> state_;
 };
 
-/// Starts one daemon for each spec and waits until all are ready: built-in ones all at once, real ones one after the
-/// other, as an orderly rollout does.
-std::vector<Launched> launch_all(const Program& program, std::vector<LaunchSpec> specs, const Config& config,
+/// Starts one daemon for each spec and waits until all are ready: real ones one after the other, as an orderly rollout
+/// does, then built-in ones all at once. In the order of the specs.
+std::vector<Launched> launch_all(const std::vector<LaunchSpec>& specs, const Config& config,
                                  std::chrono::milliseconds budget = kDefaultBudget);
 
 /// Writes the network config where every flannel daemon that is given this prefix looks for it, in etcd's v2 and v3

@@ -3,21 +3,19 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 
+#include "knetsim/parts/flavour.h"
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/process.h"
 
 namespace knetsim::skupper {
 
-enum class Flavour { builtin, real };
-
 /// A router that can be launched.
 struct Program {
-  Flavour flavour = Flavour::builtin;
-  std::filesystem::path path;       ///< in `root`, if there is one
-  std::filesystem::path root = {};  ///< its own root directory: an unpacked image
-  std::string version = {};         ///< what --version says
+  parts::Flavour flavour = parts::Flavour::builtin;  ///< or real
+  std::filesystem::path path;                        ///< in `root`, if there is one
+  std::filesystem::path root = {};                   ///< its own root directory: an unpacked image
+  std::string version = {};                          ///< what --version says
 };
 
 /// "knetsim-skrouterd (built-in)", "/usr/sbin/skrouterd 3.5.1", "/usr/sbin/skrouterd 3.5.1 in /opt/skupper-router"
@@ -35,10 +33,12 @@ struct Environment {
   static Environment current();
 };
 
-/// "auto" follows KNETSIM_SKUPPER; if that says nothing either: the real router if there is one, else the built-in.
-/// A real one is KNETSIM_SKROUTERD, in KNETSIM_SKUPPER_ROOT if that is set, else what is there or on PATH. Throws
-/// InputError, saying how to get it, if a real one was asked for and there is none or it doesn't run here.
-Program resolve(std::string_view requested = "auto", const Environment& environment = Environment::current());
+/// `requested` isn't mixed. What is automatic follows KNETSIM_SKUPPER; if that says nothing either: the real router if
+/// there is one, else the built-in. A real one is KNETSIM_SKROUTERD, in KNETSIM_SKUPPER_ROOT if that is set, else what
+/// is there or on PATH. Throws InputError, saying how to get it, if a real one was asked for and there is none or it
+/// doesn't run here.
+Program resolve(parts::Flavour requested = parts::Flavour::automatic,
+                const Environment& environment = Environment::current());
 
 /// Where and how a router is to run. `netns` must outlive it.
 struct LaunchSpec {
