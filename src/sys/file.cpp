@@ -2,20 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
-#include <fstream>
 #include <functional>
-#include <iterator>
 
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/fd.h"
-#include "knetsim/sys/limits.h"
 #include "knetsim/sys/user_file.h"
 
 namespace knetsim {
@@ -137,33 +131,10 @@ void replace_symlink(const fs::path& target, const fs::path& link) {
   if (::symlink(target.c_str(), link.c_str()) != 0) throw SystemError("make a symbolic link", link.string());
 }
 
-void wait_for_file(const fs::path& path, std::chrono::milliseconds budget) {
-  const auto deadline = std::chrono::steady_clock::now() + budget;
-  const Fd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  const auto fail = [&] {
-    const int error = errno;
-    return SystemError(error, {.where = path.parent_path().string(),
-                               .tried = "watch the directory",
-                               .answer = {},
-                               .remedy = remedy_for_inotify(error)});
-  };
-  if (!watch) throw fail();
-  if (::inotify_add_watch(watch.get(), path.parent_path().c_str(), IN_CREATE | IN_MODIFY | IN_MOVED_TO) < 0)
-    throw fail();
-  for (;;) {
-    // Asked only after the watch stands, so that an appearance between the two can't be missed.
-    std::error_code absent;
-    const auto size = fs::file_size(path, absent);
-    if (!absent && size > 0) return;
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) throw StillMissing(path.string() + (absent ? " doesn't exist" : " is empty"), budget);
-    pollfd event{watch.get(), POLLIN, 0};
-    ::poll(&event, 1, static_cast<int>(left.count()) + 1);
-    std::array<char, 4096> drained;
-    while (::read(watch.get(), drained.data(), drained.size()) > 0) {
-    }
-  }
+std::optional<FileStamp> stamp_of(const fs::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0 || found.st_size == 0) return std::nullopt;
+  return FileStamp{found.st_ino, found.st_ctim.tv_sec, found.st_ctim.tv_nsec};
 }
 
 }  // namespace knetsim

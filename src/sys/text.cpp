@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 
 namespace knetsim {
@@ -18,6 +19,13 @@ std::string excerpt(std::string_view text, std::size_t longest) {
       shown += c;
   }
   return "\"" + shown + (text.size() > longest ? "…\"" : "\"");
+}
+
+std::string fit_for_message(std::string_view text, std::size_t longest) {
+  std::string fit(text.substr(0, longest));
+  std::replace_if(
+      fit.begin(), fit.end(), [](unsigned char c) { return (c < ' ' && c != '\n') || c == 0x7f; }, '?');
+  return fit;
 }
 
 }  // namespace knetsim

@@ -15,6 +15,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/ready.h"
 #include "knetsim/sys/text.h"
 #include "lookup.h"
 #include "programs.h"
@@ -64,11 +65,14 @@ void start_capture(Session& session, const Words& words) {
   auto& started = session.background.start(node, argv, file);
   // It has its socket once it says that it listens; until then packets are missed.
   try {
-    eventually([&]() -> std::optional<std::string> {
-      if (!started.process.running()) throw Error("tcpdump has ended:\n" + started.process.log_tail());
-      if (read_file(started.process.log()).find("listening on") != std::string::npos) return std::nullopt;
-      return "tcpdump's first line";
-    });
+    const auto& log = started.process.log();
+    wait_until_ready(started.process, {.deed = "listened",
+                                       .probe = [&]() -> std::optional<std::string> {
+                                         if (read_file(log).find("listening on") != std::string::npos)
+                                           return std::nullopt;
+                                         return "tcpdump's first line";
+                                       },
+                                       .watched = log});
   } catch (const Error&) {
     session.background.programs().pop_back();  // a capture that never began isn't there to be stopped
     throw;

@@ -22,5 +22,10 @@ TEST(Excerpt, SaysThatThereIsNothing) {
   EXPECT_EQ(excerpt(" \r\n"), "nothing");
 }
 
+TEST(FitForMessage, KeepsLinesAndNothingThatChangesATerminal) {
+  EXPECT_EQ(fit_for_message("one\ntwo\r\x1b[2J\x7f"), "one\ntwo??[2J?");
+  EXPECT_EQ(fit_for_message("123456", 5), "12345");
+}
+
 }  // namespace
 }  // namespace knetsim

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace knetsim {
@@ -18,8 +21,12 @@ void make_directories(const std::filesystem::path& path);
 std::vector<std::filesystem::path> list_directory(const std::filesystem::path& path);
 /// A symbolic link at `link`, in place of a file or link that is there; throws SystemError.
 void replace_symlink(const std::filesystem::path& target, const std::filesystem::path& link);
-/// Waits (inotify(7)) until the file exists with content; throws StillMissing when the budget ends. Its directory
-/// must exist.
+/// Tells a file from a later one of the same path: its inode, seconds and nanoseconds of its last change.
+using FileStamp = std::tuple<std::uint64_t, std::int64_t, std::int64_t>;
+/// nullopt if there is no such file, or nothing in it.
+std::optional<FileStamp> stamp_of(const std::filesystem::path& path);
+/// In ready.cpp: waits (inotify(7)) until the file exists with content; throws StillMissing when the budget ends. Its
+/// directory must exist.
 void wait_for_file(const std::filesystem::path& path, std::chrono::milliseconds budget);
 
 }  // namespace knetsim
