@@ -31,7 +31,7 @@ using testing::SizeIs;
 class Cni : public EmulationTest, public testing::WithParamInterface<Flavour> {
  protected:
   void SetUp() override {
-    if (const auto absent = why_no_cni(GetParam())) GTEST_SKIP() << *absent;
+    if (const auto absent = why_no(parts::kCni, GetParam())) GTEST_SKIP() << *absent;
     boot(with_cni(topology("pair.json"), GetParam()));
   }
   Worker& w1() { return worker("w1"); }
@@ -200,7 +200,7 @@ TEST_F(BuiltinCni, CheckFindsAContainerAsItWasMadeAndComplainsAfterDamage) {
 class CniAlone : public EmulationTest, public testing::WithParamInterface<Flavour> {
  protected:
   void SetUp() override {
-    if (const auto absent = why_no_cni(GetParam())) GTEST_SKIP() << *absent;
+    if (const auto absent = why_no(parts::kCni, GetParam())) GTEST_SKIP() << *absent;
     boot(with_cni(topology("single.json"), GetParam()));
   }
 };
@@ -218,7 +218,7 @@ TEST_P(CniAlone, NeedsNothingButASubnet) {
 class ConfiguredCni : public EmulationTest {
  protected:
   void boot_with(const char* conf, const std::string& runtime_config) {
-    if (const auto absent = why_no_cni(Flavour::real)) GTEST_SKIP() << *absent;
+    if (const auto absent = why_no(parts::kCni, Flavour::real)) GTEST_SKIP() << *absent;
     auto pair = topology("pair.json");
     pair.clusters.front().cni_conf = conf;
     pair.clusters.front().containers.front().runtime_config = runtime_config;

@@ -48,7 +48,7 @@ class FlannelFixture : public EmulationTest {
 class Flannel : public FlannelFixture, public testing::WithParamInterface<Flavour> {
  protected:
   void SetUp() override {
-    if (const auto absent = why_no_flannel(GetParam())) GTEST_SKIP() << *absent;
+    if (const auto absent = why_no(parts::kFlannel, GetParam())) GTEST_SKIP() << *absent;
     boot(with_flannel(topology("pair.json"), GetParam()));
   }
 };

@@ -22,7 +22,7 @@
 #include "knetsim/flannel/subnet_env.h"
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/netlink/route.h"
-#include "knetsim/skupper/launcher.h"
+#include "knetsim/parts/launcher.h"
 #include "knetsim/skupper/site.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
@@ -202,7 +202,7 @@ std::string quoted(const std::vector<std::string>& words) {
 class KnownIssueReproduction : public KnownIssueFixture, public testing::WithParamInterface<Flavour> {
  protected:
   void SetUp() override {
-    if (const auto absent = why_no_flannel(GetParam())) GTEST_SKIP() << *absent;
+    if (const auto absent = why_no(parts::kFlannel, GetParam())) GTEST_SKIP() << *absent;
     boot(with_flannel(pair(), GetParam()));
     w1().flanneld().stop();
     std::filesystem::remove(w1().subnet_file());
@@ -217,7 +217,7 @@ class KnownIssueReproduction : public KnownIssueFixture, public testing::WithPar
     options.interfaces = {"eth0"};
     options.subnet_file = w1().subnet_file();
     auto words = flannel::to_arguments(options);
-    words.insert(words.begin(), flannel::resolve(GetParam()).path.string());
+    words.insert(words.begin(), parts::resolve(parts::kFlannel, GetParam()).path.string());
     return quoted(words) + " >" + log().string() + " 2>&1";
   }
 
@@ -259,14 +259,14 @@ TEST_P(KnownIssueReproduction, FlanneldWithASessionOfItsOwnLivesOn) {
 class KnownIssueRouter : public KnownIssueFixture, public testing::WithParamInterface<Flavour> {
  protected:
   void SetUp() override {
-    if (const auto absent = why_no_skupper(GetParam())) GTEST_SKIP() << *absent;
+    if (const auto absent = why_no(parts::kSkupper, GetParam())) GTEST_SKIP() << *absent;
     boot(pair());
     service_network().router(cluster("C0")).stop();
   }
 
   /// A router of the same config, started in the shell; its pid once it listens.
   pid_t start_router(MininetShell& shell, const std::string& starter) {
-    const auto program = skupper::resolve(GetParam());
+    const auto program = parts::resolve(parts::kSkupper, GetParam());
     if (!program.root.empty()) throw Error("a router that needs another root directory can't be started by a shell");
     const auto pid = shell.start(starter + " " + quoted({program.path.string(), "-c", "/tmp/knetsim/skupper/0.json"}) +
                                  " >" + log().string() + " 2>&1");

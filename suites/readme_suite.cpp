@@ -125,7 +125,8 @@ KNETSIM_CHECK(Readme, etcd_is_healthy, "etcd", "etcdctl cluster-health finds eve
 std::vector<std::string> lease_keys(Cluster& cluster) {
   const std::string directory = "/coreos.com/network/subnets";
   auto etcd = cluster.etcd().client();
-  if (flannel::resolve(cluster.spec().flannel->flavour).api == flannel::EtcdApi::v2) return etcd.keys_v2(directory);
+  if (flannel::etcd_api_of(parts::resolve(parts::kFlannel, cluster.spec().flannel->flavour)) == flannel::EtcdApi::v2)
+    return etcd.keys_v2(directory);
   std::vector<std::string> keys;
   for (const auto& kv : etcd.list(directory + "/").kvs) keys.push_back(kv.key);
   return keys;

@@ -12,7 +12,7 @@
 
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/traffic.h"
-#include "knetsim/skupper/launcher.h"
+#include "knetsim/parts/launcher.h"
 #include "knetsim/skupper/site.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
@@ -42,8 +42,11 @@ class SkupperConfigs : public SkupperTest {
     fs::create_directories(directory_);
     write_file_atomically(file, json(config).dump(1));
     const auto launched = routers_.insert_or_assign(
-        index, skupper::launch(skupper::resolve(parts::at(GetParam(), index, 2)),
-                               {.netns = &w1.netns(), .config = file, .directory = w1.directory(), .log = log(index)}));
+        index, parts::launch({.program = parts::resolve(parts::kSkupper, parts::at(GetParam(), index, 2)),
+                              .arguments = {"-c", file.string()},
+                              .netns = &w1.netns(),
+                              .directory = w1.directory(),
+                              .log = log(index)}));
     auto& process = launched.first->second;
     std::set<std::uint16_t> ports;
     for (const auto& entity : config)

@@ -32,7 +32,7 @@ Topology sites(std::size_t clusters) {
 }
 
 void SkupperTest::boot_sites(Topology topology) {
-  if (const auto absent = why_no_skupper(GetParam())) GTEST_SKIP() << *absent;
+  if (const auto absent = why_no(parts::kSkupper, GetParam())) GTEST_SKIP() << *absent;
   boot(with_skupper(std::move(topology), GetParam()));
 }
 

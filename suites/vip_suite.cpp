@@ -67,7 +67,7 @@ class Vip : public EmulationTest {
 class VipOfAnyPlugin : public Vip, public testing::WithParamInterface<Flavour> {
  protected:
   void SetUp() override {
-    if (const auto absent = why_no_cni(GetParam())) GTEST_SKIP() << *absent;
+    if (const auto absent = why_no(parts::kCni, GetParam())) GTEST_SKIP() << *absent;
     boot(with_cni(topology("pair.json"), GetParam()));
   }
 };

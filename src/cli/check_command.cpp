@@ -66,9 +66,9 @@ std::string command_for(const CheckOptions& options) {
   std::string command = "knetsim check";
   if (options.suites != CheckOptions().suites)
     for (const auto& suite : options.suites) command += " --suite " + suite;
-  for (std::size_t i = 0; i < kFlavoured.size(); ++i)
+  for (std::size_t i = 0; i < parts::kParts.size(); ++i)
     if (!options.flavours.at(i).empty())
-      command += fmt::format(" {} {}", kFlavoured.at(i).option, options.flavours.at(i));
+      command += fmt::format(" {} {}", option_of(*parts::kParts.at(i)), options.flavours.at(i));
   return command;
 }
 

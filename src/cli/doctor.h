@@ -19,7 +19,7 @@ struct Finding {
     bad,       ///< the checks can't run, or not all of them
     optional,  ///< absent, and something else does its work
   };
-  std::string group;  ///< "kernel", "programs", "privileges"
+  std::string group;  ///< "kernel", "privileges", "programs", "parts"
   std::string name;
   State state = State::good;
   std::string detail;  ///< a version, or what the system answered
@@ -32,7 +32,7 @@ inline constexpr const char* kSandboxFinding = "sandbox";
 /// Tries each kernel feature for real, in sandboxes that are thrown away. Call with a single thread.
 std::vector<Finding> examine_kernel();
 
-/// Looks for each program that a run starts, and asks it for its version.
+/// Looks for each program that a run starts, and for each part's, and asks it for its version.
 std::vector<Finding> examine_programs();
 
 /// What the privileges and the kernel's settings say about who may make namespaces.

@@ -1,24 +1,18 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdlib>
 #include <regex>
 
 #include "doctor.h"
 #include "knetsim/cni/find_plugin.h"
 #include "knetsim/cni/plugins.h"
-#include "knetsim/flannel/launcher.h"
-#include "knetsim/skupper/launcher.h"
+#include "knetsim/parts/program.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/process.h"
 
 namespace knetsim::cli {
 
-namespace fs = std::filesystem;
-
 namespace {
-
-constexpr std::chrono::seconds kVersionTimeout{10};
 
 struct Wanted {
   const char* name;
@@ -48,25 +42,8 @@ std::string first_match(const std::string& text, const char* pattern) {
 // "nftables v1.0.6 (Lester Gooch #5)" -> "1.0.6", "ping from iputils 20221126" -> "20221126"
 std::string version_in(const std::string& text) {
   const auto dotted = first_match(text, "[0-9]+([.][0-9]+)+");
-  return dotted.empty() ? first_match(text, "[0-9]{4,}") : dotted;
-}
-
-struct Answer {
-  bool ok = false;
-  std::string text;
-};
-
-Answer ask_version(const fs::path& program, const std::string& argument) {
-  try {
-    const auto result = exec({.argv = {program.string(), argument}}, kVersionTimeout);
-    if (!result.ok())
-      return {false, fmt::format("{} {}: {}\n{}", program.string(), argument,
-                                 result.timed_out ? "no answer" : result.status.describe(), result.err)};
-    const auto version = version_in(result.out + result.err);
-    return {true, version.empty() ? "unknown version" : version};
-  } catch (const Error& error) {
-    return {false, error.what()};
-  }
+  const auto version = dotted.empty() ? first_match(text, "[0-9]{4,}") : dotted;
+  return version.empty() ? "unknown version" : version;
 }
 
 Finding examine_required(const Wanted& wanted) {
@@ -78,29 +55,39 @@ Finding examine_required(const Wanted& wanted) {
     finding.remedy = fmt::format("apt-get install {}", wanted.package);
     return finding;
   }
-  const auto answer = ask_version(*program, wanted.version_argument);
-  finding.detail = answer.ok ? fmt::format("{}  ({})", answer.text, program->string()) : answer.text;
-  if (!answer.ok) {
+  try {
+    const auto version = version_in(parts::ask_version({.argv = {program->string(), wanted.version_argument}}));
+    finding.detail = fmt::format("{}  ({})", version, program->string());
+  } catch (const Error& error) {
     finding.state = Finding::State::bad;
+    finding.detail = error.what();
     finding.remedy = fmt::format("apt-get install --reinstall {}", wanted.package);
   }
   return finding;
 }
 
-// A daemon that has a built-in stand-in: judged as an emulation would, whatever KNETSIM_FLANNEL and KNETSIM_SKUPPER
-// say. A real one that is found and can't work here ends a boot.
-template <typename Resolve>
-Finding examine_daemon(const char* name, const char* stand_in, const char* remedy, const Resolve& resolve) {
-  Finding finding{.group = "programs", .name = name, .detail = {}, .remedy = {}};
+// The part's row, as far as it is for choosing.
+std::string how_to_choose(const parts::Part& part) {
+  auto text = fmt::format("{}={}", part.variable, choices_of(part));
+  if (!part.path_variable.empty()) text += fmt::format("\n{}: where the real one is", part.path_variable);
+  if (!part.root_variable.empty()) text += fmt::format("\n{}: the unpacked image that it is in", part.root_variable);
+  return text;
+}
+
+// Judged as an emulation would, whatever the variable that chooses says. A real one that is found and can't work here
+// ends a boot.
+Finding examine_daemon(const parts::Part& part) {
+  Finding finding{.group = "parts", .name = std::string(part.real.front()), .detail = {}, .remedy = {}};
   try {
-    const auto program = resolve();
+    const auto environment = parts::Environment::current().with(part.variable, {});
+    const auto program = parts::resolve(part, parts::Flavour::automatic, environment);
     if (program.flavour == parts::Flavour::real) {
       finding.detail = fmt::format("{}  ({})", version_in(program.version), program.path.string());
       return finding;
     }
     finding.state = Finding::State::optional;
-    finding.detail = fmt::format("not found: {} does its work", stand_in);
-    finding.remedy = remedy;
+    finding.detail = fmt::format("not found: {} does its work", part.own);
+    finding.remedy = part.remedy;
   } catch (const Error& error) {
     finding.state = Finding::State::bad;
     finding.detail = error.what();
@@ -108,51 +95,30 @@ Finding examine_daemon(const char* name, const char* stand_in, const char* remed
   return finding;
 }
 
-Finding examine_flanneld() {
-  return examine_daemon("flanneld", "knetsim-flanneld", "set KNETSIM_FLANNELD to the path of a real one", [] {
-    auto environment = flannel::Environment::current();
-    environment.flannel.reset();
-    return flannel::resolve(parts::Flavour::automatic, environment);
-  });
-}
-
-Finding examine_skrouterd() {
-  constexpr const char* kRemedy =
-      "set KNETSIM_SKROUTERD to the path of a real one, or KNETSIM_SKUPPER_ROOT to its unpacked image";
-  return examine_daemon("skrouterd", "knetsim-skrouterd", kRemedy, [] {
-    auto environment = skupper::Environment::current();
-    environment.skupper.reset();
-    return skupper::resolve(parts::Flavour::automatic, environment);
-  });
-}
-
 // A plugin tells the versions of the protocol when it is asked in the protocol's own way.
-Finding examine_plugin(const char* name) {
-  Finding finding{.group = "programs", .name = fmt::format("CNI {}", name), .detail = {}, .remedy = {}};
-  const char* cni_path = std::getenv("CNI_PATH");
-  const auto program = cni::find_plugin(name, cni::resolve("builtin", cni_path != nullptr ? cni_path : "").search_path);
+Finding examine_plugin(const parts::Part& part, std::string_view name) {
+  Finding finding{.group = "parts", .name = fmt::format("{} {}", part.name, name), .detail = {}, .remedy = {}};
+  const auto program = cni::find_plugin(std::string(name), cni::resolve(parts::Flavour::builtin).search_path);
+  finding.state = Finding::State::optional;
+  finding.remedy = part.remedy;
   if (!program) {
-    finding.state = Finding::State::optional;
     finding.detail = "not found: the built-in one does its work";
-    finding.remedy = "apt-get install containernetworking-plugins";
     return finding;
   }
   try {
-    const auto result = exec({.argv = {program->string()}, .environment = {{"CNI_COMMAND", "VERSION"}}},
-                             kVersionTimeout, R"({"cniVersion":"1.0.0"})");
-    const auto versions = first_match(result.out, "\"supportedVersions\":\\[[^\\]]*\\]");
-    const auto newest = versions.substr(std::min(versions.rfind(',') + 1, versions.size()));
-    const auto version = version_in(newest.empty() ? versions : newest);
-    if (result.ok() && !version.empty()) {
-      finding.detail = fmt::format("speaks CNI {}  ({})", version, program->string());
-      return finding;
-    }
-    finding.detail = fmt::format("{} doesn't speak CNI: {}", program->string(), result.status.describe());
+    const auto answer = parts::ask_version({.argv = {program->string()}, .environment = {{"CNI_COMMAND", "VERSION"}}},
+                                           R"({"cniVersion":"1.0.0"})");
+    const auto versions = first_match(answer, "\"supportedVersions\":\\[[^\\]]*\\]");
+    if (!versions.empty())
+      return {.group = finding.group,
+              .name = finding.name,
+              .detail = fmt::format("speaks CNI {}  ({})", version_in(versions.substr(versions.rfind(',') + 1)),
+                                    program->string()),
+              .remedy = {}};
+    finding.detail = fmt::format("{} doesn't speak CNI", program->string());
   } catch (const Error& error) {
     finding.detail = error.what();
   }
-  finding.state = Finding::State::optional;
-  finding.remedy = "apt-get install --reinstall containernetworking-plugins";
   return finding;
 }
 
@@ -161,9 +127,13 @@ Finding examine_plugin(const char* name) {
 std::vector<Finding> examine_programs() {
   std::vector<Finding> findings;
   for (const auto& wanted : kRequired) findings.push_back(examine_required(wanted));
-  for (const auto* plugin : {"bridge", "host-local"}) findings.push_back(examine_plugin(plugin));
-  findings.push_back(examine_flanneld());
-  findings.push_back(examine_skrouterd());
+  for (const auto* part : parts::kParts) {
+    if (part == &parts::kCni)
+      for (const auto name : part->real) findings.push_back(examine_plugin(*part, name));
+    else
+      findings.push_back(examine_daemon(*part));
+    findings.back().detail += "\n" + how_to_choose(*part);
+  }
   return findings;
 }
 

@@ -50,7 +50,7 @@ std::optional<CacheEntry> Cache::load(const std::string& network, const std::str
                    .help = "remove the file; the container's network stays until its namespace ends"});
     const JsonPlace at(document);
     return CacheEntry{
-        .flavour = at["flavour"].parsed([](std::string_view text) { return parts::parse_flavour(text, "CNI"); }),
+        .flavour = at["flavour"].parsed([](std::string_view text) { return parts::parse_flavour(text, parts::kCni); }),
         .attachment = {.container_id = at["containerId"].string(),
                        .netns = at["netns"].string(),
                        .ifname = at["ifName"].string(),

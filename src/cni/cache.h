@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "knetsim/cni/runtime.h"
-#include "knetsim/parts/flavour.h"
+#include "knetsim/parts/program.h"
 
 namespace knetsim::cni {
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <sstream>
 
 #include "knetsim/cni/find_plugin.h"
@@ -20,12 +19,7 @@ namespace {
 
 using parts::Flavour;
 
-constexpr const char* kRemedy = "apt-get install containernetworking-plugins, or put its directory on CNI_PATH";
-
 constexpr std::uintmax_t kLongestConf = 1UL << 20;
-
-// What flannel's plugin delegates to.
-constexpr const char* kNeeded[] = {"bridge", "host-local"};
 
 std::vector<fs::path> search_path(std::string_view cni_path, const std::optional<fs::path>& beside = std::nullopt) {
   std::vector<fs::path> directories;
@@ -46,8 +40,8 @@ std::string joined_directories(const std::vector<fs::path>& directories) {
 
 std::string missing_from(const std::vector<fs::path>& directories) {
   std::string missing;
-  for (const auto* name : kNeeded)
-    if (!find_plugin(name, directories)) missing += (missing.empty() ? "" : " and ") + std::string(name);
+  for (const auto name : parts::kCni.real)
+    if (!find_plugin(std::string(name), directories)) missing += (missing.empty() ? "" : " and ") + std::string(name);
   return missing;
 }
 
@@ -62,8 +56,7 @@ struct Wish {
 };
 
 Flavour flavour_of(const Wish& wish) try {
-  return parts::parse_flavour(wish.wanted, "CNI",
-                              "the path of a plugin, of a directory of plugins, or of a .conflist or .conf file");
+  return parts::parse_flavour(wish.wanted, parts::kCni);
 } catch (const InputError& error) {
   throw wish.refused(error.what(), {});
 }
@@ -87,7 +80,8 @@ Plugins with_conf(NetworkConfig conf, std::vector<fs::path> directories, const W
   for (const auto& plugin : plugins.conf->plugins)
     if (const auto type = plugin.at("type").get<std::string>(); !find_plugin(type, plugins.search_path))
       throw wish.refused(
-          fmt::format("there is no plugin {} in {}", excerpt(type), joined_directories(plugins.search_path)), kRemedy);
+          fmt::format("there is no plugin {} in {}", excerpt(type), joined_directories(plugins.search_path)),
+          std::string(parts::kCni.remedy));
   return plugins;
 }
 
@@ -118,7 +112,8 @@ Plugins at_path(const Wish& wish, std::string_view cni_path) {
   if (fs::is_directory(path)) {
     directories.insert(directories.begin(), path);
     if (const auto missing = missing_from(directories); !missing.empty())
-      throw wish.refused(fmt::format("there is no plugin {} in it or in the usual places", missing), kRemedy);
+      throw wish.refused(fmt::format("there is no plugin {} in it or in the usual places", missing),
+                         std::string(parts::kCni.remedy));
     return with_own({.flavour = Flavour::real, .search_path = std::move(directories)});
   }
   if (!fs::exists(path))
@@ -153,16 +148,17 @@ Plugins resolve(std::string_view wanted, std::string_view cni_path, const std::s
   if (const auto missing = missing_from(directories); !missing.empty()) {
     if (flavour == Flavour::automatic)
       return with_own({.flavour = Flavour::builtin, .search_path = std::move(directories)});
-    throw wish.refused(fmt::format("there is no plugin {} in {}", missing, joined_directories(directories)), kRemedy);
+    throw wish.refused(fmt::format("there is no plugin {} in {}", missing, joined_directories(directories)),
+                       std::string(parts::kCni.remedy));
   }
   return with_own({.flavour = Flavour::real, .search_path = std::move(directories)});
 }
 
-Plugins resolve_from_environment(std::string_view otherwise) {
-  const char* wanted = std::getenv("KNETSIM_CNI");
-  const char* cni_path = std::getenv("CNI_PATH");
-  return resolve(wanted != nullptr && *wanted != '\0' ? std::string_view(wanted) : otherwise,
-                 cni_path != nullptr ? cni_path : "");
+Plugins resolve(Flavour requested, const parts::Environment& environment, const std::string& said) {
+  const auto value = environment.get(parts::kCni.variable).value_or("");
+  const auto cni_path = environment.get(parts::kCni.path_variable).value_or("");
+  const bool as_told = requested == Flavour::automatic || (requested == Flavour::real && names_file(value));
+  return as_told ? resolve(value, cni_path) : resolve(to_string(requested), cni_path, said);
 }
 
 Plugins resolve_conf(NetworkConfig conf, std::string_view cni_path, const std::string& said) {

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <set>
 #include <thread>
@@ -36,21 +35,12 @@ std::vector<Network> pod_networks(const ClusterSpec& spec) {
   return networks;
 }
 
-// KNETSIM_CNI decides where the topology leaves it open; a path in it stands for "real", so that a user's own plugin
-// comes under every test that asks for real ones.
 cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
-  const auto variable = [](const char* name) -> std::string {
-    const char* value = std::getenv(name);
-    return value != nullptr ? value : "";
-  };
+  const auto environment = parts::Environment::current();
   if (!spec.cni_conf.empty())
-    return cni::resolve_conf(cni::parse_network_config(spec.cni_conf), variable("CNI_PATH"),
+    return cni::resolve_conf(cni::parse_network_config(spec.cni_conf), environment.get("CNI_PATH").value_or(""),
                              fmt::format("the CNI configuration of {}", spec.name));
-  const auto wanted = parts::at(spec.cni, worker, spec.workers.size());
-  if (wanted == parts::Flavour::automatic) return cni::resolve_from_environment();
-  if (wanted == parts::Flavour::real && cni::names_file(variable("KNETSIM_CNI")))
-    return cni::resolve(variable("KNETSIM_CNI"), variable("CNI_PATH"));
-  return cni::resolve(to_string(wanted), variable("CNI_PATH"),
+  return cni::resolve(parts::at(spec.cni, worker, spec.workers.size()), environment,
                       fmt::format("\"cni\": \"{}\" of {}", to_string(spec.cni), spec.name));
 }
 
@@ -80,7 +70,7 @@ void Cluster::start(const BootObserver& observer) {
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
     observer(name() + ": " + part, elapsed.count());
   };
-  std::vector<flannel::Program> programs;  // found before anything is started
+  std::vector<parts::Program> programs;  // found before anything is started
   if (spec_.flannel) programs = flannel_programs(spec_);
   if (!etcd_nodes_.empty()) {
     start_etcd();

@@ -10,7 +10,7 @@ namespace knetsim {
 
 namespace {
 
-flannel::LaunchSpec launch_spec(const ClusterSpec& spec, const flannel::Program& program, const etcd::Ensemble& etcd,
+flannel::LaunchSpec launch_spec(const ClusterSpec& spec, const parts::Program& program, const etcd::Ensemble& etcd,
                                 const Worker& worker) {
   flannel::DaemonOptions options;
   options.etcd_endpoints = etcd.endpoints();
@@ -34,31 +34,23 @@ Daemon daemon_of(const Worker& worker, flannel::Launched launched) {
           [handle, spec] { return handle(flannel::Launched::start(spec)); }};
 }
 
-void require_neighbour_of_builtin(const flannel::Program& program) {
-  if (program.api == flannel::EtcdApi::v2)
-    throw InputError(
-        describe({.where = to_string(program),
-                  .tried = "run it beside the built-in daemon",
-                  .answer = "it keeps its leases in etcd's v2 store, the built-in one in v3",
-                  .remedy = "set KNETSIM_FLANNELD to flanneld 0.21.3 or later, or choose another flavour"}));
-}
-
 }  // namespace
 
-std::vector<flannel::Program> flannel_programs(const ClusterSpec& spec) {
+std::vector<parts::Program> flannel_programs(const ClusterSpec& spec) {
   const auto flavour = spec.flannel->flavour;
-  std::map<parts::Flavour, flannel::Program> found;  // each is asked for its version once
-  std::vector<flannel::Program> programs;
+  std::map<parts::Flavour, parts::Program> found;  // each is asked for its version once
+  std::vector<parts::Program> programs;
   for (std::size_t i = 0; i < spec.workers.size(); ++i) {
     const auto wanted = parts::at(flavour, i, spec.workers.size());
-    if (!found.contains(wanted)) found.emplace(wanted, flannel::resolve(wanted));
+    if (!found.contains(wanted)) found.emplace(wanted, parts::resolve(parts::kFlannel, wanted));
     programs.push_back(found.at(wanted));
-    if (parts::is_mixed(flavour)) require_neighbour_of_builtin(programs.back());
+    if (!parts::is_mixed(flavour)) continue;
+    if (const auto reason = why_not_beside_builtin(programs.back())) throw InputError(*reason);
   }
   return programs;
 }
 
-void start_flannel(const ClusterSpec& spec, const std::vector<flannel::Program>& programs, etcd::Ensemble& etcd,
+void start_flannel(const ClusterSpec& spec, const std::vector<parts::Program>& programs, etcd::Ensemble& etcd,
                    const std::vector<std::unique_ptr<Worker>>& workers) {
   auto client = etcd.client();
   flannel::write_config(client, spec.flannel->prefix, spec.flannel->config);

@@ -12,11 +12,11 @@ namespace knetsim {
 
 /// The daemon of each worker, in their order. Throws InputError if an explicitly wanted real daemon isn't there, or
 /// can't work in this cluster.
-std::vector<flannel::Program> flannel_programs(const ClusterSpec& spec);
+std::vector<parts::Program> flannel_programs(const ClusterSpec& spec);
 
 /// Writes the cluster's network config to etcd and starts a flannel daemon on each worker. Returns when each has its
 /// lease, link and subnet.env. Throws Error with the end of the log if one ends or isn't ready in time.
-void start_flannel(const ClusterSpec& spec, const std::vector<flannel::Program>& programs, etcd::Ensemble& etcd,
+void start_flannel(const ClusterSpec& spec, const std::vector<parts::Program>& programs, etcd::Ensemble& etcd,
                    const std::vector<std::unique_ptr<Worker>>& workers);
 
 }  // namespace knetsim

@@ -7,10 +7,10 @@
 #include <map>
 
 #include "knetsim/emulator/cluster.h"
-#include "knetsim/skupper/launcher.h"
+#include "knetsim/parts/launcher.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/ready.h"
 #include "knetsim/sys/sandbox.h"
 #include "knetsim/sys/sockets.h"
 #include "site_plan.h"
@@ -123,20 +123,21 @@ struct ServiceNetwork::State {
     return skupper::to_config(site_of(all, cluster, addresses));
   }
 
-  skupper::Program program_of(const Wish& wish, std::size_t cluster) const {
+  parts::Program program_of(const Wish& wish, std::size_t cluster) const {
     const auto flavour = wish.specs[cluster]->flavour;
-    auto program = skupper::resolve(parts::at(flavour, cluster, clusters.size()));
+    auto program = parts::resolve(parts::kSkupper, parts::at(flavour, cluster, clusters.size()));
     if (!parts::is_mixed(flavour)) return program;
-    if (const auto reason = skupper::why_not_beside_builtin(program)) throw InputError(*reason);
+    if (const auto reason = why_not_beside_builtin(program)) throw InputError(*reason);
     return program;
   }
 
-  void launch(std::size_t cluster, const skupper::Program& program, const std::string& config) {
-    const skupper::LaunchSpec spec{.netns = &worker(cluster).netns(),
-                                   .config = config_file(cluster),
-                                   .directory = worker(cluster).directory(),
-                                   .log = log(cluster)};
-    const auto start = [program, spec] { return std::make_shared<Process>(skupper::launch(program, spec)); };
+  void launch(std::size_t cluster, const parts::Program& program, const std::string& config) {
+    const parts::LaunchSpec spec{.program = program,
+                                 .arguments = {"-c", config_file(cluster).string()},
+                                 .netns = &worker(cluster).netns(),
+                                 .directory = worker(cluster).directory(),
+                                 .log = log(cluster)};
+    const auto start = [spec] { return std::make_shared<Process>(parts::launch(spec)); };
     auto& router =
         routers
             .insert_or_assign(cluster,
@@ -161,7 +162,7 @@ struct ServiceNetwork::State {
     const auto order = start_order(all);
     struct Start {
       std::size_t cluster;
-      skupper::Program program;
+      parts::Program program;
       std::string config;
     };
     std::vector<Start> starts;
@@ -218,22 +219,21 @@ struct ServiceNetwork::State {
 
   void wait_for_way(std::size_t from, std::size_t to, bool straight, std::uintmax_t mark) {
     const auto way = straight ? fmt::format("'{0}': '{0}'", to) : fmt::format("'{}': ", to);
-    auto& process = routers.at(from).daemon.process();
-    eventually(
-        [&]() -> std::optional<std::string> {
-          constexpr std::string_view kHops = "Computed next hops: ";
-          const auto text = read_file(log(from));
-          const auto last = text.rfind(kHops);
-          if (last != std::string::npos && last >= mark &&
-              text.substr(last, text.find('\n', last) - last).find(way) != std::string::npos)
-            return std::nullopt;
-          if (const auto end = process.status())
-            throw Error(fmt::format("{} has ended ({}); its log {} ends:\n{}", process.name(), end->describe(),
-                                    process.log().string(), process.log_tail()));
-          return fmt::format("{}'s router knowing {}'s as its neighbour; its log {} ends:\n{}", clusters[from]->name(),
-                             clusters[to]->name(), process.log().string(), process.log_tail());
-        },
-        kBudget);
+    const auto neighbours =
+        fmt::format("{}'s router knowing {}'s as its neighbour", clusters[from]->name(), clusters[to]->name());
+    knetsim::wait_until_ready(routers.at(from).daemon.process(),
+                              {.deed = fmt::format("knew {}'s as its neighbour", clusters[to]->name()),
+                               .probe = [&]() -> std::optional<std::string> {
+                                 constexpr std::string_view kHops = "Computed next hops: ";
+                                 const auto text = read_file(log(from));
+                                 const auto last = text.rfind(kHops);
+                                 const bool found =
+                                     last != std::string::npos && last >= mark &&
+                                     text.substr(last, text.find('\n', last) - last).find(way) != std::string::npos;
+                                 return found ? std::nullopt : std::optional(neighbours);
+                               },
+                               .watched = log(from)},
+                              kBudget);
   }
 
   void wait_until_ready(const std::vector<SitePlan>& all, std::chrono::milliseconds budget) {

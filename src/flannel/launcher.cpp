@@ -1,118 +1,62 @@
 #include "knetsim/flannel/launcher.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <poll.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
 
-#include <array>
-#include <tuple>
+#include <algorithm>
 #include <utility>
 
 #include "knetsim/netlink/monitor.h"
-#include "knetsim/sys/error.h"
-#include "knetsim/sys/fd.h"
-#include "knetsim/sys/file.h"
+#include "knetsim/parts/launcher.h"
+#include "knetsim/sys/ready.h"
 
 namespace knetsim::flannel {
 
-namespace {
+using parts::Flavour;
+using std::chrono::milliseconds;
 
-using Clock = std::chrono::steady_clock;
-
-/// Tells one file from a later one of the same name.
-using FileStamp = std::tuple<ino_t, time_t, long>;
-
-std::optional<FileStamp> stamp_of(const std::filesystem::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) return std::nullopt;
-  return FileStamp{status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+EtcdApi etcd_api_of(const parts::Program& program) {
+  return program.release && *program.release < parts::Release{0, 20, 0} ? EtcdApi::v2 : EtcdApi::v3;
 }
 
-Fd watch_directory(const std::filesystem::path& directory) {
-  Fd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!watch || ::inotify_add_watch(watch.get(), directory.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
-    throw SystemError("watch the directory", directory.string());
-  return watch;
+void wait_for_lease(Process& daemon, const std::filesystem::path& subnet_file, const std::optional<FileStamp>& before,
+                    milliseconds budget) {
+  const auto probe = [&]() -> std::optional<std::string> {
+    if (const auto now = stamp_of(subnet_file); now && now != before) return std::nullopt;
+    return fmt::format("{} hasn't written {}", daemon.name(), subnet_file.string());
+  };
+  wait_until_ready(daemon,
+                   {.deed = std::string(parts::kFlannel.ready), .probe = probe, .watched = subnet_file.parent_path()},
+                   budget);
 }
 
-void drain(FdView watch) {
-  std::array<char, 4096> buffer;
-  while (::read(watch.get(), buffer.data(), buffer.size()) > 0) {
-  }
-}
-
-void note_in_log(const std::filesystem::path& log, const std::string& line) {
-  const Fd file(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-  if (!file || ::write(file.get(), line.data(), line.size()) < 0) throw SystemError("write the log", log.string());
-}
-
-std::chrono::milliseconds left(Clock::time_point deadline) {
-  return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()),
-                  std::chrono::milliseconds(0));
-}
-
-}  // namespace
-
-struct Launched::State {
-  LaunchSpec spec;
-  std::optional<FileStamp> before;
-  Fd watch;
-  Process process;
-};
-
-Launched::Launched(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Launched::Launched(Launched&&) noexcept = default;
-Launched& Launched::operator=(Launched&&) noexcept = default;
-Launched::~Launched() = default;
-
-Process& Launched::process() noexcept { return state_->process; }
-const LaunchSpec& Launched::spec() const noexcept { return state_->spec; }
+Launched::Launched(LaunchSpec spec, std::optional<FileStamp> before, Process process)
+    : spec_(std::move(spec)), before_(before), process_(std::move(process)) {}
 
 Launched Launched::start(LaunchSpec spec) {
-  const auto& program = spec.program;
-  make_directories(spec.directory);
   const auto& subnet_file = spec.options.subnet_file;
   make_directories(subnet_file.parent_path());
-
-  if (program.flavour == parts::Flavour::real) spec.options.lease_ttl = DaemonOptions{}.lease_ttl;
-  Command command{
-      .argv = {program.path.string()}, .netns = spec.netns, .directory = spec.directory, .trust = Trust::daemon};
-  for (auto& argument : to_arguments(spec.options)) command.argv.push_back(std::move(argument));
-  note_in_log(spec.log, fmt::format("# {}: {}\n", to_string(program), fmt::join(command.argv, " ")));
+  if (spec.program.flavour == Flavour::real) spec.options.lease_ttl = DaemonOptions{}.lease_ttl;
   // The file of an earlier daemon stays: it is what this one takes its subnet from.
-  auto watch = watch_directory(subnet_file.parent_path());
   const auto before = stamp_of(subnet_file);
-  auto process = Process::spawn(in_neutral_environment(std::move(command), "FLANNELD_"), spec.log);
-  return Launched(std::make_unique<State>(State{std::move(spec), before, std::move(watch), std::move(process)}));
+  auto process = parts::launch({.program = spec.program,
+                                .arguments = to_arguments(spec.options),
+                                .netns = spec.netns,
+                                .directory = spec.directory,
+                                .log = spec.log});
+  return {std::move(spec), before, std::move(process)};
 }
 
-SubnetEnv Launched::wait_until_ready(const Config& config, std::chrono::milliseconds budget) {
-  const auto deadline = Clock::now() + budget;
-  const auto& spec = state_->spec;
-  auto& process = state_->process;
-  for (;;) {
-    const auto now = stamp_of(spec.options.subnet_file);
-    if (now && now != state_->before) break;
-    if (const auto status = process.status())
-      throw Error(fmt::format("{} ended before it had a lease ({}); its log {} ends:\n{}", process.name(),
-                              status->describe(), spec.log.string(), process.log_tail()));
-    if (left(deadline).count() == 0)
-      throw StillMissing(fmt::format("{} hasn't written {}; its log {} ends:\n{}", process.name(),
-                                     spec.options.subnet_file.string(), spec.log.string(), process.log_tail()),
-                         budget);
-    std::array<pollfd, 2> events{{{state_->watch.get(), POLLIN, 0}, {process.pidfd().get(), POLLIN, 0}}};
-    ::poll(events.data(), events.size(), static_cast<int>(left(deadline).count()) + 1);
-    drain(state_->watch);
-  }
-  auto env = read_subnet_env(spec.options.subnet_file);
+SubnetEnv Launched::wait_until_ready(const Config& config, milliseconds budget) {
+  const auto deadline = std::chrono::steady_clock::now() + budget;
+  const auto& subnet_file = spec_.options.subnet_file;
+  wait_for_lease(process_, subnet_file, before_, budget);
+  auto env = read_subnet_env(subnet_file);
   if (config.backend.type == BackendType::vxlan) {
     const auto wait = [&](const std::optional<Network>& subnet, bool v6) {
+      const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
       if (subnet)
-        netlink::wait_for_address(*spec.netns, vxlan_link_name(config.backend.vni, v6), address_of(canonical(*subnet)),
-                                  std::max(left(deadline), std::chrono::milliseconds(1)));
+        netlink::wait_for_address(*spec_.netns, vxlan_link_name(config.backend.vni, v6), address_of(canonical(*subnet)),
+                                  std::max(left, milliseconds(1)));
     };
     wait(env.subnet, false);
     wait(env.ipv6_subnet, true);
@@ -120,18 +64,16 @@ SubnetEnv Launched::wait_until_ready(const Config& config, std::chrono::millisec
   return env;
 }
 
-std::vector<Launched> launch_all(const std::vector<LaunchSpec>& specs, const Config& config,
-                                 std::chrono::milliseconds budget) {
+std::vector<Launched> launch_all(const std::vector<LaunchSpec>& specs, const Config& config, milliseconds budget) {
   std::vector<std::optional<Launched>> daemons(specs.size());
   for (std::size_t i = 0; i < specs.size(); ++i)
-    if (specs[i].program.flavour == parts::Flavour::real)
+    if (specs[i].program.flavour == Flavour::real)
       daemons[i].emplace(Launched::start(specs[i])).wait_until_ready(config, budget);
   for (std::size_t i = 0; i < specs.size(); ++i)
     if (!daemons[i]) daemons[i] = Launched::start(specs[i]);
   std::vector<Launched> launched;
-  launched.reserve(daemons.size());
   for (auto& daemon : daemons) {
-    if (daemon->spec().program.flavour == parts::Flavour::builtin) daemon->wait_until_ready(config, budget);
+    if (daemon->spec().program.flavour == Flavour::builtin) daemon->wait_until_ready(config, budget);
     launched.push_back(std::move(*daemon));
   }
   return launched;

@@ -1,14 +1,9 @@
 #include "knetsim/parts/flavour.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <ostream>
 #include <utility>
-
-#include "knetsim/sys/error.h"
-#include "knetsim/sys/text.h"
 
 namespace knetsim::parts {
 
@@ -29,12 +24,6 @@ std::ostream& operator<<(std::ostream& out, Flavour flavour) { return out << to_
 std::optional<Flavour> flavour_named(std::string_view text) {
   const auto* found = std::find_if(kNames.begin(), kNames.end(), [&](const auto& name) { return name.second == text; });
   return found != kNames.end() ? std::optional(found->first) : std::nullopt;
-}
-
-Flavour parse_flavour(std::string_view text, std::string_view part, std::string_view more) {
-  if (const auto flavour = flavour_named(text); flavour && !is_mixed(*flavour)) return *flavour;
-  throw InputError(fmt::format("{} isn't a flavour of {}; choose auto, real{}builtin{}", excerpt(text), part,
-                               more.empty() ? " or " : ", ", more.empty() ? "" : fmt::format(", or {}", more)));
 }
 
 bool is_mixed(Flavour flavour) { return flavour == Flavour::mixed || flavour == Flavour::mixed_reversed; }

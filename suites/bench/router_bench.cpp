@@ -96,9 +96,9 @@ void add_ratios(nlohmann::json& results) {
   }
 }
 
-std::optional<skupper::Program> real_router() {
+std::optional<parts::Program> real_router() {
   try {
-    return skupper::resolve(parts::Flavour::real);
+    return parts::resolve(parts::kSkupper, parts::Flavour::real);
   } catch (const InputError& error) {
     fmt::print("no real router beside ours: {}\n", error.what());
     return std::nullopt;
@@ -122,7 +122,7 @@ int run(int argc, char** argv) {
   const auto wanted = [&](const char* name) {
     return only.empty() || std::find(only.begin(), only.end(), name) != only.end();
   };
-  const auto builtin = skupper::resolve(parts::Flavour::builtin);
+  const auto builtin = parts::resolve(parts::kSkupper, parts::Flavour::builtin);
   auto results = nlohmann::json::array();
   results.push_back(measure("direct", plan, machines, [] { return Path::direct(); }));
   if (wanted("relays")) results.push_back(measure("relays", plan, machines, [&] { return Path::relays(machines); }));

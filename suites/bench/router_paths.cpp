@@ -108,13 +108,16 @@ Path Path::relays(const Machines& machines) {
   return path;
 }
 
-Path Path::routers(const Machines& machines, const skupper::Program& program, bool tls) {
+Path Path::routers(const Machines& machines, const parts::Program& program, bool tls) {
   if (tls) make_certificates();
   Path path;
   path.routers_ = true;
   const auto launch = [&](const NetNs& netns, const std::filesystem::path& config, std::uint16_t port) {
-    path.processes_.push_back(skupper::launch(
-        program, {.netns = &netns, .config = config, .directory = kState, .log = kState / "routers.log"}));
+    path.processes_.push_back(parts::launch({.program = program,
+                                             .arguments = {"-c", config.string()},
+                                             .netns = &netns,
+                                             .directory = kState,
+                                             .log = kState / "routers.log"}));
     wait_until_listening(path.processes_.back(), netns, {port}, std::chrono::seconds(30));
   };
   launch(machines.server, server_config(tls), kRouterPort);

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "knetsim/skupper/launcher.h"
+#include "knetsim/parts/launcher.h"
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/process.h"
 
@@ -28,7 +28,7 @@ class Path {
   /// Two socat with buffers of 256 KiB.
   static Path relays(const Machines& machines);
   /// Two routers, client's side to service's side.
-  static Path routers(const Machines& machines, const skupper::Program& program, bool tls);
+  static Path routers(const Machines& machines, const parts::Program& program, bool tls);
 
   std::string address() const { return direct_ ? "10.9.0.1" : "127.0.0.1"; }
   std::uint16_t port() const { return direct_ ? kServicePort : kEntrancePort; }

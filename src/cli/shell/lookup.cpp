@@ -1,15 +1,14 @@
 #include "lookup.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <csignal>
 #include <optional>
-#include <tuple>
 
+#include "knetsim/flannel/launcher.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/eventually.h"
+#include "knetsim/sys/file.h"
 #include "knetsim/sys/text.h"
 #include "text.h"
 
@@ -52,25 +51,10 @@ std::string program_name(const Daemon& daemon) {
   return std::filesystem::path(daemon.name().substr(daemon.name().find(' ') + 1)).filename();
 }
 
-/// Which file this is, written when; nullopt if there is none with anything in it.
-std::optional<std::tuple<ino_t, time_t, long>> identity_of(const std::filesystem::path& file) {
-  struct stat found {};
-  if (::stat(file.c_str(), &found) != 0 || found.st_size == 0) return std::nullopt;
-  return std::tuple(found.st_ino, found.st_mtim.tv_sec, found.st_mtim.tv_nsec);
-}
-
-/// Until it has a lease: then it writes its file, anew if there is one already.
 void restart_flanneld(Worker& worker) {
-  const auto before = identity_of(worker.subnet_file());
+  const auto before = stamp_of(worker.subnet_file());
   worker.flanneld().restart();
-  eventually(
-      [&]() -> std::optional<std::string> {
-        auto& process = worker.flanneld().process();
-        if (!process.running()) throw Error("flanneld on " + worker.name() + " has ended:\n" + process.log_tail());
-        const auto now = identity_of(worker.subnet_file());
-        return now && now != before ? std::nullopt : std::optional(worker.subnet_file().string() + ", written anew");
-      },
-      std::chrono::seconds(30));
+  flannel::wait_for_lease(worker.flanneld().process(), worker.subnet_file(), before, std::chrono::seconds(30));
 }
 
 void add_flanneld(Worker& worker, std::vector<Running>& all) {

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "fakes.h"
+#include "knetsim/parts/part.h"
 #include "knetsim/sys/file.h"
 
 namespace knetsim::cli {
@@ -83,6 +84,15 @@ TEST(DoctorOfPrograms, judges_a_real_router_as_an_emulation_would) {
   EXPECT_THAT(examine_programs(), Found("skrouterd", State::good, "3.5.1  (/run/knetsim/skrouterd)"));
   const Environment elsewhere(Variables{{"KNETSIM_SKUPPER_ROOT", "/run/knetsim"}, {"KNETSIM_SKROUTERD", "/absent"}});
   EXPECT_THAT(examine_programs(), Found("skrouterd", State::bad, "there is no /absent in it"));
+}
+
+TEST(DoctorOfPrograms, tells_how_each_part_is_chosen) {
+  const auto findings = examine_programs();
+  for (const auto* part : parts::kParts)
+    EXPECT_THAT(findings,
+                Contains(AllOf(Field(&Finding::group, "parts"),
+                               Field(&Finding::detail, HasSubstr(std::string(part->variable) + "=auto, real")))))
+        << part->name;
 }
 
 TEST(DoctorOfPrograms, does_not_call_a_broken_one_good) {

@@ -4,7 +4,7 @@
 
 #include <gmock/gmock.h>
 
-#include <cstdlib>
+#include <map>
 
 #include "knetsim/sys/file.h"
 #include "world.h"
@@ -18,10 +18,6 @@ using testing::HasSubstr;
 class ChoosingPlugins : public testing::Test {
  protected:
   void SetUp() override { std::filesystem::create_directories(directory); }
-  void TearDown() override {
-    ::unsetenv("KNETSIM_CNI");
-    ::unsetenv("CNI_PATH");
-  }
 
   std::filesystem::path put(const std::string& name, unsigned mode = 0755) const {
     write_file_atomically(directory / name, "#!/bin/sh\n", mode);
@@ -111,13 +107,19 @@ TEST_F(ChoosingPlugins, RefusesWhatIsNotThere) {
                     HasSubstr("choose auto, real, builtin, or the")));
 }
 
-TEST_F(ChoosingPlugins, ReadsTheEnvironment) {
-  ::setenv("KNETSIM_CNI", "builtin", 1);
-  EXPECT_EQ(resolve_from_environment("real").flavour, Flavour::builtin);
-  ::setenv("KNETSIM_CNI", "", 1);
-  EXPECT_EQ(resolve_from_environment("real").flavour, Flavour::real);
-  ::setenv("CNI_PATH", "/a", 1);
-  EXPECT_EQ(resolve_from_environment("real").search_path.front(), "/a");
+TEST_F(ChoosingPlugins, FollowsTheEnvironment) {
+  using Variables = std::map<std::string, std::string, std::less<>>;
+  const auto chosen = [](Flavour requested, Variables variables) {
+    return resolve(requested, parts::Environment(std::move(variables)), "the topology");
+  };
+  EXPECT_EQ(chosen(Flavour::automatic, {{"KNETSIM_CNI", "builtin"}}).flavour, Flavour::builtin);
+  EXPECT_EQ(chosen(Flavour::automatic, {{"KNETSIM_CNI", ""}}).flavour, Flavour::real);
+  EXPECT_EQ(chosen(Flavour::real, {{"KNETSIM_CNI", "builtin"}}).flavour, Flavour::real);
+  EXPECT_EQ(chosen(Flavour::real, {{"CNI_PATH", "/a"}}).search_path.front(), "/a");
+  const auto mine = put("mine").string();
+  EXPECT_EQ(chosen(Flavour::real, {{"KNETSIM_CNI", mine}}).type, "mine");
+  EXPECT_EQ(chosen(Flavour::automatic, {{"KNETSIM_CNI", mine}}).type, "mine");
+  EXPECT_EQ(chosen(Flavour::builtin, {{"KNETSIM_CNI", mine}}).flavour, Flavour::builtin);
 }
 
 TEST_F(ChoosingPlugins, FindsOurOwnPluginBesideTheProgram) {

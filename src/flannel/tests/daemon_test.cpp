@@ -19,7 +19,7 @@ class Daemon : public FlannelTest {
  protected:
   /// Runs to its end, in the test's own namespace.
   static ExecResult run(const std::vector<std::string>& arguments) {
-    Command command{.argv = {resolve(parts::Flavour::builtin).path.string()}};
+    Command command{.argv = {parts::resolve(parts::kFlannel, parts::Flavour::builtin).path.string()}};
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
     return exec(command);
   }
@@ -224,7 +224,8 @@ TEST_F(Daemon, EndsWhereTheHealthzPortIsTaken) {
   start(0, taken);
   await_ready(0);
   const auto second =
-      exec({.argv = {resolve(parts::Flavour::builtin).path.string(), "-healthz-port=8471"}, .netns = &worker(0).netns});
+      exec({.argv = {parts::resolve(parts::kFlannel, parts::Flavour::builtin).path.string(), "-healthz-port=8471"},
+            .netns = &worker(0).netns});
   EXPECT_EQ(second.status.code(), 1);
   EXPECT_THAT(second.err, AllOf(HasSubstr("0.0.0.0:8471"), HasSubstr("choose another -healthz-ip or -healthz-port")));
 }

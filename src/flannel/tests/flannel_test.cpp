@@ -82,7 +82,7 @@ DaemonOptions FlannelTest::options(std::size_t index) {
 void FlannelTest::start(std::size_t index, const DaemonOptions& options) {
   auto& it = worker(index);
   it.daemon.reset();
-  it.daemon = Launched::start({.program = resolve(parts::Flavour::builtin),
+  it.daemon = Launched::start({.program = parts::resolve(parts::kFlannel, parts::Flavour::builtin),
                                .netns = &it.netns,
                                .options = options,
                                .directory = "/tmp/knetsim/" + it.name,

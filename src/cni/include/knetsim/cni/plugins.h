@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "knetsim/cni/config.h"
-#include "knetsim/parts/flavour.h"
+#include "knetsim/parts/program.h"
 
 namespace knetsim::cni {
 
@@ -28,8 +28,10 @@ bool names_file(std::string_view wanted);
 /// /opt/cni/bin and /usr/lib/cni follow it. Throws InputError (exit 2) naming the remedy if what was asked for
 /// explicitly isn't there; `said` is how it was asked for, KNETSIM_CNI=`wanted` if empty.
 Plugins resolve(std::string_view wanted, std::string_view cni_path = {}, const std::string& said = {});
-/// The same from $KNETSIM_CNI (if unset, `otherwise`) and $CNI_PATH.
-Plugins resolve_from_environment(std::string_view otherwise = "auto");
+/// For one worker: `requested` is what parts::at() says. Automatic is what KNETSIM_CNI says; a path in it stands for a
+/// real one, too, so that a plugin of the user's own comes under every test that asks for real ones.
+Plugins resolve(parts::Flavour requested, const parts::Environment& environment = parts::Environment::current(),
+                const std::string& said = {});
 /// For a configuration that the caller has. Throws InputError naming `said` if a plugin of it isn't there.
 Plugins resolve_conf(NetworkConfig conf, std::string_view cni_path, const std::string& said);
 

@@ -22,9 +22,6 @@ std::string to_string(Flavour flavour);
 std::ostream& operator<<(std::ostream& out, Flavour flavour);
 /// The flavour that is written so; nullopt if none is.
 std::optional<Flavour> flavour_named(std::string_view text);
-/// What a person chose for a part: auto, real or builtin. Throws InputError, which names part and choices, for another
-/// text. `more` is what else may stand there: "the path of a plugin".
-Flavour parse_flavour(std::string_view text, std::string_view part, std::string_view more = {});
 
 bool is_mixed(Flavour flavour);
 /// The flavour in one of `count` places. Of a mixed one that is `real` or `builtin`, of another one itself.

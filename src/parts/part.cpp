@@ -1,0 +1,96 @@
+#include "knetsim/parts/part.h"
+
+#include <fmt/format.h>
+
+#include <boost/algorithm/string/case_conv.hpp>
+
+namespace knetsim::parts {
+
+namespace {
+
+using Verdict = Releases::Verdict;
+using std::string_view_literals::operator""sv;
+
+constexpr std::array kFlanneld{"flanneld"sv};
+constexpr std::array kPlugins{"bridge"sv, "host-local"sv};
+constexpr std::array kSkrouterd{"skrouterd"sv};
+
+constexpr auto kUseAnotherFlanneld = "use 0.21.3 or later (0.26.3 and later also end quietly), or 0.6 to 0.17"sv;
+
+constexpr std::array<Releases, 4> kFlanneldReleases{
+    {{{0, 20, 0}, {0, 20, 1}, Verdict::refused, "it can't speak plain http to etcd", kUseAnotherFlanneld},
+     {{0, 20, 1},
+      {0, 21, 3},
+      Verdict::refused,
+      "it arms its watch anew after each event, and never hears of a lease that was registered in between: its workers "
+      "lose each other",
+      kUseAnotherFlanneld},
+     {{0, 22, 0},
+      {0, 26, 3},
+      Verdict::faulty,
+      "panics when it is stopped: \"close of closed channel\", exit code 2; 0.26.3 and later don't"},
+     {{0, 0, 0},
+      {0, 20, 0},
+      Verdict::apart,
+      "it keeps its leases in etcd's v2 store, the built-in one in v3",
+      "set KNETSIM_FLANNELD to flanneld 0.21.3 or later, or choose another flavour"}}};
+
+constexpr std::array<Releases, 1> kSkrouterdReleases{
+    {{{0, 0, 0},
+      {3, 0, 0},
+      Verdict::apart,
+      "before release 3 skrouterd carries TCP in another way: services are offered, and each of their connections "
+      "breaks",
+      "use release 3 or later, or the same flavour, real or builtin, for all routers"}}};
+
+}  // namespace
+
+constinit const Part kFlannel{
+    .name = "flannel",
+    .kind = "daemon",
+    .title = "flanneld",
+    .own = "knetsim-flanneld",
+    .real = kFlanneld,
+    .variable = "KNETSIM_FLANNEL",
+    .path_variable = "KNETSIM_FLANNELD",
+    .remedy =
+        "Debian has no package of it; take a release from https://github.com/flannel-io/flannel/releases and set "
+        "KNETSIM_FLANNELD=/path/to/flanneld, or choose KNETSIM_FLANNEL=builtin",
+    .needs = "iptables",
+    .ready = "had a lease",
+    .tells_release = true,
+    .releases = kFlanneldReleases};
+
+constinit const Part kCni{.name = "CNI",
+                          .kind = "plugin",
+                          .title = "CNI plugins",
+                          .own = "flannel",
+                          .real = kPlugins,
+                          .variable = "KNETSIM_CNI",
+                          .also = "the path of a plugin, a directory of plugins or a .conflist of yours",
+                          .path_variable = "CNI_PATH",
+                          .remedy = "apt-get install containernetworking-plugins, or put its directory on CNI_PATH"};
+
+constinit const Part kSkupper{
+    .name = "skupper",
+    .kind = "router",
+    .title = "skrouterd",
+    .own = "knetsim-skrouterd",
+    .real = kSkrouterd,
+    .variable = "KNETSIM_SKUPPER",
+    .path_variable = "KNETSIM_SKROUTERD",
+    .root_variable = "KNETSIM_SKUPPER_ROOT",
+    .remedy =
+        "Debian has no package of it; unpack the image quay.io/skupper/skupper-router and set "
+        "KNETSIM_SKUPPER_ROOT=/path/to/it, or set KNETSIM_SKROUTERD=/path/to/skrouterd, or choose "
+        "KNETSIM_SKUPPER=builtin",
+    .ready = "listened",
+    .releases = kSkrouterdReleases};
+
+std::string choices_of(const Part& part) {
+  return part.also.empty() ? "auto, real or builtin" : fmt::format("auto, real, builtin, or {}", part.also);
+}
+
+std::string option_of(const Part& part) { return "--" + boost::algorithm::to_lower_copy(std::string(part.name)); }
+
+}  // namespace knetsim::parts
