@@ -4,10 +4,10 @@
 #include <regex>
 
 #include "doctor.h"
-#include "knetsim/cni/find_plugin.h"
 #include "knetsim/cni/plugins.h"
 #include "knetsim/parts/program.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/installation.h"
 #include "knetsim/sys/process.h"
 
 namespace knetsim::cli {
@@ -98,7 +98,7 @@ Finding examine_daemon(const parts::Part& part) {
 // A plugin tells the versions of the protocol when it is asked in the protocol's own way.
 Finding examine_plugin(const parts::Part& part, std::string_view name) {
   Finding finding{.group = "parts", .name = fmt::format("{} {}", part.name, name), .detail = {}, .remedy = {}};
-  const auto program = cni::find_plugin(std::string(name), cni::resolve(parts::Flavour::builtin).search_path);
+  const auto program = find_file(std::string(name), cni::resolve(parts::Flavour::builtin).search_path);
   finding.state = Finding::State::optional;
   finding.remedy = part.remedy;
   if (!program) {

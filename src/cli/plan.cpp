@@ -64,7 +64,7 @@ fs::path find_suite(const std::string& name, const fs::path& own_directory) {
         {.where = name, .tried = "run this suite", .answer = "it isn't a program", .remedy = "check the path"}));
   }
   constexpr const char* kInstalled = "../libexec/knetsim";
-  if (const auto program = find_own(name, {own_directory}, {".", kInstalled})) return *program;
+  if (const auto program = find_file(name, {own_directory}, {".", kInstalled})) return *program;
   throw InputError(describe({.where = {},
                              .tried = "find the suite program " + name,
                              .answer = fmt::format("it is neither in {} nor in {}", own_directory.string(),

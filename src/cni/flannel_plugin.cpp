@@ -16,10 +16,10 @@
 #include "flannel_config.h"
 #include "identifier.h"
 #include "knetsim/cni/error.h"
-#include "knetsim/cni/find_plugin.h"
 #include "knetsim/cni/result.h"
 #include "knetsim/cni/version.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/installation.h"
 #include "knetsim/sys/json.h"
 #include "knetsim/sys/process.h"
 #include "knetsim/sys/text.h"
@@ -270,7 +270,7 @@ class FlannelPlugin {
     std::istringstream entries(require("CNI_PATH"));
     for (std::string entry; std::getline(entries, entry, ':');)
       if (!entry.empty()) directories.emplace_back(entry);
-    const auto found = type.find('/') == std::string::npos ? find_plugin(type, directories) : std::nullopt;
+    const auto found = type.find('/') == std::string::npos ? find_file(type, directories) : std::nullopt;
     if (!found)
       throw Refusal{{.code = kInvalidConfig,
                      .message = fmt::format("failed to find plugin \"{}\" in path [{}]", type, require("CNI_PATH"))}};

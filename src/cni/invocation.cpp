@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "identifier.h"
-#include "knetsim/cni/find_plugin.h"
+#include "knetsim/sys/installation.h"
 #include "knetsim/sys/json.h"
 #include "knetsim/sys/process.h"
 #include "knetsim/sys/text.h"
@@ -38,7 +38,7 @@ std::string joined(const std::vector<fs::path>& directories) {
 }
 
 fs::path locate(const RuntimeOptions& options, Verb verb, const Attachment& attachment, const std::string& type) {
-  const auto found = find_plugin(type, options.search_path);
+  const auto found = find_file(type, options.search_path);
   if (!found) {
     const bool debian = std::find(kDebianPlugins.begin(), kDebianPlugins.end(), type) != kDebianPlugins.end();
     throw make_error(options.node, verb, attachment, "the plugin " + type,

@@ -5,7 +5,6 @@
 
 #include <sstream>
 
-#include "knetsim/cni/find_plugin.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/installation.h"
@@ -41,7 +40,7 @@ std::string joined_directories(const std::vector<fs::path>& directories) {
 std::string missing_from(const std::vector<fs::path>& directories) {
   std::string missing;
   for (const auto name : parts::kCni.real)
-    if (!find_plugin(std::string(name), directories)) missing += (missing.empty() ? "" : " and ") + std::string(name);
+    if (!find_file(std::string(name), directories)) missing += (missing.empty() ? "" : " and ") + std::string(name);
   return missing;
 }
 
@@ -65,7 +64,7 @@ Flavour flavour_of(const Wish& wish) try {
 Plugins with_own(Plugins plugins) {
   if (const auto own = own_plugin_directory()) plugins.search_path.push_back(*own);
   // Without a delegating plugin the delegate is called directly; the outcome is the same.
-  if (plugins.type == "flannel" && !find_plugin("flannel", plugins.search_path)) plugins.type = "bridge";
+  if (plugins.type == "flannel" && !find_file("flannel", plugins.search_path)) plugins.type = "bridge";
   return plugins;
 }
 
@@ -78,7 +77,7 @@ Plugins with_conf(NetworkConfig conf, std::vector<fs::path> directories, const W
   auto plugins =
       with_own({.flavour = Flavour::real, .search_path = std::move(directories), .type = {}, .conf = std::move(conf)});
   for (const auto& plugin : plugins.conf->plugins)
-    if (const auto type = plugin.at("type").get<std::string>(); !find_plugin(type, plugins.search_path))
+    if (const auto type = plugin.at("type").get<std::string>(); !find_file(type, plugins.search_path))
       throw wish.refused(
           fmt::format("there is no plugin {} in {}", excerpt(type), joined_directories(plugins.search_path)),
           std::string(parts::kCni.remedy));
@@ -129,7 +128,7 @@ Plugins at_path(const Wish& wish, std::string_view cni_path) {
 }  // namespace
 
 std::optional<fs::path> own_plugin_directory() {
-  const auto flannel = find_own("flannel", own_directories(), {"cni", "../libexec/knetsim/cni"});
+  const auto flannel = find_file("flannel", own_directories(), {"cni", "../libexec/knetsim/cni"});
   return flannel ? std::optional(flannel->parent_path()) : std::nullopt;
 }
 

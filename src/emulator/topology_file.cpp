@@ -52,7 +52,7 @@ fs::path find_topology(const std::string& name) {
   const auto directories = set != nullptr ? std::vector<fs::path>{set} : own_directories();
   const auto* place = set != nullptr ? "." : "../share/knetsim/topologies";
   for (const auto& candidate : {name, name + ".json"})
-    if (const auto file = find_own(candidate, directories, {place}); file && fs::is_regular_file(*file)) return *file;
+    if (const auto file = find_file(candidate, directories, {place})) return *file;
   const auto last = (directories.back() / place).lexically_normal();
   const auto there = names_in(last);
   throw InputError(

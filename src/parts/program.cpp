@@ -34,7 +34,7 @@ Program find_builtin(const Part& part, const Environment& environment) {
   std::vector<fs::path> directories{own_directory()};
   if (const auto bindir = environment.get("KNETSIM_BINDIR")) directories.insert(directories.begin(), *bindir);
   const std::string name(part.own);
-  if (const auto path = find_own(name, directories, {".", "../libexec/knetsim", "../bin", "../../bin"});
+  if (const auto path = find_file(name, directories, {".", "../libexec/knetsim", "../bin", "../../bin"});
       path && is_program(*path))
     return {.part = &part, .flavour = Flavour::builtin, .path = *path};
   if (const auto path = find_program(name)) return {.part = &part, .flavour = Flavour::builtin, .path = *path};

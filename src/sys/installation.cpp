@@ -26,12 +26,16 @@ std::vector<fs::path> own_directories() {
   return directories;
 }
 
-std::optional<fs::path> find_own(const std::string& name, const std::vector<fs::path>& directories,
-                                 std::initializer_list<const char*> places) {
+std::optional<fs::path> find_file(const std::string& name, const std::vector<fs::path>& directories,
+                                  std::initializer_list<const char*> places) {
   for (const auto& directory : directories)
     for (const auto* place : places) {
       std::error_code absent;
-      if (auto file = (directory / place / name).lexically_normal(); fs::is_regular_file(file, absent)) return file;
+      // A directory is taken as it was given: ".." behind a link leads elsewhere than its text says.
+      const bool itself = std::string_view(place) == ".";
+      if (auto file = itself ? directory / name : (directory / place / name).lexically_normal();
+          fs::is_regular_file(file, absent))
+        return file;
     }
   return std::nullopt;
 }

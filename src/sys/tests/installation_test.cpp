@@ -33,10 +33,17 @@ TEST(Installation, TakesTheFirstPlaceThatHoldsTheFile) {
   make_directories(kRoot / "second/libexec/tool");  // a directory of that name is no file
   write_file_atomically(kRoot / "second/bin/tool", "");
   const std::vector<fs::path> directories{kRoot / "first/bin", kRoot / "second/bin"};
-  EXPECT_EQ(find_own("tool", directories, {"../libexec", "."}), kRoot / "second/bin/tool");
-  EXPECT_EQ(find_own("tool", {kRoot / "first/bin"}, {"../libexec", "."}), std::nullopt);
+  EXPECT_EQ(find_file("tool", directories, {"../libexec", "."}), kRoot / "second/bin/tool");
+  EXPECT_EQ(find_file("tool", {kRoot / "first/bin"}, {"../libexec", "."}), std::nullopt);
   write_file_atomically(kRoot / "first/tool", "");
-  EXPECT_EQ(find_own("tool", directories, {".", ".."}), kRoot / "first/tool");
+  EXPECT_EQ(find_file("tool", directories, {".", ".."}), kRoot / "first/tool");
+}
+
+TEST(Installation, TakesADirectoryAsItWasGiven) {
+  make_directories(kRoot / "elsewhere/plugins");
+  write_file_atomically(kRoot / "elsewhere/tool", "");
+  replace_symlink(kRoot / "elsewhere/plugins", kRoot / "link");
+  EXPECT_EQ(find_file("tool", {kRoot / "link/.."}), kRoot / "link/../tool");
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ std::filesystem::path own_directory();
 /// programs outside our tree, then its own directory.
 std::vector<std::filesystem::path> own_directories();
 /// The first file of that name in one of `places`, relative to one of `directories`: as built, as installed.
-std::optional<std::filesystem::path> find_own(const std::string& name,
-                                              const std::vector<std::filesystem::path>& directories,
-                                              std::initializer_list<const char*> places);
+std::optional<std::filesystem::path> find_file(const std::string& name,
+                                               const std::vector<std::filesystem::path>& directories,
+                                               std::initializer_list<const char*> places = {"."});
 
 }  // namespace knetsim
