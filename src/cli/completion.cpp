@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "knetsim/parts/part.h"
 #include "text.h"
 
 namespace knetsim::cli {
@@ -15,15 +16,16 @@ namespace knetsim::cli {
 namespace {
 
 // What may follow an option or a command, where it isn't a file. The ids are asked for when they are needed.
-const std::map<std::string, std::string, std::less<>> kWords{{"--only", "$(knetsim check --list-ids 2>/dev/null)"},
-                                                             {"--color", "auto always never"},
-                                                             {"--timeout", "60 120 300"},
-                                                             {"--flannel", "auto builtin real"},
-                                                             {"--cni", "auto builtin real"},
-                                                             {"--skupper", "auto builtin real"},
-                                                             {"exec", "$(knetsim ps -q 2>/dev/null)"},
-                                                             {"down", "$(knetsim ps -q 2>/dev/null)"},
-                                                             {"completion", "bash zsh fish"}};
+const auto kWords = [] {
+  std::map<std::string, std::string, std::less<>> words{{"--only", "$(knetsim check --list-ids 2>/dev/null)"},
+                                                        {"--color", "auto always never"},
+                                                        {"--timeout", "60 120 300"},
+                                                        {"exec", "$(knetsim ps -q 2>/dev/null)"},
+                                                        {"down", "$(knetsim ps -q 2>/dev/null)"},
+                                                        {"completion", "bash zsh fish"}};
+  for (const auto* part : parts::kParts) words.emplace(option_of(*part), "auto builtin real");
+  return words;
+}();
 
 std::vector<const CLI::Option*> named_options(const CLI::App& app) {
   std::vector<const CLI::Option*> named;

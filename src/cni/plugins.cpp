@@ -73,6 +73,11 @@ bool is_configuration(const fs::path& path) {
   return extension == ".conflist" || extension == ".conf" || extension == ".json";
 }
 
+// Whether it names something on disk, and not a flavour.
+bool names_file(std::string_view wanted) {
+  return wanted.find('/') != std::string_view::npos || is_configuration(wanted);
+}
+
 Plugins with_conf(NetworkConfig conf, std::vector<fs::path> directories, const Wish& wish) {
   auto plugins =
       with_own({.flavour = Flavour::real, .search_path = std::move(directories), .type = {}, .conf = std::move(conf)});
@@ -130,10 +135,6 @@ Plugins at_path(const Wish& wish, std::string_view cni_path) {
 std::optional<fs::path> own_plugin_directory() {
   const auto flannel = find_file("flannel", own_directories(), {"cni", "../libexec/knetsim/cni"});
   return flannel ? std::optional(flannel->parent_path()) : std::nullopt;
-}
-
-bool names_file(std::string_view wanted) {
-  return wanted.find('/') != std::string_view::npos || is_configuration(wanted);
 }
 
 Plugins resolve(std::string_view wanted, std::string_view cni_path, const std::string& said) {

@@ -19,9 +19,6 @@ struct Plugins {
   std::optional<NetworkConfig> conf = {};               ///< real: a list of the user's own, in the place of `type`
 };
 
-/// Whether KNETSIM_CNI=`wanted` names something on disk, and not a flavour.
-bool names_file(std::string_view wanted);
-
 /// `wanted` is "auto" (or empty), "real", "builtin", or the path of a plugin (its file name becomes the type), of a
 /// directory of plugins, which then comes first on the search path, or of a network configuration (.conflist, .conf or
 /// .json), whose directory comes after CNI_PATH unless everybody may write there. `cni_path` is as $CNI_PATH;
