@@ -226,12 +226,6 @@ MEMBERS_TEST(FlannelDoesWithoutAFamilyThatIsNotEnabled, "/clusters/[]/flannel/co
   EXPECT_THAT(worker("w1").exec({"ip", "route"}).out, Not(HasSubstr("11.")));
 }
 
-TEST_F(TopologyMembers, TheBackendHostGwMakesRoutesAndNoTunnel) {
-  stand(with_flannel(json::parse(R"({"Network": "11.0.0.0/8", "Backend": {"Type": "host-gw"}})")));
-  EXPECT_THAT(worker("w1").exec({"ip", "route"}).out, ContainsRegex("11[.][0-9.]+/24 via 10[.]0[.]0[.]4 dev eth0"));
-  EXPECT_THAT(worker("w1").exec({"ip", "link"}).out, Not(HasSubstr("flannel")));
-}
-
 MEMBERS_TEST(ContainersAreConnectedByWhomTheTopologySays, "/clusters/[]/cni") {
   const fs::path plugin = "/tmp/knetsim/plugins/mine";
   fs::create_directories(plugin.parent_path());
