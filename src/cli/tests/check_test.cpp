@@ -39,11 +39,10 @@ std::string run_ended(int count) {
   return fmt::format("{{\"event\":\"run ended\",\"passed\":{},\"failed\":0,\"skipped\":0,\"seconds\":0}}\n", count);
 }
 
-Ran check_liar(const std::string& events, int exit = 0, const std::string& listing = kListing) {
+Ran check_liar(const std::string& events, const std::string& listing = kListing) {
   return knetsim({"check", "--suite", kFakeLiar.string()}, {{"FAKE_LISTING", scratch("listing", listing).string()},
                                                             {"FAKE_EVENTS", scratch("events", events).string()},
-                                                            {"FAKE_OUTPUT", "some words of its own"},
-                                                            {"FAKE_EXIT", std::to_string(exit)}});
+                                                            {"FAKE_OUTPUT", "some words of its own"}});
 }
 
 TEST(Check, is_green_when_every_test_passes) {
@@ -89,26 +88,12 @@ TEST(Check, blames_a_crash_on_its_test_and_runs_the_rest) {
   EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
 }
 
-TEST(Check, is_not_fooled_by_a_program_that_ends_with_code_0_in_the_midst_of_a_test) {
-  const auto ran = check_fake("exit");
-  EXPECT_EQ(ran.code, 1);
-  EXPECT_THAT(ran.out, HasSubstr("in the midst of it (exit code 0)"));
-  EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
-}
-
 TEST(Check, kills_a_test_that_hangs_keeps_what_it_said_and_runs_the_rest) {
   const auto ran = check_fake("hang", {"--timeout", "5"});
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("seen before the hang"));
   EXPECT_THAT(ran.out, HasSubstr("evidence: /out/of/the/hang"));
   EXPECT_THAT(ran.out, HasSubstr("killed: nothing ended within 5"));
-  EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
-}
-
-TEST(Check, tells_a_hang_that_the_suite_itself_noticed) {
-  const auto ran = check_fake("watchdog");
-  EXPECT_EQ(ran.code, 1);
-  EXPECT_THAT(ran.out, HasSubstr("it hung, and its own watchdog ended it"));
   EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
 }
 
@@ -226,52 +211,21 @@ TEST(Check, can_not_run_a_program_that_lists_nothing) {
   const auto ran = knetsim({"check", "--suite", "/bin/true"});
   EXPECT_EQ(ran.code, 2);
   EXPECT_THAT(ran.err, HasSubstr("it reported nothing"));
-  EXPECT_EQ(check_liar("", 0, run_started(0)).code, 2);
-  EXPECT_THAT(check_liar("", 0, run_started(5)).err, HasSubstr("announced 5 tests and listed 0"));
+  EXPECT_EQ(check_liar("", run_started(0)).code, 2);
+  EXPECT_THAT(check_liar("", run_started(5)).err, HasSubstr("announced 5 tests and listed 0"));
 }
 
-TEST(Check, can_not_run_a_suite_of_another_version) {
-  const auto ran =
-      check_liar("", 0, "{\"event\":\"run started\",\"schema\":\"knetsim.events/9\",\"program\":\"x\",\"tests\":1}\n");
-  EXPECT_EQ(ran.code, 2);
-  EXPECT_THAT(ran.err, HasSubstr("knetsim.events/9"));
-}
-
-TEST(Check, believes_the_honest_words_of_a_stranger) {
-  const auto ran = check_liar(run_started(2) + passed("L.a") + passed("L.b") + run_ended(2));
-  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
-}
-
-TEST(Check, is_red_when_a_suite_says_nothing) {
-  const auto ran = check_liar("");
-  EXPECT_EQ(ran.code, 1);
-  EXPECT_THAT(ran.out, HasSubstr("without reporting anything"));
-  EXPECT_THAT(ran.out, HasSubstr("some words of its own"));
-  EXPECT_THAT(ran.out, HasSubstr("0 of 2 checks passed, 2 failed"));
-}
-
-TEST(Check, is_red_when_a_suite_runs_fewer_tests_than_it_announced) {
-  const auto ran = check_liar(run_started(2) + passed("L.a") + run_ended(1));
-  EXPECT_EQ(ran.code, 1);
-  EXPECT_THAT(ran.out, HasSubstr("✓ a"));
-  EXPECT_THAT(ran.out, HasSubstr("never ran"));
-  EXPECT_THAT(ran.out, HasSubstr("1 of 2 checks passed, 1 failed"));
-}
-
-TEST(Check, is_red_when_garbage_comes_between_good_lines) {
-  const auto ran = check_liar(run_started(2) + passed("L.a") + "%%%\n" + passed("L.b") + run_ended(2));
-  EXPECT_EQ(ran.code, 1);
-  EXPECT_THAT(ran.out, HasSubstr("isn't an event"));
-}
-
-TEST(Check, is_red_when_the_last_line_is_cut_off) {
-  const auto ran = check_liar(run_started(2) + passed("L.a") + passed("L.b") + "{\"event\":\"run en");
-  EXPECT_EQ(ran.code, 1);
-  EXPECT_THAT(ran.out, HasSubstr("cut off"));
-}
-
-TEST(Check, is_red_when_all_passed_and_the_program_failed) {
-  EXPECT_EQ(check_liar(run_started(2) + passed("L.a") + passed("L.b") + run_ended(2), 1).code, 1);
+TEST(Check, believes_a_stranger_whose_words_agree_and_no_other) {
+  const auto honest = check_liar(run_started(2) + passed("L.a") + passed("L.b") + run_ended(2));
+  EXPECT_EQ(honest.code, 0) << honest.out << honest.err;
+  const auto liar = check_liar(run_started(2) + passed("L.a") + run_ended(1));
+  EXPECT_EQ(liar.code, 1);
+  EXPECT_THAT(liar.out, HasSubstr("✓ a"));
+  EXPECT_THAT(liar.out, HasSubstr("never ran"));
+  EXPECT_THAT(liar.out, HasSubstr("1 of 2 checks passed, 1 failed"));
+  const auto mute = check_liar("");
+  EXPECT_EQ(mute.code, 1);
+  EXPECT_THAT(mute.out, HasSubstr("some words of its own"));
 }
 
 TEST(Check, says_that_a_file_that_is_no_program_can_not_be_run) {
@@ -309,12 +263,6 @@ TEST(Interrupt, is_handed_on_and_told) {
   EXPECT_THAT(hanging.program.log_tail(), HasSubstr("interrupted by SIGINT"));
   EXPECT_THAT(hanging.program.log_tail(), HasSubstr("not run: middle last"));
   eventually([&] { return hanging.suite_lives(); });
-}
-
-TEST(Interrupt, by_sigterm_ends_with_143) {
-  Hanging hanging;
-  hanging.program.signal(SIGTERM);
-  EXPECT_EQ(hanging.program.wait(kDefaultBudget).code(), 143) << hanging.program.log_tail();
 }
 
 TEST(Interrupt, by_a_signal_that_nohup_made_ignored_is_none) {

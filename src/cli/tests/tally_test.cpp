@@ -16,6 +16,7 @@ constexpr int kExit0 = 0;
 constexpr int kExit1 = 1 << 8;
 constexpr int kExit2 = 2 << 8;
 constexpr int kExit77 = 77 << 8;
+constexpr int kExit124 = 124 << 8;
 constexpr int kSegfault = 11;
 
 class TallyTest : public testing::Test {
@@ -166,6 +167,15 @@ TEST_F(TallyTest, fails_the_test_during_which_the_program_just_ended) {
   end(kExit0);
   EXPECT_THAT(verdicts(), ElementsAre(Verdict::failed));
   EXPECT_THAT(reasons(0), HasSubstr("in the midst of it (exit code 0)"));
+}
+
+TEST_F(TallyTest, tells_a_hang_that_the_suite_itself_noticed) {
+  run_started();
+  started("S.a");
+  end(kExit124);
+  EXPECT_THAT(verdicts(), ElementsAre(Verdict::failed));
+  EXPECT_THAT(reasons(0), HasSubstr("it hung, and its own watchdog ended it"));
+  EXPECT_THAT(tally.left(), ElementsAre("S.b"));
 }
 
 TEST_F(TallyTest, calls_a_suite_that_says_nothing_by_its_name) {
