@@ -10,6 +10,7 @@
 #include "knetsim/netlink/neighbour.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/sysctl.h"
 
 namespace knetsim::flannel::test {
 
@@ -19,6 +20,10 @@ constexpr std::chrono::milliseconds kPatience{45'000};
 
 void plug(const NetNs& node, const NetNs& hub, int bridge, const std::string& port,
           const std::vector<Network>& addresses) {
+  // Else eth0 gets a fe80:: address, a second or two after it came up: a daemon that is told of that puts back, by the
+  // way, whatever it should have put back before.
+  if (std::none_of(addresses.begin(), addresses.end(), is_v6))
+    node.run([] { write_sysctl("net.ipv6.conf.default.disable_ipv6", "1"); });
   netlink::create_veth({.ns = node, .name = "eth0", .up = true},
                        {.ns = hub, .name = port, .up = true, .master = bridge});
   netlink::Socket socket(node);
@@ -32,11 +37,14 @@ void FlannelTest::add_worker(std::size_t index) {
   auto worker = std::make_unique<Worker>(fmt::format("w{}", index + 1));
   worker->v4 = advance(parse_address("10.0.0.10"), index);
   worker->v6 = advance(parse_address("fd00::10"), index);
-  plug(worker->netns, *switch_, bridge_, worker->name, {make_network(worker->v4, 8), make_network(worker->v6, 64)});
+  std::vector<Network> addresses{make_network(worker->v4, 8)};
+  if (config_.v6) addresses.push_back(make_network(worker->v6, 64));
+  plug(worker->netns, *switch_, bridge_, worker->name, addresses);
   workers_.push_back(std::move(worker));
 }
 
 void FlannelTest::stand_up(std::size_t workers, const std::string& json) {
+  config_ = parse_config(json);
   switch_ = NetNs::create();
   netlink::Socket hub(*switch_, "switch");
   bridge_ = netlink::create_bridge(hub, {.name = "br0", .up = true, .multicast_snooping = false});

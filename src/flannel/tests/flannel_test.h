@@ -29,7 +29,7 @@ inline constexpr const char* kHostGw = R"({"Network": "10.244.0.0/16", "Backend"
 inline constexpr const char* kDualStack = R"({"Network": "11.0.0.0/8", "SubnetLen": 20, "EnableIPv6": true,
     "IPv6Network": "fd11::/48", "Backend": {"Type": "vxlan", "VNI": 100}})";
 
-/// A node with eth0 on the switch: worker i has 10.0.0.<10+i>/8 and fd00::<10+i in hex>/64.
+/// A node with eth0 on the switch: worker i has 10.0.0.<10+i>/8 and, if flannel has IPv6, fd00::<10+i in hex>/64.
 struct Worker {
   explicit Worker(std::string node_name) : name(std::move(node_name)), netns(NetNs::create()) {}
 
