@@ -19,7 +19,11 @@ using netlink::Route;
 class KeptRoutes : public testing::TestWithParam<bool> {
  protected:
   KeptRoutes() {
-    if (v6) ns.run([] { write_sysctl("net.ipv6.conf.all.keep_addr_on_down", "1"); });
+    ns.run([this] {
+      // A fe80:: address would come a second or two after the link, and the keeper would look at everything again.
+      write_sysctl(v6 ? "net.ipv6.conf.default.accept_dad" : "net.ipv6.conf.default.disable_ipv6", v6 ? "0" : "1");
+      if (v6) write_sysctl("net.ipv6.conf.all.keep_addr_on_down", "1");
+    });
     netlink::create_veth({.ns = ns, .name = "eth0", .up = true}, {.ns = there, .name = "eth0", .up = true});
     eth0 = netlink::get_link(socket, "eth0").index;
     give_address();
@@ -97,6 +101,7 @@ INSTANTIATE_TEST_SUITE_P(Families, KeptRoutes, testing::Values(false, true),
 
 TEST(Keeper, WritesWhatALinkTookAlongWhenItIsUpAgain) {
   const auto ns = NetNs::create();
+  ns.run([] { write_sysctl("net.ipv6.conf.default.disable_ipv6", "1"); });
   const auto there = NetNs::create();
   netlink::create_veth({.ns = ns, .name = "eth0", .up = true}, {.ns = there, .name = "eth0", .up = true});
   netlink::Socket socket(ns);
