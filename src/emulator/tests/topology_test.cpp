@@ -108,7 +108,7 @@ TEST(Topology, RefusesNamesThatNothingCanHave) {
     bad["clusters"][0]["services"]["vips"] = json::array();
     EXPECT_THROW(Topology::from_json(bad.dump(), "bad.json"), InputError) << container;
   }
-  for (const auto* fine : {"default", "all", "any"}) {
+  for (const auto* fine : {"default", "all", "any", "localhost"}) {
     auto good = kGood;
     good["clusters"][0]["name"] = fine;
     EXPECT_NO_THROW(Topology::from_json(good.dump(), "good.json")) << "a cluster is no link: " << fine;
@@ -140,6 +140,18 @@ TEST(Topology, NamesTheContainerWhoseProgramIsNotThere) {
   }
 }
 
+TEST(Topology, RefusesAnArgumentThatNoProgramCanBeGiven) {
+  auto bad = kGood;
+  bad["clusters"][0]["containers"][1]["command"] = {"true", std::string(131'073, 'x')};
+  try {
+    Topology::from_json(bad.dump(), "bad.json");
+    FAIL() << "it was accepted";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json:1: /clusters/0/containers/1/command/1: "),
+                                    HasSubstr("is 131073 bytes long"), HasSubstr("remedy: ")));
+  }
+}
+
 class BadTopology : public testing::TestWithParam<BadInput> {};
 
 TEST_P(BadTopology, IsRefusedWithFilePlaceValueAndRemedy) {
@@ -165,6 +177,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"ANumberForAnObject", "/underlay", "7", "/underlay: 7", "is a number, must be an object"},
         BadInput{"AnObjectForAString", "/clusters/0/name", "{}", "/clusters/0/name: {}",
                  "is an object, must be a string"},
+        BadInput{"CommandWithANul", "/clusters/0/containers/0/command", R"(["a\u0000b"])",
+                 "/clusters/0/containers/0/command/0: ", "holds a NUL byte"},
+        BadInput{"ANumberInQuotes", "/underlay/mtu", "\"1500\"", "/underlay/mtu: \"1500\"",
+                 "is a string, must be a whole number"},
+        BadInput{"AFractionForANumber", "/underlay/mtu", "1500.5", "/underlay/mtu: 1500.5", "must be a whole number"},
+        BadInput{"AWordForABoolean", "/underlay/permanentNeighbours", "\"yes\"",
+                 "/underlay/permanentNeighbours: \"yes\"", "is a string, must be true or false"},
+        BadInput{"EmptyUplink", "/underlay/switches/1/uplink", "\"\"", "/underlay/switches/1/uplink: \"\"",
+                 "names nothing"},
+        BadInput{"NoNetworkInAList", "/underlay/network", "[]", "/underlay/network: []", "names no network"},
         BadInput{"UnknownBackend", "/clusters/0/flannel/config/Backend/Type", "\"udp\"",
                  "/clusters/0/flannel/config/Backend/Type: \"udp\"", "vxlan, host-gw or alloc"},
         BadInput{"SubnetLenOfAString", "/clusters/0/flannel/config/SubnetLen", "\"24\"",
@@ -188,6 +210,8 @@ INSTANTIATE_TEST_SUITE_P(
                  "/clusters/0/workers/1/address: \"192.168.0.1\"", "no network of the underlay"},
         BadInput{"NetworkAsAddress", "/clusters/0/workers/1/address", "\"10.0.0.0\"",
                  "/clusters/0/workers/1/address: \"10.0.0.0\"", "the network's own address"},
+        BadInput{"NodeWithoutAnAddress", "/clusters/0/workers/1/address", "[]", "/clusters/0/workers/1/address: \"[]\"",
+                 "a node needs an address"},
         BadInput{"NoAddress", "/clusters/0/workers/1/address", "\"10.0.0\"",
                  "/clusters/0/workers/1/address: \"10.0.0\"", "isn't an IP address"},
         BadInput{"PrefixTooLong", "/underlay/network", "\"10.0.0.0/33\"", "/underlay/network: \"10.0.0.0/33\"",
@@ -200,6 +224,12 @@ INSTANTIATE_TEST_SUITE_P(
                  "/clusters/0/services/vips/0/containers/1: \"c9\"", "no container of that name"},
         BadInput{"EmptyVip", "/clusters/0/services/vips/0/containers", "[]", "/clusters/0/services/vips/0/containers",
                  "needs containers"},
+        BadInput{
+            "VipTwice", "/clusters/0/services/vips",
+            R"([{"address": "100.64.10.1", "containers": ["c1"]}, {"address": "100.64.10.1", "containers": ["c2"]}])",
+            "/clusters/0/services/vips/1/address: \"100.64.10.1\"", "stands twice"},
+        BadInput{"ContainerTwiceBehindAVip", "/clusters/0/services/vips/0/containers", R"(["c1", "c1"])",
+                 "/clusters/0/services/vips/0/containers/0: \"c1\"", "stands twice"},
         BadInput{"VipOutsideItsRange", "/clusters/0/services/vips/0/address", "\"100.65.0.1\"",
                  "/clusters/0/services/vips/0/address: \"100.65.0.1\"", "outside the range"},
         BadInput{"UnknownWorker", "/clusters/0/containers/0/worker", "\"C0w9\"",
