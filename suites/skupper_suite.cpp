@@ -120,6 +120,14 @@ TEST_P(Skupper, AServiceThatIsRefusedIsNotThereAfterwards) {
        [&] {
          service_network().expose(c0, {"svc2", "c1", kServed, skupper::kHttpPort});
        }},
+      {"a port that is none",
+       [&] {
+         service_network().expose(c0, {"svc2", "c1", 0, 1'029});
+       }},
+      {"a port to listen on that is none",
+       [&] {
+         service_network().expose(c0, {"svc2", "c1", kServed, 0});
+       }},
       {"no name",
        [&] {
          service_network().expose(c0, {"", "c1", kServed, 1'029});
