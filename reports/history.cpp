@@ -161,16 +161,16 @@ History read_history(const fs::path& directory, const std::string& before) {
 }
 
 void append_night(const fs::path& directory, const RunResult& run, bool green) {
-  using Json = nlohmann::ordered_json;
+  using OrderedJson = nlohmann::ordered_json;
   std::string text;
-  const auto line = [&](const Json& object) {
-    text += object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const auto line = [&](const OrderedJson& object) {
+    text += object.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
   };
-  Json head{{"schema", kSchema},
-            {"started", run.started},
-            {"commit", run.fact("commit")},
-            {"kernel", run.fact("kernel")},
-            {"verdict", green ? "green" : "red"}};
+  OrderedJson head{{"schema", kSchema},
+                   {"started", run.started},
+                   {"commit", run.fact("commit")},
+                   {"kernel", run.fact("kernel")},
+                   {"verdict", green ? "green" : "red"}};
   if (const auto covered = run.covered()) head["covered"] = *covered;
   line(head);
   for (const auto& test : run.tests)

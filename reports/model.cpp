@@ -35,7 +35,7 @@ std::string short_name(const TestResult& test) {
 }
 
 std::string flavour_of(const TestResult& test) {
-  const auto last = test.name.substr(test.name.rfind('/') + 1);
+  auto last = test.name.substr(test.name.rfind('/') + 1);
   for (const auto* flavour : {"builtin", "real", "mixed", "mixed_reversed"})
     if (last == flavour) return last;
   return {};

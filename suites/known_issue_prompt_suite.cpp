@@ -23,7 +23,7 @@ class KnownIssueAtThePrompt : public testing::Test {
  protected:
   /// Who runs, with which pid: it must be the same before and after.
   static std::string daemons_shown_by(Prompt& prompt) {
-    const auto shown = prompt.type("daemons");
+    auto shown = prompt.type("daemons");
     EXPECT_THAT(shown, HasSubstr(" flanneld ")) << "nothing would be proven";
     EXPECT_THAT(shown, HasSubstr(" etcd "));
     return shown;

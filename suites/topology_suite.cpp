@@ -73,8 +73,8 @@ class TopologyMembers : public EmulationTest {
 };
 
 /// A test of these members. `[]` stands for each element of a list.
-#define MEMBERS_TEST(name, ...)                                         \
-  const Proven kProven##name{__VA_ARGS__}; /* NOLINT(cert-err58-cpp) */ \
+#define MEMBERS_TEST(name, ...)            /* NOLINT(cppcoreguidelines-macro-usage) */ \
+  const Proven kProven##name{__VA_ARGS__}; /* NOLINT(cert-err58-cpp) */                \
   TEST_F(TopologyMembers, name)
 
 /// Two switches in a line and one for itself; a node on each.

@@ -16,22 +16,23 @@ constexpr std::size_t kMostRows = 200;
 
 /// One figure over the nights: a line, its range, and the last value.
 void write_chart(Out& out, const Figure& figure, const std::vector<double>& values) {
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  const auto span = std::max(*high - *low, 1e-12);
+  const double low = *std::min_element(values.begin(), values.end());
+  const double high = *std::max_element(values.begin(), values.end());
+  const auto span = std::max(high - low, 1e-12);
   const auto x = [&](std::size_t i) {
     return values.size() < 2 ? kWidth / 2.0
                              : 4 + (kWidth - 8.0) * static_cast<double>(i) / static_cast<double>(values.size() - 1);
   };
-  const auto y = [&](double value) { return kHeight - 6 - (kHeight - 12.0) * (value - *low) / span; };
+  const auto y = [&](double value) { return kHeight - 6 - (kHeight - 12.0) * (value - low) / span; };
   const auto now = figure_text(values.back(), figure.unit);
   out.add("<figure class=chart><figcaption><span>{}</span> <b>{}</b></figcaption>\n", escape_html(figure.name), now);
   if (values.size() > 1) {
     out.add("<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"{} over {}: from {} to {}, now {}\"><polyline points=\"",
-            kWidth, kHeight, escape_html(figure.name), count_of(values.size(), "night"), figure_text(*low, figure.unit),
-            figure_text(*high, figure.unit), now);
+            kWidth, kHeight, escape_html(figure.name), count_of(values.size(), "night"), figure_text(low, figure.unit),
+            figure_text(high, figure.unit), now);
     for (std::size_t i = 0; i < values.size(); ++i) out.add("{:.1f},{:.1f} ", x(i), y(values[i]));
     out.add("\"/><circle cx={:.1f} cy={:.1f} r=3.5 /></svg>\n<p>{} – {}</p>", x(values.size() - 1), y(values.back()),
-            figure_text(*low, figure.unit), figure_text(*high, figure.unit));
+            figure_text(low, figure.unit), figure_text(high, figure.unit));
   } else if (figure.high > figure.low) {
     out.add("<p>{} – {}</p>", figure_text(figure.low, figure.unit), figure_text(figure.high, figure.unit));
   }

@@ -1,6 +1,7 @@
 // What failed for one reason is one entry with its names, wherever failures are listed.
 #include "causes.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -23,7 +23,7 @@ Scratch::~Scratch() {
 }
 
 fs::path Scratch::write(const std::string& name, const std::string& text) const {
-  const auto file = path_ / name;
+  auto file = path_ / name;
   fs::create_directories(file.parent_path());
   write_file_atomically(file, text);
   return file;

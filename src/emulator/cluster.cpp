@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "flannel_start.h"
 #include "knetsim/flannel/config.h"
@@ -49,8 +50,8 @@ std::size_t useful_threads() { return std::max(4U, 2 * std::thread::hardware_con
 
 }  // namespace
 
-Cluster::Cluster(const ClusterSpec& spec, unsigned index, Underlay& underlay, HostsFile& hosts)
-    : spec_(spec), mtu_(underlay.spec().mtu) {
+Cluster::Cluster(ClusterSpec spec, unsigned index, Underlay& underlay, HostsFile& hosts)
+    : spec_(std::move(spec)), mtu_(underlay.spec().mtu) {
   for (const auto& node : spec_.etcd) etcd_nodes_.push_back(underlay.plug(node, switch_of(node, spec_)));
   const kubeproxy::ProxyOptions proxy{.pod_networks = pod_networks(spec_),
                                       .bridges = {cni::PodNetworkOptions{}.bridge}};

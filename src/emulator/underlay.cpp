@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
@@ -72,8 +73,8 @@ bool has_v6(const std::vector<Address>& addresses) {
 
 }  // namespace
 
-Underlay::Underlay(const UnderlaySpec& spec)
-    : spec_(spec), netns_(make_switch_room()), socket_(netns_, "underlay"), next_index_(kFirstIndex) {
+Underlay::Underlay(UnderlaySpec spec)
+    : spec_(std::move(spec)), netns_(make_switch_room()), socket_(netns_, "underlay"), next_index_(kFirstIndex) {
   dismantle_at_the_end(netns_);
   for (const auto& one : spec_.switches) {
     Switch made;

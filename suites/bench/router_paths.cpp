@@ -53,7 +53,7 @@ Json profile() {
 }
 
 std::filesystem::path write_config(const std::string& name, Json entities) {
-  const auto file = kState / (name + ".json");
+  auto file = kState / (name + ".json");
   write_file_atomically(file, entities.dump(1));
   return file;
 }

@@ -142,8 +142,8 @@ void create_container_on(Session& session, Worker& worker, const Word& name) {
 }
 
 void delete_container(Session& session, Container& container) {
-  session.background.end_on(container.name());
-  const std::string name = container.name();
+  const auto& name = container.name();
+  session.background.end_on(name);
   const auto slash = name.find('/');
   session.emulation.worker(name.substr(0, slash)).delete_container(name.substr(slash + 1));
 }

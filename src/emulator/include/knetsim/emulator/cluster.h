@@ -27,7 +27,7 @@ class Cluster {
  public:
   /// Plugs its nodes into the underlay; nothing runs yet. `index` numbers the cluster: its containers' namespaces are
   /// pinned as k<index>_<name>, and `hosts` learns what they are called.
-  Cluster(const ClusterSpec& spec, unsigned index, Underlay& underlay, HostsFile& hosts);
+  Cluster(ClusterSpec spec, unsigned index, Underlay& underlay, HostsFile& hosts);
   Cluster(Cluster&&) = delete;
   ~Cluster();
 

@@ -27,7 +27,7 @@ class Underlay {
   static constexpr const char* kInterface = "eth0";  ///< each node's link to the underlay
 
   /// Makes the switches and their uplinks.
-  explicit Underlay(const UnderlaySpec& spec);
+  explicit Underlay(UnderlaySpec spec);
 
   /// A node plugged into `switch_name`, which switch_of() tells, its eth0 up with its addresses.
   Node plug(const NodeSpec& spec, const std::string& switch_name);
