@@ -93,7 +93,7 @@ TEST(PromptOnATerminal, EndsWhenItsTerminalGoes) {
   environment["TERM"] = "xterm";
   auto program =
       Child::launch({.argv = {knetsim_program().string(), "up", "single"}, .directory = {}, .environment = environment},
-                    terminal.programs, terminal.programs, terminal.programs, true);
+                    terminal.programs, terminal.programs, terminal.programs, {.terminal = true});
   terminal.programs.reset();
   // A visitor is served when the prompt is there; until then it waits.
   eventually(

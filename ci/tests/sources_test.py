@@ -43,3 +43,11 @@ class Sources(unittest.TestCase):
         text = 'namespace a {\nclass B;\nstruct C final : D {\n struct E {};\n};\nnamespace {\nstruct F {};\n}\n' \
                'struct C::G {};  // struct H {\nnamespace b::c {\nclass I {};\nvoid f() { struct J {}; }\n}\n}\n'
         self.assertEqual(list(types_of(text)), ["a::C", "a::b::c::I"])
+
+    def test_processes_are_started_in_one_room(self):
+        for top in ("src", "fixtures", "suites", "reports"):
+            for file in ROOT.glob(f"{top}/**/*.cpp"):
+                if {"sys", "tests", "selftest"} & set(file.relative_to(ROOT).parts):
+                    continue
+                found = re.findall(r"(?<![\w.>])(?:v?fork|posix_spawnp?|system|popen)\(", NOISE.sub("", file.read_text()))
+                self.assertEqual(found, [], f"{file}: knetsim/sys/child.h starts programs")

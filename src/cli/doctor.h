@@ -49,8 +49,4 @@ void print_findings(const std::vector<Finding>& findings, const Terminal& termin
 /// docs/results-schema.md, "knetsim.doctor/1".
 std::string to_json(const std::vector<Finding>& findings);
 
-/// Runs `probe` in a child process, inside a new sandbox if asked for: nullopt if it returned, else what it threw or
-/// what the sandbox said. Call with a single thread.
-std::optional<std::string> try_in_child(bool sandboxed, const std::function<void()>& probe);
-
 }  // namespace knetsim::cli

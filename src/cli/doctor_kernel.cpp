@@ -12,6 +12,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/sysctl.h"
+#include "knetsim/sys/try_in_child.h"
 
 namespace knetsim::cli {
 

@@ -26,8 +26,7 @@ struct CaughtSignal {
 };
 
 /// SIGINT, SIGTERM and SIGHUP, and others if asked for, as something to poll (signalfd(2)), for as long as this object
-/// lives, except those that were ignored when it was made (nohup(1)). Children must get the old mask back:
-/// restore_in_child.
+/// lives, except those that were ignored when it was made (nohup(1)). Children have them unblocked: see Child.
 class Interrupts {
  public:
   explicit Interrupts(std::initializer_list<int> others = {});
@@ -38,8 +37,6 @@ class Interrupts {
   FdView fd() const noexcept { return fd_; }
   /// The next signal that came in; nullopt if none did.
   std::optional<CaughtSignal> take() const;
-  /// Async-signal-safe.
-  void restore_in_child() const noexcept { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
   sigset_t before_{};

@@ -1,16 +1,11 @@
 #include "suite_process.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <signal.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <string_view>
 
 #include "knetsim/sys/error.h"
 
@@ -19,102 +14,30 @@ namespace knetsim::cli {
 namespace {
 
 // GoogleTest takes its filter, its shards, its repeats from here too: a run with some of them proves less than it says.
-bool changes_what_runs(std::string_view variable) {
-  constexpr std::array<std::string_view, 4> kPrefixes{"GTEST_", "TEST_", "TESTBRIDGE_", "XML_OUTPUT_FILE"};
-  return std::any_of(kPrefixes.begin(), kPrefixes.end(),
-                     [&](std::string_view prefix) { return variable.starts_with(prefix); });
-}
-
-std::vector<std::string> environment_with(const std::map<std::string, std::string>& added) {
-  std::vector<std::string> all;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const auto name = text.substr(0, text.find('='));
-    if (!changes_what_runs(name) && !added.contains(std::string(name))) all.emplace_back(text);
-  }
-  for (const auto& [name, value] : added) all.push_back(fmt::format("{}={}", name, value));
-  return all;
-}
-
-std::vector<char*> pointers_to(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  for (auto& string : strings) pointers.push_back(string.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
-struct Child {
-  const char* program;
-  char** arguments;
-  char** environment;
-  const Interrupts& interrupts;
-  pid_t parent;
-  int null;
-  int output;
-  int events;
-  int error;
-};
-
-// Between fork and exec: async-signal-safe calls only.
-[[noreturn]] void become(const Child& child) {
-  ::setpgid(0, 0);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // The parent may have died before the line above.
-  if (::getppid() != child.parent) ::_exit(2);
-  ::dup2(child.null, STDIN_FILENO);
-  ::dup2(child.output, STDOUT_FILENO);
-  ::dup2(child.output, STDERR_FILENO);
-  ::fcntl(child.events, F_SETFD, 0);
-  child.interrupts.restore_in_child();
-  ::execve(child.program, child.arguments, child.environment);
-  const int reason = errno;
-  if (::write(child.error, &reason, sizeof reason) < 0) ::_exit(126);
-  ::_exit(127);
-}
+const std::vector<std::string> kChangeWhatRuns{"GTEST_", "TEST_", "TESTBRIDGE_", "XML_OUTPUT_FILE"};
 
 void set_nonblocking(const Fd& fd) { ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
 
 }  // namespace
 
 SuiteProcess::SuiteProcess(const std::filesystem::path& program, const std::vector<std::string>& arguments,
-                           const std::map<std::string, std::string>& environment, const Interrupts& interrupts) {
+                           const std::map<std::string, std::string>& environment) {
   auto events = Pipe::create();
   auto output = Pipe::create();
-  auto error = Pipe::create();
   const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null) throw SystemError("open", "/dev/null");
 
-  std::vector<std::string> argv{program.string()};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  auto added = environment;
-  added["KNETSIM_EVENTS_FD"] = std::to_string(events.write.get());
-  auto env = environment_with(added);
-  auto argv_pointers = pointers_to(argv);
-  auto env_pointers = pointers_to(env);
-  const Child child{argv[0].c_str(), argv_pointers.data(), env_pointers.data(), interrupts,       ::getpid(),
-                    null.get(),      output.write.get(),   events.write.get(),  error.write.get()};
-
-  pid_ = ::fork();
-  if (pid_ < 0) throw SystemError("start", program.string());
-  if (pid_ == 0) become(child);
-  ::setpgid(pid_, pid_);  // both do it: whoever comes first
-  pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-  events.write.reset();
-  output.write.reset();
-  error.write.reset();
-  int reason = 0;
-  if (::read(error.read.get(), &reason, sizeof reason) == static_cast<ssize_t>(sizeof reason)) {
-    wait();
+  knetsim::Command command{.argv = {program.string()}, .environment = environment, .withheld = kChangeWhatRuns};
+  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+  command.environment["KNETSIM_EVENTS_FD"] = std::to_string(events.write.get());
+  try {
+    child_.emplace(
+        Child::launch(command, null, output.write, output.write, {.kept = {events.write}, .dies_with_caller = true}));
+  } catch (const SystemError& error) {
     throw InputError(describe({.where = program.string(),
                                .tried = "execute it",
-                               .answer = errno_text(reason),
+                               .answer = errno_text(error.error()),
                                .remedy = "build it, or install knetsim again"}));
-  }
-  if (!pidfd_) {
-    const SystemError failure("watch for the end of", program.string());
-    kill();
-    wait();
-    throw failure;
   }
   events_ = std::move(events.read);
   output_ = std::move(output.read);
@@ -122,28 +45,8 @@ SuiteProcess::SuiteProcess(const std::filesystem::path& program, const std::vect
   set_nonblocking(output_);
 }
 
-SuiteProcess::~SuiteProcess() {
-  if (reaped_) return;
-  kill();
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-  }
-}
-
-void SuiteProcess::signal(int number) const {
-  if (!reaped_) ::kill(pid_, number);
-}
-
-void SuiteProcess::kill() const {
-  if (!reaped_) ::kill(-pid_, SIGKILL);
-}
-
-ExitStatus SuiteProcess::wait() {
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0)
-    if (errno != EINTR) throw SystemError("wait for a suite program");
-  reaped_ = true;
-  return ExitStatus(status);
+void SuiteProcess::signal(int number) {
+  if (!child_->status()) ::kill(child_->pid(), number);
 }
 
 std::optional<std::string> read_available(FdView from) {

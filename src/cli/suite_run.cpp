@@ -76,7 +76,7 @@ class Pump {
       }
     }
     for (const auto& line : splitter_.finish()) on_line(line);
-    return process_.wait();
+    return *process_.status();
   }
 
   const std::optional<std::string>& why_killed() const { return why_; }
@@ -151,7 +151,7 @@ std::vector<std::string> run_once(const std::filesystem::path& program, const st
                                   SuiteOutcome& outcome) {
   auto environment = options.environment;
   environment["KNETSIM_TEST_TIMEOUT"] = std::to_string(options.test_timeout.count());
-  SuiteProcess process(program, {filter_for(tests), "--gtest_color=no"}, environment, interrupts);
+  SuiteProcess process(program, {filter_for(tests), "--gtest_color=no"}, environment);
   Tally tally(program.filename().string(), tests, listener);
   Pump pump(process, interrupts, options.test_timeout, listener);
   const auto status = pump.run([&](const LineSplitter::Line& line) {
@@ -192,7 +192,7 @@ SuiteOutcome run_suite(const std::filesystem::path& program, std::vector<std::st
 }
 
 std::vector<TestListed> list_suite(const std::filesystem::path& program, const Interrupts& interrupts) {
-  SuiteProcess process(program, {"--gtest_list_tests"}, {}, interrupts);
+  SuiteProcess process(program, {"--gtest_list_tests"}, {});
   Listener nobody;
   Pump pump(process, interrupts, kListingTimeout, nobody);
   std::optional<RunStarted> started;

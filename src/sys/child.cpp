@@ -6,10 +6,12 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <boost/asio/io_context.hpp>
 #include <boost/process/v2/posix/default_launcher.hpp>
 #include <boost/process/v2/process.hpp>
 #include <csignal>
@@ -35,12 +37,17 @@ struct ChildSetup {
   const char* directory;
   const OtherRoot* root;
   int stdio[3];
-  bool terminal;
+  const Extras& extras;
+  pid_t parent;
   bool confined;
 
   error_code on_exec_setup(bp::posix::default_launcher&, const boost::filesystem::path&, const char* const*&) const {
     const auto failed = [] { return error_code(errno, boost::system::system_category()); };
     if (::setsid() < 0) return failed();
+    if (extras.dies_with_caller) {
+      if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return failed();
+      if (::getppid() != parent) ::_exit(2);  // it has died before the line above
+    }
     if (netns >= 0 && ::setns(netns, CLONE_NEWNET) != 0) return failed();
     if (uts >= 0 && ::setns(uts, CLONE_NEWUTS) != 0) return failed();
     if (root != nullptr && !root->enter()) return failed();
@@ -52,9 +59,11 @@ struct ChildSetup {
         return failed();
       }
     }
-    if (terminal && ::ioctl(0, TIOCSCTTY, 0) != 0) return failed();
+    if (extras.terminal && ::ioctl(0, TIOCSCTTY, 0) != 0) return failed();
     // Boost 1.81 leaves descriptors open that lie below its own error pipe.
     if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return failed();
+    for (const FdView kept : extras.kept)
+      if (::fcntl(kept.get(), F_SETFD, 0) != 0) return failed();
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -107,7 +116,7 @@ Child& Child::operator=(Child&& other) noexcept {
 
 Child::~Child() { kill(); }
 
-Child Child::launch(const Command& command, FdView in, FdView out, FdView err, bool terminal) {
+Child Child::launch(const Command& command, FdView in, FdView out, FdView err, const Extras& extras) {
   if (command.argv.empty()) throw InputError("can't run an empty command");
   std::optional<OtherRoot> root;
   if (!command.root.empty()) root.emplace(command.root);
@@ -126,7 +135,8 @@ Child Child::launch(const Command& command, FdView in, FdView out, FdView err, b
                    command.directory.c_str(),
                    root ? &*root : nullptr,
                    {},
-                   terminal,
+                   extras,
+                   ::getpid(),
                    command.trust >= Trust::pod};
   const FdView stdio[] = {in, out, err};
   for (int i = 0; i < 3; ++i) {

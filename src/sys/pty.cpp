@@ -145,7 +145,8 @@ PtyProcess PtyProcess::spawn(const Command& command, TerminalSettings settings) 
   PtyProcess process(std::make_unique<State>(State{std::move(pair.ours)}));
   process.set_echo(settings.echo);
   if (settings.raw) process.set_raw(true);
-  process.state_->child.emplace(Child::launch(command, pair.programs, pair.programs, pair.programs, true));
+  process.state_->child.emplace(
+      Child::launch(command, pair.programs, pair.programs, pair.programs, {.terminal = true}));
   return process;
 }
 

@@ -1,8 +1,6 @@
 #include "harness.h"
 
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +11,7 @@
 
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/monitor.h"
+#include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/file.h"
@@ -43,27 +42,17 @@ class Canary {
 };
 
 struct Running {
-  pid_t pid;
   Fd hold;   ///< the child lives until this is closed
   Fd ready;  ///< a line comes when everything stands
+  Child child;
 };
 
 Running start(const std::string& scenario) {
   auto hold = Pipe::create();
   auto ready = Pipe::create();
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, hold.read.get(), STDIN_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, ready.write.get(), STDOUT_FILENO);
-  std::string program = "/proc/self/exe";
-  std::string option = "--scenario";
-  std::string value = scenario;
-  std::array<char*, 4> argv{program.data(), option.data(), value.data(), nullptr};
-  pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, program.c_str(), &actions, nullptr, argv.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) throw SystemError(error, {.where = program, .tried = "start it", .answer = {}, .remedy = {}});
-  return {pid, std::move(hold.write), std::move(ready.read)};
+  auto child = Child::launch({.argv = {"/proc/self/exe", "--scenario", scenario}}, hold.read, ready.write,
+                             FdView(STDERR_FILENO));
+  return {std::move(hold.write), std::move(ready.read), std::move(child)};
 }
 
 std::string read_line(const Fd& fd) {
@@ -129,10 +118,8 @@ Life time_scenario(const std::string& scenario) {
   };
   const auto down = [&] {
     child->hold.reset();
-    int status = 0;
-    ::waitpid(child->pid, &status, 0);
-    if (!ExitStatus(status).success())
-      throw Error(fmt::format("scenario {} failed: {}", scenario, ExitStatus(status).describe()));
+    const auto end = child->child.wait(std::chrono::minutes(5));
+    if (!end.success()) throw Error(fmt::format("scenario {} failed: {}", scenario, end.describe()));
   };
   return time_life(up, down);
 }

@@ -83,7 +83,8 @@ class Visitors::Visit {
       answer(refusal(error.what(), kNoProgram));
       return;
     }
-    child_ = Child::launch(command, descriptors[0], descriptors[1], descriptors[2], request.at("terminal").get<bool>());
+    child_ = Child::launch(command, descriptors[0], descriptors[1], descriptors[2],
+                           {.terminal = request.at("terminal").get<bool>()});
     end_ = loop_.watch(child_->pidfd(), POLLIN, [this] {
       end_.end();
       answer(end_of(*child_->status()));

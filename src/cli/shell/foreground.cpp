@@ -32,7 +32,7 @@ ExitStatus Foreground::run_on_terminal(const knetsim::Command& command) {
   const auto pty = PtyPair::open();
   copy_settings(FdView(STDIN_FILENO), pty.programs);
   TerminalRelay relay(loop_, pty.ours);  // before the program, which asks for the terminal's size first of all
-  auto child = Child::launch(command, pty.programs, pty.programs, pty.programs, true);
+  auto child = Child::launch(command, pty.programs, pty.programs, pty.programs, {.terminal = true});
   relay_ = &relay;
   const auto ended = loop_.watch(child.pidfd(), POLLIN, [] {});
   loop_.run_until([&] { return child.status() || requests_.end || relay.end_wanted(); });

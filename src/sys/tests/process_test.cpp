@@ -1,12 +1,17 @@
 // Processes: programs started without a shell, in their own session, killed with their owner.
 #include "knetsim/sys/process.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
+#include <optional>
+#include <thread>
 
+#include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
@@ -17,6 +22,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::HasSubstr;
+using testing::Not;
 
 const std::filesystem::path kLog = std::filesystem::path(kStateDirectory) / "test.log";
 
@@ -210,6 +216,33 @@ TEST(Process, DoesNotInheritDescriptors) {
   const auto pipe = Pipe::create();
   const auto result = exec({.argv = {"ls", "/proc/self/fd"}});
   EXPECT_EQ(result.out, "0\n1\n2\n3\n") << "3 is the directory that ls reads";
+}
+
+TEST(Child, KeepsOpenWhatItIsToldToAlone) {
+  auto output = Pipe::create();
+  const auto kept = Pipe::create();
+  const auto other = Pipe::create();
+  auto child =
+      Child::launch({.argv = {"ls", "/proc/self/fd"}}, kept.read, output.write, output.write, {.kept = {kept.write}});
+  output.write.reset();
+  std::string listed(4096, '\0');
+  EXPECT_TRUE(child.wait(std::chrono::seconds(10)).success());
+  listed.resize(static_cast<std::size_t>(::read(output.read.get(), listed.data(), listed.size())));
+  const auto line = [](const Fd& fd) { return "\n" + std::to_string(fd.get()) + "\n"; };
+  EXPECT_THAT(listed, HasSubstr(line(kept.write)));
+  EXPECT_THAT(listed, Not(HasSubstr(line(other.write))));
+}
+
+TEST(Child, EndsWithTheThreadThatStartedItIfAsked) {
+  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  std::optional<Child> mortal;
+  std::optional<Child> other;
+  std::thread([&] {
+    mortal.emplace(Child::launch({.argv = {"sleep", "60"}}, null, null, null, {.dies_with_caller = true}));
+    other.emplace(Child::launch({.argv = {"sleep", "60"}}, null, null, null));
+  }).join();
+  EXPECT_EQ(mortal->wait(std::chrono::seconds(10)).signal(), SIGKILL);
+  EXPECT_EQ(other->status(), std::nullopt);
 }
 
 }  // namespace

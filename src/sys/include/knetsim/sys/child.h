@@ -1,18 +1,25 @@
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <memory>
+#include <vector>
 
 #include "knetsim/sys/process.h"
 
 namespace knetsim {
 
-/// A child and how it ended; what Process, exec() and PtyProcess share. Killed with its owner.
+/// What a child may be given beside its command and its fds 0 to 2.
+struct Extras {
+  bool terminal = false;          ///< fd 0 becomes its session's controlling terminal
+  std::vector<FdView> kept = {};  ///< stay open, under the numbers that they have; above 2
+  bool dies_with_caller = false;  ///< SIGKILL when the calling thread ends, however (PR_SET_PDEATHSIG)
+};
+
+/// A child and how it ended: every program that is started, is started here. What Process, exec() and PtyProcess share.
+/// Killed with its owner.
 class Child {
  public:
-  /// Starts the command in a new session with these as its fds 0 to 2. If `terminal` is set, fd 0 becomes the
-  /// session's controlling terminal. Throws Error naming program and reason.
-  static Child launch(const Command& command, FdView in, FdView out, FdView err, bool terminal = false);
+  /// Starts the command in a new session with these as its fds 0 to 2. Throws Error naming program and reason.
+  static Child launch(const Command& command, FdView in, FdView out, FdView err, const Extras& extras = {});
 
   Child(Child&&) noexcept;
   Child& operator=(Child&&) noexcept;

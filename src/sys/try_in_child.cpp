@@ -1,3 +1,5 @@
+#include "knetsim/sys/try_in_child.h"
+
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -6,13 +8,12 @@
 #include <cerrno>
 #include <iostream>
 
-#include "doctor.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/process.h"
 #include "knetsim/sys/sandbox.h"
 
-namespace knetsim::cli {
+namespace knetsim {
 
 namespace {
 
@@ -59,4 +60,4 @@ std::optional<std::string> try_in_child(bool sandboxed, const std::function<void
   return text.empty() ? end.describe() : text;
 }
 
-}  // namespace knetsim::cli
+}  // namespace knetsim
