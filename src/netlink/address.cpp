@@ -9,8 +9,9 @@
 #include <cerrno>
 
 #include "attributes.h"
-#include "channel.h"
 #include "decode.h"
+#include "knetsim/netlink/channel.h"
+#include "message.h"
 
 namespace knetsim::netlink {
 
@@ -38,7 +39,7 @@ void put(Socket& socket, int flags, int interface, const AddressSpec& spec) {
   if (spec.nodad && address.is_v6()) address_flags |= IFA_F_NODAD;
   if (!spec.prefix_route) address_flags |= IFA_F_NOPREFIXROUTE;
   if (address_flags != 0) message.u32(IFA_FLAGS, address_flags);
-  socket.channel().change(std::move(message), fmt::format("add {} to link {}", to_string(spec.address), interface));
+  socket.channel().change(message, fmt::format("add {} to link {}", to_string(spec.address), interface));
 }
 
 }  // namespace

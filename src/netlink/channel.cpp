@@ -1,16 +1,14 @@
-#include "channel.h"
+#include "knetsim/netlink/channel.h"
 
 #include <fmt/format.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
+#include <netlink/msg.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <exception>
-
-#include "knetsim/netlink/error.h"
+#include <memory>
+#include <utility>
 
 namespace knetsim::netlink {
 
@@ -23,6 +21,11 @@ constexpr int kDumpAttempts = 200;
 template <typename Errnos>
 bool among(int error, const Errnos& errnos) {
   return std::find(errnos.begin(), errnos.end(), error) != errnos.end();
+}
+
+nlmsghdr& header_in(std::vector<std::uint8_t>& message) { return *reinterpret_cast<nlmsghdr*>(message.data()); }
+const nlmsghdr& header_in(const std::vector<std::uint8_t>& message) {
+  return *reinterpret_cast<const nlmsghdr*>(message.data());
 }
 
 }  // namespace
@@ -39,8 +42,6 @@ Fd open_netlink(int protocol, int extra_flags) {
   return fd;
 }
 
-std::uint32_t Channel::stamp(const Message& message) { return message.raw()->nlmsg_seq = ++sequence_; }
-
 void Channel::require_no_batch(const std::string& tried) const {
   if (batching_)
     throw Error(EBUSY,
@@ -48,28 +49,30 @@ void Channel::require_no_batch(const std::string& tried) const {
                 {});
 }
 
-void Channel::send(std::span<Pending> requests) {
-  std::array<iovec, kBatchPiece> pieces;
-  std::size_t count = 0;
-  for (const auto& request : requests) {
-    request.message.raw()->nlmsg_flags |= NLM_F_ACK;
-    stamp(request.message);
-    // Every message but the last must end aligned; libnl keeps its buffers padded.
-    pieces[count++] = {request.message.raw(), NLMSG_ALIGN(request.message.raw()->nlmsg_len)};
-  }
-  msghdr envelope{};
-  envelope.msg_iov = pieces.data();
-  envelope.msg_iovlen = count;
-  while (::sendmsg(fd_.get(), &envelope, 0) < 0)
-    if (errno != EINTR) throw SystemError(requests.front().tried, where_);
+Channel::Request Channel::copy(const nlmsghdr& request, unsigned flags) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(&request);
+  Request copied(bytes, bytes + request.nlmsg_len);
+  copied.resize(NLMSG_ALIGN(copied.size()));
+  auto& header = header_in(copied);
+  header.nlmsg_flags |= static_cast<std::uint16_t>(flags);
+  header.nlmsg_seq = ++sequence_;
+  return copied;
 }
 
-void Channel::send(const Message& message, const std::string& tried) {
-  while (::send(fd_.get(), message.raw(), message.raw()->nlmsg_len, 0) < 0)
+void Channel::send(std::span<const iovec> pieces, const std::string& tried) {
+  msghdr envelope{};
+  envelope.msg_iov = const_cast<iovec*>(pieces.data());
+  envelope.msg_iovlen = pieces.size();
+  while (::sendmsg(fd_.get(), &envelope, 0) < 0)
     if (errno != EINTR) throw SystemError(tried, where_);
 }
 
-void Channel::receive(const std::string& tried, const Reader& read) {
+void Channel::send(const Request& request, const std::string& tried) {
+  const iovec piece{const_cast<std::uint8_t*>(request.data()), request.size()};
+  send({&piece, 1}, tried);
+}
+
+bool Channel::receive(const std::string& tried, const Reader& read, int flags) {
   // Untouched pages of it cost nothing, and a thread has no second answer to read at the same time.
   thread_local const auto buffer = std::make_unique_for_overwrite<char[]>(kDatagram);
   sockaddr_nl sender{};
@@ -80,20 +83,28 @@ void Channel::receive(const std::string& tried, const Reader& read) {
   envelope.msg_iov = &piece;
   envelope.msg_iovlen = 1;
   ssize_t received;
-  while ((received = ::recvmsg(fd_.get(), &envelope, 0)) < 0)
-    if (errno != EINTR) throw SystemError("read the answer to: " + tried, where_);
+  while ((received = ::recvmsg(fd_.get(), &envelope, flags)) < 0) {
+    if (errno == EAGAIN && flags == MSG_DONTWAIT) return false;
+    // Without waiting: more refusals than fit; the first ones are enough.
+    if (errno != EINTR && !(errno == ENOBUFS && flags == MSG_DONTWAIT))
+      throw SystemError("read the answer to: " + tried, where_);
+  }
   if (envelope.msg_flags & MSG_TRUNC)
     throw Error(EMSGSIZE, Diagnosis{.where = where_, .tried = tried, .answer = "the answer is too long", .remedy = {}},
                 {});
-  if (sender.nl_pid != 0) return;  // another process; only the kernel is believed
+  if (sender.nl_pid != 0) return true;  // another process; only the kernel is believed
   int left = static_cast<int>(received);
   for (auto* message = reinterpret_cast<nlmsghdr*>(buffer.get()); nlmsg_ok(message, left);
        message = nlmsg_next(message, &left))
     read(message);
+  return true;
 }
 
-void Channel::collect(std::span<Pending> requests, std::exception_ptr& first_refusal) {
-  const std::uint32_t first = requests.front().message.raw()->nlmsg_seq;
+void Channel::execute(std::span<Pending> requests, std::exception_ptr& first_refusal) {
+  std::vector<iovec> pieces;
+  for (auto& one : requests) pieces.push_back({one.request.data(), one.request.size()});
+  send(pieces, requests.front().tried);
+  const std::uint32_t first = header_in(requests.front().request).nlmsg_seq;
   std::size_t answered = 0;
   while (answered < requests.size()) {
     receive(requests[answered].tried, [&](const nlmsghdr* message) {
@@ -108,23 +119,23 @@ void Channel::collect(std::span<Pending> requests, std::exception_ptr& first_ref
   }
 }
 
-void Channel::change(Message message, std::string tried, std::initializer_list<int> tolerated) {
-  Pending request{std::move(message), std::move(tried), tolerated};
+void Channel::change(const nlmsghdr& request, std::string tried, std::initializer_list<int> tolerated) {
+  Pending pending{copy(request, NLM_F_ACK), std::move(tried), tolerated};
   if (batching_) {
-    queue_.push_back(std::move(request));
+    queue_.push_back(std::move(pending));
     return;
   }
   std::exception_ptr first_refusal;
-  send({&request, 1});
-  collect({&request, 1}, first_refusal);
+  execute({&pending, 1}, first_refusal);
   if (first_refusal) std::rethrow_exception(first_refusal);
 }
 
-std::optional<std::vector<char>> Channel::ask(const Message& message, const std::string& tried,
+std::optional<std::vector<char>> Channel::ask(const nlmsghdr& request, const std::string& tried,
                                               std::initializer_list<int> absent) {
   require_no_batch(tried);
-  const auto sequence = stamp(message);
-  send(message, tried);
+  const auto sent = copy(request, 0);
+  const auto sequence = header_in(sent).nlmsg_seq;
+  send(sent, tried);
   std::optional<Verdict> verdict;
   std::optional<std::vector<char>> answer;
   while (!verdict && !answer) {
@@ -142,10 +153,10 @@ std::optional<std::vector<char>> Channel::ask(const Message& message, const std:
   return answer;
 }
 
-bool Channel::dump_once(const Message& message, const std::string& tried, const Reader& read) {
-  message.raw()->nlmsg_flags |= NLM_F_DUMP;
-  const auto sequence = stamp(message);
-  send(message, tried);
+bool Channel::dump_once(const nlmsghdr& request, const std::string& tried, const Reader& read) {
+  const auto sent = copy(request, NLM_F_DUMP);
+  const auto sequence = header_in(sent).nlmsg_seq;
+  send(sent, tried);
   bool whole = true;
   std::optional<Verdict> end;
   while (!end) {
@@ -165,12 +176,12 @@ bool Channel::dump_once(const Message& message, const std::string& tried, const 
   return whole;
 }
 
-void Channel::dump(const Message& message, const std::string& tried, const std::function<void()>& restart,
+void Channel::dump(const nlmsghdr& request, const std::string& tried, const std::function<void()>& restart,
                    const Reader& read) {
   require_no_batch(tried);
   for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
     restart();
-    if (dump_once(message, tried, read)) return;
+    if (dump_once(request, tried, read)) return;
   }
   throw Error(EAGAIN,
               Diagnosis{.where = where_,
@@ -178,6 +189,37 @@ void Channel::dump(const Message& message, const std::string& tried, const std::
                         .answer = fmt::format("the table changed during each of {} readings", kDumpAttempts),
                         .remedy = {}},
               {});
+}
+
+void Channel::make_room(std::size_t size) {
+  int have = 0;
+  socklen_t length = sizeof have;
+  // The kernel keeps 32 bytes for itself and doubles what is asked for.
+  const int want = static_cast<int>(size + 1024);
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &have, &length) == 0 && have >= want) return;
+  if (::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof want) == 0) return;
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &want, sizeof want);
+}
+
+std::vector<Verdict> Channel::transact(std::span<const std::uint8_t> messages, const std::string& tried) {
+  require_no_batch(tried);
+  make_room(messages.size());
+  const iovec piece{const_cast<std::uint8_t*>(messages.data()), messages.size()};
+  send({&piece, 1}, tried);
+  // The kernel has handled all of it when sendmsg returns: the answers are waiting.
+  std::vector<Verdict> refused;
+  bool answered = false;
+  const auto read = [&](const nlmsghdr* message) {
+    if (message->nlmsg_type != NLMSG_ERROR) return;
+    answered = true;
+    if (auto verdict = read_verdict(message); verdict.error != 0) refused.push_back(std::move(verdict));
+  };
+  while (receive(tried, read, MSG_DONTWAIT)) {
+  }
+  if (!answered)
+    throw SystemError(EPROTO,
+                      {.where = where_, .tried = tried, .answer = "the kernel sent no acknowledgement", .remedy = {}});
+  return refused;
 }
 
 void Channel::begin_batch() {
@@ -196,8 +238,7 @@ void Channel::commit_batch() {
   queue_.clear();
   for (std::span<Pending> left(requests); !left.empty();) {
     const auto piece = left.first(std::min(left.size(), kBatchPiece));
-    send(piece);
-    collect(piece, first_refusal);
+    execute(piece, first_refusal);
     left = left.subspan(piece.size());
   }
   if (first_refusal) std::rethrow_exception(first_refusal);

@@ -10,9 +10,11 @@
 #include <cerrno>
 #include <memory>
 
-#include "channel.h"
+#include "attributes.h"
 #include "decode.h"
+#include "knetsim/netlink/channel.h"
 #include "knetsim/netlink/error.h"
+#include "message.h"
 
 namespace knetsim::netlink {
 
@@ -264,7 +266,7 @@ std::size_t Conntrack::remove(const FlowFilter& filter, const FlowPredicate& pre
       auto message = ctnetlink_request(IPCTNL_MSG_CT_DELETE, family(flow.original.source));
       put_tuple(message, CTA_TUPLE_ORIG, flow.original);
       message.be16(CTA_ZONE, flow.zone).u32(CTA_ID, htonl(flow.id));
-      socket_.channel().change(std::move(message), "stop tracking " + to_string(flow), {ENOENT});
+      socket_.channel().change(message, "stop tracking " + to_string(flow), {ENOENT});
     }
     batch.commit();
     removed += chosen.size();

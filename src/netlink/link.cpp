@@ -7,10 +7,11 @@
 
 #include <cerrno>
 
-#include "channel.h"
 #include "decode.h"
+#include "knetsim/netlink/channel.h"
 #include "knetsim/netlink/error.h"
 #include "link_attributes.h"
+#include "message.h"
 
 namespace knetsim::netlink {
 
@@ -97,25 +98,25 @@ void set_promiscuous(Socket& socket, int index, bool on) {
 void set_master(Socket& socket, int index, int master) {
   auto message = change_of(index);
   message.u32(IFLA_MASTER, static_cast<std::uint32_t>(master));
-  socket.channel().change(std::move(message), fmt::format("set the master of link {} to {}", index, master));
+  socket.channel().change(message, fmt::format("set the master of link {} to {}", index, master));
 }
 
 void set_mtu(Socket& socket, int index, unsigned mtu) {
   auto message = change_of(index);
   message.u32(IFLA_MTU, mtu);
-  socket.channel().change(std::move(message), fmt::format("set the MTU of link {} to {}", index, mtu));
+  socket.channel().change(message, fmt::format("set the MTU of link {} to {}", index, mtu));
 }
 
 void set_mac(Socket& socket, int index, const Mac& mac) {
   auto message = change_of(index);
   message.mac(IFLA_ADDRESS, mac);
-  socket.channel().change(std::move(message), fmt::format("give link {} the address {}", index, to_string(mac)));
+  socket.channel().change(message, fmt::format("give link {} the address {}", index, to_string(mac)));
 }
 
 void set_txqlen(Socket& socket, int index, unsigned length) {
   auto message = change_of(index);
   message.u32(IFLA_TXQLEN, length);
-  socket.channel().change(std::move(message), fmt::format("set the queue length of link {} to {}", index, length));
+  socket.channel().change(message, fmt::format("set the queue length of link {} to {}", index, length));
 }
 
 void put_link_local(Message& message, bool on) {
@@ -128,14 +129,14 @@ void put_link_local(Message& message, bool on) {
 void set_link_local(Socket& socket, int index, bool on) {
   auto message = change_of(index);
   put_link_local(message, on);
-  socket.channel().change(std::move(message),
+  socket.channel().change(message,
                           fmt::format("switch the link-local address of link {} {}", index, on ? "on" : "off"));
 }
 
 void rename(Socket& socket, int index, const std::string& name) {
   auto message = change_of(index);
   message.string(IFLA_IFNAME, name);
-  socket.channel().change(std::move(message), fmt::format("rename link {} to {}", index, name));
+  socket.channel().change(message, fmt::format("rename link {} to {}", index, name));
 }
 
 void set_hairpin(Socket& socket, int index, bool on) {
@@ -144,14 +145,13 @@ void set_hairpin(Socket& socket, int index, bool on) {
   header.ifi_family = AF_BRIDGE;
   header.ifi_index = index;
   message.header(header).nest(IFLA_PROTINFO | NLA_F_NESTED, [&] { message.u8(IFLA_BRPORT_MODE, on ? 1 : 0); });
-  socket.channel().change(std::move(message),
-                          fmt::format("switch hairpin mode of bridge port {} {}", index, on ? "on" : "off"));
+  socket.channel().change(message, fmt::format("switch hairpin mode of bridge port {} {}", index, on ? "on" : "off"));
 }
 
 void move_to(Socket& socket, int index, const NetNs& target) {
   auto message = change_of(index);
   message.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(target.fd().get()));
-  socket.channel().change(std::move(message), fmt::format("move link {} to another namespace", index));
+  socket.channel().change(message, fmt::format("move link {} to another namespace", index));
 }
 
 void delete_link(Socket& socket, int index) {
@@ -159,13 +159,13 @@ void delete_link(Socket& socket, int index) {
   ifinfomsg header{};
   header.ifi_index = index;
   message.header(header);
-  socket.channel().change(std::move(message), fmt::format("delete link {}", index), {ENODEV});
+  socket.channel().change(message, fmt::format("delete link {}", index), {ENODEV});
 }
 
 void delete_link(Socket& socket, const std::string& name) {
   Message message(RTM_DELLINK, 0);
   message.header(ifinfomsg{}).string(IFLA_IFNAME, name);
-  socket.channel().change(std::move(message), "delete link " + name, {ENODEV});
+  socket.channel().change(message, "delete link " + name, {ENODEV});
 }
 
 }  // namespace knetsim::netlink

@@ -4,10 +4,11 @@
 #include <linux/veth.h>
 #include <net/if.h>
 
-#include "channel.h"
+#include "knetsim/netlink/channel.h"
 #include "knetsim/netlink/error.h"
 #include "knetsim/netlink/link.h"
 #include "link_attributes.h"
+#include "message.h"
 
 namespace knetsim::netlink {
 
@@ -49,7 +50,7 @@ void put_kind(Message& message, std::string_view kind, Fill&& fill) {
 /// Sends it; the index that the caller chose, or that the kernel did.
 int create(Socket& socket, Message message, const std::string& kind, const std::string& name, int index) {
   auto& channel = socket.channel();
-  channel.change(std::move(message), fmt::format("create {} {}", kind, name));
+  channel.change(message, fmt::format("create {} {}", kind, name));
   return index != 0 || channel.batching() ? index : get_link(socket, name).index;
 }
 
@@ -65,7 +66,7 @@ void put_rest(Socket& socket, const VethEnd& end, bool up, int master) {
     Message message(RTM_SETLINK, 0);
     message.header(ifinfomsg{}).string(IFLA_IFNAME, end.name);
     put_link_local(message, false);
-    channel.change(std::move(message), "switch off the link-local address of veth end " + end.name);
+    channel.change(message, "switch off the link-local address of veth end " + end.name);
   }
   if (!up && master == 0) return;
   Message message(RTM_SETLINK, 0);
@@ -75,7 +76,7 @@ void put_rest(Socket& socket, const VethEnd& end, bool up, int master) {
   if (master != 0) message.u32(IFLA_MASTER, static_cast<std::uint32_t>(master));
   auto tried = "set up veth end " + end.name;
   if (master != 0) tried = fmt::format("make veth end {} a port of link {}", end.name, master);
-  channel.change(std::move(message), std::move(tried));
+  channel.change(message, std::move(tried));
 }
 
 void finish(const VethEnd& end, bool up, int master) {
@@ -106,7 +107,7 @@ void create_veth(Socket& socket, const VethEnd& a, const VethEnd& b) {
   if (outer.master != 0) message.u32(IFLA_MASTER, static_cast<std::uint32_t>(outer.master));
   put_kind(message, "veth", [&] { message.nest(VETH_INFO_PEER, [&] { put_end(message, peer, false); }); });
   auto& channel = socket.channel();
-  channel.change(std::move(message), fmt::format("create veth pair {} and {}", a.name, b.name));
+  channel.change(message, fmt::format("create veth pair {} and {}", a.name, b.name));
   const bool more = !outer.link_local || !peer.link_local || peer.up || peer.master != 0;
   if (more && channel.batching()) channel.commit_batch();
   finish(outer, outer.up && !comes_up_when_created(outer), 0);

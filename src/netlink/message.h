@@ -43,6 +43,8 @@ class Message {
     return *this;
   }
 
+  /// As Channel takes it.
+  operator const nlmsghdr&() const noexcept { return *raw(); }  // NOLINT(google-explicit-constructor)
   nlmsghdr* raw() const noexcept { return nlmsg_hdr(raw_.get()); }
   nl_msg* get() const noexcept { return raw_.get(); }
 

@@ -3,13 +3,14 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <netlink/msg.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 
-#include "channel.h"
 #include "decode.h"
+#include "knetsim/netlink/channel.h"
 
 namespace knetsim::netlink {
 

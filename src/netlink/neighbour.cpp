@@ -8,8 +8,9 @@
 #include <cerrno>
 
 #include "attributes.h"
-#include "channel.h"
 #include "decode.h"
+#include "knetsim/netlink/channel.h"
+#include "message.h"
 
 namespace knetsim::netlink {
 
@@ -33,8 +34,8 @@ ndmsg header_for(int address_family, int interface, std::uint16_t state, std::ui
 void put_fdb(Socket& socket, int flags, int interface, const Mac& mac, const Address& destination) {
   auto message = request(RTM_NEWNEIGH, NLM_F_CREATE | flags, header_for(AF_BRIDGE, interface, NUD_PERMANENT, NTF_SELF));
   message.mac(NDA_LLADDR, mac).address(NDA_DST, destination);
-  socket.channel().change(std::move(message), fmt::format("add forwarding entry {} dev {} dst {}", to_string(mac),
-                                                          interface, destination.to_string()));
+  socket.channel().change(message, fmt::format("add forwarding entry {} dev {} dst {}", to_string(mac), interface,
+                                               destination.to_string()));
 }
 
 }  // namespace
@@ -48,13 +49,13 @@ void replace_neighbour(Socket& socket, const Neighbour& neighbour) {
                          header_for(family(neighbour.address), neighbour.interface, neighbour.state, neighbour.flags));
   message.address(NDA_DST, neighbour.address);
   if (neighbour.mac) message.mac(NDA_LLADDR, *neighbour.mac);
-  socket.channel().change(std::move(message), "add neighbour " + to_string(neighbour));
+  socket.channel().change(message, "add neighbour " + to_string(neighbour));
 }
 
 void delete_neighbour(Socket& socket, int interface, const Address& address) {
   auto message = request(RTM_DELNEIGH, 0, header_for(family(address), interface, 0, 0));
   message.address(NDA_DST, address);
-  socket.channel().change(std::move(message), fmt::format("delete neighbour {} dev {}", address.to_string(), interface),
+  socket.channel().change(message, fmt::format("delete neighbour {} dev {}", address.to_string(), interface),
                           {ENOENT, ENODEV});
 }
 
@@ -102,8 +103,7 @@ void delete_fdb(Socket& socket, int interface, const Mac& mac, const std::option
   auto message = request(RTM_DELNEIGH, 0, header_for(AF_BRIDGE, interface, 0, NTF_SELF));
   message.mac(NDA_LLADDR, mac);
   if (destination) message.address(NDA_DST, *destination);
-  socket.channel().change(std::move(message),
-                          fmt::format("delete forwarding entry {} dev {}", to_string(mac), interface),
+  socket.channel().change(message, fmt::format("delete forwarding entry {} dev {}", to_string(mac), interface),
                           {ENOENT, ENODEV});
 }
 

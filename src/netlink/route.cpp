@@ -5,8 +5,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "channel.h"
 #include "decode.h"
+#include "knetsim/netlink/channel.h"
+#include "message.h"
 
 namespace knetsim::netlink {
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "channel.h"
+#include "knetsim/netlink/channel.h"
 
 namespace knetsim::netlink {
 

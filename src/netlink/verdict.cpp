@@ -4,15 +4,17 @@
 #include <cstring>
 
 #include "attributes.h"
-#include "channel.h"
+#include "knetsim/netlink/channel.h"
 #include "knetsim/netlink/error.h"
 
 namespace knetsim::netlink {
 
 namespace {
 
-std::string read_extack(std::span<const char> bytes) {
-  return Attributes(bytes, NLMSGERR_ATTR_MAX).string(NLMSGERR_ATTR_MSG).value_or("");
+void read_extack(std::span<const char> bytes, Verdict& verdict) {
+  const Attributes attributes(bytes, NLMSGERR_ATTR_MAX);
+  verdict.extack = attributes.string(NLMSGERR_ATTR_MSG).value_or("");
+  verdict.offset = attributes.u32(NLMSGERR_ATTR_OFFS);
 }
 
 std::span<const char> payload(const nlmsghdr* message) {
@@ -23,14 +25,14 @@ std::span<const char> payload(const nlmsghdr* message) {
 
 Verdict read_verdict(const nlmsghdr* message) {
   const auto& answer = header_of<nlmsgerr>(message);
-  Verdict verdict{.error = -answer.error, .extack = {}};
+  Verdict verdict{.error = -answer.error, .extack = {}, .sequence = message->nlmsg_seq};
   if (!(message->nlmsg_flags & NLM_F_ACK_TLVS)) return verdict;
   // Between the errno and the attributes stands the refused request: whole, or only its header (NLM_F_CAPPED).
   std::size_t offset = sizeof(nlmsgerr);
   if (!(message->nlmsg_flags & NLM_F_CAPPED) && answer.error != 0)
     offset = sizeof(int) + NLMSG_ALIGN(std::size_t{answer.msg.nlmsg_len});
   const auto bytes = payload(message);
-  if (offset <= bytes.size()) verdict.extack = read_extack(bytes.subspan(offset));
+  if (offset <= bytes.size()) read_extack(bytes.subspan(offset), verdict);
   return verdict;
 }
 
@@ -40,7 +42,7 @@ Verdict read_end_of_dump(const nlmsghdr* message) {
   if (bytes.size() < sizeof error) return {};
   std::memcpy(&error, bytes.data(), sizeof error);
   Verdict verdict{.error = error < 0 ? -error : 0, .extack = {}};
-  if (message->nlmsg_flags & NLM_F_ACK_TLVS) verdict.extack = read_extack(bytes.subspan(sizeof error));
+  if (message->nlmsg_flags & NLM_F_ACK_TLVS) read_extack(bytes.subspan(sizeof error), verdict);
   return verdict;
 }
 

@@ -1,21 +1,26 @@
 #include "knetsim/nft/batch.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <array>
 #include <cerrno>
 #include <optional>
+#include <span>
 #include <utility>
 
+#include "attributes.h"
 #include "batch_state.h"
 #include "encode.h"
+#include "knetsim/netlink/channel.h"
+#include "knetsim/nft/error.h"
 #include "knetsim/nft/ruleset.h"
 #include "knetsim/sys/error.h"
 #include "netlink_handles.h"
-#include "session.h"
 #include "userdata.h"
 
 namespace knetsim::nft {
@@ -32,6 +37,45 @@ const char* chain_type(ChainType type) {
       return "route";
   }
   return "?";
+}
+
+std::vector<netlink::Verdict> send(netlink::Channel& channel, std::span<const std::uint8_t> messages) {
+  try {
+    return channel.transact(messages, "change the ruleset");
+  } catch (const SystemError& error) {
+    throw Error(error.error(), "the ruleset",
+                {.where = "nft",
+                 .tried = fmt::format("send a change of {} bytes to the kernel", messages.size()),
+                 .answer = {},
+                 .remedy = error.error() == EMSGSIZE
+                               ? "without root in the initial user namespace, a change can't be larger than twice the "
+                                 "host's sysctl net.core.wmem_max: raise that, or make the change in several parts"
+                               : ""});
+  }
+}
+
+/// The number of the ruleset's present generation: every commit makes a new one.
+std::uint32_t generation_of(netlink::Channel& channel) {
+  alignas(nlmsghdr) std::array<std::uint8_t, MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(nfgenmsg))> message{};
+  auto* header = mnl_nlmsg_put_header(message.data());
+  header->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN;
+  header->nlmsg_flags = NLM_F_REQUEST;
+  mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg));
+  std::optional<std::uint32_t> number;
+  int error = EPROTO;
+  try {
+    const auto answer = channel.ask(*header, "ask for the ruleset's generation", {});
+    for_each_attribute(payload_of(*reinterpret_cast<const nlmsghdr*>(answer->data()), sizeof(nfgenmsg)),
+                       [&](Attribute attribute) {
+                         if (attribute.type() == NFTA_GEN_ID) number = ntohl(mnl_attr_get_u32(attribute.raw()));
+                       });
+  } catch (const netlink::Error& refusal) {
+    error = refusal.error();
+  }
+  if (!number)
+    throw Error(error, "the ruleset",
+                {.where = "nft", .tried = "ask for the ruleset's generation", .answer = {}, .remedy = {}});
+  return *number;
 }
 
 }  // namespace
@@ -150,17 +194,17 @@ std::size_t Batch::size() const noexcept { return state_->size(); }
 void Batch::commit(const NetNs& netns) {
   if (state_->empty()) return;
   const std::unique_ptr<State> sent = std::exchange(state_, std::make_unique<State>());
-  Session session(netns);
+  netlink::Channel channel(netns.run([] { return netlink::open_netlink(NETLINK_NETFILTER); }), "nft");
   while (true) {
     std::optional<std::uint32_t> generation;
     std::vector<TableId> existing;
     if (sent->has_absences()) {
-      generation = session.generation();
+      generation = generation_of(channel);
       existing = list_tables(netns);
     }
     const std::vector<std::uint8_t> messages = sent->assemble(existing, generation);
     if (messages.empty()) return;
-    const std::vector<Refusal> refusals = session.send(messages);
+    const auto refusals = send(channel, messages);
     if (refusals.empty()) return;
     // Somebody else's change came in between: other tables may exist now.
     if (generation && refusals.front().error == ERESTART) continue;

@@ -276,8 +276,8 @@ std::string Batch::State::element_at(const Step& step, std::uint32_t offset) con
   return found;
 }
 
-void Batch::State::raise(const std::vector<Refusal>& refusals) const {
-  const Refusal& first = refusals.front();
+void Batch::State::raise(const std::vector<netlink::Verdict>& refusals) const {
+  const auto& first = refusals.front();
   // A commit that is refused as a whole is reported on the mark of its begin, which no step has the number of.
   std::string object = "the ruleset";
   std::string_view verb = "change";
@@ -288,7 +288,7 @@ void Batch::State::raise(const std::vector<Refusal>& refusals) const {
     const std::string element = first.offset && !step.key.empty() ? element_at(step, *first.offset) : "";
     if (!element.empty()) object += fmt::format(" ({})", element);
   }
-  std::string answer = first.text;
+  std::string answer = first.extack;
   if (refusals.size() > 1)
     answer += fmt::format("{}and {} more refusals", answer.empty() ? "" : ", ", refusals.size() - 1);
   throw Error(first.error, object,

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "compiler.h"
+#include "knetsim/netlink/channel.h"
 #include "knetsim/nft/batch.h"
-#include "session.h"
 
 namespace knetsim::nft {
 
@@ -40,10 +40,10 @@ struct Batch::State {
   bool has_absences() const noexcept { return !absences_.empty(); }
 
   /// All that is to be sent where these tables exist, with the marks of begin and end; empty if that is nothing. With a
-  /// generation (of the ruleset, see Session), the kernel refuses the batch with ERESTART in any other.
+  /// generation of the ruleset, the kernel refuses the batch with ERESTART in any other.
   std::vector<std::uint8_t> assemble(const std::vector<TableId>& existing,
                                      std::optional<std::uint32_t> generation) const;
-  [[noreturn]] void raise(const std::vector<Refusal>& refusals) const;
+  [[noreturn]] void raise(const std::vector<netlink::Verdict>& refusals) const;
 
  private:
   struct Step {

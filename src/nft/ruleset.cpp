@@ -14,8 +14,8 @@
 #include <string_view>
 
 #include "encode.h"
+#include "knetsim/netlink/channel.h"
 #include "knetsim/sys/error.h"
-#include "session.h"
 #include "userdata.h"
 
 namespace knetsim::nft {
@@ -25,21 +25,26 @@ namespace {
 constexpr std::size_t kRequestRoom = 4096;
 constexpr auto kAnyFamily = static_cast<Family>(0);  // NFPROTO_UNSPEC
 
-/// Asks until no commit came in between; `restart` forgets what was collected before that. Returns the errno.
+/// One answer, or a dump if the flags say so; `restart` forgets what was collected before a commit came in between.
+/// Returns the errno of the kernel's refusal.
 int ask(const NetNs& netns, std::uint16_t type, Family family, std::uint16_t flags,
         const std::function<void(nlmsghdr&)>& fill, const std::function<void()>& restart,
         const std::function<void(const nlmsghdr&)>& each) {
   alignas(nlmsghdr) std::array<std::uint8_t, kRequestRoom> buffer{};
-  nlmsghdr* header =
+  nlmsghdr* request =
       nftnl_nlmsg_build_hdr(reinterpret_cast<char*>(buffer.data()), type, static_cast<std::uint16_t>(family), flags, 0);
-  fill(*header);
-  Session session(netns);
-  int error = 0;
-  do {
-    restart();
-    error = session.request(std::span(buffer.data(), header->nlmsg_len), each);
-  } while (error == EINTR);
-  return error;
+  fill(*request);
+  netlink::Channel channel(netns.run([] { return netlink::open_netlink(NETLINK_NETFILTER); }), "nft");
+  try {
+    if (flags == NLM_F_DUMP) {
+      channel.dump(*request, "list the ruleset", restart, [&](const nlmsghdr* message) { each(*message); });
+    } else if (const auto answer = channel.ask(*request, "look into the ruleset", {})) {
+      each(*reinterpret_cast<const nlmsghdr*>(answer->data()));
+    }
+    return 0;
+  } catch (const netlink::Error& refusal) {
+    return refusal.error();
+  }
 }
 
 [[noreturn]] void refuse(int error, const std::string& object) {

@@ -10,7 +10,8 @@
 
 #include <cerrno>
 
-#include "channel.h"
+#include "knetsim/netlink/channel.h"
+#include "message.h"
 #include "pair.h"
 
 namespace knetsim::netlink {

@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "attributes.h"
-#include "channel.h"
+#include "knetsim/netlink/channel.h"
 #include "knetsim/netlink/error.h"
 #include "message.h"
 

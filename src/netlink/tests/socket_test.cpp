@@ -9,11 +9,12 @@
 #include <set>
 #include <thread>
 
-#include "channel.h"
 #include "decode.h"
 #include "knetsim/netlink/address.h"
+#include "knetsim/netlink/channel.h"
 #include "knetsim/netlink/error.h"
 #include "knetsim/netlink/route.h"
+#include "message.h"
 #include "pair.h"
 
 namespace knetsim::netlink {
