@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "knetsim/etcd/error.h"
 #include "knetsim/fixtures/emulation_test.h"
 #include "knetsim/fixtures/matchers.h"
@@ -119,26 +121,30 @@ class EtcdOfThree : public EmulationTest {
   }
 };
 
-TEST_F(EtcdOfThree, GoesOnWithoutAnyOneMember) {
+/// One of the three, by its place.
+class EtcdWithout : public EtcdOfThree, public testing::WithParamInterface<std::size_t> {};
+
+TEST_P(EtcdWithout, OneMemberGoesOn) {
   auto& etcd = cluster("C0").etcd();
-  for (std::size_t i = 0; i < 3; ++i) {
-    auto& member = etcd.members().at(i);
-    member.kill();
-    auto client = etcd.client();
-    const auto key = "written-without-" + member.spec().name;
-    eventually([&]() -> std::optional<std::string> {
-      try {
-        client.put(key, "yes");
-        return std::nullopt;
-      } catch (const etcd::Unavailable& error) {
-        return error.what();  // an election is going on
-      }
-    });
-    member.restart();
-    etcd.wait_until_healthy(std::chrono::seconds(20));
-    EXPECT_TRUE(etcd.client().get(key));
-  }
+  auto& member = etcd.members().at(GetParam());
+  member.kill();
+  auto client = etcd.client();
+  eventually([&]() -> std::optional<std::string> {
+    try {
+      client.put("written-without-it", "yes");
+      return std::nullopt;
+    } catch (const etcd::Unavailable& error) {
+      return error.what();  // an election is going on
+    }
+  });
+  member.restart();
+  etcd.wait_until_healthy(std::chrono::seconds(20));
+  EXPECT_TRUE(etcd.client().get("written-without-it"));
 }
+
+INSTANTIATE_TEST_SUITE_P(Members, EtcdWithout, testing::Values(0, 1, 2), [](const auto& place) {
+  return std::string(std::array{"first", "second", "third"}.at(place.param));
+});
 
 }  // namespace
 }  // namespace knetsim::fixtures

@@ -79,10 +79,13 @@ TEST_F(Host, IsAsBeforeAfterAnInterruptedCheck) {
   expect_nothing_is_left();
 }
 
-TEST_F(Host, IsAsBeforeAfterFiftyChecksKilledAtAnyMoment) {
+/// So many times.
+class HostWhose : public Host, public testing::WithParamInterface<int> {};
+
+TEST_P(HostWhose, ChecksAreKilled) {
   std::mt19937 random(20260801);
   std::uniform_int_distribution<int> moment(0, 900);
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < GetParam(); ++i) {
     auto running = Process::spawn(check({"--only", "workers"}), out_ / "check.log");
     try {
       running.wait(std::chrono::milliseconds(moment(random)));
@@ -93,6 +96,8 @@ TEST_F(Host, IsAsBeforeAfterFiftyChecksKilledAtAnyMoment) {
   }
   expect_nothing_is_left();
 }
+
+INSTANTIATE_TEST_SUITE_P(IsAsBefore, HostWhose, testing::Values(8, 50), testing::PrintToStringParamName());
 
 TEST_F(Host, RunsTwoChecksAtOnceThatDoNotSeeEachOther) {
   auto first = Process::spawn(check({"--only", "pods,vip"}), out_ / "first.log");

@@ -196,9 +196,9 @@ TEST_F(RedTest, KeepsTheEvidenceOfABootThatFailed) {
 }
 
 TEST_F(RedTest, ThatHangsIsEndedBeforeItsTimeoutWithTheEvidenceKept) {
-  const auto result = run("hangs", "25");
+  const auto result = run("hangs", "12");
   EXPECT_THAT(result, ExitsWith(124));
-  EXPECT_THAT(result.err, HasSubstr("the test hangs: not over after 20 s"));
+  EXPECT_THAT(result.err, HasSubstr("the test hangs: not over after 9 s"));
   EXPECT_TRUE(fs::exists(artefacts("hangs") / "evidence" / "w1" / "links.txt"));
 }
 

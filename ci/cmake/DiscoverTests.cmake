@@ -4,7 +4,8 @@
 # taken away afterwards: a test that fails, and whose output merely contains that text, is then "Skipped" and the run
 # "100% passed". Here only the exit code says that a test was skipped (77, see fixtures/test_main.cpp).
 #
-# In: program (path), labels, timeout (seconds), storms (a pattern of those that run alone, may be empty), out (artefacts).
+# In: program (path), labels, timeout (seconds), storms (a pattern of those that run alone) and long (of those that only the
+# night runs), each of which may be empty, out (artefacts).
 
 cmake_path(GET program FILENAME name)
 if(NOT EXISTS "${program}")
@@ -29,8 +30,11 @@ foreach(line IN LISTS lines)
       message(FATAL_ERROR "${name}: ${test} is disabled. Delete the test or mend it.")
     endif()
     set(test_labels ${labels})
-    if(test MATCHES "/(real|mixed)(/|$)")
+    if(test MATCHES "/(real|mixed|mixed_reversed)(/|$)")
       list(APPEND test_labels real)
+    endif()
+    if(long AND test MATCHES "${long}")
+      list(APPEND test_labels long)
     endif()
     string(REGEX REPLACE "[^A-Za-z0-9_.-]" "-" file "${name}.${test}")
     add_test("${name}:${test}" "${program}" "--gtest_filter=${test}" "--gtest_output=xml:${out}/xml/${file}.xml")

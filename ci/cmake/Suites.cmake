@@ -1,13 +1,14 @@
 # knetsim_suite(PROGRAM [NO_SANDBOX] SOURCES <file>... [DEPENDS <target>...] LABELS <label>... [TIMEOUT <seconds>]
-#               [STORMS <regex>])
+#               [STORMS <regex>] [LONG <regex>])
 #
 # A GoogleTest program whose main enters the sandbox, registered test by test with CTest. The list is taken from the
 # program when ctest starts (DiscoverTests.cmake says why gtest_discover_tests isn't used).
 # NO_SANDBOX: GoogleTest's own main, for tests that look at the sandbox from outside. They must never skip.
 # STORMS: tests of such names run alone. Networks that are killed by the dozen make the kernel hold its lock for seconds,
 # and what is timed beside them waits (docs/limitations.md).
+# LONG: tests of such names are for the night (label long): more rows of what the day's run proves with one.
 function(knetsim_suite program)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_SANDBOX" "TIMEOUT;STORMS" "SOURCES;DEPENDS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_SANDBOX" "TIMEOUT;STORMS;LONG" "SOURCES;DEPENDS;LABELS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -29,6 +30,7 @@ set(program "@PROJECT_BINARY_DIR@/bin/@program@")
 set(labels "@arg_LABELS@")
 set(timeout "@arg_TIMEOUT@")
 set(storms "@arg_STORMS@")
+set(long "@arg_LONG@")
 set(out "@PROJECT_BINARY_DIR@/out")
 include("@PROJECT_SOURCE_DIR@/ci/cmake/DiscoverTests.cmake")
 ]])

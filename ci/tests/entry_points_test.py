@@ -76,6 +76,11 @@ class EntryPoints(unittest.TestCase):
             self.assertIn("ctest --preset release -j", self.called[-1])
             self.assertEqual(self.text.splitlines()[-1], "Total Test time (real) =   0.01 sec")
 
+    def test_what_is_for_the_night_runs_only_then_or_when_it_is_named(self):
+        for arguments, environment, left_out in (((), {}, True), ((), {"KNETSIM_LONG": "1"}, False), (("-L", "long"), {}, False)):
+            self.assertEqual(self.run_script("ci/test", *arguments, **environment), 0, self.text)
+            self.assertEqual("-LE ^long$" in self.called[-1], left_out, self.called)
+
     def test_arguments_go_to_ctest(self):
         self.assertEqual(self.run_script("ci/test", "-L", "vip"), 0, self.text)
         self.assertTrue(self.called[-1].endswith(" -L vip"), self.called)
