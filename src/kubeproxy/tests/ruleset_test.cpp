@@ -126,7 +126,7 @@ TEST(ProxyRuleset, IptablesWorksBesideIt) {
   EXPECT_THAT(saved.out + saved.err, Not(HasSubstr("incompatible")));
 }
 
-TEST(ProxyRuleset, TwoHundredVipsAreWrittenAndChangedQuickly) {
+TEST(ProxyRuleset, OfTwoHundredVipsOneIsChanged) {
   const NetNs netns = NetNs::create();
   Proxy proxy(netns);
   std::vector<Service> services;
@@ -135,16 +135,9 @@ TEST(ProxyRuleset, TwoHundredVipsAreWrittenAndChangedQuickly) {
         {.address = advance(parse_address("100.64.0.1"), i),
          .endpoints = {{advance(parse_address("11.0.0.1"), 2 * i)}, {advance(parse_address("11.0.0.2"), 2 * i)}}});
   }
-  const auto timed = [](const auto& action) {
-    const auto start = std::chrono::steady_clock::now();
-    action();
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  };
-  const double written = timed([&] { proxy.apply(services); });
+  proxy.apply(services);
   services[100].endpoints.pop_back();
-  const double changed = timed([&] { proxy.apply(services); });
-  testing::Test::RecordProperty("milliseconds-written", static_cast<int>(written));
-  testing::Test::RecordProperty("milliseconds-changed", static_cast<int>(changed));
+  proxy.apply(services);
   const nft::TableId table{nft::Family::ip, kTableName};
   const nft::ChainId output{table, "output"};
   EXPECT_EQ(nft::list_rules(netns, output).size(), 200U);

@@ -126,7 +126,7 @@ TEST(Decoding, AWholeMessageTellsEverything) {
   EXPECT_EQ(route->hops, (std::vector<NextHop>{{.gateway = parse_address("10.0.0.4"), .interface = 7}}));
 }
 
-TEST(Decoding, WhateverABitIsChangedToIsDecodedOrRefused) {
+TEST(Decoding, WhateverAByteIsChangedToIsDecodedOrRefused) {
   for (const auto& message : {link_message(), route_message(), address_message(), neighbour_message(AF_INET)}) {
     const Bytes whole(message);
     for (std::size_t at = sizeof(nlmsghdr); at < whole.size(); ++at)
