@@ -41,7 +41,7 @@ Topology topology_of(const std::string& scenario) {
   if (scenario == "demo-skupper") return fixtures::topology("demo.json");
   if (scenario.starts_with("single-")) {
     auto topology = fixtures::topology("single.json");
-    topology.clusters.at(0).cni = scenario.substr(7);
+    topology.clusters.at(0).cni = parts::flavour_named(scenario.substr(7)).value();
     return topology;
   }
   auto topology = fixtures::topology(scenario + ".json");
