@@ -24,8 +24,15 @@ std::string earliest_start(const CtestRun& run) {
   constexpr const char* kForm = "%Y-%m-%dT%H:%M:%S";
   std::tm began{};
   if (::strptime(run.started.c_str(), kForm, &began) == nullptr) return {};
-  began.tm_isdst = -1;
+  // A time that the clocks showed twice is the first of the two: daylight saving's, if there was one then.
+  const auto wanted = began;
+  began.tm_isdst = 1;
   auto at = std::mktime(&began);
+  if (began.tm_isdst != 1) {
+    began = wanted;
+    began.tm_isdst = -1;
+    at = std::mktime(&began);
+  }
   const auto end = at + static_cast<std::time_t>(std::min(run.seconds, 1e9));
   at += std::min(0L, fmt::localtime(end).tm_gmtoff - began.tm_gmtoff);
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::localtime(at));
