@@ -74,12 +74,12 @@ std::string_view to_string(Verdict verdict) {
 
 Event parse_event(std::string_view line) try {
   const JsonDocument document{.value = parse_json(line), .source = {}, .rules = {.remedies = false}};
-  if (!document.value.is_object()) throw InputError("another value");
+  if (!document.value.is_object()) throw InputError("it is another value");
   return event_from(JsonPlace(document));
 } catch (const JsonError& error) {
   throw ProtocolError(fmt::format("{}: {}", error.what(), excerpt(line)));
-} catch (const InputError&) {
-  throw ProtocolError(fmt::format("not a JSON object: {}", excerpt(line)));
+} catch (const InputError& error) {
+  throw ProtocolError(fmt::format("not a JSON object: {} ({})", excerpt(line, 120), error.what()));
 }
 
 std::vector<LineSplitter::Line> LineSplitter::feed(std::string_view bytes) {

@@ -14,6 +14,7 @@
 #include "knetsim/flannel/options.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json_place.h"
+#include "knetsim/sys/json_shape.h"
 #include "name_rules.h"
 #include "site_plan.h"
 
@@ -251,6 +252,9 @@ class Validation {
       complaint.pointer.insert(0, pointer + "/flannel/config");
       if (complaint.remedy.empty()) complaint.remedy = "docs/topology.md lists flannel's members";
       throw JsonError(topology_.source, std::move(complaint));
+    } catch (const JsonShapeError& error) {
+      throw JsonError(topology_.source, {pointer + "/flannel/config" + error.pointer(), "", error.problem(),
+                                         "docs/topology.md lists flannel's members"});
     } catch (const InputError& error) {
       complain(pointer + "/flannel/config", spec.flannel->config, error.what(), "");
     }

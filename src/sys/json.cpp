@@ -11,6 +11,7 @@
 
 #include "json_text.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json_shape.h"
 
 namespace knetsim {
 
@@ -101,7 +102,8 @@ class JsonBuilder {
   /// What is JSON, and yet not to be: the place is that of a value.
   [[noreturn]] void refuse(const std::string& why) const {
     const auto line = rules_.file.empty() ? "" : fmt::format("{}: ", line_in(rules_.file, text_, taken_));
-    throw InputError(fmt::format("{}{}: {}", line, cut(pointer(), kLongestPlace), why));
+    const auto place = cut(pointer(), kLongestPlace);
+    throw JsonShapeError(fmt::format("{}{}: {}", line, place, why), place, why);
   }
 
   /// Of the value that comes next.

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "knetsim/sys/json_shape.h"
+
 namespace knetsim {
 
 using nlohmann::json;
@@ -86,6 +88,9 @@ JsonDocument read_json(JsonSource source, const JsonRules& rules) {
   try {
     auto value = parse_json(source.text, of_file);
     return {.value = std::move(value), .source = std::move(source), .rules = rules};
+  } catch (const JsonShapeError& error) {
+    throw JsonShapeError(describe({.where = {}, .tried = {}, .answer = error.what(), .remedy = source.help}),
+                         error.pointer(), error.problem());
   } catch (const InputError& error) {
     throw InputError(describe({.where = {}, .tried = {}, .answer = error.what(), .remedy = source.help}));
   }
