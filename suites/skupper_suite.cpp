@@ -309,5 +309,21 @@ TEST_P(SkupperLine, ALinkMadeLaterIsTheShorterWay) {
   EXPECT_EQ(tcp_exchange(client(), entrance(), kOffered), std::nullopt);
 }
 
+/// The place of the real one.
+class RoutersOfTwoMakes : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(RoutersOfTwoMakes, ARealOneBeforeReleaseThreeIsRefusedBesideABuiltinOne) {
+  const auto old = std::filesystem::path(kStateDirectory) / "old-skrouterd";
+  write_file_atomically(old, "#!/bin/sh\necho 2.7.6\n", 0755);
+  ::setenv("KNETSIM_SKROUTERD", old.c_str(), 1);
+  auto topology = sites(2);
+  for (auto& cluster : topology.clusters) cluster.skupper->flavour = Flavour::builtin;
+  topology.clusters.at(GetParam()).skupper->flavour = Flavour::real;
+  EXPECT_THAT([&] { Emulation::boot(topology); },
+              testing::ThrowsMessage<InputError>(AllOf(HasSubstr("2.7.6"), HasSubstr("release 3 or later"))));
+}
+
+INSTANTIATE_TEST_SUITE_P(Places, RoutersOfTwoMakes, testing::Values(0, 1), testing::PrintToStringParamName());
+
 }  // namespace
 }  // namespace knetsim::fixtures

@@ -123,11 +123,16 @@ struct ServiceNetwork::State {
     return skupper::to_config(site_of(all, cluster, addresses));
   }
 
+  /// Throws InputError if there is none, or if it can't be a neighbour of another cluster's.
   parts::Program program_of(const Wish& wish, std::size_t cluster) const {
-    const auto flavour = wish.specs[cluster]->flavour;
-    auto program = parts::resolve(parts::kSkupper, parts::at(flavour, cluster, clusters.size()));
-    if (!parts::is_mixed(flavour)) return program;
-    if (const auto reason = why_not_beside_builtin(program)) throw InputError(*reason);
+    const auto flavour_in = [&](std::size_t place) {
+      return parts::at(wish.specs[place]->flavour, place, clusters.size());
+    };
+    auto program = parts::resolve(parts::kSkupper, flavour_in(cluster));
+    if (program.flavour != parts::Flavour::real) return program;
+    for (std::size_t other = 0; other < clusters.size(); ++other)
+      if (wish.specs[other] && flavour_in(other) == parts::Flavour::builtin)
+        if (const auto reason = why_not_beside_builtin(program)) throw InputError(*reason);
     return program;
   }
 
