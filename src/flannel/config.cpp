@@ -62,7 +62,7 @@ unsigned read_subnet_length(const JsonPlace& at, const Rules& rules, const Netwo
 Address read_bound(const JsonPlace& object, const Rules& rules, const std::string& name, const SubnetRange& range,
                    const Address& otherwise) {
   const auto at = object.find(rules.prefix + name);
-  const auto bound = at ? at->parsed(parse_address) : otherwise;
+  auto bound = at ? at->parsed(parse_address) : otherwise;
   if (!at || bound.is_unspecified()) return otherwise;
   if (!contains(range.network, bound))
     at->refuse(

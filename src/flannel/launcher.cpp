@@ -30,7 +30,7 @@ void wait_for_lease(Process& daemon, const std::filesystem::path& subnet_file, c
 }
 
 Launched::Launched(LaunchSpec spec, std::optional<FileStamp> before, Process process)
-    : spec_(std::move(spec)), before_(before), process_(std::move(process)) {}
+    : spec_(std::move(spec)), before_(std::move(before)), process_(std::move(process)) {}
 
 Launched Launched::start(LaunchSpec spec) {
   const auto& subnet_file = spec.options.subnet_file;
