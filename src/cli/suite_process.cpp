@@ -1,11 +1,11 @@
 #include "suite_process.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 #include "knetsim/sys/error.h"
 
