@@ -5,18 +5,12 @@
 #include <utility>
 
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/text.h"
 #include "readers.h"
 
 namespace knetsim::report {
 
 namespace {
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  const auto first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
 
 bool matches(const std::string& pattern, const std::string& test) {
   return ::fnmatch(pattern.c_str(), test.c_str(), FNM_NOESCAPE) == 0;

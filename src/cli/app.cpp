@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "interrupts.h"
+#include "knetsim/sys/text.h"
 #include "text.h"
 #include "version.h"
 

@@ -7,6 +7,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/installation.h"
 #include "knetsim/sys/process.h"
+#include "knetsim/sys/text.h"
 #include "text.h"
 
 namespace knetsim::cli {

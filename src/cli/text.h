@@ -22,7 +22,4 @@ std::string count_of(std::size_t count, std::string_view noun);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::vector<std::string> split_lines(std::string_view text);
 
-/// The candidate that somebody who typed `word` probably meant (Damerau-Levenshtein distance); empty if none is near.
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
-
 }  // namespace knetsim::cli

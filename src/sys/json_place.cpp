@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "knetsim/sys/json_shape.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim {
 
@@ -56,28 +57,10 @@ bool is_one_of(std::initializer_list<std::string_view> known, std::string_view k
   return std::any_of(known.begin(), known.end(), [&](auto one) { return same_key(one, key, any_case); });
 }
 
-/// How many characters have to be added, left out or replaced (Levenshtein).
-std::size_t distance(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> row(to.size() + 1);
-  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    auto diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < to.size(); ++j) {
-      const auto replaced = diagonal + (from[i] == to[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
 /// "did you mean "workers"? "; empty if nothing is near.
 std::string meant(std::string_view key, std::initializer_list<std::string_view> known) {
-  constexpr std::size_t kLongestName = 64;
-  if (key.size() > kLongestName || known.size() == 0) return {};
-  const auto nearest = *std::min_element(
-      known.begin(), known.end(), [&](auto one, auto other) { return distance(key, one) < distance(key, other); });
-  return distance(key, nearest) <= key.size() / 3 ? fmt::format("did you mean \"{}\"? ", nearest) : std::string{};
+  const auto near = nearest(key, {known.begin(), known.end()});
+  return near.empty() ? near : fmt::format("did you mean \"{}\"? ", near);
 }
 
 }  // namespace

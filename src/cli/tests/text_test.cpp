@@ -34,18 +34,5 @@ TEST(Text, tells_seconds_with_two_digits_up_to_ten) {
 
 TEST(Text, is_indented_line_by_line) { EXPECT_EQ(indent("a\n\nb", "  "), "  a\n\n  b\n"); }
 
-TEST(Nearest, finds_what_was_meant) {
-  const std::vector<std::string> commands{"check", "doctor", "completion"};
-  EXPECT_EQ(nearest("chekc", commands), "check");
-  EXPECT_EQ(nearest("dokter", commands), "doctor");
-  EXPECT_EQ(nearest("complete", commands), "completion");
-  EXPECT_EQ(nearest("vpi", {"vip", "pods"}), "vip");
-}
-
-TEST(Nearest, says_nothing_rather_than_something_far_off) {
-  EXPECT_EQ(nearest("restart", {"check", "doctor"}), "");
-  EXPECT_EQ(nearest("", {"check"}), "");
-}
-
 }  // namespace
 }  // namespace knetsim::cli

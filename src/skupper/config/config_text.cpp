@@ -8,17 +8,11 @@
 #include <nlohmann/json.hpp>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim::skupper {
 
 namespace {
-
-std::string_view without_blanks(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r";
-  const auto first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 bool is_word(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -29,10 +23,10 @@ bool is_word(std::string_view text) {
 /// A line without its comment. Wildcards and defaults of vhosts are written with #.
 std::string_view without_comment(std::string_view line) {
   constexpr std::array<std::string_view, 3> kWithHash{"pattern", "bindingKey", "hostname"};
-  const auto name = without_blanks(line.substr(0, line.find(':')));
+  const auto name = trim(line.substr(0, line.find(':')));
   if (line.starts_with('#')) return {};
   if (std::find(kWithHash.begin(), kWithHash.end(), name) != kWithHash.end()) return line;
-  return without_blanks(line.substr(0, line.find('#')));
+  return trim(line.substr(0, line.find('#')));
 }
 
 template <typename Take>
@@ -51,7 +45,7 @@ class ConfTranslator {
 
   void line(std::string_view text) {
     ++line_;
-    text = without_comment(without_blanks(text));
+    text = without_comment(trim(text));
     if (nested_ > 0) {
       // What is in there isn't looked at; braces that open and close on one line cancel out.
       nested_ += std::count(text.begin(), text.end(), '{') - std::count(text.begin(), text.end(), '}');
@@ -76,7 +70,7 @@ class ConfTranslator {
 
  private:
   void entity(std::string_view text) {
-    entity_ = without_blanks(text.substr(0, text.size() - 1));
+    entity_ = trim(text.substr(0, text.size() - 1));
     if (!text.ends_with('{') || !is_word(entity_)) complain(text, "the beginning of an entity, \"listener {\",");
     json_ += fmt::format("{}[\"{}\",{{", entity_line_ == 0 ? "" : ",", entity_);
     entity_line_ = line_;
@@ -86,8 +80,8 @@ class ConfTranslator {
 
   void attribute(std::string_view text) {
     const auto colon = text.find(':');
-    const auto name = without_blanks(text.substr(0, colon));
-    const auto value = colon == std::string_view::npos ? std::string_view() : without_blanks(text.substr(colon + 1));
+    const auto name = trim(text.substr(0, colon));
+    const auto value = colon == std::string_view::npos ? std::string_view() : trim(text.substr(colon + 1));
     if (!is_word(name) || value.empty()) complain(text, "an attribute, \"port: 5672\", or the entity's end, }");
     if (value == "{") nested_ = 1;
     const auto written =
@@ -116,9 +110,9 @@ class ConfTranslator {
 bool is_conf_syntax(std::string_view text) {
   std::string first;
   for_each_line(text, [&](std::string_view line) {
-    if (first.empty()) first = without_comment(without_blanks(line));
+    if (first.empty()) first = without_comment(trim(line));
   });
-  return is_word(without_blanks(std::string_view(first).substr(0, first.find('{')))) && first.ends_with('{');
+  return is_word(trim(std::string_view(first).substr(0, first.find('{')))) && first.ends_with('{');
 }
 
 }  // namespace
@@ -137,7 +131,7 @@ std::string config_as_json(std::string_view text, const std::string& file) {
   }
   std::string json;
   for_each_line(text, [&](std::string_view line) {
-    if (!without_blanks(line).starts_with('#')) json += line;
+    if (!trim(line).starts_with('#')) json += line;
     if (line.data() + line.size() != text.data() + text.size()) json += '\n';
   });
   return json;

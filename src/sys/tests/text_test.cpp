@@ -27,5 +27,25 @@ TEST(FitForMessage, KeepsLinesAndNothingThatChangesATerminal) {
   EXPECT_EQ(fit_for_message("123456", 5), "12345");
 }
 
+TEST(Trim, TakesBlanksAwayAtBothEnds) {
+  EXPECT_EQ(trim(" \ta b\r"), "a b");
+  EXPECT_EQ(trim(" \t"), "");
+  EXPECT_EQ(trim(""), "");
+}
+
+TEST(Nearest, FindsWhatWasMeant) {
+  const std::vector<std::string> commands{"check", "doctor", "completion"};
+  EXPECT_EQ(nearest("chekc", commands), "check");
+  EXPECT_EQ(nearest("dokter", commands), "doctor");
+  EXPECT_EQ(nearest("complete", commands), "completion");
+  EXPECT_EQ(nearest("vpi", {"vip", "pods"}), "vip");
+}
+
+TEST(Nearest, SaysNothingRatherThanSomethingFarOff) {
+  EXPECT_EQ(nearest("restart", {"check", "doctor"}), "");
+  EXPECT_EQ(nearest("", {"check"}), "");
+  EXPECT_EQ(nearest(std::string(65, 'x'), {std::string(64, 'x')}), "") << "nobody typed that";
+}
+
 }  // namespace
 }  // namespace knetsim
