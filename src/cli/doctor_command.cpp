@@ -8,7 +8,7 @@
 #include "command.h"
 #include "doctor.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/user_file.h"
+#include "knetsim/sys/file.h"
 
 namespace knetsim::cli {
 

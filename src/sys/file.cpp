@@ -10,7 +10,6 @@
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/fd.h"
-#include "knetsim/sys/user_file.h"
 
 namespace knetsim {
 

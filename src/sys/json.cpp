@@ -11,7 +11,6 @@
 
 #include "json_text.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/json_shape.h"
 
 namespace knetsim {
 

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "knetsim/sys/json_shape.h"
 #include "knetsim/sys/text.h"
 
 namespace knetsim {

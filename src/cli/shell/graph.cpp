@@ -9,8 +9,8 @@
 #include <ostream>
 
 #include "knetsim/emulator/places.h"
+#include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
-#include "knetsim/sys/user_file.h"
 
 namespace knetsim::cli::shell {
 

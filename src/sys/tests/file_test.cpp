@@ -13,7 +13,6 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/sandbox.h"
-#include "knetsim/sys/user_file.h"
 
 namespace knetsim {
 namespace {

@@ -15,6 +15,9 @@ namespace knetsim {
 std::string read_file(const std::filesystem::path& path);
 /// Replaces the content through a temporary file and rename(2), so that readers see the old or the new, never half.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, unsigned mode = 0644);
+/// Writes a file that a user names, where anything may stand. A regular file is replaced as a whole, or stays as it
+/// was; into a device, a FIFO, a symbolic link (/dev/stdout is one) is written as a shell's > does. Throws SystemError.
+void write_user_file(const std::filesystem::path& path, std::string_view content);
 /// The directory and those above it, made if absent. Throws SystemError, which names what stands in the way.
 void make_directories(const std::filesystem::path& path);
 /// The paths of what is in it, in no order; throws SystemError.

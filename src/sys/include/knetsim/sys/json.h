@@ -5,6 +5,9 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "knetsim/sys/error.h"
 
 namespace knetsim {
 
@@ -20,6 +23,19 @@ struct JsonRules {
   bool null_is_absent = false;    ///< a member that is null isn't there, as with Go's decoder
   bool keys_in_any_case = false;  ///< where none has the exact one, as with Go's decoder
   bool remedies = true;           ///< on a line of its own in complaints; no use for what programs write
+};
+
+/// parse_json()'s refusal of what can be read, and isn't to be: nested too deep, a key that stands twice.
+class JsonShapeError : public InputError {
+ public:
+  JsonShapeError(const std::string& text, std::string pointer, std::string problem)
+      : InputError(text), pointer_(std::move(pointer)), problem_(std::move(problem)) {}
+  const std::string& pointer() const noexcept { return pointer_; }  ///< RFC 6901, cut if it is very long
+  const std::string& problem() const noexcept { return problem_; }
+
+ private:
+  std::string pointer_;
+  std::string problem_;
 };
 
 /// Reads the one value that `text` holds. The only way in for JSON that others have written: files, answers, messages.
