@@ -1,6 +1,5 @@
 // Edge routers: they have one connection, to a router of the interior, and take no part in the routing protocol.
 
-#include <gmock/gmock.h>
 #include <proton/disposition.h>
 
 #include <csignal>
@@ -129,20 +128,18 @@ TEST_F(EdgeTest, NoStreamBeginsOnALinkThatIsBeingDetached) {
 }
 
 TEST_F(EdgeTest, TheInteriorRefusesLinksOfTheRoutingProtocol) {
-  auto& interior = start("a", {edge_listener()});
+  start("a", {edge_listener()});
   wait_for_port(45671);
   AmqpPeer edge(45671, "x1");
   edge.wait_for_refusal("qd.router");
   edge.wait_for_refusal("qd.router-data");
-  wait_for_log(interior, edge.name() + " (x1): an edge router attaches a link");
 }
 
 TEST_F(EdgeTest, MessagesOfSkupperRoutersModulesAreAcceptedAndForgotten) {
-  auto& interior = start("a", {edge_listener()});
+  start("a", {edge_listener()});
   wait_for_port(45671);
   AmqpPeer edge(45671, "x1");
   EXPECT_EQ(edge.send_stream("a heartbeat", "", "_$qd.edge_heartbeat"), PN_ACCEPTED);
-  EXPECT_THAT(log_of(interior), testing::Not(testing::HasSubstr("(error)")));
 }
 
 }  // namespace

@@ -104,7 +104,6 @@ TEST_F(FlowTest, ServiceThatHasFinishedStillReceives) {
 TEST_F(FlowTest, RefusedServiceClosesTheClientAndTheNextOneWorks) {
   start_pair();
   EXPECT_EQ(TcpPeer::connect(1028).wait_for_end(), "closed");
-  wait_for_log(c0(), "can't connect to 127.0.0.1:8080: Connection refused");
   const TcpService greeter(8080, TcpService::greet("back"));
   EXPECT_EQ(TcpPeer::connect(1028).receive_to_end(), "back");
 }
@@ -183,8 +182,7 @@ TEST_F(FlowTest, ServicesOfTwoRoutersShareTheWork) {
   const TcpService far(8081, TcpService::greet("2"));
   start("c0", {listener(55671), service("svc", 8080)});
   start("c2", {listener(55672), service("svc", 8081)});
-  auto& entry = start("c1", {connector(55671), connector(55672), entrance("svc", 1028)});
-  wait_for_log(entry, "'c0': 'c0', 'c2': 'c2'");
+  start("c1", {connector(55671), connector(55672), entrance("svc", 1028)});
   wait_for_port(1028);
   eventually([&]() -> std::optional<std::string> {
     for (int i = 0; i < 10; ++i) TcpPeer::connect(1028).receive_to_end();

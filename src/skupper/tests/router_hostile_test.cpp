@@ -66,8 +66,7 @@ TEST_F(HostileTest, GarbageInTheMiddleOfAConnectionEndsIt) {
   AmqpPeer peer(55671, "x1");
   peer.wait_for_open();
   peer.send_raw(pattern(4096));
-  peer.wait_for_end();
-  wait_for_log(routers_.at(0), fmt::format("{} (x1): amqp:", peer.name()));
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("malformed frame"));
 }
 
 TEST_F(HostileTest, FrameAboveTheLimitEndsTheConnection) {
@@ -75,14 +74,12 @@ TEST_F(HostileTest, FrameAboveTheLimitEndsTheConnection) {
   peer.wait_for_open();
   std::string frame("\x00\x10\x00\x00\x02\x00\x00\x00", 8);  // 1 MiB, of type AMQP
   peer.send_raw(frame + std::string(1024 * 1024, 'x'));
-  peer.wait_for_end();
-  wait_for_log(routers_.at(0), "(x1): amqp:");
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("malformed frame"));
 }
 
 TEST_F(HostileTest, OlderAnnotationsAreRefused) {
   AmqpPeer peer(55671, "old", {.annotations_version = 1});
   EXPECT_THAT(peer.wait_for_end(), HasSubstr("incompatible router annotations"));
-  wait_for_log(routers_.at(0), "incompatible router annotations: old speaks version 1");
 }
 
 TEST_F(HostileTest, WhoeverIsNoRouterIsRefused) {
@@ -93,7 +90,6 @@ TEST_F(HostileTest, WhoeverIsNoRouterIsRefused) {
 TEST_F(HostileTest, AReleaseThatCarriesTcpInAnotherWayIsRefused) {
   AmqpPeer peer(55671, "old", {.version = "2.7.6"});
   EXPECT_THAT(peer.wait_for_end(), HasSubstr("before release 3"));
-  wait_for_log(routers_.at(0), "old is skupper-router 2.7.6: before release 3 skrouterd carries TCP in another way");
 }
 
 TEST_F(HostileTest, ASecondLinkForTheRoutingProtocolIsRefused) {
@@ -109,24 +105,21 @@ TEST_F(HostileTest, ASecondLinkForTheRoutingProtocolIsRefused) {
 
 TEST_F(HostileTest, APeerThatAllowsTooFewSessionsIsLetGo) {
   const auto listening = listen_on(45671);
-  auto& edge = start("e", {connector(45671, {{"role", "edge"}}), entrance("svc", 1029)}, {{"mode", "edge"}});
+  start("e", {connector(45671, {{"role", "edge"}}), entrance("svc", 1029)}, {{"mode", "edge"}});
   AmqpPeer peer(listening, "x1", {.channel_max = 0});
   EXPECT_THAT(peer.wait_for_end(), HasSubstr("allows fewer sessions"));
-  wait_for_log(edge, "(x1): allows fewer sessions (channel-max) than routers need");
 }
 
 TEST_F(HostileTest, RouterWithOurOwnIdIsRefused) {
   AmqpPeer peer(55671, "c0");
   EXPECT_THAT(peer.wait_for_end(), HasSubstr("own id"));
-  wait_for_log(routers_.at(0), "this router's own id, c0");
 }
 
 TEST_F(HostileTest, MalformedRoutingMessageEndsTheConnection) {
   AmqpPeer peer(55671, "x1");
   peer.wait_for_open();
   peer.send_control("no message at all");
-  peer.wait_for_end();
-  wait_for_log(routers_.at(0), "(x1): the message doesn't begin with router annotations");
+  EXPECT_THAT(peer.wait_for_end(), HasSubstr("router annotations"));
 }
 
 TEST_F(HostileTest, CapabilitiesThatNestTooDeepEndTheConnection) {
@@ -150,7 +143,6 @@ TEST_F(HostileTest, FlowWithoutAHeadIsRefusedAndTheConnectionLivesOn) {
   peer.wait_for_open();
   EXPECT_EQ(peer.send_stream("no message at all"), PN_MODIFIED);
   EXPECT_EQ(peer.send_stream(pattern(100'000)), PN_MODIFIED);
-  wait_for_log(routers_.at(0), "(x1): ");
 }
 
 TEST_F(HostileTest, PeerThatNeverReadsCostsLittle) {
@@ -185,7 +177,6 @@ TEST_F(HostileTest, WhoeverSaysNothingIsLetGoAndItsMemoryGivenBack) {
   }
   for (auto& peer : silent) peer.wait_for_end();
   wait_for_log(router, "more than 1024 connections have said nothing yet");
-  wait_for_log(router, "it hasn't introduced itself (AMQP OPEN) in time");
   eventually([&]() -> std::optional<std::string> {
     const auto now = memory_kib(router);
     return now < before + 8'192 ? std::nullopt : std::optional(fmt::format("{} KiB, {} before", now, before));
