@@ -3,41 +3,14 @@
 
 #include <gmock/gmock.h>
 
-#include <nlohmann/json.hpp>
-
+#include "good_topologies.h"
 #include "knetsim/sys/error.h"
 
 namespace knetsim {
 namespace {
 
-using nlohmann::json;
-using testing::AllOf;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
-
-// Three clusters in line, C2 -> C1 -> C0, and one apart; each row of the table below breaks one thing in it.
-const json kGoodSites = json::parse(R"({
-  "underlay": {"network": "10.0.0.0/8", "switches": [{"name": "t0"}]},
-  "clusters": [
-    {"name": "C0", "switch": "t0",
-     "workers": [{"name": "C0w1", "address": "10.0.0.3", "podSubnet": "11.13.0.0/20"}],
-     "containers": [{"name": "c1", "worker": "C0w1", "command": ["python3", "-m", "http.server", "80"]},
-                    {"name": "c2", "worker": "C0w1"}],
-     "skupper": {"flavour": "builtin", "services": [
-       {"name": "svc1", "container": "c1", "port": 80, "listenPort": 1028},
-       {"name": "svc1", "container": "c2", "port": 8080, "listenPort": 1028}]}},
-    {"name": "C1", "switch": "t0", "workers": [{"name": "C1w1", "address": "10.0.0.8"}],
-     "skupper": {"links": [{"cluster": "C0", "cost": 3}]}},
-    {"name": "C2", "switch": "t0",
-     "workers": [{"name": "C2w1", "address": "10.0.0.9", "podSubnet": "11.14.0.0/20"}],
-     "containers": [{"name": "c1", "worker": "C2w1"}],
-     "skupper": {"links": [{"cluster": "C1"}],
-                 "services": [{"name": "svc2", "container": "c1", "port": 81, "listenPort": 1029}]}},
-    {"name": "C3", "switch": "t0", "workers": [{"name": "C3w1", "address": "10.0.0.10"}], "skupper": {}},
-    {"name": "C4", "switch": "t0", "workers": [{"name": "C4w1", "address": "10.0.0.11"}]}
-  ]
-})");
 
 std::vector<SitePlan> good_plans() { return site_plans(Topology::from_json(kGoodSites.dump(), "good.json")); }
 
@@ -139,60 +112,6 @@ TEST(SitePlan, ALinkIsTheShortestWayWhereNoOtherCostsAsLittle) {
   plans[0].skupper->links.push_back({.cluster = "C2", .cost = 2});
   EXPECT_TRUE(is_shortest_way(plans, 2, 0));
 }
-
-struct BadPlan {
-  const char* what;     // names the test
-  const char* pointer;  // where kGoodSites is changed
-  const char* value;    // to what, as JSON
-  const char* problem;  // the place and the words
-};
-
-void PrintTo(const BadPlan& input, std::ostream* out) { *out << input.what; }
-
-class BadSitePlan : public testing::TestWithParam<BadPlan> {};
-
-TEST_P(BadSitePlan, IsRefusedWithFilePlaceValueAndRemedy) {
-  auto bad = kGoodSites;
-  bad[json::json_pointer(GetParam().pointer)] = json::parse(GetParam().value);
-  try {
-    Topology::from_json(bad.dump(), "bad.json");
-    FAIL() << "it was accepted";
-  } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json:1: "), HasSubstr(GetParam().problem), HasSubstr("remedy: ")));
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    , BadSitePlan,
-    testing::Values(
-        BadPlan{"UnknownMember", "/clusters/0/skupper/service", "[]", "/clusters/0/skupper/service: []: unknown key"},
-        BadPlan{"UnknownFlavour", "/clusters/0/skupper/flavour", "\"fast\"", "no such choice"},
-        BadPlan{"EmptyCommand", "/clusters/0/containers/0/command", "[\"\"]",
-                "/clusters/0/containers/0/command: \"\": a program needs a name"},
-        BadPlan{"UnknownCluster", "/clusters/1/skupper/links/0/cluster", "\"C9\"",
-                "/clusters/1/skupper/links/0/cluster: \"C9\": there is no cluster of that name"},
-        BadPlan{"ItsOwnCluster", "/clusters/1/skupper/links/0/cluster", "\"C1\"", "isn't linked with itself"},
-        BadPlan{"ClusterWithoutARouter", "/clusters/1/skupper/links/0/cluster", "\"C4\"",
-                "that cluster has no router to connect to"},
-        BadPlan{"LinkTwice", "/clusters/1/skupper/links", R"([{"cluster": "C0"}, {"cluster": "C0"}])",
-                "/clusters/1/skupper/links/1/cluster: \"C0\": the link stands twice"},
-        BadPlan{"CostZero", "/clusters/1/skupper/links/0/cost", "0", "/clusters/1/skupper/links/0/cost: 0: out of"},
-        BadPlan{"NoName", "/clusters/2/skupper/services/0/name", "\"\"", "a service needs a name"},
-        BadPlan{"NameWithABlank", "/clusters/2/skupper/services/0/name", "\"a b\"", "has blanks"},
-        BadPlan{"UnknownContainer", "/clusters/2/skupper/services/0/container", "\"c9\"",
-                "/clusters/2/skupper/services/0/container: \"c9\": the cluster has no container of that name"},
-        BadPlan{"PortZero", "/clusters/2/skupper/services/0/port", "0",
-                "/clusters/2/skupper/services/0/port: 0: out of"},
-        BadPlan{"PortOfTheRouter", "/clusters/2/skupper/services/0/listenPort", "55671",
-                "\"55671\": the router listens there itself"},
-        BadPlan{"PortOfAnotherService", "/clusters/2/skupper/services/0/listenPort", "1028",
-                "/clusters/2/skupper/services/0/listenPort: \"1028\": the port is svc1's already"},
-        BadPlan{"TwoPortsOfAService", "/clusters/0/skupper/services/1/listenPort", "1030",
-                "/clusters/0/skupper/services/1/listenPort: \"1030\": svc1 is offered on port 1028 already"},
-        BadPlan{"ServiceTwice", "/clusters/0/skupper/services/1/container", "\"c1\"",
-                "/clusters/0/skupper/services/1/container: \"c1\": serves svc1 already"},
-        BadPlan{"NoWorker", "/clusters/3/workers", "[]", "/clusters/3/skupper: \"C3\": a router needs a worker"}),
-    [](const auto& row) { return row.param.what; });
 
 }  // namespace
 }  // namespace knetsim

@@ -1,5 +1,4 @@
-// Topologies: what is read is what stands in the file, and what can't be used is refused with file, place, value and
-// remedy before anything is started.
+// Topologies: what is read is what stands in the file. What is refused: refusals_test.cpp.
 #include "knetsim/emulator/topology.h"
 
 #include <gmock/gmock.h>
@@ -7,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "good_topologies.h"
 #include "knetsim/sys/error.h"
 
 namespace knetsim {
@@ -16,19 +16,6 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-// Small, complete and right; each row of the table below breaks one thing in it.
-const json kGood = json::parse(R"({
-  "underlay": {"network": "10.0.0.0/8", "switches": [{"name": "t0"}, {"name": "s0", "uplink": "t0"}]},
-  "clusters": [{
-    "name": "C0", "switch": "s0",
-    "etcd": [{"name": "C0e1", "address": "10.0.0.1"}],
-    "workers": [{"name": "C0w1", "address": "10.0.0.3"}, {"name": "C0w2", "address": "10.0.0.4"}],
-    "flannel": {"config": {"Network": "11.0.0.0/8", "Backend": {"Type": "vxlan"}}},
-    "containers": [{"name": "c1", "worker": "C0w1"}, {"name": "c2", "worker": "C0w2"}],
-    "services": {"range": "100.64.0.0/16", "vips": [{"address": "100.64.10.1", "containers": ["c1", "c2"]}]}
-  }]
-})");
 
 TEST(Topology, IsReadAsItStandsInTheFile) {
   const auto topology = Topology::from_json(kGood.dump(), "good.json");
@@ -49,16 +36,6 @@ TEST(Topology, TakesAddressesOfBothFamilies) {
   const auto topology = Topology::from_json(dual.dump(), "dual.json");
   EXPECT_EQ(topology.clusters.at(0).workers.at(0).addresses.at(1).to_string(), "fd00::3");
 }
-
-struct BadInput {
-  const char* what;     // names the test
-  const char* pointer;  // where kGood is changed
-  const char* value;    // to what, as JSON
-  const char* place;    // what the error must name
-  const char* problem;
-};
-
-void PrintTo(const BadInput& input, std::ostream* out) { *out << input.what; }
 
 // Names that the kernel, iproute2, resolvers, /run/netns or the emulation use for something else.
 TEST(Topology, RefusesNamesThatNothingCanHave) {
@@ -151,197 +128,6 @@ TEST(Topology, RefusesAnArgumentThatNoProgramCanBeGiven) {
                                     HasSubstr("is 131073 bytes long"), HasSubstr("remedy: ")));
   }
 }
-
-class BadTopology : public testing::TestWithParam<BadInput> {};
-
-TEST_P(BadTopology, IsRefusedWithFilePlaceValueAndRemedy) {
-  auto bad = kGood;
-  bad[json::json_pointer(GetParam().pointer)] = json::parse(GetParam().value);
-  try {
-    Topology::from_json(bad.dump(), "bad.json");
-    FAIL() << "it was accepted";
-  } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json:1: /"), HasSubstr(GetParam().place),
-                                    HasSubstr(GetParam().problem), HasSubstr("remedy: ")));
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    , BadTopology,
-    testing::Values(
-        BadInput{"NoCluster", "/clusters", "[]", "/clusters: \"[]\"", "nothing to stand up"},
-        BadInput{"ClusterWithoutNodes", "/clusters/0", R"({"name": "C0", "switch": "s0", "workers": []})",
-                 "/clusters/0: \"C0\"", "nothing to stand up"},
-        BadInput{"CommandOfNothing", "/clusters/0/containers/0/command", "[]", "/clusters/0/containers/0/command: []",
-                 "names no program"},
-        BadInput{"ANumberForAnObject", "/underlay", "7", "/underlay: 7", "is a number, must be an object"},
-        BadInput{"AnObjectForAString", "/clusters/0/name", "{}", "/clusters/0/name: {}",
-                 "is an object, must be a string"},
-        BadInput{"CommandWithANul", "/clusters/0/containers/0/command", R"(["a\u0000b"])",
-                 "/clusters/0/containers/0/command/0: ", "holds a NUL byte"},
-        BadInput{"ANumberInQuotes", "/underlay/mtu", "\"1500\"", "/underlay/mtu: \"1500\"",
-                 "is a string, must be a whole number"},
-        BadInput{"AFractionForANumber", "/underlay/mtu", "1500.5", "/underlay/mtu: 1500.5", "must be a whole number"},
-        BadInput{"AWordForABoolean", "/underlay/permanentNeighbours", "\"yes\"",
-                 "/underlay/permanentNeighbours: \"yes\"", "is a string, must be true or false"},
-        BadInput{"EmptyUplink", "/underlay/switches/1/uplink", "\"\"", "/underlay/switches/1/uplink: \"\"",
-                 "names nothing"},
-        BadInput{"NoNetworkInAList", "/underlay/network", "[]", "/underlay/network: []", "names no network"},
-        BadInput{"UnknownBackend", "/clusters/0/flannel/config/Backend/Type", "\"udp\"",
-                 "/clusters/0/flannel/config/Backend/Type: \"udp\"", "vxlan, host-gw or alloc"},
-        BadInput{"SubnetLenOfAString", "/clusters/0/flannel/config/SubnetLen", "\"24\"",
-                 "/clusters/0/flannel/config/SubnetLen: \"24\"", "must be a whole number"},
-        BadInput{"UnknownKey", "/clusters/0/wrokers", "[]", "/clusters/0/wrokers", "unknown key \"wrokers\""},
-        BadInput{"WrongType", "/clusters/0/workers/0/name", "7", "/clusters/0/workers/0/name: 7", "must be a string"},
-        BadInput{"ObjectInsteadOfArray", "/clusters/0/workers", "{}", "/clusters/0/workers: {}", "must be an array"},
-        BadInput{"MissingKey", "/clusters/0/workers/0", R"({"name": "C0w1"})", "/clusters/0/workers/0",
-                 "\"address\" is missing"},
-        BadInput{"DoubledName", "/clusters/0/workers/1/name", "\"C0w1\"", "/clusters/0/workers/1/name: \"C0w1\"",
-                 "used at /clusters/0/workers/0/name"},
-        BadInput{"NameOfASwitch", "/clusters/0/workers/1/name", "\"t0\"", "/clusters/0/workers/1/name: \"t0\"",
-                 "used at /underlay/switches/0/name"},
-        BadInput{"LongName", "/clusters/0/workers/0/name", "\"sixteen-letters-\"", "/clusters/0/workers/0/name",
-                 "1 to 15 characters"},
-        BadInput{"NameWithASlash", "/clusters/0/workers/0/name", "\"../etc\"", "/clusters/0/workers/0/name: \"../etc\"",
-                 "made of letters"},
-        BadInput{"AddressClash", "/clusters/0/workers/1/address", "\"10.0.0.3\"",
-                 "/clusters/0/workers/1/address: \"10.0.0.3\"", "C0w1's already"},
-        BadInput{"AddressOutsideTheUnderlay", "/clusters/0/workers/1/address", "\"192.168.0.1\"",
-                 "/clusters/0/workers/1/address: \"192.168.0.1\"", "no network of the underlay"},
-        BadInput{"NetworkAsAddress", "/clusters/0/workers/1/address", "\"10.0.0.0\"",
-                 "/clusters/0/workers/1/address: \"10.0.0.0\"", "the network's own address"},
-        BadInput{"NodeWithoutAnAddress", "/clusters/0/workers/1/address", "[]", "/clusters/0/workers/1/address: \"[]\"",
-                 "a node needs an address"},
-        BadInput{"NoAddress", "/clusters/0/workers/1/address", "\"10.0.0\"",
-                 "/clusters/0/workers/1/address: \"10.0.0\"", "isn't an IP address"},
-        BadInput{"PrefixTooLong", "/underlay/network", "\"10.0.0.0/33\"", "/underlay/network: \"10.0.0.0/33\"",
-                 "longer than the address"},
-        BadInput{"PrefixNoNumber", "/underlay/network", "\"10.0.0.0/x\"", "/underlay/network: \"10.0.0.0/x\"",
-                 "isn't a number"},
-        BadInput{"HostBits", "/underlay/network", "\"10.0.0.1/8\"", "/underlay/network: \"10.0.0.1/8\"",
-                 "write 10.0.0.0/8"},
-        BadInput{"UnknownContainerInAVip", "/clusters/0/services/vips/0/containers/1", "\"c9\"",
-                 "/clusters/0/services/vips/0/containers/1: \"c9\"", "no container of that name"},
-        BadInput{"EmptyVip", "/clusters/0/services/vips/0/containers", "[]", "/clusters/0/services/vips/0/containers",
-                 "needs containers"},
-        BadInput{
-            "VipTwice", "/clusters/0/services/vips",
-            R"([{"address": "100.64.10.1", "containers": ["c1"]}, {"address": "100.64.10.1", "containers": ["c2"]}])",
-            "/clusters/0/services/vips/1/address: \"100.64.10.1\"", "stands twice"},
-        BadInput{"ContainerTwiceBehindAVip", "/clusters/0/services/vips/0/containers", R"(["c1", "c1"])",
-                 "/clusters/0/services/vips/0/containers/0: \"c1\"", "stands twice"},
-        BadInput{"VipOutsideItsRange", "/clusters/0/services/vips/0/address", "\"100.65.0.1\"",
-                 "/clusters/0/services/vips/0/address: \"100.65.0.1\"", "outside the range"},
-        BadInput{"UnknownWorker", "/clusters/0/containers/0/worker", "\"C0w9\"",
-                 "/clusters/0/containers/0/worker: \"C0w9\"", "no worker of that name"},
-        BadInput{"DoubledContainer", "/clusters/0/containers/1/name", "\"c1\"", "/clusters/0/containers/1/name: \"c1\"",
-                 "has a container of that name"},
-        BadInput{"UnknownSwitch", "/clusters/0/switch", "\"s9\"", "/clusters/0/switch: \"s9\"",
-                 "no switch of that name"},
-        BadInput{"UplinkToALaterSwitch", "/underlay/switches/0", R"({"name": "t0", "uplink": "s0"})",
-                 "/underlay/switches/0/uplink: \"s0\"", "listed before"},
-        BadInput{"FlannelWithoutEtcd", "/clusters/0/etcd", "[]", "/clusters/0/flannel", "flannel needs etcd"},
-        BadInput{"UnfitFlannelConfig", "/clusters/0/flannel/config", R"({"Network": "11.0.0.0/30"})",
-                 "/clusters/0/flannel/config", "/28"},
-        BadInput{"UnknownCni", "/clusters/0/cni", "\"vanilla\"", "/clusters/0/cni: \"vanilla\"", "no such choice"},
-        BadInput{"UnfitCniConf", "/clusters/0/cni", R"({"conf": {"name": "n", "plugins": [{}]}})",
-                 "/clusters/0/cni/conf/plugins/0/type: ", "the key \"type\" is missing"},
-        BadInput{"RuntimeConfigThatIsNone", "/clusters/0/containers/0/runtimeConfig", "8080",
-                 "/clusters/0/containers/0/runtimeConfig: 8080", "must be an object"},
-        BadInput{"UnknownFlavour", "/clusters/0/flannel/flavour", "\"vanilla\"",
-                 "/clusters/0/flannel/flavour: \"vanilla\"", "no such choice"},
-        BadInput{"OverlappingUnderlays", "/underlay/network", R"(["10.0.0.0/8", "10.1.0.0/16"])",
-                 "/underlay/network: \"10.1.0.0/16\"", "shares addresses with the underlay's network 10.0.0.0/8"},
-        BadInput{"BroadcastAddress", "/clusters/0/workers/1/address", "\"10.255.255.255\"",
-                 "/clusters/0/workers/1/address: \"10.255.255.255\"", "broadcast"},
-        BadInput{"NameOfACable", "/clusters/0/workers/1/name", "\"up4\"", "/clusters/0/workers/1/name: \"up4\"",
-                 "uses such names itself"},
-        BadInput{"NameOfACablesOtherEnd", "/underlay/switches/1/name", "\"down12\"",
-                 "/underlay/switches/1/name: \"down12\"", "uses such names itself"},
-        BadInput{"NameOfALeaf", "/clusters/0/etcd/0/name", "\"leaf1.2\"", "/clusters/0/etcd/0/name: \"leaf1.2\"",
-                 "uses such names itself"},
-        BadInput{"NameOfAContainersNamespace", "/clusters/0/workers/1/name", "\"k0_c1\"",
-                 "/clusters/0/workers/1/name: \"k0_c1\"", "uses such names itself"},
-        BadInput{"FlannelOverTheUnderlay", "/clusters/0/flannel/config/Network", "\"10.64.0.0/10\"",
-                 "/clusters/0/flannel/config: \"10.64.0.0/10\"", "the underlay's network 10.0.0.0/8"},
-        BadInput{"ServicesOverTheUnderlay", "/clusters/0/services/range", R"(["100.64.0.0/16", "10.96.0.0/12"])",
-                 "/clusters/0/services/range: \"10.96.0.0/12\"", "the underlay's network 10.0.0.0/8"},
-        BadInput{"ServicesOverThePods", "/clusters/0/services/range", R"(["100.64.0.0/16", "11.1.0.0/16"])",
-                 "/clusters/0/services/range: \"11.1.0.0/16\"", "flannel's network 11.0.0.0/8"},
-        BadInput{"PodSubnetBesideFlannel", "/clusters/0/workers/1/podSubnet", "\"12.0.0.0/24\"",
-                 "/clusters/0/workers/1/podSubnet: \"12.0.0.0/24\"", "flannel gives the worker its subnet"},
-        BadInput{"VipOfAFamilyThatThePodsLack", "/clusters/0/services",
-                 R"({"range": "fd64::/64", "vips": [{"address": "fd64::1", "containers": ["c1"]}]})",
-                 "/clusters/0/services/vips/0/containers/0: \"c1\"", "no address of the family of fd64::1"},
-        BadInput{"VipThatIsMulticast", "/clusters/0/services",
-                 R"({"range": "224.0.0.0/8", "vips": [{"address": "224.0.0.9", "containers": ["c1"]}]})",
-                 "/clusters/0/services/vips/0/address: \"224.0.0.9\"", "can't be translated"},
-        BadInput{"FlannelWithoutWorkers", "/clusters/0",
-                 R"({"name": "C0", "switch": "s0", "etcd": [{"name": "e1", "address": "10.0.0.1"}], "workers": [],
-                     "flannel": {"config": {"Network": "11.0.0.0/8"}}})",
-                 "/clusters/0/workers: \"0\"", "needs a worker"},
-        BadInput{"MixedFlannelOnOneWorker", "/clusters/0",
-                 R"({"name": "C0", "switch": "s0", "etcd": [{"name": "e1", "address": "10.0.0.1"}],
-                     "workers": [{"name": "w1", "address": "10.0.0.3"}],
-                     "flannel": {"flavour": "mixed", "config": {"Network": "11.0.0.0/8"}}})",
-                 "/clusters/0/workers: \"1\"", "needs two"},
-        BadInput{"FlannelPrefixOfSlashes", "/clusters/0/flannel/prefix", "\"//\"", "/clusters/0/flannel/prefix: \"//\"",
-                 "can't be the prefix"},
-        BadInput{"MtuOutOfRange", "/underlay/mtu", "99999", "/underlay/mtu: 99999", "out of range"}),
-    [](const auto& row) { return row.param.what; });
-
-// The same for workers that have their pods' subnets from the topology itself.
-const json kStatic = json::parse(R"({
-  "underlay": {"network": ["10.0.0.0/8", "fd00::/64"], "switches": [{"name": "s0"}]},
-  "clusters": [{
-    "name": "C0", "switch": "s0",
-    "workers": [{"name": "w1", "address": "10.0.0.3", "podSubnet": ["11.1.0.0/24", "fd11:0:0:1::/64"]},
-                {"name": "w2", "address": "10.0.0.4", "podSubnet": "11.2.0.0/24"}],
-    "containers": [{"name": "c1", "worker": "w1"}, {"name": "c2", "worker": "w2"}],
-    "services": {"range": ["100.64.0.0/16", "fd64::/64"], "vips": [{"address": "fd64::1", "containers": ["c1"]}]}
-  }]
-})");
-
-class BadStaticTopology : public testing::TestWithParam<BadInput> {};
-
-TEST_P(BadStaticTopology, IsRefusedWithFilePlaceValueAndRemedy) {
-  ASSERT_NO_THROW(Topology::from_json(kStatic.dump(), "good.json"));
-  auto bad = kStatic;
-  bad[json::json_pointer(GetParam().pointer)] = json::parse(GetParam().value);
-  try {
-    Topology::from_json(bad.dump(), "bad.json");
-    FAIL() << "it was accepted";
-  } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("bad.json:1: /"), HasSubstr(GetParam().place),
-                                    HasSubstr(GetParam().problem), HasSubstr("remedy: ")));
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    , BadStaticTopology,
-    testing::Values(BadInput{"EqualPodSubnets", "/clusters/0/workers/1/podSubnet", "\"11.1.0.0/24\"",
-                             "/clusters/0/workers/1/podSubnet: \"11.1.0.0/24\"", "w1's podSubnet 11.1.0.0/24"},
-                    BadInput{"PodSubnetAroundAnother", "/clusters/0/workers/1/podSubnet", "\"11.0.0.0/8\"",
-                             "/clusters/0/workers/1/podSubnet: \"11.0.0.0/8\"", "w1's podSubnet 11.1.0.0/24"},
-                    BadInput{"PodSubnetWithinAnother", "/clusters/0/workers/1/podSubnet", "\"11.1.0.128/25\"",
-                             "/clusters/0/workers/1/podSubnet: \"11.1.0.128/25\"", "w1's podSubnet 11.1.0.0/24"},
-                    BadInput{"PodSubnetOverTheUnderlay", "/clusters/0/workers/1/podSubnet", "\"10.7.0.0/24\"",
-                             "/clusters/0/workers/1/podSubnet: \"10.7.0.0/24\"", "the underlay's network 10.0.0.0/8"},
-                    BadInput{"PodSubnetOfOneAddress", "/clusters/0/workers/1/podSubnet", "\"11.2.0.1/32\"",
-                             "/clusters/0/workers/1/podSubnet: \"11.2.0.1/32\"", "no room"},
-                    BadInput{"PodSubnetOfTwoAddresses", "/clusters/0/workers/1/podSubnet", "\"11.2.0.0/31\"",
-                             "/clusters/0/workers/1/podSubnet: \"11.2.0.0/31\"", "no room"},
-                    BadInput{"TwoPodSubnetsOfAFamily", "/clusters/0/workers/1/podSubnet",
-                             R"(["11.2.0.0/24", "11.3.0.0/24"])", "/clusters/0/workers/1/podSubnet: \"11.3.0.0/24\"",
-                             "one subnet of each address family"},
-                    BadInput{"MulticastAddress", "", R"({
-                   "underlay": {"network": "224.0.0.0/4", "switches": [{"name": "s0"}]},
-                   "clusters": [{"name": "C0", "switch": "s0", "workers": [{"name": "w1", "address": "224.0.0.5"}]}]})",
-                             "/clusters/0/workers/0/address: \"224.0.0.5\"", "isn't an address that a node can have"},
-                    BadInput{"VipOfAFamilyThatOneOfItsPodsLacks", "/clusters/0/services/vips/0/containers",
-                             R"(["c1", "c2"])", "/clusters/0/services/vips/0/containers/1: \"c2\"",
-                             "no address of the family of fd64::1"}),
-    [](const auto& row) { return row.param.what; });
 
 TEST(Topology, TakesTheSameNetworksInTwoClustersAndPointToPointUnderlays) {
   auto twice = kStatic;

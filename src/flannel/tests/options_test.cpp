@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "knetsim/sys/error.h"
-
 namespace knetsim::flannel {
 namespace {
 
@@ -150,56 +148,6 @@ TEST(Options, LeaveOutDefaultsThatOldDaemonsHaveNoFlagFor) {
               ElementsAre("-etcd-endpoints=http://127.0.0.1:4001,http://127.0.0.1:2379",
                           "-etcd-prefix=/coreos.com/network", "-iface=eth0", "-subnet-file=/run/flannel/subnet.env"));
 }
-
-struct BadArguments {
-  std::string description;
-  std::vector<std::string> arguments;
-  std::string error;
-};
-
-class RefusesArguments : public testing::TestWithParam<BadArguments> {};
-
-TEST_P(RefusesArguments, NamingFlagValueAndRemedy) {
-  try {
-    parse_command_line(GetParam().arguments);
-    ADD_FAILURE() << "accepted";
-  } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), HasSubstr(GetParam().error));
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Table, RefusesArguments,
-    testing::ValuesIn(std::vector<BadArguments>{
-        {"Unknown", {"-colour=red"}, "flag provided but not defined: -colour; --help lists"},
-        {"UnknownWithTwoDashes", {"--kube-subnet-manager"}, "not defined: -kube-subnet-manager"},
-        {"Positional", {"eth0"}, "unexpected argument \"eth0\""},
-        {"LoneDash", {"-"}, "unexpected argument \"-\""},
-        {"NoValue", {"-iface"}, "flag needs an argument: -iface; write -iface=<value>"},
-        {"EmptyValue", {"-iface="}, "invalid value \"\" for flag -iface: it must not be empty"},
-        {"MarginTooSmall",
-         {"-subnet-lease-renew-margin=0"},
-         "for flag -subnet-lease-renew-margin: give a whole number"},
-        {"MarginTooBig", {"-subnet-lease-renew-margin", "1440"}, "invalid value \"1440\""},
-        {"MarginNotANumber", {"-subnet-lease-renew-margin=soon"}, "from 1 to 1439"},
-        {"TtlBelowMargin",
-         {"-subnet-lease-ttl=60", "-subnet-lease-renew-margin=1"},
-         "it must be more than -subnet-lease-renew-margin"},
-        {"PortTooBig", {"-healthz-port=65536"}, "from 0 to 65535"},
-        {"BadHealthzIp", {"-healthz-ip=here"}, "\"here\" isn't an IP address"},
-        {"BadPublicIp", {"-public-ip=10.0.0"}, "for flag -public-ip"},
-        {"PublicIpOfTheOtherFamily", {"-public-ip=fd00::1"}, "give an IPv4 address"},
-        {"PublicIpv6OfTheOtherFamily", {"-public-ipv6=10.0.0.1"}, "give an IPv6 address"},
-        {"NoBoolean", {"-ip-masq=maybe"}, "invalid value \"maybe\" for flag -ip-masq: give true or false"},
-        {"EmptyPrefix", {"-etcd-prefix=//"}, "can't be the prefix"},
-        {"PrefixAbove", {"-etcd-prefix=a/.."}, "can't be the prefix"},
-        {"NoPattern", {"-iface-regex=eth["}, "it isn't a regular expression"},
-        {"EmptyPattern", {"-iface-regex="}, "give a regular expression"},
-        {"LongPattern", {"-iface-regex=" + std::string(201, 'a')}, "a regular expression of 1 to 200 characters"},
-        {"NoAddressToReach", {"-iface-can-reach=there"}, "for flag -iface-can-reach"},
-        {"NoEndpoints", {"-etcd-endpoints=,"}, "give at least one endpoint"},
-    }),
-    [](const auto& row) { return row.param.description; });
 
 }  // namespace
 }  // namespace knetsim::flannel
