@@ -40,7 +40,7 @@ class ReadmePrompt : public testing::Test {
   Prompt prompt_{"demo"};
 };
 
-KNETSIM_CHECK(ReadmePrompt, every_command_works_as_it_is_typed_there, "cli",
+KNETSIM_CHECK(ReadmePrompt, EveryCommandWorksAsItIsTypedThere, "cli",
               "Every command that the original README types at its prompt works as it stands there") {
   const auto c1 = address_of("w1", "c1");
   const auto c2 = address_of("w2", "c2");

@@ -45,7 +45,7 @@ class Readme : public EmulationTest {
   }
 };
 
-KNETSIM_CHECK(Readme, workers_are_hosts_that_reach_each_other, "workers",
+KNETSIM_CHECK(Readme, WorkersAreHostsThatReachEachOther, "workers",
               "Workers and etcd nodes are hosts with a network stack of their own, and reach each other") {
   std::set<ino_t> stacks{NetNs::current().inode()};
   std::vector<Node*> hosts;
@@ -65,7 +65,7 @@ KNETSIM_CHECK(Readme, workers_are_hosts_that_reach_each_other, "workers",
   }
 }
 
-KNETSIM_CHECK(Readme, containers_differ_from_their_worker_in_the_network_alone, "pods",
+KNETSIM_CHECK(Readme, ContainersDifferFromTheirWorkerInTheNetworkAlone, "pods",
               "Containers are network namespaces inside workers, created and deleted at run time") {
   auto& w2 = worker("C0w2");
   {
@@ -99,7 +99,7 @@ Command etcdctl(const Node& on, std::vector<std::string> arguments) {
   return in_neutral_environment(on.command(std::move(arguments)), "ETCDCTL_");
 }
 
-KNETSIM_CHECK(Readme, etcd_is_healthy, "etcd", "etcdctl cluster-health finds every member of etcd healthy") {
+KNETSIM_CHECK(Readme, EtcdIsHealthy, "etcd", "etcdctl cluster-health finds every member of etcd healthy") {
   for (const std::string name : {"C0", "C1"}) {
     const Step step(name + "e1", "etcd of " + name, "/tmp/knetsim/etcdctl cluster-health");
     const auto& first = node(name + "e1");
@@ -132,7 +132,7 @@ std::vector<std::string> lease_keys(Cluster& cluster) {
   return keys;
 }
 
-KNETSIM_CHECK(Readme, flannel_runs_on_every_worker, "flannel",
+KNETSIM_CHECK(Readme, FlannelRunsOnEveryWorker, "flannel",
               "Every worker has flannel's tunnel interface, with the address of its lease") {
   for (auto* one : emulation().clusters()) {
     const auto leases = lease_keys(*one);
@@ -155,7 +155,7 @@ KNETSIM_CHECK(Readme, flannel_runs_on_every_worker, "flannel",
   }
 }
 
-KNETSIM_CHECK(Readme, containers_reach_each_other, "pod-to-pod",
+KNETSIM_CHECK(Readme, ContainersReachEachOther, "pod-to-pod",
               "Containers reach each other on the same worker and, through flannel's tunnel, on another one") {
   const auto& c1 = worker("C0w1").container("c1");
   const auto& c2 = worker("C0w2").container("c2");
@@ -180,7 +180,7 @@ KNETSIM_CHECK(Readme, containers_reach_each_other, "pod-to-pod",
   EXPECT_EQ(packet.inner_source, c1.address()) << "the receiver must see the container, not its worker";
 }
 
-KNETSIM_CHECK(Readme, a_virtual_address_reaches_containers, "vip",
+KNETSIM_CHECK(Readme, AVirtualAddressReachesContainers, "vip",
               "A VIP reaches the containers behind it, and its rule counts the flows") {
   const auto ruleset = [this] { return worker("C0w1").exec({"nft", "list", "ruleset"}).out; };
   const auto counted = [&] {
@@ -195,7 +195,7 @@ KNETSIM_CHECK(Readme, a_virtual_address_reaches_containers, "vip",
   EXPECT_EQ(counted(), 1) << ruleset();
 }
 
-KNETSIM_CHECK(Readme, flows_to_a_virtual_address_take_turns, "balancing",
+KNETSIM_CHECK(Readme, FlowsToAVirtualAddressTakeTurns, "balancing",
               "New flows take turns; when one of two containers is deleted, every other ping fails") {
   const auto requests = [this](const std::string& w, const std::string& c) {
     return echo_requests_received(worker(w).container(c));
@@ -218,8 +218,7 @@ KNETSIM_CHECK(Readme, flows_to_a_virtual_address_take_turns, "balancing",
   EXPECT_THAT(answered, ElementsAre(true, false, true, false, true, false));
 }
 
-KNETSIM_CHECK(Readme, a_worker_itself_reaches_a_virtual_address, "vip-worker",
-              "A VIP serves the worker's own packets too") {
+KNETSIM_CHECK(Readme, AWorkerItselfReachesAVirtualAddress, "vip-worker", "A VIP serves the worker's own packets too") {
   const Step step("C0w1", kVip, "two pings, one to each of c2 and c3");
   const auto c2 = echo_requests_received(worker("C0w2").container("c2"));
   const auto c3 = echo_requests_received(worker("C0w3").container("c3"));
@@ -230,7 +229,7 @@ KNETSIM_CHECK(Readme, a_worker_itself_reaches_a_virtual_address, "vip-worker",
 }
 
 KNETSIM_CHECK(
-    Readme, a_service_is_reached_from_the_other_cluster, "skupper",
+    Readme, AServiceIsReachedFromTheOtherCluster, "skupper",
     "A service of one cluster is reached from every container of the other, through the routers, once exposed") {
   write_file_atomically(worker("C0w3").directory() / "index.html", "<h1>served by c4</h1>\n");
   const auto& entrance = worker("C1w1").address().to_string();
@@ -246,7 +245,7 @@ KNETSIM_CHECK(
   EXPECT_THAT(listening_tcp_ports(worker("C1w1").netns()), Not(Contains(1028)));
 }
 
-KNETSIM_CHECK(Readme, a_router_runs_in_each_cluster, "skupper-running",
+KNETSIM_CHECK(Readme, ARouterRunsInEachCluster, "skupper-running",
               "Each cluster has a router; its config and log are in /tmp/knetsim/skupper") {
   const auto processes = node("C0w1").exec({"ps", "aux"}).out;
   for (const std::string index : {"0", "1"}) {
@@ -259,7 +258,7 @@ KNETSIM_CHECK(Readme, a_router_runs_in_each_cluster, "skupper-running",
   }
 }
 
-KNETSIM_CHECK(Readme, pinging_containers_from_a_worker_leaves_flannel_running, "known-issue",
+KNETSIM_CHECK(Readme, PingingContainersFromAWorkerLeavesFlannelRunning, "known-issue",
               "Pinging a container from a worker, ended with Ctrl-C, leaves flannel and etcd running") {
   const auto& c2 = worker("C0w2").container("c2");
   {

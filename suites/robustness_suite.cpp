@@ -212,7 +212,7 @@ TEST_F(RedTest, ThatCrashesTellsItsStackAndKeepsItsEvidenceAndItsSignal) {
 }
 
 TEST_F(RedTest, IsRedWhenADaemonDiedAlthoughEveryAssertionHolds) {
-  const auto result = run("loses_a_daemon");
+  const auto result = run("LosesADaemon");
   EXPECT_THAT(result, ExitsWith(1));
   EXPECT_THAT(result.out, AllOf(HasSubstr("w1 flanneld ended without having been told to"), HasSubstr("SIGKILL")));
 }

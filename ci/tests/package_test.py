@@ -40,7 +40,7 @@ class Package(unittest.TestCase):
         self.assertEqual({case.get("status") for case in results.iter("testcase")}, {"run"})
         self.assertGreaterEqual(int(results.get("tests")), 5)
         # By hand, without ctest and its environment, the program finds knetsim's own parts as well.
-        self.run_program("build/suite-whoami", "--gtest_filter=Whoami.answers_over_udp")
+        self.run_program("build/suite-whoami", "--gtest_filter=Whoami.AnswersOverUdp")
 
     def test_the_installed_check_proves_the_network(self):
         text = self.run_program(self.prefix / "bin/knetsim", "check", "--only", "pod-to-pod")

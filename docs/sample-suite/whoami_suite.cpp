@@ -55,24 +55,24 @@ class Whoami : public knetsim::fixtures::EmulationTest {
 using knetsim::fixtures::Prints;
 using knetsim::fixtures::Succeeds;
 
-TEST_F(Whoami, sees_a_pod_of_another_worker_by_its_own_address) {
+TEST_F(Whoami, SeesAPodOfAnotherWorkerByItsOwnAddress) {
   EXPECT_THAT(ask(c1(), c2().address().to_string()), AllOf(Succeeds(), Prints(seen_as(c1()))));
 }
 
-TEST_F(Whoami, sees_a_pod_of_the_same_worker_by_its_own_address) {
+TEST_F(Whoami, SeesAPodOfTheSameWorkerByItsOwnAddress) {
   EXPECT_THAT(ask(c3(), c2().address().to_string()), AllOf(Succeeds(), Prints(seen_as(c3()))));
 }
 
-TEST_F(Whoami, answers_over_udp) {
+TEST_F(Whoami, AnswersOverUdp) {
   EXPECT_THAT(ask_over_udp(c1(), c2().address().to_string()), AllOf(Succeeds(), Prints(seen_as(c1()))));
 }
 
-TEST_F(Whoami, is_reached_by_the_first_of_two_connections_to_the_service) {
+TEST_F(Whoami, IsReachedByTheFirstOfTwoConnectionsToTheService) {
   EXPECT_THAT(ask(c1(), "100.64.10.1"), AllOf(Succeeds(), Prints(seen_as(c1()))));
   EXPECT_THAT(ask(c1(), "100.64.10.1"), Not(Succeeds())) << "that one goes to c3, where nothing listens";
 }
 
-TEST_F(Whoami, answers_again_when_the_cable_is_back) {
+TEST_F(Whoami, AnswersAgainWhenTheCableIsBack) {
   const auto address = c2().address().to_string();
   emulation().underlay().cut("w2");
   EXPECT_THAT(c1(), knetsim::fixtures::CannotPing(c2()));

@@ -35,7 +35,7 @@ class CompareTest : public testing::Test {
   RunResult run;
 };
 
-TEST_F(CompareTest, a_failure_after_a_pass_is_new) {
+TEST_F(CompareTest, AFailureAfterAPassIsNew) {
   nights(3, [](int) { return passing("T.a"); });
   const auto changes = tonight(4, failing("T.a"));
   ASSERT_THAT(changes.new_failures, SizeIs(1));
@@ -43,11 +43,11 @@ TEST_F(CompareTest, a_failure_after_a_pass_is_new) {
   EXPECT_THAT(changes.still_failing, IsEmpty());
 }
 
-TEST_F(CompareTest, a_failure_of_a_test_without_a_past_is_new) {
+TEST_F(CompareTest, AFailureOfATestWithoutAPastIsNew) {
   EXPECT_THAT(tonight(1, failing("T.a")).new_failures, SizeIs(1));
 }
 
-TEST_F(CompareTest, a_failure_that_lasts_is_told_with_its_first_night_and_commit) {
+TEST_F(CompareTest, AFailureThatLastsIsToldWithItsFirstNightAndCommit) {
   nights(5, [](int number) { return number < 3 ? passing("T.a") : failing("T.a"); });
   const auto changes = tonight(6, failing("T.a"));
   EXPECT_THAT(changes.new_failures, IsEmpty());
@@ -57,7 +57,7 @@ TEST_F(CompareTest, a_failure_that_lasts_is_told_with_its_first_night_and_commit
   EXPECT_EQ(changes.still_failing[0].commit, night(3, {}).fact("commit"));
 }
 
-TEST_F(CompareTest, a_pass_after_a_failure_is_fixed_and_a_flake_is_not) {
+TEST_F(CompareTest, APassAfterAFailureIsFixedAndAFlakeIsNot) {
   nights(2, [](int) { return failing("T.a"); });
   EXPECT_THAT(tonight(3, passing("T.a")).fixed, SizeIs(1));
   auto flaky = failing("T.a");
@@ -67,7 +67,7 @@ TEST_F(CompareTest, a_pass_after_a_failure_is_fixed_and_a_flake_is_not) {
   EXPECT_THAT(changes.flaky, SizeIs(1));
 }
 
-TEST_F(CompareTest, a_test_that_is_lastingly_slower_is_a_regression) {
+TEST_F(CompareTest, ATestThatIsLastinglySlowerIsARegression) {
   nights(19, [](int number) { return taking((number < 16 ? 0.50 : 0.60) + 0.001 * (number % 3)); });
   const auto changes = tonight(20, taking(0.6));
   ASSERT_THAT(changes.slower, SizeIs(1));
@@ -77,32 +77,32 @@ TEST_F(CompareTest, a_test_that_is_lastingly_slower_is_a_regression) {
   EXPECT_THAT(changes.regressions, ElementsAre("1 slowdown"));
 }
 
-TEST_F(CompareTest, one_noisy_night_is_no_alarm) {
+TEST_F(CompareTest, OneNoisyNightIsNoAlarm) {
   nights(19, [](int number) { return taking(0.5 + 0.001 * (number % 3)); });
   EXPECT_THAT(tonight(20, taking(5)).slower, IsEmpty());
 }
 
-TEST_F(CompareTest, two_noisy_nights_are_no_alarm) {
+TEST_F(CompareTest, TwoNoisyNightsAreNoAlarm) {
   nights(19, [](int number) { return taking(number == 18 ? 3.0 : 0.5 + 0.001 * (number % 3)); });
   EXPECT_THAT(tonight(20, taking(5)).slower, IsEmpty());
 }
 
-TEST_F(CompareTest, less_than_a_tenth_is_no_alarm_however_certain) {
+TEST_F(CompareTest, LessThanATenthIsNoAlarmHoweverCertain) {
   nights(19, [](int number) { return taking(number < 16 ? 0.5 : 0.54); });
   EXPECT_THAT(tonight(20, taking(0.54)).slower, IsEmpty());
 }
 
-TEST_F(CompareTest, a_few_milliseconds_are_no_alarm_however_many_percent) {
+TEST_F(CompareTest, AFewMillisecondsAreNoAlarmHoweverManyPercent) {
   nights(19, [](int number) { return taking(number < 16 ? 0.002 : 0.009); });
   EXPECT_THAT(tonight(20, taking(0.009)).slower, IsEmpty());
 }
 
-TEST_F(CompareTest, noise_as_wide_as_the_change_is_no_alarm) {
+TEST_F(CompareTest, NoiseAsWideAsTheChangeIsNoAlarm) {
   nights(19, [](int number) { return taking(0.5 + 0.1 * (number * 7 % 5)); });
   EXPECT_THAT(tonight(20, taking(0.9)).slower, IsEmpty());
 }
 
-TEST_F(CompareTest, the_time_of_a_failure_counts_for_nothing) {
+TEST_F(CompareTest, TheTimeOfAFailureCountsForNothing) {
   nights(19, [](int number) {
     auto test = number < 10 ? failing("T.a") : taking(0.6);
     if (number < 10) test.seconds = 0.1;
@@ -111,7 +111,7 @@ TEST_F(CompareTest, the_time_of_a_failure_counts_for_nothing) {
   EXPECT_THAT(tonight(20, taking(0.6)).slower, IsEmpty());
 }
 
-TEST_F(CompareTest, a_throughput_is_worse_when_it_falls) {
+TEST_F(CompareTest, AThroughputIsWorseWhenItFalls) {
   for (int number = 1; number < 20; ++number) {
     auto earlier = night(number, {});
     earlier.figures = {{"tcp", "B/s", number < 16 ? 2e9 + number : 1.5e9 + number, 0, 0}};
@@ -124,7 +124,7 @@ TEST_F(CompareTest, a_throughput_is_worse_when_it_falls) {
   EXPECT_THAT(compare(run, read_history(scratch.path(), run.started)).slower_figures, IsEmpty());
 }
 
-TEST_F(CompareTest, coverage_that_falls_by_more_than_a_point_or_below_the_floor_is_a_regression) {
+TEST_F(CompareTest, CoverageThatFallsByMoreThanAPointOrBelowTheFloorIsARegression) {
   auto before = night(1, {passing("T.a")});
   before.coverage = {{"src/sys", 1000, 900}};
   append_night(scratch.path(), before, true);
@@ -138,17 +138,17 @@ TEST_F(CompareTest, coverage_that_falls_by_more_than_a_point_or_below_the_floor_
   EXPECT_THAT(regressions(840), ElementsAre(HasSubstr("below 85%"), HasSubstr("fell by 6.0")));
 }
 
-TEST_F(CompareTest, a_test_that_does_not_exist_any_more_is_named) {
+TEST_F(CompareTest, ATestThatDoesNotExistAnyMoreIsNamed) {
   nights(2, [](int) { return passing("T.a"); });
   EXPECT_THAT(tonight(3, passing("T.b")).gone, ElementsAre("suite-vip:T.a"));
 }
 
-TEST_F(CompareTest, tonight_itself_and_later_nights_are_no_past) {
+TEST_F(CompareTest, TonightItselfAndLaterNightsAreNoPast) {
   nights(9, [](int) { return failing("T.a"); });
   EXPECT_THAT(tonight(1, failing("T.a")).new_failures, SizeIs(1));
 }
 
-TEST(Range, goes_from_the_last_commit_that_was_good_to_the_first_that_was_not) {
+TEST(Range, GoesFromTheLastCommitThatWasGoodToTheFirstThatWasNot) {
   const Scratch scratch;
   write_sample_history(scratch.path());  // Vip.Old passes until the 9th, and fails from the 10th on
   const auto run = night(13, {failing("Vip.Old"), failing("Vip.OneVipsTurns/builtin"), failing("Vip.Never")});
@@ -165,7 +165,7 @@ TEST(Range, goes_from_the_last_commit_that_was_good_to_the_first_that_was_not) {
   EXPECT_EQ(heading_of_new_failures(compare(run, {})), "3 failures");
 }
 
-TEST(Range, needs_two_commits) {
+TEST(Range, NeedsTwoCommits) {
   EXPECT_EQ(commits_between("aaaaaaaaaaaaaa", "bbbbbbbbbbbbbb"), "git log aaaaaaaaaa..bbbbbbbbbb");
   EXPECT_EQ(commits_between("a", "a"), "");
   EXPECT_EQ(commits_between("", "b"), "");

@@ -37,19 +37,19 @@ class GoldenTest : public testing::Test {
   RunResult run = sample_run(scratch.path() / "report");
 };
 
-TEST_F(GoldenTest, results_json) { expect_golden("results.json", to_json(run, comparison().regressions)); }
-TEST_F(GoldenTest, junit_xml) { expect_golden("junit.xml", junit_xml(run, comparison())); }
-TEST_F(GoldenTest, summary_md) { expect_golden("summary.md", summary_markdown(run, comparison())); }
-TEST_F(GoldenTest, annotations_txt) { expect_golden("annotations.txt", annotations(run, comparison())); }
-TEST_F(GoldenTest, bench_json) { expect_golden("bench.json", benchmark_json(run, false)); }
-TEST_F(GoldenTest, bench_bigger_json) { expect_golden("bench-bigger.json", benchmark_json(run, true)); }
+TEST_F(GoldenTest, ResultsJson) { expect_golden("results.json", to_json(run, comparison().regressions)); }
+TEST_F(GoldenTest, JunitXml) { expect_golden("junit.xml", junit_xml(run, comparison())); }
+TEST_F(GoldenTest, SummaryMd) { expect_golden("summary.md", summary_markdown(run, comparison())); }
+TEST_F(GoldenTest, AnnotationsTxt) { expect_golden("annotations.txt", annotations(run, comparison())); }
+TEST_F(GoldenTest, BenchJson) { expect_golden("bench.json", benchmark_json(run, false)); }
+TEST_F(GoldenTest, BenchBiggerJson) { expect_golden("bench-bigger.json", benchmark_json(run, true)); }
 
-TEST_F(GoldenTest, report_html) {
+TEST_F(GoldenTest, ReportHtml) {
   const auto page = html_page(run, comparison(), scratch.path() / "report");
   expect_golden("report.html", without(without(page, html::kStyle), html::kScript));
 }
 
-TEST_F(GoldenTest, results_json_is_read_as_it_was_written) {
+TEST_F(GoldenTest, ResultsJsonIsReadAsItWasWritten) {
   const auto file = scratch.write("results.json", to_json(run));
   EXPECT_EQ(to_json(read_results(file)), read_file(file));
 }

@@ -24,7 +24,7 @@ class HistoryTest : public testing::Test {
   Scratch scratch;
 };
 
-TEST_F(HistoryTest, comes_back_as_it_was_appended) {
+TEST_F(HistoryTest, ComesBackAsItWasAppended) {
   auto run = night(2, {passing("T.a"), failing("T.b")});
   run.figures = {{"boot", "s", 0.5, 0, 0}};
   run.coverage = {{"src", 100, 90}};
@@ -45,7 +45,7 @@ TEST_F(HistoryTest, comes_back_as_it_was_appended) {
   EXPECT_THAT(history.figures.at("boot").values, ElementsAre(std::pair(1U, 0.5)));
 }
 
-TEST_F(HistoryTest, has_a_night_once_however_often_it_is_appended) {
+TEST_F(HistoryTest, HasANightOnceHoweverOftenItIsAppended) {
   append_night(scratch.path(), night(1, {passing("T.a")}), true);
   append_night(scratch.path(), night(1, {failing("T.a")}), false);
   const auto history = read();
@@ -53,11 +53,11 @@ TEST_F(HistoryTest, has_a_night_once_however_often_it_is_appended) {
   EXPECT_EQ(history.tests.at("suite-vip:T.a").at(0).outcome, Outcome::failed);
 }
 
-TEST_F(HistoryTest, is_empty_where_there_is_none) {
+TEST_F(HistoryTest, IsEmptyWhereThereIsNone) {
   EXPECT_THAT(read_history(scratch.path() / "absent", started(1)).nights, IsEmpty());
 }
 
-TEST_F(HistoryTest, leaves_out_a_night_of_another_schema_and_names_it) {
+TEST_F(HistoryTest, LeavesOutANightOfAnotherSchemaAndNamesIt) {
   append_night(scratch.path(), night(2, {passing("T.a")}), true);
   scratch.write("20261101T010000Z.jsonl", R"({"schema":"knetsim.history/7","started":"x"})"
                                           "\n");
@@ -67,7 +67,7 @@ TEST_F(HistoryTest, leaves_out_a_night_of_another_schema_and_names_it) {
               ElementsAre(AllOf(HasSubstr("20261101T010000Z.jsonl:1"), HasSubstr("knetsim.history/7"))));
 }
 
-TEST_F(HistoryTest, leaves_out_a_night_with_a_damaged_line_whole) {
+TEST_F(HistoryTest, LeavesOutANightWithADamagedLineWhole) {
   const std::string good = R"({"test":"suite-vip:T.a","outcome":"passed","seconds":1})";
   for (const auto* bad : {R"({"test":"suite-vip:T.b","outcome":"pas)", R"({"test":"x","outcome":"odd","seconds":1})",
                           R"({"test":"x","outcome":"passed"})", R"({"test":"x","outcome":"passed","seconds":"1"})",
@@ -80,18 +80,18 @@ TEST_F(HistoryTest, leaves_out_a_night_with_a_damaged_line_whole) {
   }
 }
 
-TEST_F(HistoryTest, leaves_out_an_empty_file) {
+TEST_F(HistoryTest, LeavesOutAnEmptyFile) {
   scratch.write("20261101T010000Z.jsonl", "");
   EXPECT_THAT(read().problems, ElementsAre(HasSubstr("20261101T010000Z.jsonl:1")));
 }
 
-TEST_F(HistoryTest, ignores_members_that_it_does_not_know) {
+TEST_F(HistoryTest, IgnoresMembersThatItDoesNotKnow) {
   scratch.write("20261101T010000Z.jsonl",
                 std::string(kHead) + "\n" + R"({"mood":{"a":[1]},"test":"T","outcome":"flaky","seconds":0.5})" + "\n");
   EXPECT_EQ(read().tests.at("T").at(0).outcome, Outcome::flaky);
 }
 
-TEST_F(HistoryTest, forgets_what_is_older_than_a_hundred_nights) {
+TEST_F(HistoryTest, ForgetsWhatIsOlderThanAHundredNights) {
   for (int number = 0; number < 103; ++number)
     scratch.write(fmt::format("2026{:04}T010000Z.jsonl", number), std::string(kHead) + "\n");
   EXPECT_THAT(read().nights, SizeIs(100));

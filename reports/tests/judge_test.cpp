@@ -43,47 +43,47 @@ class JudgeTest : public testing::Test {
   std::vector<std::string> problems;
 };
 
-TEST_F(JudgeTest, believes_witnesses_that_agree) {
+TEST_F(JudgeTest, BelievesWitnessesThatAgree) {
   EXPECT_EQ(judge(attempt(Outcome::passed, Verdict::passed)).outcome, Outcome::passed);
   EXPECT_THAT(problems, IsEmpty());
 }
 
-TEST_F(JudgeTest, shows_the_reasons_of_a_failed_assertion_alone) {
+TEST_F(JudgeTest, ShowsTheReasonsOfAFailedAssertionAlone) {
   EXPECT_EQ(judge(attempt(Outcome::failed, Verdict::failed, "much output", "Failed")).outcome, Outcome::failed);
   EXPECT_EQ(reasons(), "1 is not 2\n");
 }
 
-TEST_F(JudgeTest, calls_a_crash_a_crash_with_its_last_words_but_without_the_frame_around_them) {
+TEST_F(JudgeTest, CallsACrashACrashWithItsLastWordsButWithoutTheFrameAroundThem) {
   judge(attempt(Outcome::failed, {}, "Note: Google Test filter = x\n[==========] Running\nlast words\n", "SEGFAULT"));
   EXPECT_EQ(reasons(), "crashed: SEGFAULT; the end of its output:\nlast words\n\n");
   EXPECT_THAT(problems, IsEmpty());
 }
 
-TEST_F(JudgeTest, calls_a_hang_a_hang_whoever_ended_it) {
+TEST_F(JudgeTest, CallsAHangAHangWhoeverEndedIt) {
   judge(attempt(Outcome::failed, {}, "", "Timeout"));
   EXPECT_THAT(reasons(), HasSubstr("hung: it was ended after 3.00 s"));
   judge(attempt(Outcome::failed, {}, "knetsim: the test hangs: not over after 48 s\n", "Failed"));
   EXPECT_THAT(reasons(), HasSubstr("hung: "));
 }
 
-TEST_F(JudgeTest, tells_of_a_failure_that_the_tests_own_result_does_not_know) {
+TEST_F(JudgeTest, TellsOfAFailureThatTheTestsOwnResultDoesNotKnow) {
   judge(attempt(Outcome::failed, Verdict::passed, "LeakSanitizer: detected memory leaks", "Failed"));
   EXPECT_THAT(reasons(), AllOf(HasSubstr("its own result says passed"), HasSubstr("memory leaks")));
 }
 
-TEST_F(JudgeTest, fails_a_pass_that_left_no_result_or_another_one) {
+TEST_F(JudgeTest, FailsAPassThatLeftNoResultOrAnotherOne) {
   EXPECT_EQ(judge(attempt(Outcome::passed, {})).outcome, Outcome::failed);
   EXPECT_EQ(judge(attempt(Outcome::passed, Verdict::skipped)).outcome, Outcome::failed);
   EXPECT_EQ(judge(attempt(Outcome::passed, Verdict::empty)).outcome, Outcome::failed);
   EXPECT_THAT(problems, SizeIs(3));
 }
 
-TEST_F(JudgeTest, asks_no_result_file_of_a_test_that_writes_none) {
+TEST_F(JudgeTest, AsksNoResultFileOfATestThatWritesNone) {
   registered.xml.clear();
   EXPECT_EQ(judge(attempt(Outcome::passed, {})).outcome, Outcome::passed);
 }
 
-TEST_F(JudgeTest, believes_a_result_file_of_its_own_case_alone) {
+TEST_F(JudgeTest, BelievesAResultFileOfItsOwnCaseAlone) {
   struct Row {
     std::string filter;
     std::vector<std::string> ran;
@@ -122,7 +122,7 @@ TEST_F(JudgeTest, believes_a_result_file_of_its_own_case_alone) {
   }
 }
 
-TEST_F(JudgeTest, believes_a_result_file_of_its_own_program_alone) {
+TEST_F(JudgeTest, BelievesAResultFileOfItsOwnProgramAlone) {
   registered.program = "suite-vip";
   auto made = attempt(Outcome::passed, Verdict::passed);
   made.gtest->properties["program"] = "suite-vip";
@@ -132,7 +132,7 @@ TEST_F(JudgeTest, believes_a_result_file_of_its_own_program_alone) {
   EXPECT_THAT(reasons(), HasSubstr("is of the program \"suite-cni\", not suite-vip"));
 }
 
-TEST_F(JudgeTest, names_a_skip_with_its_reason_and_what_could_allow_it) {
+TEST_F(JudgeTest, NamesASkipWithItsReasonAndWhatCouldAllowIt) {
   auto run = night(1, {{.name = "s:T.a", .outcome = Outcome::skipped, .reasons = {{"a.cpp", 3, "no daemon"}}}});
   const std::vector<Reported> reported{{.name = "s:T.a", .output = {}, .message = {}}};
   judge_run({registered}, reported, AllowedSkips("", "skips.txt"), false, run);
@@ -143,21 +143,21 @@ TEST_F(JudgeTest, names_a_skip_with_its_reason_and_what_could_allow_it) {
                                         "no daemon"));
 }
 
-TEST_F(JudgeTest, tells_of_a_test_that_is_registered_twice) {
+TEST_F(JudgeTest, TellsOfATestThatIsRegisteredTwice) {
   auto run = night(1, {passing("T.a")});
   judge_run({registered, registered}, {{.name = "s:T.a", .outcome = Outcome::passed, .output = {}, .message = {}}},
             AllowedSkips("", ""), false, run);
   EXPECT_THAT(run.problems, ElementsAre("s:T.a: registered more than once"));
 }
 
-TEST_F(JudgeTest, calls_a_failure_that_passes_when_run_again_flaky_with_its_reasons) {
+TEST_F(JudgeTest, CallsAFailureThatPassesWhenRunAgainFlakyWithItsReasons) {
   judge(attempt(Outcome::failed, Verdict::failed));
   judge_retry(registered, attempt(Outcome::passed, Verdict::passed), test);
   EXPECT_EQ(test.outcome, Outcome::flaky);
   EXPECT_EQ(reasons(), "1 is not 2\n");
 }
 
-TEST_F(JudgeTest, calls_a_failure_that_fails_again_or_only_seems_to_pass_a_failure) {
+TEST_F(JudgeTest, CallsAFailureThatFailsAgainOrOnlySeemsToPassAFailure) {
   judge(attempt(Outcome::failed, Verdict::failed));
   judge_retry(registered, attempt(Outcome::failed, Verdict::failed), test);
   EXPECT_EQ(test.outcome, Outcome::failed);
@@ -165,14 +165,14 @@ TEST_F(JudgeTest, calls_a_failure_that_fails_again_or_only_seems_to_pass_a_failu
   EXPECT_EQ(test.outcome, Outcome::failed);
 }
 
-TEST_F(JudgeTest, never_counts_a_flaky_test_as_passed) {
+TEST_F(JudgeTest, NeverCountsAFlakyTestAsPassed) {
   auto flaky = passing("T.a");
   flaky.outcome = Outcome::flaky;
   EXPECT_THAT(reasons_for_red(night(1, {flaky})), ElementsAre(HasSubstr("1 test failed, then passed")));
   EXPECT_EQ(night(1, {flaky}).count(Outcome::passed), 0U);
 }
 
-TEST_F(JudgeTest, is_green_only_if_something_ran_and_nothing_is_wrong) {
+TEST_F(JudgeTest, IsGreenOnlyIfSomethingRanAndNothingIsWrong) {
   EXPECT_THAT(reasons_for_red(night(1, {passing("T.a")})), IsEmpty());
   EXPECT_THAT(reasons_for_red(night(1, {})), ElementsAre("no test ran"));
   EXPECT_THAT(reasons_for_red(night(1, {passing("T.a")}), {"1 slowdown"}), ElementsAre("1 slowdown"));

@@ -33,14 +33,14 @@ class MergeTest : public testing::Test {
   std::filesystem::path second = save("1", shard(1, 2, {passing("T.b")}, {"suite-vip:T.a"}));
 };
 
-TEST_F(MergeTest, makes_one_green_run_of_whole_shards) {
+TEST_F(MergeTest, MakesOneGreenRunOfWholeShards) {
   const auto run = merge({second, first}, scratch.path() / "report");
   EXPECT_THAT(reasons_for_red(run), IsEmpty());
   EXPECT_THAT(run.tests, SizeIs(2));
   EXPECT_FALSE(run.shard);
 }
 
-TEST_F(MergeTest, names_an_absent_shard_and_the_tests_that_nobody_ran) {
+TEST_F(MergeTest, NamesAnAbsentShardAndTheTestsThatNobodyRan) {
   const auto run = merge({first}, scratch.path() / "report");
   EXPECT_THAT(run.problems, ElementsAre("shard 1 of 2 is absent"));
   ASSERT_THAT(run.tests, SizeIs(2));
@@ -48,14 +48,14 @@ TEST_F(MergeTest, names_an_absent_shard_and_the_tests_that_nobody_ran) {
   EXPECT_EQ(run.tests[1].outcome, Outcome::missing);
 }
 
-TEST_F(MergeTest, is_red_if_a_shard_comes_twice) {
+TEST_F(MergeTest, IsRedIfAShardComesTwice) {
   const auto run =
       merge({first, second, save("copy", shard(1, 2, {passing("T.b")}, {"suite-vip:T.a"}))}, scratch.path() / "report");
   EXPECT_THAT(run.problems, Contains(HasSubstr("is shard 1, and so is")));
   EXPECT_THAT(run.problems, Contains("suite-vip:T.b: more than one shard ran it"));
 }
 
-TEST_F(MergeTest, is_red_if_shards_are_of_different_commits_or_totals) {
+TEST_F(MergeTest, IsRedIfShardsAreOfDifferentCommitsOrTotals) {
   auto other = shard(1, 3, {passing("T.b")}, {});
   other.facts["commit"] = "other";
   const auto run = merge({first, save("other", other)}, scratch.path() / "report");
@@ -63,12 +63,12 @@ TEST_F(MergeTest, is_red_if_shards_are_of_different_commits_or_totals) {
   EXPECT_THAT(run.problems, Contains(HasSubstr("is of commit other")));
 }
 
-TEST_F(MergeTest, refuses_a_run_that_is_no_shard) {
+TEST_F(MergeTest, RefusesARunThatIsNoShard) {
   const auto whole = save("whole", night(1, {passing("T.a")}));
   EXPECT_THROW(merge({whole}, scratch.path()), InputError);
 }
 
-TEST_F(MergeTest, finds_evidence_where_the_shard_left_it) {
+TEST_F(MergeTest, FindsEvidenceWhereTheShardLeftIt) {
   auto failed = failing("T.b");
   failed.evidence = "../out/suite-vip/T.b";
   const auto file = save("1", shard(1, 2, {failed}, {"suite-vip:T.a"}));
@@ -76,7 +76,7 @@ TEST_F(MergeTest, finds_evidence_where_the_shard_left_it) {
   EXPECT_EQ(run.tests.at(1).evidence, "../1/out/suite-vip/T.b");
 }
 
-TEST_F(MergeTest, keeps_what_made_a_shard_red) {
+TEST_F(MergeTest, KeepsWhatMadeAShardRed) {
   auto red = shard(1, 2, {passing("T.b")}, {"suite-vip:T.a"});
   red.problems = {"suite-vip:T.b: reported more than once"};
   EXPECT_THAT(merge({first, save("red", red)}, scratch.path() / "report").problems, ElementsAre(red.problems.front()));

@@ -22,19 +22,19 @@ class PageTest : public testing::Test {
   Scratch scratch;
 };
 
-TEST_F(PageTest, shows_markup_and_control_characters_and_runs_none) {
+TEST_F(PageTest, ShowsMarkupAndControlCharactersAndRunsNone) {
   const auto text = page(sample_run(scratch.path() / "report"));
   EXPECT_THAT(text, HasSubstr("]]&gt; &lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"));
   EXPECT_THAT(text, HasSubstr("␁␛[31m"));
   EXPECT_THAT(text, Not(HasSubstr("<script>alert")));
 }
 
-TEST_F(PageTest, loads_nothing_from_anywhere) {
+TEST_F(PageTest, LoadsNothingFromAnywhere) {
   const auto text = page(sample_run(scratch.path() / "report"));
   for (const auto* reference : {"src=", "href=\"http", "url(", "@import"}) EXPECT_THAT(text, Not(HasSubstr(reference)));
 }
 
-TEST_F(PageTest, of_a_hundred_thousand_tests_is_written) {
+TEST_F(PageTest, OfAHundredThousandTestsIsWritten) {
   std::vector<TestResult> tests;
   for (int i = 0; i < 100'000; ++i)
     tests.push_back(i % 100 == 0 ? failing(fmt::format("T.{}", i)) : passing(fmt::format("T.{}", i)));
@@ -43,14 +43,14 @@ TEST_F(PageTest, of_a_hundred_thousand_tests_is_written) {
   EXPECT_LT(summary_markdown(run, compare(run, {})).size(), std::size_t{1} << 20);
 }
 
-TEST_F(PageTest, of_huge_messages_has_a_summary_below_what_github_takes) {
+TEST_F(PageTest, OfHugeMessagesHasASummaryBelowWhatGithubTakes) {
   std::vector<TestResult> tests;
   for (int i = 0; i < 200; ++i) tests.push_back(failing(fmt::format("T.{}", i), std::string(kLongestReason, '|')));
   const auto run = night(1, std::move(tests));
   EXPECT_LT(summary_markdown(run, compare(run, {})).size(), std::size_t{1} << 20);
 }
 
-TEST_F(PageTest, names_evidence_that_would_be_too_much) {
+TEST_F(PageTest, NamesEvidenceThatWouldBeTooMuch) {
   auto run = night(1, {});
   std::filesystem::create_directories(scratch.path() / "report");
   for (int i = 0; i < 80; ++i) {
@@ -65,9 +65,9 @@ TEST_F(PageTest, names_evidence_that_would_be_too_much) {
   EXPECT_THAT(text, HasSubstr("the end"));
 }
 
-TEST_F(PageTest, survives_a_topology_that_is_none) {
+TEST_F(PageTest, SurvivesATopologyThatIsNone) {
   auto run = sample_run(scratch.path() / "report");
-  const std::string file = "out/suite-readme/Readme.containers_reach_each_other/evidence/topology.json";
+  const std::string file = "out/suite-readme/Readme.ContainersReachEachOther/evidence/topology.json";
   for (const auto* text :
        {"", "{}", "[1]", R"([{"name":"a","kind":"switch","on":"b"},{"name":"b","kind":"switch","on":"a"}])"}) {
     scratch.write(file, text);
@@ -75,16 +75,16 @@ TEST_F(PageTest, survives_a_topology_that_is_none) {
   }
 }
 
-TEST_F(PageTest, opens_at_the_workers_of_the_path_and_the_file_that_differs_most) {
+TEST_F(PageTest, OpensAtTheWorkersOfThePathAndTheFileThatDiffersMost) {
   auto run = sample_run(scratch.path() / "report");
-  const std::string evidence = "out/suite-readme/Readme.containers_reach_each_other/evidence/";
+  const std::string evidence = "out/suite-readme/Readme.ContainersReachEachOther/evidence/";
   scratch.write(evidence + "e1/routes.txt", "nothing\n");
   scratch.write(evidence + "underlay/routes.txt", "nothing\n");
   scratch.write(evidence + "w1/ruleset.txt", "counter packets 7 bytes 588\nudp dport 8472 drop\nchain forward {\n");
   EXPECT_THAT(page(run), HasSubstr("data-left=\"w1\" data-right=\"w2\" data-file=\"ruleset.txt\""));
 }
 
-TEST_F(PageTest, folds_the_boot_unless_it_is_to_blame) {
+TEST_F(PageTest, FoldsTheBootUnlessItIsToBlame) {
   auto run = sample_run(scratch.path() / "report");
   EXPECT_THAT(page(run), HasSubstr("<details><summary>Boot</summary>"));
   for (auto& test : run.tests)
@@ -93,7 +93,7 @@ TEST_F(PageTest, folds_the_boot_unless_it_is_to_blame) {
   EXPECT_THAT(page(run), HasSubstr("<details open><summary>Boot</summary>"));
 }
 
-TEST_F(PageTest, has_one_headline_a_short_commit_and_the_last_green_one) {
+TEST_F(PageTest, HasOneHeadlineAShortCommitAndTheLastGreenOne) {
   auto run = night(13, {failing("T.a")});
   run.facts["commits"] = "https://example.org/commit/";
   write_sample_history(scratch.path() / "history");
@@ -106,7 +106,7 @@ TEST_F(PageTest, has_one_headline_a_short_commit_and_the_last_green_one) {
   EXPECT_THAT(head, HasSubstr("git log c000000000..c000000000"));
 }
 
-TEST_F(PageTest, makes_no_link_of_a_fact_that_is_no_web_address) {
+TEST_F(PageTest, MakesNoLinkOfAFactThatIsNoWebAddress) {
   auto run = night(1, {failing("T.a")});
   run.facts["commits"] = "javascript:alert(1)//";
   run.facts["url"] = "javascript:alert(2)";
@@ -155,13 +155,13 @@ class PathTest : public testing::Test {
                                   {"w2/c2", "container", "w2", {"11.10.16.2"}}};
 };
 
-TEST_F(PathTest, goes_from_end_to_end_over_every_switch) {
+TEST_F(PathTest, GoesFromEndToEndOverEverySwitch) {
   auto test = failing("T.a");
   test.step = FailedStep{"w1/c1", "w2/c2", "ping"};
   EXPECT_THAT(path(test), ElementsAre("w1/c1", "w1", "s1", "t0", "s2", "w2", "w2/c2"));
 }
 
-TEST_F(PathTest, is_what_the_matcher_says_in_its_direction) {
+TEST_F(PathTest, IsWhatTheMatcherSaysInItsDirection) {
   auto test = failing("T.a", "can't ping 11.10.0.2 from 11.10.16.2\npath: w2/c2 -> 11.10.0.2\nroute of w2/c2");
   test.step = FailedStep{"w1/c1", "w2/c2", "ping"};
   EXPECT_THAT(path(test), ElementsAre("w2/c2", "w2", "s2", "t0", "s1", "w1", "w1/c1"));
@@ -169,23 +169,23 @@ TEST_F(PathTest, is_what_the_matcher_says_in_its_direction) {
   EXPECT_EQ(compared, (Names{"w2", "w1"}));
 }
 
-TEST_F(PathTest, to_an_address_that_is_no_place_ends_where_it_began) {
+TEST_F(PathTest, ToAnAddressThatIsNoPlaceEndsWhereItBegan) {
   EXPECT_THAT(path(failing("T.a", "path: w1/c1 -> 100.64.10.1 (11.10.16.2)")), ElementsAre("w1/c1"));
   EXPECT_EQ(compared, (Names{"w1", "w2"}));
 }
 
-TEST_F(PathTest, of_an_exchange_is_read_from_the_printed_value) {
+TEST_F(PathTest, OfAnExchangeIsReadFromThePrintedValue) {
   EXPECT_THAT(path(failing("T.a", R"(Which is: ("w1/c1: no answer\npath: w1/c1 -> 11.10.16.2"))")),
               ElementsAre("w1/c1", "w1", "s1", "t0", "s2", "w2", "w2/c2"));
 }
 
-TEST_F(PathTest, is_never_guessed_from_what_the_message_names) {
+TEST_F(PathTest, IsNeverGuessedFromWhatTheMessageNames) {
   const auto test = failing("T.a", "Expected: can ping 11.10.0.2\n  Actual: w2.");
   EXPECT_THAT(path(test), ElementsAre("w1/c1", "w2"));
   EXPECT_FALSE(known);
 }
 
-TEST_F(PathTest, is_one_place_if_one_is_named_and_none_if_none_is) {
+TEST_F(PathTest, IsOnePlaceIfOneIsNamedAndNoneIfNoneIs) {
   EXPECT_THAT(path(failing("T.a", "w1: no route")), ElementsAre("w1"));
   EXPECT_THAT(path(failing("T.a", "w10 and xw1")), IsEmpty());
 }

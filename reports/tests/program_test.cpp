@@ -46,7 +46,7 @@ class ProgramTest : public testing::Test {
 
 int code(const ExecResult& result) { return result.status.code().value_or(-1); }
 
-TEST_F(ProgramTest, makes_a_green_report_in_silence) {
+TEST_F(ProgramTest, MakesAGreenReportInSilence) {
   write_run("run", passed);
   const auto result = collect();
   EXPECT_EQ(code(result), 0) << result.err;
@@ -57,7 +57,7 @@ TEST_F(ProgramTest, makes_a_green_report_in_silence) {
     EXPECT_TRUE(fs::exists(report / name)) << name;
 }
 
-TEST_F(ProgramTest, believes_the_results_of_this_run_alone) {
+TEST_F(ProgramTest, BelievesTheResultsOfThisRunAlone) {
   struct Row {
     const char* run;
     const char* result;
@@ -90,7 +90,7 @@ TEST_F(ProgramTest, believes_the_results_of_this_run_alone) {
   }
 }
 
-TEST_F(ProgramTest, makes_a_red_report_and_says_why) {
+TEST_F(ProgramTest, MakesARedReportAndSaysWhy) {
   write_run("fail", "");
   const auto result = collect();
   EXPECT_EQ(code(result), 1);
@@ -99,7 +99,7 @@ TEST_F(ProgramTest, makes_a_red_report_and_says_why) {
   EXPECT_THAT(file("junit.xml"), HasSubstr("<failure"));
 }
 
-TEST_F(ProgramTest, finds_the_second_attempt_of_what_failed) {
+TEST_F(ProgramTest, FindsTheSecondAttemptOfWhatFailed) {
   write_run("fail", "");
   scratch.write("out/retry/ctest.xml", R"(<testsuite><testcase name="s:T.a" status="run"/></testsuite>)");
   scratch.write("out/retry/xml/a.xml", passed);
@@ -107,7 +107,7 @@ TEST_F(ProgramTest, finds_the_second_attempt_of_what_failed) {
   EXPECT_THAT(file("results.json"), HasSubstr("\"outcome\": \"flaky\""));
 }
 
-TEST_F(ProgramTest, makes_the_time_that_the_readme_s_network_takes_to_boot_a_figure) {
+TEST_F(ProgramTest, MakesTheTimeThatTheReadmeSNetworkTakesToBootAFigure) {
   scratch.write("out/registered.json",
                 R"({"tests":[{"name":"suite-readme:R.a","command":["s","--gtest_output=xml:/x/a.xml"]}]})");
   scratch.write("out/ctest.xml", R"(<testsuite><testcase name="suite-readme:R.a" status="run"/></testsuite>)");
@@ -118,7 +118,7 @@ TEST_F(ProgramTest, makes_the_time_that_the_readme_s_network_takes_to_boot_a_fig
   EXPECT_THAT(file("report.html"), HasSubstr("How long booting takes"));
 }
 
-TEST_F(ProgramTest, ends_with_two_and_writes_nothing_if_it_cannot_read_its_input) {
+TEST_F(ProgramTest, EndsWithTwoAndWritesNothingIfItCannotReadItsInput) {
   write_run("run", passed);
   for (const auto* broken : {"registered.json", "ctest.xml"}) {
     write_run("run", passed);
@@ -132,7 +132,7 @@ TEST_F(ProgramTest, ends_with_two_and_writes_nothing_if_it_cannot_read_its_input
   EXPECT_FALSE(fs::exists(report));
 }
 
-TEST_F(ProgramTest, ends_with_two_if_it_is_called_wrongly) {
+TEST_F(ProgramTest, EndsWithTwoIfItIsCalledWrongly) {
   EXPECT_EQ(code(program({})), 2);
   EXPECT_EQ(code(program({"collect"})), 2);
   const auto result = program({"frobnicate"});
@@ -140,7 +140,7 @@ TEST_F(ProgramTest, ends_with_two_if_it_is_called_wrongly) {
   EXPECT_THAT(result.err, HasSubstr("--help"));
 }
 
-TEST_F(ProgramTest, explains_itself) {
+TEST_F(ProgramTest, ExplainsItself) {
   const auto result = program({"--help"});
   EXPECT_EQ(code(result), 0);
   EXPECT_THAT(result.out,
@@ -149,7 +149,7 @@ TEST_F(ProgramTest, explains_itself) {
   EXPECT_THAT(program({"--version"}).out, HasSubstr("knetsim-report 0."));
 }
 
-TEST_F(ProgramTest, compares_and_remembers) {
+TEST_F(ProgramTest, ComparesAndRemembers) {
   const auto history = (scratch.path() / "history").string();
   append_night(history, night(1, {{.name = "s:T.a", .outcome = Outcome::passed, .seconds = 1}}), true);
   write_run("fail", "");
@@ -162,7 +162,7 @@ TEST_F(ProgramTest, compares_and_remembers) {
   EXPECT_EQ(std::distance(fs::directory_iterator(history), {}), 2);
 }
 
-TEST_F(ProgramTest, refuses_to_compare_a_shard) {
+TEST_F(ProgramTest, RefusesToCompareAShard) {
   write_run("run", passed);
   scratch.write("out/all.json", R"({"tests":[{"name":"s:T.a"},{"name":"s:T.b"}]})");
   scratch.write(

@@ -37,28 +37,28 @@ constexpr const char* kGtest = R"(<?xml version="1.0"?>
 <properties><property name="check" value="vip"/></properties></testcase>
 <testcase name="b" status="notrun" result="suppressed"/></testsuite></testsuites>)";
 
-TEST_F(ReadersTest, gtest_gives_place_message_and_properties) {
+TEST_F(ReadersTest, GtestGivesPlaceMessageAndProperties) {
   const auto result = read_gtest(scratch.write("a.xml", kGtest));
   EXPECT_EQ(result.verdict, GtestResult::Verdict::failed);
   EXPECT_THAT(result.reasons, ElementsAre(Reason{"../../suites/a.cpp", 12, "too late"}));
   EXPECT_EQ(result.properties.at("check"), "vip");
 }
 
-TEST_F(ReadersTest, gtest_names_the_cases_that_ran) {
+TEST_F(ReadersTest, GtestNamesTheCasesThatRan) {
   const auto result = read_gtest(scratch.write("a.xml", R"(<testsuites failures="0" errors="0"><testsuite name="F/S">
 <testcase name="a/real" classname="F/S" status="run" result="completed"/>
 <testcase name="b" status="run" result="completed"/><testcase name="c" status="notrun"/></testsuite></testsuites>)"));
   EXPECT_THAT(result.ran, ElementsAre("F/S.a/real", "F/S.b"));
 }
 
-TEST_F(ReadersTest, gtest_takes_no_entity_of_the_files_own) {
+TEST_F(ReadersTest, GtestTakesNoEntityOfTheFilesOwn) {
   const auto result = read_gtest(scratch.write("a.xml", R"(<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "T.a">
 <!ENTITY lol2 "&lol;&lol;&lol;&lol;">]><testsuites failures="0" errors="0"><testsuite name="T">
 <testcase name="&lol2;" classname="T" status="run" result="completed"/></testsuite></testsuites>)"));
   EXPECT_THAT(result.ran, ElementsAre("T.&lol2;"));
 }
 
-TEST_F(ReadersTest, json_deeper_than_anything_of_ours_is_refused_with_its_place) {
+TEST_F(ReadersTest, JsonDeeperThanAnythingOfOursIsRefusedWithItsPlace) {
   for (const std::size_t levels : {600U, 100'000U}) {
     std::string deep(levels, '[');
     for (const auto& text : {deep, R"({"tests":)" + deep, R"({"schema":)" + deep + std::string(levels, ']') + "}"}) {
@@ -68,7 +68,7 @@ TEST_F(ReadersTest, json_deeper_than_anything_of_ours_is_refused_with_its_place)
   }
 }
 
-TEST_F(ReadersTest, gtest_gives_the_reason_of_a_skip) {
+TEST_F(ReadersTest, GtestGivesTheReasonOfASkip) {
   const auto result = read_gtest(scratch.write("a.xml", R"(<testsuites failures="0" errors="0"><testsuite>
 <testcase status="run" result="skipped"><skipped message="x"><![CDATA[a.cpp:3
 no daemon]]></skipped></testcase></testsuite></testsuites>)"));
@@ -76,13 +76,13 @@ no daemon]]></skipped></testcase></testsuite></testsuites>)"));
   EXPECT_THAT(result.reasons, ElementsAre(Reason{"a.cpp", 3, "no daemon"}));
 }
 
-TEST_F(ReadersTest, gtest_takes_a_failure_outside_of_the_cases_for_one) {
+TEST_F(ReadersTest, GtestTakesAFailureOutsideOfTheCasesForOne) {
   const auto result = read_gtest(scratch.write("a.xml", R"(<testsuites failures="1" errors="0"><testsuite>
 <testcase status="run" result="completed"/></testsuite></testsuites>)"));
   EXPECT_EQ(result.verdict, GtestResult::Verdict::failed);
 }
 
-TEST_F(ReadersTest, gtest_passes_over_no_failure_wherever_it_stands) {
+TEST_F(ReadersTest, GtestPassesOverNoFailureWhereverItStands) {
   for (const auto* story : {
            R"(<testsuites errors="1"><testsuite><testcase status="run"/></testsuite></testsuites>)",
            R"(<testsuites><testsuite failures="1"><testcase status="run"/></testsuite></testsuites>)",
@@ -97,7 +97,7 @@ TEST_F(ReadersTest, gtest_passes_over_no_failure_wherever_it_stands) {
   }
 }
 
-TEST_F(ReadersTest, gtest_refuses_what_is_cut_off_anywhere) {
+TEST_F(ReadersTest, GtestRefusesWhatIsCutOffAnywhere) {
   const std::string whole = kGtest;
   for (std::size_t length = 0; length + 1 < whole.size(); length += 7) {
     const auto said = complaint(read_gtest, whole.substr(0, length));
@@ -105,11 +105,11 @@ TEST_F(ReadersTest, gtest_refuses_what_is_cut_off_anywhere) {
   }
 }
 
-TEST_F(ReadersTest, gtest_refuses_another_format_and_names_the_root) {
+TEST_F(ReadersTest, GtestRefusesAnotherFormatAndNamesTheRoot) {
   EXPECT_THAT(complaint(read_gtest, "<testsuite/>"), AllOf(HasSubstr("<testsuites>"), HasSubstr("<testsuite>")));
 }
 
-TEST_F(ReadersTest, gtest_shortens_a_message_of_ten_mebibytes) {
+TEST_F(ReadersTest, GtestShortensAMessageOfTenMebibytes) {
   const std::string huge(std::size_t{10} << 20, 'x');
   const auto result = read_gtest(scratch.write("a.xml", R"(<testsuites failures="1" errors="0"><testsuite>
 <testcase status="run"><failure message="a.cpp:1&#x0A;)" + huge +
@@ -118,7 +118,7 @@ TEST_F(ReadersTest, gtest_shortens_a_message_of_ten_mebibytes) {
   EXPECT_THAT(result.reasons.at(0).text, HasSubstr("more bytes"));
 }
 
-TEST_F(ReadersTest, ctest_gives_outcome_time_and_the_end_of_the_output) {
+TEST_F(ReadersTest, CtestGivesOutcomeTimeAndTheEndOfTheOutput) {
   const auto run = read_ctest(scratch.write("ctest.xml", R"(<testsuite time="7">
 <testcase name="a" time="0.5" status="run"/><testcase name="b" time="1" status="fail"><failure message=""/>
 <system-out>)" + std::string(20'000, 'x') + R"(the end
@@ -135,12 +135,12 @@ TEST_F(ReadersTest, ctest_gives_outcome_time_and_the_end_of_the_output) {
   EXPECT_EQ(run.tests[3].outcome, Outcome::skipped);
 }
 
-TEST_F(ReadersTest, ctest_refuses_half_a_file_and_names_the_line) {
+TEST_F(ReadersTest, CtestRefusesHalfAFileAndNamesTheLine) {
   EXPECT_THAT(complaint(read_ctest, "<testsuite>\n<testcase"), HasSubstr("input:2"));
   EXPECT_THAT(complaint(read_ctest, ""), HasSubstr("the file is empty"));
 }
 
-TEST_F(ReadersTest, endings_come_from_the_list_at_the_end_of_the_log) {
+TEST_F(ReadersTest, EndingsComeFromTheListAtTheEndOfTheLog) {
   const auto endings = read_endings(scratch.write("ctest.log",
                                                   "1/2 Test #1: s:T.a ...***Failed 1 sec\n\t  1 - s:T.a (SEGFAULT)\n"
                                                   "\t 12 - s:T (x)/b (Subprocess aborted)\n - not (one)\n"));
@@ -149,7 +149,7 @@ TEST_F(ReadersTest, endings_come_from_the_list_at_the_end_of_the_log) {
   EXPECT_EQ(endings.at("s:T (x)/b"), "Subprocess aborted");
 }
 
-TEST_F(ReadersTest, registered_gives_result_file_labels_and_timeout) {
+TEST_F(ReadersTest, RegisteredGivesResultFileLabelsAndTimeout) {
   const auto tests = read_registered(scratch.write("registered.json", R"({"tests":[{"name":"s:T.a",
 "command":["/build/bin/s","--gtest_filter=T.a","--gtest_output=xml:/build/out/xml/s.T.a.xml"],"properties":[{"name":"LABELS","value":["vip"]},
 {"name":"TIMEOUT","value":60.0},{"name":"OTHER","value":false}]},{"name":"python:b"}]})"));
@@ -162,14 +162,14 @@ TEST_F(ReadersTest, registered_gives_result_file_labels_and_timeout) {
   EXPECT_EQ(tests[1].xml, "");
 }
 
-TEST_F(ReadersTest, registered_names_the_place_of_what_is_wrong) {
+TEST_F(ReadersTest, RegisteredNamesThePlaceOfWhatIsWrong) {
   EXPECT_THAT(complaint(read_registered, R"({"tests":[{"name":"a"},{"name":1}]})"),
               HasSubstr("input:1: /tests/1/name: 1: "));
   EXPECT_THAT(complaint(read_registered, "{\n\"tests\" 1}"), HasSubstr("input:2:9: syntax error"));
   EXPECT_THAT(complaint(read_registered, "[]"), HasSubstr("must be an object"));
 }
 
-TEST_F(ReadersTest, bench_reads_our_own_files) {
+TEST_F(ReadersTest, BenchReadsOurOwnFiles) {
   const auto figures =
       read_bench(scratch.write("boot.json", R"({"schema":1,"bench":"boot","results":[{"name":"demo","unit":"s",
 "up":{"median":0.4,"min":0.3,"max":0.5,"runs":5},"pss_kib":{"median":96,"min":90,"max":99},"ratio":2}]})"));
@@ -180,7 +180,7 @@ TEST_F(ReadersTest, bench_reads_our_own_files) {
   EXPECT_EQ(figures[1].value, 0.4);
 }
 
-TEST_F(ReadersTest, bench_reads_google_benchmark_s_files) {
+TEST_F(ReadersTest, BenchReadsGoogleBenchmarkSFiles) {
   const auto figures = read_bench(scratch.write("nft.json", R"({"benchmarks":[
 {"name":"a","run_name":"a","run_type":"iteration","real_time":9,"time_unit":"us"},
 {"name":"a_median","run_name":"a","run_type":"aggregate","aggregate_name":"median","real_time":5,"time_unit":"us",
@@ -190,11 +190,11 @@ TEST_F(ReadersTest, bench_reads_google_benchmark_s_files) {
   EXPECT_TRUE(figures[1].bigger_is_better());
 }
 
-TEST_F(ReadersTest, bench_refuses_another_schema) {
+TEST_F(ReadersTest, BenchRefusesAnotherSchema) {
   EXPECT_THAT(complaint(read_bench, R"({"schema":2,"bench":"boot","results":[]})"), HasSubstr("input:1: /schema: 2: "));
 }
 
-TEST_F(ReadersTest, lcov_sums_up_by_layer) {
+TEST_F(ReadersTest, LcovSumsUpByLayer) {
   const auto file = scratch.write("coverage.info",
                                   "TN:\nSF:/s/src/sys/a.cpp\nDA:1,1\nLF:10\nLH:9\nend_of_record\n"
                                   "SF:/s/src/sys/include/b.h\nLF:5\nLH:5\nend_of_record\n"
@@ -208,13 +208,13 @@ TEST_F(ReadersTest, lcov_sums_up_by_layer) {
   EXPECT_EQ(layers[1].layer, "reports");
 }
 
-TEST_F(ReadersTest, lcov_refuses_a_count_that_is_none_and_a_file_that_names_nothing) {
+TEST_F(ReadersTest, LcovRefusesACountThatIsNoneAndAFileThatNamesNothing) {
   const auto read = [](const std::filesystem::path& file) { read_lcov(file, "/s"); };
   EXPECT_THAT(complaint(read, "SF:/s/src/a/b.cpp\nLF:ten\n"), HasSubstr("input:2"));
   EXPECT_THAT(complaint(read, ""), HasSubstr("names none"));
 }
 
-TEST_F(ReadersTest, facts_name_a_shard_that_cannot_be) {
+TEST_F(ReadersTest, FactsNameAShardThatCannotBe) {
   const auto read = [](const std::filesystem::path& file) {
     RunResult run;
     read_facts(file, run);
@@ -225,7 +225,7 @@ TEST_F(ReadersTest, facts_name_a_shard_that_cannot_be) {
   EXPECT_THAT(complaint(read, R"({"schema":"knetsim.facts/2"})"), HasSubstr("knetsim.facts/2"));
 }
 
-TEST_F(ReadersTest, allowed_skips_need_a_reason_and_a_use) {
+TEST_F(ReadersTest, AllowedSkipsNeedAReasonAndAUse) {
   const AllowedSkips skips("# heading\n\ns:*/real  # no daemon\ns:T.a\nx # why\nx # why\n", "skips.txt");
   EXPECT_TRUE(skips.allow("s:T.b/real"));
   EXPECT_FALSE(skips.allow("s:T.b/real/more"));

@@ -88,15 +88,15 @@ RunResult sample_run(const fs::path& report) {
   run.facts["kernel"] = "6.1.0";
   run.facts["branch"] = "main";
   run.tools["etcd"] = "3.4.23";
-  run.tests.push_back(readme("etcd_is_healthy", "etcd", "etcd is healthy"));
-  auto broken = readme("containers_reach_each_other", "pod-to-pod", "Containers reach each other");
+  run.tests.push_back(readme("EtcdIsHealthy", "etcd", "etcd is healthy"));
+  auto broken = readme("ContainersReachEachOther", "pod-to-pod", "Containers reach each other");
   broken.outcome = Outcome::failed;
   broken.reasons = {
       {"suites/readme_suite.cpp", 150,
        "Value of: c1()\nExpected: can ping 11.10.16.2\n  Actual: w1/c1, in short: w1/c1 can't ping 11.10.16.2: 1 sent, "
        "0 received\nPING 11.10.16.2\n\npath: w1/c1 -> 11.10.16.2\nroute of w1/c1"}};
   broken.step = FailedStep{"w1/c1", "w2/c2", "ping 11.10.16.2 -c 5"};
-  broken.evidence = "../out/suite-readme/Readme.containers_reach_each_other";
+  broken.evidence = "../out/suite-readme/Readme.ContainersReachEachOther";
   write_evidence(report / broken.evidence);
   run.tests.push_back(broken);
   run.tests.push_back(passing("Vip.OneVipsTurns/builtin"));

@@ -5,36 +5,36 @@
 namespace knetsim::report {
 namespace {
 
-TEST(Clean, replaces_what_is_not_utf8_and_keeps_the_rest) {
+TEST(Clean, ReplacesWhatIsNotUtf8AndKeepsTheRest) {
   EXPECT_EQ(clean("a\xff\xc3\xa9\xe2\x82"), "a\xEF\xBF\xBD\xc3\xa9\xEF\xBF\xBD\xEF\xBF\xBD");
   EXPECT_EQ(clean("\xed\xa0\x80").find('\xed'), std::string::npos) << "a lone surrogate";
 }
 
-TEST(Clean, cuts_at_a_character_and_tells_how_much_is_gone) {
+TEST(Clean, CutsAtACharacterAndTellsHowMuchIsGone) {
   EXPECT_EQ(clean("ab\xc3\xa9z", 3), "ab\n... (3 more bytes)");
   EXPECT_EQ(clean("abc", 3), "abc");
 }
 
-TEST(EscapeHtml, leaves_no_markup_and_shows_control_characters) {
+TEST(EscapeHtml, LeavesNoMarkupAndShowsControlCharacters) {
   EXPECT_EQ(escape_html("<b a='\"'>&"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;");
   EXPECT_EQ(escape_html(std::string("\0\x1b\x7f\n", 4)), "␀␛␡\n");
   EXPECT_EQ(escape_html("é\xff"), "é\xEF\xBF\xBD");
 }
 
-TEST(EscapeXml, replaces_what_xml_cannot_hold) {
+TEST(EscapeXml, ReplacesWhatXmlCannotHold) {
   EXPECT_EQ(escape_xml("]]>\x01\xEF\xBF\xBF"), "]]&gt;\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 
-TEST(EscapeMarkdown, keeps_a_cell_one_plain_line) {
+TEST(EscapeMarkdown, KeepsACellOnePlainLine) {
   EXPECT_EQ(escape_markdown("a|b\n<i> *x* `y`"), "a\\|b &lt;i&gt; \\*x\\* \\`y\\`");
 }
 
-TEST(EscapeCommand, keeps_a_command_one_line) {
+TEST(EscapeCommand, KeepsACommandOneLine) {
   EXPECT_EQ(escape_command("50%\r\n::error::x"), "50%25%0D%0A::error::x");
   EXPECT_EQ(escape_command_property("a:b,c"), "a%3Ab%2Cc");
 }
 
-TEST(Base64, agrees_with_rfc_4648) {
+TEST(Base64, AgreesWithRfc4648) {
   EXPECT_EQ(base64(""), "");
   EXPECT_EQ(base64("f"), "Zg==");
   EXPECT_EQ(base64("fo"), "Zm8=");
@@ -42,26 +42,26 @@ TEST(Base64, agrees_with_rfc_4648) {
   EXPECT_EQ(base64("\xff\xff\xff"), "////");
 }
 
-TEST(SecondsText, has_the_unit_that_is_read_easily) {
+TEST(SecondsText, HasTheUnitThatIsReadEasily) {
   EXPECT_EQ(seconds_text(0.0614), "61 ms");
   EXPECT_EQ(seconds_text(1.239), "1.24 s");
   EXPECT_EQ(seconds_text(12.34), "12.3 s");
   EXPECT_EQ(seconds_text(125), "2 min 5 s");
 }
 
-TEST(FigureText, has_three_digits) {
+TEST(FigureText, HasThreeDigits) {
   EXPECT_EQ(figure_text(0.4123, "s"), "412 ms");
   EXPECT_EQ(figure_text(0.0000041, "s"), "4.10 µs");
   EXPECT_EQ(figure_text(2.5e9, "B/s"), "2.50 GB/s");
   EXPECT_EQ(figure_text(96, "KiB"), "96.0 KiB");
 }
 
-TEST(InWords, reads_names_of_tests_aloud) {
+TEST(InWords, ReadsNamesOfTestsAloud) {
   EXPECT_EQ(in_words("Readme.etcd_is_healthy"), "Readme.etcd is healthy");
   EXPECT_EQ(in_words("Vip.OneVipsTurns/builtin"), "Vip.One vips turns, builtin");
 }
 
-TEST(Markdown, code_and_blocks_hold_any_text) {
+TEST(Markdown, CodeAndBlocksHoldAnyText) {
   EXPECT_EQ(code_span("a_b*c"), "`a_b*c`");
   EXPECT_EQ(code_span("a `b` c"), "``a `b` c``");
   EXPECT_EQ(code_span("`"), "`` ` ``");

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 PROGRAM = pathlib.Path(os.environ["KNETSIM_BUILD"]) / "bin/suite-readme"
-TEST = "Readme.flannel_runs_on_every_worker"
+TEST = "Readme.FlannelRunsOnEveryWorker"
 
 
 def innermost(pid):

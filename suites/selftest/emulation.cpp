@@ -21,24 +21,24 @@ class Red : public EmulationTest {
   void SetUp() override { boot(topology("pair.json")); }
 };
 
-TEST_F(Red, fails) { FAIL() << "on purpose"; }
+TEST_F(Red, Fails) { FAIL() << "on purpose"; }
 
-TEST_F(Red, loses_a_packet) {
+TEST_F(Red, LosesAPacket) {
   ASSERT_THAT(worker("w2").exec({"ip", "link", "set", "flannel.100", "down"}), Succeeds());
   const Step step("w1/c1", "w2/c2", "ping");
   EXPECT_THAT(worker("w1").container("c1"), CanPing(worker("w2").container("c2")));
 }
 
-TEST_F(Red, crashes) { std::raise(SIGSEGV); }
+TEST_F(Red, Crashes) { std::raise(SIGSEGV); }
 
-TEST_F(Red, hangs) {
+TEST_F(Red, Hangs) {
   std::mutex mutex;
   std::unique_lock lock(mutex);
   std::condition_variable never;
   never.wait(lock, [] { return false; });
 }
 
-TEST_F(Red, loses_a_daemon) {
+TEST_F(Red, LosesADaemon) {
   auto& flanneld = worker("w1").flanneld().process();
   flanneld.signal(SIGKILL);
   flanneld.wait(std::chrono::seconds(5));
@@ -55,7 +55,7 @@ class RedBoot : public EmulationTest {
   }
 };
 
-TEST_F(RedBoot, fails) { SUCCEED() << "never comes here"; }
+TEST_F(RedBoot, Fails) { SUCCEED() << "never comes here"; }
 
 }  // namespace
 }  // namespace knetsim::fixtures

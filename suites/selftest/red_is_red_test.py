@@ -192,8 +192,8 @@ class RedIsRed(unittest.TestCase):
         self.assertIn("file=suites/selftest/red.cpp,line=", (run.directory / "report/annotations.txt").read_text())
 
     def test_a_lost_packet_is_red_with_its_path_marked_and_its_evidence(self):
-        run = self.run_inner(":Red.loses_a_packet$", program="selftest-emulation")
-        self.assertEqual(run.statuses(), {"Red.loses_a_packet": "fail"}, run.text)
+        run = self.run_inner(":Red.LosesAPacket$", program="selftest-emulation")
+        self.assertEqual(run.statuses(), {"Red.LosesAPacket": "fail"}, run.text)
         why, = self.assert_one_sentence(run)
         self.assertRegex(why, r"^w1/c1 can't ping 11\.\d+\.\d+\.\d+: 1 sent, 0 received$")
         page = (run.directory / "report/report.html").read_text()

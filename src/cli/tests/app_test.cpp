@@ -10,7 +10,7 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-TEST(CommandLine, helps) {
+TEST(CommandLine, Helps) {
   const auto ran = knetsim({"--help"});
   EXPECT_EQ(ran.code, 0);
   for (const auto* word : {"check", "doctor", "completion", "Exit codes"}) EXPECT_THAT(ran.out, HasSubstr(word));
@@ -18,19 +18,19 @@ TEST(CommandLine, helps) {
   EXPECT_EQ(knetsim({"check", "--help"}).code, 0);
 }
 
-TEST(CommandLine, tells_its_version) {
+TEST(CommandLine, TellsItsVersion) {
   const auto ran = knetsim({"--version"});
   EXPECT_EQ(ran.code, 0);
   EXPECT_THAT(ran.out, StartsWith("knetsim "));
 }
 
-TEST(CommandLine, without_a_command_explains_itself_and_exits_2) {
+TEST(CommandLine, WithoutACommandExplainsItselfAndExits2) {
   const auto ran = knetsim({});
   EXPECT_EQ(ran.code, 2);
   EXPECT_THAT(ran.err, HasSubstr("Subcommands:"));
 }
 
-TEST(CommandLine, refuses_what_it_does_not_know_and_names_the_nearest) {
+TEST(CommandLine, RefusesWhatItDoesNotKnowAndNamesTheNearest) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
       {{"chekc"}, "unknown command chekc; did you mean check?"},
       {{"--versoin"}, "unknown option --versoin; did you mean --version?"},
@@ -48,7 +48,7 @@ TEST(CommandLine, refuses_what_it_does_not_know_and_names_the_nearest) {
   }
 }
 
-TEST(CommandLine, refuses_values_that_make_no_sense) {
+TEST(CommandLine, RefusesValuesThatMakeNoSense) {
   EXPECT_EQ(knetsim({"check", "--color", "purple"}).code, 2);
   EXPECT_EQ(knetsim({"check", "--timeout", "0"}).code, 2);
   EXPECT_EQ(knetsim({"check", "--json"}).code, 2);
@@ -56,7 +56,7 @@ TEST(CommandLine, refuses_values_that_make_no_sense) {
   EXPECT_EQ(knetsim({"completion"}).code, 2);
 }
 
-TEST(Completion, knows_every_command_and_option_in_every_shell) {
+TEST(Completion, KnowsEveryCommandAndOptionInEveryShell) {
   for (const auto* shell : {"bash", "zsh", "fish"}) {
     const auto ran = knetsim({"completion", shell});
     EXPECT_EQ(ran.code, 0);
@@ -76,7 +76,7 @@ std::string offered(const std::string& words, int count) {
   return ran.out;
 }
 
-TEST(Completion, works_in_bash) {
+TEST(Completion, WorksInBash) {
   EXPECT_EQ(offered("knetsim ch", 2), "check\n");
   EXPECT_EQ(offered("knetsim check --ke", 3), "--keep-evidence\n");
   EXPECT_EQ(offered("knetsim check --color al", 4), "always\n");

@@ -45,7 +45,7 @@ Ran check_liar(const std::string& events, const std::string& listing = kListing)
                                                             {"FAKE_OUTPUT", "some words of its own"}});
 }
 
-TEST(Check, is_green_when_every_test_passes) {
+TEST(Check, IsGreenWhenEveryTestPasses) {
   const auto ran = check_fake("pass");
   EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("[1/3] ✓ first"));
@@ -54,7 +54,7 @@ TEST(Check, is_green_when_every_test_passes) {
   EXPECT_EQ(ran.err, "");
 }
 
-TEST(Check, fails_with_a_failing_test_and_tells_file_reason_and_evidence) {
+TEST(Check, FailsWithAFailingTestAndTellsFileReasonAndEvidence) {
   const auto ran = check_fake("fail");
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("[2/3] ✗ middle"));
@@ -65,21 +65,21 @@ TEST(Check, fails_with_a_failing_test_and_tells_file_reason_and_evidence) {
   EXPECT_THAT(ran.out, HasSubstr("✗ 2 of 3 checks passed, 1 failed"));
 }
 
-TEST(Check, fails_with_a_test_that_throws) {
+TEST(Check, FailsWithATestThatThrows) {
   const auto ran = check_fake("throw");
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("out of addresses"));
   EXPECT_THAT(ran.out, HasSubstr("✗ C0w1/c1 -> C0w2/c2"));
 }
 
-TEST(Check, is_not_green_with_a_skipped_test) {
+TEST(Check, IsNotGreenWithASkippedTest) {
   const auto ran = check_fake("skip");
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("no router here"));
   EXPECT_THAT(ran.out, HasSubstr("2 of 3 checks passed, 1 skipped: not proven"));
 }
 
-TEST(Check, blames_a_crash_on_its_test_and_runs_the_rest) {
+TEST(Check, BlamesACrashOnItsTestAndRunsTheRest) {
   const auto ran = check_fake("crash");
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("[2/3] ✗ middle"));
@@ -88,7 +88,7 @@ TEST(Check, blames_a_crash_on_its_test_and_runs_the_rest) {
   EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
 }
 
-TEST(Check, kills_a_test_that_hangs_keeps_what_it_said_and_runs_the_rest) {
+TEST(Check, KillsATestThatHangsKeepsWhatItSaidAndRunsTheRest) {
   const auto ran = check_fake("hang", {"--timeout", "5"});
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("seen before the hang"));
@@ -97,24 +97,24 @@ TEST(Check, kills_a_test_that_hangs_keeps_what_it_said_and_runs_the_rest) {
   EXPECT_THAT(ran.out, HasSubstr("[3/3] ✓ last"));
 }
 
-TEST(Check, asks_for_the_evidence_of_tests_that_pass_and_tells_where_it_is) {
+TEST(Check, AsksForTheEvidenceOfTestsThatPassAndTellsWhereItIs) {
   EXPECT_THAT(check_fake("pass", {"--keep-evidence"}).out, HasSubstr("evidence: /out/kept"));
   EXPECT_THAT(check_fake("pass").out, Not(HasSubstr("evidence")));
 }
 
-TEST(Check, hands_the_chosen_flavours_to_the_suite_and_repeats_them) {
+TEST(Check, HandsTheChosenFlavoursToTheSuiteAndRepeatsThem) {
   const auto ran = check_fake("fail", {"--flannel", "builtin"});
   EXPECT_THAT(ran.out, HasSubstr("knetsim check --suite " + kFakeSuite.string() + " --flannel builtin --only middle"));
   EXPECT_THAT(ran.out, HasSubstr("flannel is builtin"));
 }
 
-TEST(Check, is_not_green_when_a_suite_fails_after_its_tests_passed) {
+TEST(Check, IsNotGreenWhenASuiteFailsAfterItsTestsPassed) {
   const auto ran = check_fake("leak");
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("0 of its tests failed, yet it ended with exit code 1"));
 }
 
-TEST(Check, could_not_run_where_the_sandbox_refuses) {
+TEST(Check, CouldNotRunWhereTheSandboxRefuses) {
   const auto json = scratch("refused.json");
   const auto ran = check_fake("refuse", {"--json", json.string()});
   EXPECT_EQ(ran.code, 2);
@@ -123,7 +123,7 @@ TEST(Check, could_not_run_where_the_sandbox_refuses) {
   EXPECT_EQ(nlohmann::json::parse(read_file(json))["verdict"], "could not run");
 }
 
-TEST(Check, runs_only_what_is_asked_for) {
+TEST(Check, RunsOnlyWhatIsAskedFor) {
   const auto ran = check_fake("fail", {"--only", "last,first"});
   EXPECT_EQ(ran.code, 0) << ran.out;
   EXPECT_THAT(ran.out, HasSubstr("[1/2] ✓ first"));
@@ -131,7 +131,7 @@ TEST(Check, runs_only_what_is_asked_for) {
   EXPECT_THAT(ran.out, Not(HasSubstr("middle")));
 }
 
-TEST(Check, refuses_an_unknown_id_and_runs_nothing) {
+TEST(Check, RefusesAnUnknownIdAndRunsNothing) {
   const auto ran = check_fake("pass", {"--only", "frist"});
   EXPECT_EQ(ran.code, 2);
   EXPECT_EQ(ran.out, "");
@@ -139,7 +139,7 @@ TEST(Check, refuses_an_unknown_id_and_runs_nothing) {
   EXPECT_THAT(ran.err, HasSubstr("the checks are first middle last"));
 }
 
-TEST(Check, lists_its_checks_without_running_them) {
+TEST(Check, ListsItsChecksWithoutRunningThem) {
   const auto ran = check_fake("crash", {"--list"});
   EXPECT_EQ(ran.code, 0);
   EXPECT_EQ(ran.out,
@@ -148,15 +148,15 @@ TEST(Check, lists_its_checks_without_running_them) {
             "last    The last of three\n");
 }
 
-TEST(Check, is_not_misled_by_settings_of_googletest_in_the_environment) {
+TEST(Check, IsNotMisledBySettingsOfGoogletestInTheEnvironment) {
   const Environment environment(
-      Variables{{"GTEST_FILTER", "Fake.comes_first"}, {"GTEST_TOTAL_SHARDS", "3"}, {"GTEST_SHARD_INDEX", "0"}});
+      Variables{{"GTEST_FILTER", "Fake.ComesFirst"}, {"GTEST_TOTAL_SHARDS", "3"}, {"GTEST_SHARD_INDEX", "0"}});
   const auto ran = check_fake("fail");
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("2 of 3 checks passed, 1 failed"));
 }
 
-TEST(Check, writes_its_results_as_json) {
+TEST(Check, WritesItsResultsAsJson) {
   const auto path = scratch("results.json");
   EXPECT_EQ(check_fake("fail", {"--json", path.string()}).code, 1);
   const auto json = nlohmann::json::parse(read_file(path));
@@ -167,14 +167,14 @@ TEST(Check, writes_its_results_as_json) {
   EXPECT_EQ(json["checks"][1]["tests"][0]["evidence"], "/out/evidence");
 }
 
-TEST(Check, shows_the_verdict_and_then_exits_2_when_the_json_can_not_be_written) {
+TEST(Check, ShowsTheVerdictAndThenExits2WhenTheJsonCanNotBeWritten) {
   const auto ran = check_fake("pass", {"--json", "/nowhere/at/all.json"});
   EXPECT_EQ(ran.code, 2);
   EXPECT_THAT(ran.out, HasSubstr("✓ 3 of 3 checks passed"));
   EXPECT_THAT(ran.err, HasSubstr("/nowhere/at/all.json"));
 }
 
-TEST(Check, refuses_a_real_part_that_is_not_there_instead_of_skipping) {
+TEST(Check, RefusesARealPartThatIsNotThereInsteadOfSkipping) {
   const Environment environment(Variables{{"KNETSIM_FLANNELD", "/nowhere/flanneld"}});
   const auto ran = check_fake("pass", {"--flannel", "real"});
   EXPECT_EQ(ran.code, 2);
@@ -184,11 +184,11 @@ TEST(Check, refuses_a_real_part_that_is_not_there_instead_of_skipping) {
   EXPECT_EQ(check_fake("pass", {"--cni", "/nowhere/plugin"}).code, 2);
 }
 
-TEST(Check, takes_a_directory_of_plugins_as_well_as_a_plugin) {
+TEST(Check, TakesADirectoryOfPluginsAsWellAsAPlugin) {
   EXPECT_EQ(check_fake("pass", {"--cni", kStateDirectory}).code, 0);
 }
 
-TEST(Check, refuses_at_once_what_a_boot_would_refuse) {
+TEST(Check, RefusesAtOnceWhatABootWouldRefuse) {
   const auto flanneld = scratch("flanneld", "#!/bin/sh\necho v0.20.0 >&2\n");
   std::filesystem::permissions(flanneld, std::filesystem::perms::all);
   const Environment environment(Variables{{"KNETSIM_FLANNELD", flanneld.string()}});
@@ -200,14 +200,14 @@ TEST(Check, refuses_at_once_what_a_boot_would_refuse) {
   EXPECT_EQ(check_fake("pass", {"--flannel", "builtin"}).code, 0);
 }
 
-TEST(Check, says_what_is_missing_when_the_suite_is) {
+TEST(Check, SaysWhatIsMissingWhenTheSuiteIs) {
   const auto ran = knetsim({"check", "--suite", "suite-of-nobody"});
   EXPECT_EQ(ran.code, 2);
   EXPECT_THAT(ran.err, HasSubstr("suite-of-nobody"));
   EXPECT_THAT(ran.err, HasSubstr("remedy: build it"));
 }
 
-TEST(Check, can_not_run_a_program_that_lists_nothing) {
+TEST(Check, CanNotRunAProgramThatListsNothing) {
   const auto ran = knetsim({"check", "--suite", "/bin/true"});
   EXPECT_EQ(ran.code, 2);
   EXPECT_THAT(ran.err, HasSubstr("it reported nothing"));
@@ -215,7 +215,7 @@ TEST(Check, can_not_run_a_program_that_lists_nothing) {
   EXPECT_THAT(check_liar("", run_started(5)).err, HasSubstr("announced 5 tests and listed 0"));
 }
 
-TEST(Check, believes_a_stranger_whose_words_agree_and_no_other) {
+TEST(Check, BelievesAStrangerWhoseWordsAgreeAndNoOther) {
   const auto honest = check_liar(run_started(2) + passed("L.a") + passed("L.b") + run_ended(2));
   EXPECT_EQ(honest.code, 0) << honest.out << honest.err;
   const auto liar = check_liar(run_started(2) + passed("L.a") + run_ended(1));
@@ -228,7 +228,7 @@ TEST(Check, believes_a_stranger_whose_words_agree_and_no_other) {
   EXPECT_THAT(mute.out, HasSubstr("some words of its own"));
 }
 
-TEST(Check, says_that_a_file_that_is_no_program_can_not_be_run) {
+TEST(Check, SaysThatAFileThatIsNoProgramCanNotBeRun) {
   const auto path = scratch("no-program", "neither ELF nor script");
   std::filesystem::permissions(path, std::filesystem::perms::all);
   const auto ran = knetsim({"check", "--suite", path.string()});
@@ -255,7 +255,7 @@ struct Hanging {
   }
 };
 
-TEST(Interrupt, is_handed_on_and_told) {
+TEST(Interrupt, IsHandedOnAndTold) {
   Hanging hanging;
   hanging.program.signal(SIGINT);
   const auto status = hanging.program.wait(kDefaultBudget);
@@ -265,7 +265,7 @@ TEST(Interrupt, is_handed_on_and_told) {
   eventually([&] { return hanging.suite_lives(); });
 }
 
-TEST(Interrupt, by_a_signal_that_nohup_made_ignored_is_none) {
+TEST(Interrupt, ByASignalThatNohupMadeIgnoredIsNone) {
   Hanging hanging("trap '' HUP; ");
   hanging.program.signal(SIGHUP);
   hanging.program.signal(SIGTERM);
@@ -273,7 +273,7 @@ TEST(Interrupt, by_a_signal_that_nohup_made_ignored_is_none) {
   EXPECT_THAT(hanging.program.log_tail(), HasSubstr("interrupted by SIGTERM"));
 }
 
-TEST(Kill, of_the_program_takes_the_suite_along) {
+TEST(Kill, OfTheProgramTakesTheSuiteAlong) {
   Hanging hanging;
   ASSERT_EQ(::kill(hanging.program.pid(), SIGKILL), 0);
   EXPECT_NO_THROW(eventually([&] { return hanging.suite_lives(); }));

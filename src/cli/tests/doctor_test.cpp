@@ -26,13 +26,13 @@ auto Found(const char* name, State state, const char* detail) {
                         Field("detail", &Finding::detail, HasSubstr(detail))));
 }
 
-TEST(DoctorOfKernel, finds_by_trying_what_this_machine_has) {
+TEST(DoctorOfKernel, FindsByTryingWhatThisMachineHas) {
   const auto findings = examine_kernel();
   for (const auto* name : {"network namespaces", "sandbox", "veth", "bridge", "vxlan", "nftables rules of VIPs"})
     EXPECT_THAT(findings, Found(name, State::good, "works"));
 }
 
-TEST(Probe, leaves_no_trace_in_the_network_it_was_called_in) {
+TEST(Probe, LeavesNoTraceInTheNetworkItWasCalledIn) {
   const auto before = read_file("/proc/net/dev");
   examine_kernel();
   const auto names = [](const std::string& text) { return std::count(text.begin(), text.end(), ':'); };
@@ -46,13 +46,13 @@ std::string fake_program(const std::string& name, const std::string& script) {
   return program.string();
 }
 
-TEST(DoctorOfPrograms, tells_their_versions) {
+TEST(DoctorOfPrograms, TellsTheirVersions) {
   fake_program("etcd", "echo etcd Version: 9.8.7");
   const Environment environment(Variables{{"PATH", std::string(kStateDirectory)}});
   EXPECT_THAT(examine_programs(), Found("etcd", State::good, "9.8.7  (/run/knetsim/etcd)"));
 }
 
-TEST(DoctorOfPrograms, names_the_package_of_each_that_is_missing) {
+TEST(DoctorOfPrograms, NamesThePackageOfEachThatIsMissing) {
   const Environment environment(Variables{{"PATH", "/nonexistent"}, {"CNI_PATH", ""}});
   const auto findings = examine_programs();
   EXPECT_THAT(findings, Contains(AllOf(Field(&Finding::name, "etcd"), Field(&Finding::state, State::bad),
@@ -64,14 +64,14 @@ TEST(DoctorOfPrograms, names_the_package_of_each_that_is_missing) {
 
 std::string fake_flanneld(const std::string& version) { return fake_program("flanneld", "echo v" + version + " >&2"); }
 
-TEST(DoctorOfPrograms, judges_a_real_flanneld_as_an_emulation_would) {
+TEST(DoctorOfPrograms, JudgesARealFlanneldAsAnEmulationWould) {
   const Environment fit(Variables{{"KNETSIM_FLANNELD", fake_flanneld("0.27.4")}, {"KNETSIM_FLANNEL", "builtin"}});
   EXPECT_THAT(examine_programs(), Found("flanneld", State::good, "0.27.4  (/run/knetsim/flanneld)"));
   fake_flanneld("0.20.0");
   EXPECT_THAT(examine_programs(), Found("flanneld", State::bad, "use 0.21.3 or later"));
 }
 
-TEST(DoctorOfPrograms, judges_a_real_router_as_an_emulation_would) {
+TEST(DoctorOfPrograms, JudgesARealRouterAsAnEmulationWould) {
   const auto program = fake_program("skrouterd", "echo 3.5.1");
   const Environment fit(Variables{{"KNETSIM_SKROUTERD", program}, {"KNETSIM_SKUPPER", "builtin"}});
   EXPECT_THAT(examine_programs(), Found("skrouterd", State::good, "3.5.1  (/run/knetsim/skrouterd)"));
@@ -79,7 +79,7 @@ TEST(DoctorOfPrograms, judges_a_real_router_as_an_emulation_would) {
   EXPECT_THAT(examine_programs(), Found("skrouterd", State::bad, "there is no /absent in it"));
 }
 
-TEST(DoctorOfPrograms, tells_how_each_part_is_chosen) {
+TEST(DoctorOfPrograms, TellsHowEachPartIsChosen) {
   const auto findings = examine_programs();
   for (const auto* part : parts::kParts)
     EXPECT_THAT(findings,
@@ -88,7 +88,7 @@ TEST(DoctorOfPrograms, tells_how_each_part_is_chosen) {
         << part->name;
 }
 
-TEST(DoctorOfPrograms, does_not_call_a_broken_one_good) {
+TEST(DoctorOfPrograms, DoesNotCallABrokenOneGood) {
   fake_program("etcd", "echo 3.4.1; echo libc is too old >&2; exit 1");
   const Environment environment(Variables{{"PATH", std::string(kStateDirectory)}});
   EXPECT_THAT(examine_programs(), Found("etcd", State::bad, "libc is too old"));
@@ -104,7 +104,7 @@ Machine machine_with(uid_t user, bool works, const std::string& capabilities = "
   return {user, works, root, scratch("status", "Name:\tx\nCapEff:\t" + capabilities + "\n")};
 }
 
-TEST(DoctorOfPrivileges, tells_an_ordinary_user_which_setting_forbids_and_how_to_change_it) {
+TEST(DoctorOfPrivileges, TellsAnOrdinaryUserWhichSettingForbidsAndHowToChangeIt) {
   const auto findings = examine_privileges(machine_with(1000, false));
   EXPECT_THAT(findings, Found("user", State::good, "uid 1000"));
   EXPECT_THAT(
@@ -116,18 +116,18 @@ TEST(DoctorOfPrivileges, tells_an_ordinary_user_which_setting_forbids_and_how_to
   EXPECT_THAT(findings, Not(Contains(Field(&Finding::name, "kernel.unprivileged_userns_clone"))));
 }
 
-TEST(DoctorOfPrivileges, does_not_mind_a_setting_that_the_kernel_did_not_apply) {
+TEST(DoctorOfPrivileges, DoesNotMindASettingThatTheKernelDidNotApply) {
   EXPECT_TRUE(healthy(examine_privileges(machine_with(1000, true))));
   EXPECT_TRUE(healthy(examine_privileges(machine_with(0, true))));
 }
 
-TEST(DoctorOfPrivileges, tells_a_root_without_capabilities_from_a_real_one) {
+TEST(DoctorOfPrivileges, TellsARootWithoutCapabilitiesFromARealOne) {
   EXPECT_THAT(examine_privileges(machine_with(0, true)), Found("user", State::good, "root"));
   const auto findings = examine_privileges(machine_with(0, false, "00000000a80425fb"));
   EXPECT_THAT(findings, Found("user", State::bad, "CAP_SYS_ADMIN CAP_NET_ADMIN"));
 }
 
-TEST(DoctorReport, is_aligned_and_ends_with_the_verdict) {
+TEST(DoctorReport, IsAlignedAndEndsWithTheVerdict) {
   std::ostringstream out;
   const std::vector<Finding> findings{{"kernel", "veth", State::good, "works", ""},
                                       {"programs", "etcd", State::bad, "not found", "apt-get install etcd-server"},
@@ -146,7 +146,7 @@ TEST(DoctorReport, is_aligned_and_ends_with_the_verdict) {
   EXPECT_FALSE(healthy(findings));
 }
 
-TEST(Doctor, exits_1_and_writes_json_when_something_is_missing) {
+TEST(Doctor, Exits1AndWritesJsonWhenSomethingIsMissing) {
   const auto path = scratch("doctor.json");
   const auto ran = knetsim({"doctor", "--json", path.string()}, {{"PATH", "/nonexistent"}});
   EXPECT_EQ(ran.code, 1) << ran.out;
@@ -156,7 +156,7 @@ TEST(Doctor, exits_1_and_writes_json_when_something_is_missing) {
   EXPECT_EQ(json["healthy"], false);
 }
 
-TEST(Doctor, exits_2_when_its_json_can_not_be_written) {
+TEST(Doctor, Exits2WhenItsJsonCanNotBeWritten) {
   EXPECT_EQ(knetsim({"doctor", "--json", "/nowhere/at/all.json"}).code, 2);
 }
 

@@ -30,7 +30,7 @@ std::vector<nlohmann::json> events_in(const std::filesystem::path& path) {
   return events;
 }
 
-TEST(EventStream, tells_a_run_from_its_start_to_its_end) {
+TEST(EventStream, TellsARunFromItsStartToItsEnd) {
   const auto path = scratch("events");
   EXPECT_EQ(run_fake("5>" + path.string(), "fail").status.code(), 1);
   const auto events = events_in(path);
@@ -57,17 +57,17 @@ TEST(EventStream, tells_a_run_from_its_start_to_its_end) {
   EXPECT_EQ(events[17]["failed"], 1);
 }
 
-TEST(EventStream, lists_tests_without_running_them) {
+TEST(EventStream, ListsTestsWithoutRunningThem) {
   const auto path = scratch("events");
   EXPECT_EQ(run_fake("5>" + path.string(), "crash", "5", "--gtest_list_tests").status.code(), 0);
   const auto events = events_in(path);
   ASSERT_EQ(events.size(), 4U);
   EXPECT_EQ(events[2]["event"], "test listed");
-  EXPECT_EQ(events[2]["test"], "Fake.behaves_as_told");
+  EXPECT_EQ(events[2]["test"], "Fake.BehavesAsTold");
   EXPECT_EQ(events[2]["check"], "middle");
 }
 
-TEST(EventStream, does_not_touch_the_verdict_when_nobody_reads) {
+TEST(EventStream, DoesNotTouchTheVerdictWhenNobodyReads) {
   // The reader is gone before the first byte.
   const auto ran = run_fake("5> >(exec true) ; exit $?", "pass");
   EXPECT_EQ(ran.status.code(), 0) << ran.status.describe() << ran.out;
@@ -75,7 +75,7 @@ TEST(EventStream, does_not_touch_the_verdict_when_nobody_reads) {
   EXPECT_EQ(run_fake("5>/dev/full", "fail").status.code(), 1);
 }
 
-TEST(EventStream, warns_about_a_descriptor_that_is_not_open_and_goes_on) {
+TEST(EventStream, WarnsAboutADescriptorThatIsNotOpenAndGoesOn) {
   for (const auto* fd : {"5", "x", "-1", "99999999999"}) {
     const auto ran = run_fake("5>&-", "pass", fd);
     EXPECT_EQ(ran.status.code(), 0) << fd;
@@ -83,7 +83,7 @@ TEST(EventStream, warns_about_a_descriptor_that_is_not_open_and_goes_on) {
   }
 }
 
-TEST(EventStream, is_not_inherited_by_what_a_test_starts) {
+TEST(EventStream, IsNotInheritedByWhatATestStarts) {
   const auto ran = run_fake("9>/dev/null", "daemon", "9");
   EXPECT_EQ(ran.status.code(), 0);
   EXPECT_THAT(ran.out, HasSubstr("\n2\n"));
@@ -91,7 +91,7 @@ TEST(EventStream, is_not_inherited_by_what_a_test_starts) {
   EXPECT_THAT(ran.out, HasSubstr("variable unset"));
 }
 
-TEST(EventStream, leaves_the_id_of_the_check_in_the_xml) {
+TEST(EventStream, LeavesTheIdOfTheCheckInTheXml) {
   const auto xml = scratch("x.xml");
   EXPECT_EQ(run_fake("5>/dev/null", "pass", "5", "--gtest_output=xml:" + xml.string()).status.code(), 0);
   EXPECT_THAT(read_file(xml), HasSubstr(R"(<property name="check" value="middle"/>)"));

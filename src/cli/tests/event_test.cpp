@@ -19,7 +19,7 @@ std::string refusal_of(std::string_view line) {
   return "accepted";
 }
 
-TEST(Event, holds_what_its_line_said) {
+TEST(Event, HoldsWhatItsLineSaid) {
   const auto started = std::get<RunStarted>(
       parse_event(R"({"event":"run started","schema":"knetsim.events/1","program":"suite-readme","tests":12})"));
   EXPECT_EQ(started.program, "suite-readme");
@@ -40,19 +40,19 @@ TEST(Event, holds_what_its_line_said) {
   EXPECT_FALSE(step.ok);
 }
 
-TEST(Event, ignores_members_and_kinds_that_a_later_version_added) {
+TEST(Event, IgnoresMembersAndKindsThatALaterVersionAdded) {
   EXPECT_TRUE(std::holds_alternative<TestStarted>(
       parse_event(R"({"event":"test started","test":"A.b","color":{"deep":[1,2]},"check":"x"})")));
   EXPECT_TRUE(std::holds_alternative<UnknownEvent>(parse_event(R"({"event":"coffee","cups":2})")));
 }
 
-TEST(Event, of_another_schema_is_refused_with_the_remedy) {
+TEST(Event, OfAnotherSchemaIsRefusedWithTheRemedy) {
   const auto words = refusal_of(R"({"event":"run started","schema":"knetsim.events/2","program":"s","tests":1})");
   EXPECT_THAT(words, HasSubstr("knetsim.events/2"));
   EXPECT_THAT(words, HasSubstr("from the same build"));
 }
 
-TEST(Event, that_is_broken_is_refused_by_name) {
+TEST(Event, ThatIsBrokenIsRefusedByName) {
   EXPECT_THAT(refusal_of(""), HasSubstr("not a JSON object"));
   EXPECT_THAT(refusal_of("[  SKIPPED ] Readme.vip"), HasSubstr("not a JSON object"));
   EXPECT_THAT(refusal_of(R"({"event":"test ended","test":"A)"), HasSubstr("not a JSON object"));
@@ -75,7 +75,7 @@ TEST(Event, that_is_broken_is_refused_by_name) {
   EXPECT_THAT(refusal_of(std::string(200'000, '[')), HasSubstr("nested deeper"));
 }
 
-TEST(Event, that_is_refused_is_quoted_in_one_short_line) {
+TEST(Event, ThatIsRefusedIsQuotedInOneShortLine) {
   const auto words = refusal_of("\x1b[31mred\n" + std::string(5000, 'x'));
   EXPECT_THAT(words, HasSubstr("\\x1b[31mred\\x0a"));
   EXPECT_LT(words.size(), 300U);
@@ -87,7 +87,7 @@ std::vector<std::string> texts(const std::vector<LineSplitter::Line>& lines) {
   return result;
 }
 
-TEST(LineSplitter, finds_lines_however_the_stream_is_cut) {
+TEST(LineSplitter, FindsLinesHoweverTheStreamIsCut) {
   LineSplitter splitter;
   EXPECT_THAT(texts(splitter.feed("on")), IsEmpty());
   EXPECT_THAT(texts(splitter.feed("e\ntwo\n\nth")), ElementsAre("one", "two", ""));
@@ -95,7 +95,7 @@ TEST(LineSplitter, finds_lines_however_the_stream_is_cut) {
   EXPECT_THAT(splitter.finish(), IsEmpty());
 }
 
-TEST(LineSplitter, says_of_a_line_without_its_newline_that_it_is_not_whole) {
+TEST(LineSplitter, SaysOfALineWithoutItsNewlineThatItIsNotWhole) {
   LineSplitter splitter;
   splitter.feed("{\"event\":\"test en");
   const auto lines = splitter.finish();
@@ -103,7 +103,7 @@ TEST(LineSplitter, says_of_a_line_without_its_newline_that_it_is_not_whole) {
   EXPECT_FALSE(lines[0].whole);
 }
 
-TEST(LineSplitter, keeps_no_more_of_an_endless_line_than_its_limit_and_finds_the_next) {
+TEST(LineSplitter, KeepsNoMoreOfAnEndlessLineThanItsLimitAndFindsTheNext) {
   LineSplitter splitter;
   const std::string piece(300'000, 'x');
   for (int i = 0; i < 20; ++i) EXPECT_THAT(splitter.feed(piece), IsEmpty());

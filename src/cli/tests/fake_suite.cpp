@@ -26,9 +26,9 @@ std::string flannel() {
 
 class Fake : public testing::Test {};
 
-KNETSIM_CHECK(Fake, comes_first, "first", "The first of three") { const Step step("C0w1", "C0w2", "ping 10.0.0.4"); }
+KNETSIM_CHECK(Fake, ComesFirst, "first", "The first of three") { const Step step("C0w1", "C0w2", "ping 10.0.0.4"); }
 
-KNETSIM_CHECK(Fake, behaves_as_told, "middle", "The one that misbehaves") {
+KNETSIM_CHECK(Fake, BehavesAsTold, "middle", "The one that misbehaves") {
   const Step step("C0w1/c1", "C0w2/c2", "ping 11.13.0.2");
   if (const char* path = std::getenv("FAKE_PID_FILE")) std::ofstream(path) << ::getpid();
   if (mode() == "fail") {
@@ -49,7 +49,7 @@ KNETSIM_CHECK(Fake, behaves_as_told, "middle", "The one that misbehaves") {
   }
 }
 
-KNETSIM_CHECK(Fake, comes_last, "last", "The last of three") {
+KNETSIM_CHECK(Fake, ComesLast, "last", "The last of three") {
   { const Step step("C0w1", "", "nft list ruleset"); }
   const Step step("C1w1/c1", "C0w3/c4", "wget 10.0.0.8:1028");
 }

@@ -32,7 +32,7 @@ const std::vector<Listing> kListings{
     {"/bin/suite-a", {{"A.one", "pods", "Pods in workers"}, {"A.two", "vip", "The VIP"}, {"A.three", "pods", "more"}}},
     {"/bin/suite-b", {{"B.names_its_own_words", "", ""}, {"B.two", "vip", "again"}}}};
 
-TEST(Plan, gathers_the_tests_of_each_check_in_the_order_of_the_listing) {
+TEST(Plan, GathersTheTestsOfEachCheckInTheOrderOfTheListing) {
   const auto plan = plan_checks(kListings);
   EXPECT_THAT(ids(plan), ElementsAre("pods", "vip", "B.names_its_own_words"));
   EXPECT_EQ(plan[0].title, "Pods in workers");
@@ -42,23 +42,21 @@ TEST(Plan, gathers_the_tests_of_each_check_in_the_order_of_the_listing) {
   EXPECT_EQ(plan[1].tests[1].program, "/bin/suite-b");
 }
 
-TEST(Plan, makes_a_check_of_a_test_that_declares_none) {
-  EXPECT_EQ(plan_checks(kListings)[2].title, "names its own words");
-}
+TEST(Plan, MakesACheckOfATestThatDeclaresNone) { EXPECT_EQ(plan_checks(kListings)[2].title, "names its own words"); }
 
-TEST(Selection, keeps_the_order_of_the_plan) {
+TEST(Selection, KeepsTheOrderOfThePlan) {
   EXPECT_THAT(ids(select_checks(plan_checks(kListings), {"vip", "pods"})), ElementsAre("pods", "vip"));
   EXPECT_EQ(select_checks(plan_checks(kListings), {}).size(), 3U);
 }
 
-TEST(Selection, names_the_known_checks_and_the_nearest_when_it_meets_an_unknown_one) {
+TEST(Selection, NamesTheKnownChecksAndTheNearestWhenItMeetsAnUnknownOne) {
   const auto words = input_error_of([] { select_checks(plan_checks(kListings), {"pods", "vpi"}); });
   EXPECT_THAT(words, HasSubstr("\"vpi\""));
   EXPECT_THAT(words, HasSubstr("did you mean \"vip\"?"));
   EXPECT_THAT(words, HasSubstr("the checks are pods vip B.names_its_own_words"));
 }
 
-TEST(FindSuite, looks_beside_the_program_and_then_in_libexec) {
+TEST(FindSuite, LooksBesideTheProgramAndThenInLibexec) {
   namespace fs = std::filesystem;
   const fs::path root = fs::path(kStateDirectory) / "installed";
   fs::create_directories(root / "bin");
@@ -69,7 +67,7 @@ TEST(FindSuite, looks_beside_the_program_and_then_in_libexec) {
   EXPECT_EQ(find_suite("suite-x", root / "bin"), root / "bin/suite-x");
 }
 
-TEST(FindSuite, says_where_it_looked_and_how_to_get_it) {
+TEST(FindSuite, SaysWhereItLookedAndHowToGetIt) {
   const auto words = input_error_of([] { find_suite("suite-x", "/nowhere/bin"); });
   EXPECT_THAT(words, HasSubstr("/nowhere/bin"));
   EXPECT_THAT(words, HasSubstr("/nowhere/libexec/knetsim"));

@@ -65,7 +65,7 @@ std::string progress(const std::vector<TestResult>& results, std::size_t columns
   return out.str();
 }
 
-TEST(Progress, shows_a_line_for_each_check_and_its_actions_in_a_file) {
+TEST(Progress, ShowsALineForEachCheckAndItsActionsInAFile) {
   EXPECT_EQ(
       progress({passed("Readme.pods", {{"C0w1", "", "ip link", 0.001, true}}),
                 passed("Readme.far", {{"C0w1/c1", "C0w2/c2", "ping 11.13.0.2", 0.031, true}}), failed("Readme.near")}),
@@ -78,9 +78,9 @@ TEST(Progress, shows_a_line_for_each_check_and_its_actions_in_a_file) {
       "        killed by SIGSEGV\n");
 }
 
-TEST(Progress, waits_with_a_check_for_its_last_test) { EXPECT_EQ(progress({passed("Readme.far", {})}), ""); }
+TEST(Progress, WaitsWithACheckForItsLastTest) { EXPECT_EQ(progress({passed("Readme.far", {})}), ""); }
 
-TEST(Progress, shows_the_first_actions_and_every_failed_one_unless_it_is_verbose) {
+TEST(Progress, ShowsTheFirstActionsAndEveryFailedOneUnlessItIsVerbose) {
   std::vector<StepEnded> steps(10, {"a", "b", "ping", 0, true});
   steps.push_back({"a", "c", "lost", 0, false});
   const auto brief = progress({passed("Readme.pods", steps)});
@@ -89,19 +89,19 @@ TEST(Progress, shows_the_first_actions_and_every_failed_one_unless_it_is_verbose
   EXPECT_THAT(progress({passed("Readme.pods", steps)}, 0, false, true), Not(HasSubstr("more")));
 }
 
-TEST(Progress, fits_a_narrow_terminal) {
+TEST(Progress, FitsANarrowTerminal) {
   const std::string long_words(200, 'w');
   const auto text = progress({passed("Readme.pods", {{"C0w1/c1", "C0w2/c2", long_words, 0.031, true}})}, 50);
   for (const auto& line : split_lines(text)) EXPECT_LE(width(line), 50U) << line;
   EXPECT_THAT(text, HasSubstr("…"));
 }
 
-TEST(Progress, colours_only_when_told) {
+TEST(Progress, ColoursOnlyWhenTold) {
   EXPECT_THAT(progress({failed("Readme.pods")}, 0, true), HasSubstr("\x1b[31m✗\x1b[0m"));
   EXPECT_THAT(progress({failed("Readme.pods")}, 0, false), Not(HasSubstr("\x1b")));
 }
 
-TEST(Progress, says_on_a_terminal_what_is_going_on_and_takes_it_away) {
+TEST(Progress, SaysOnATerminalWhatIsGoingOnAndTakesItAway) {
   std::ostringstream out;
   Progress shown({out, out, true, 60}, Style(false), false, plan());
   shown.test_started("Readme.pods");
@@ -112,7 +112,7 @@ TEST(Progress, says_on_a_terminal_what_is_going_on_and_takes_it_away) {
   EXPECT_THAT(out.str(), HasSubstr("\r\x1b[2K[1/2] ✓ pods"));
 }
 
-TEST(Summary, of_a_green_run_is_a_table_and_one_line) {
+TEST(Summary, OfAGreenRunIsATableAndOneLine) {
   const auto text =
       summary(run_of({{"pods", "Simulate pods inside workers", {passed("Readme.pods", {{"a", "b", "c", 0, true}})}},
                       {"vip", "Reach the VIP", {passed("Readme.vip", {}, 11)}}}));
@@ -125,7 +125,7 @@ TEST(Summary, of_a_green_run_is_a_table_and_one_line) {
             "✓ 2 of 2 checks passed; 1.50 s\n");
 }
 
-TEST(Summary, repeats_only_the_failures_with_reason_and_evidence) {
+TEST(Summary, RepeatsOnlyTheFailuresWithReasonAndEvidence) {
   const auto text = summary(run_of(
       {{"pods", "Simulate pods", {passed("Readme.pods", {})}}, {"vip", "Reach the VIP", {failed("Readme.vip")}}}));
   EXPECT_EQ(text,
@@ -149,14 +149,14 @@ TEST(Summary, repeats_only_the_failures_with_reason_and_evidence) {
             "✗ 1 of 2 checks passed, 1 failed; 1.50 s\n");
 }
 
-TEST(Summary, tells_a_reason_that_many_checks_share_once) {
+TEST(Summary, TellsAReasonThatManyChecksShareOnce) {
   const auto text = summary(
       run_of({{"vip", "Reach the VIP", {failed("Readme.vip")}}, {"cli", "The prompt", {failed("Readme.cli")}}}));
   EXPECT_EQ(text.find("killed by SIGSEGV"), text.rfind("killed by SIGSEGV"));
   EXPECT_THAT(text, HasSubstr("  Readme.cli failed (suite-readme)\n    for the same reason as vip\n"));
 }
 
-TEST(Summary, takes_reasons_that_differ_in_addresses_alone_for_one) {
+TEST(Summary, TakesReasonsThatDifferInAddressesAloneForOne) {
   auto one = failed("Readme.vip");
   auto other = failed("Readme.cli");
   one.reasons = {{"a.cpp", 1, "w1/c1 can't ping 11.10.0.2: 1 sent, 0 received"}};
@@ -169,7 +169,7 @@ TEST(Summary, takes_reasons_that_differ_in_addresses_alone_for_one) {
   EXPECT_THAT(text, HasSubstr("    w2/c1 can't ping"));
 }
 
-TEST(Summary, calls_a_skipped_check_not_proven) {
+TEST(Summary, CallsASkippedCheckNotProven) {
   auto test = passed("Readme.vip", {});
   test.verdict = Verdict::skipped;
   test.reasons.push_back({"", 0, "no router here"});
@@ -179,7 +179,7 @@ TEST(Summary, calls_a_skipped_check_not_proven) {
   EXPECT_THAT(text, HasSubstr("✗ 0 of 1 check passed, 1 skipped: not proven"));
 }
 
-TEST(Summary, is_red_when_only_the_suite_itself_misbehaved) {
+TEST(Summary, IsRedWhenOnlyTheSuiteItselfMisbehaved) {
   auto run = run_of({{"pods", "Simulate pods", {passed("Readme.pods", {})}}});
   run.problems.push_back({"suite-readme", "its totals don't agree"});
   EXPECT_FALSE(run.green());
@@ -187,7 +187,7 @@ TEST(Summary, is_red_when_only_the_suite_itself_misbehaved) {
   EXPECT_THAT(summary(run), HasSubstr("✗ 1 of 1 check passed, 1 problem of the suites"));
 }
 
-TEST(Summary, says_what_an_interrupt_left_undone) {
+TEST(Summary, SaysWhatAnInterruptLeftUndone) {
   auto run = run_of({});
   run.ending = Ending::interrupted;
   run.signal = SIGINT;
@@ -196,18 +196,18 @@ TEST(Summary, says_what_an_interrupt_left_undone) {
   EXPECT_THAT(summary(run), HasSubstr("0 of 2 checks passed, not run: pods vip"));
 }
 
-TEST(Summary, of_no_check_at_all_is_not_green) { EXPECT_FALSE(run_of({}).green()); }
+TEST(Summary, OfNoCheckAtAllIsNotGreen) { EXPECT_FALSE(run_of({}).green()); }
 
-TEST(Summary, takes_a_check_that_no_test_proved_for_failed) {
+TEST(Summary, TakesACheckThatNoTestProvedForFailed) {
   EXPECT_EQ((CheckResult{"vip", "Reach the VIP", {}}).verdict(), Verdict::failed);
 }
 
-TEST(Summary, keeps_its_table_within_a_narrow_terminal) {
+TEST(Summary, KeepsItsTableWithinANarrowTerminal) {
   const auto text = summary(run_of({{"pods", std::string(200, 'w'), {passed("Readme.pods", {})}}}), 70);
   for (const auto& line : split_lines(text)) EXPECT_LE(width(line), 70U) << line;
 }
 
-TEST(Style, follows_no_color_and_the_option) {
+TEST(Style, FollowsNoColorAndTheOption) {
   std::ostringstream out;
   const Terminal terminal{out, out, true, 80};
   const Terminal file{out, out, false, 0};
@@ -221,7 +221,7 @@ TEST(Style, follows_no_color_and_the_option) {
   EXPECT_EQ(Style::choose(ColorMode::never, terminal).red("x"), "x");
 }
 
-TEST(Json, holds_every_fact_of_a_run) {
+TEST(Json, HoldsEveryFactOfARun) {
   auto run = run_of({{"vip", "Reach the VIP", {failed("Readme.vip")}}});
   run.not_run = {"cli"};
   run.problems.push_back({"suite-readme", "bytes \xff"});

@@ -55,7 +55,7 @@ class TallyTest : public testing::Test {
   Tally tally{"suite-s", {"S.a", "S.b"}, nobody};
 };
 
-TEST_F(TallyTest, believes_a_suite_whose_words_all_agree) {
+TEST_F(TallyTest, BelievesASuiteWhoseWordsAllAgree) {
   run_started();
   ran("S.a");
   ran("S.b");
@@ -66,7 +66,7 @@ TEST_F(TallyTest, believes_a_suite_whose_words_all_agree) {
   EXPECT_THAT(tally.left(), IsEmpty());
 }
 
-TEST_F(TallyTest, takes_exit_code_77_only_from_a_suite_that_skipped_everything) {
+TEST_F(TallyTest, TakesExitCode77OnlyFromASuiteThatSkippedEverything) {
   run_started();
   ran("S.a", "skipped");
   ran("S.b", "skipped");
@@ -75,7 +75,7 @@ TEST_F(TallyTest, takes_exit_code_77_only_from_a_suite_that_skipped_everything) 
   EXPECT_THAT(tally.problems(), IsEmpty());
 }
 
-TEST_F(TallyTest, doubts_exit_code_77_after_a_test_that_passed) {
+TEST_F(TallyTest, DoubtsExitCode77AfterATestThatPassed) {
   run_started();
   ran("S.a", "skipped");
   ran("S.b");
@@ -84,7 +84,7 @@ TEST_F(TallyTest, doubts_exit_code_77_after_a_test_that_passed) {
   EXPECT_THAT(tally.problems(), ElementsAre(HasSubstr("exit code 77")));
 }
 
-TEST_F(TallyTest, doubts_an_exit_code_that_contradicts_the_tests) {
+TEST_F(TallyTest, DoubtsAnExitCodeThatContradictsTheTests) {
   run_started();
   ran("S.a");
   ran("S.b");
@@ -93,7 +93,7 @@ TEST_F(TallyTest, doubts_an_exit_code_that_contradicts_the_tests) {
   EXPECT_THAT(tally.problems(), ElementsAre(HasSubstr("0 of its tests failed, yet it ended with exit code 1")));
 }
 
-TEST_F(TallyTest, doubts_exit_code_0_after_a_failure) {
+TEST_F(TallyTest, DoubtsExitCode0AfterAFailure) {
   run_started();
   ran("S.a", "failed");
   ran("S.b");
@@ -102,7 +102,7 @@ TEST_F(TallyTest, doubts_exit_code_0_after_a_failure) {
   EXPECT_THAT(tally.problems(), ElementsAre(HasSubstr("1 of its tests failed")));
 }
 
-TEST_F(TallyTest, doubts_totals_that_contradict_the_tests) {
+TEST_F(TallyTest, DoubtsTotalsThatContradictTheTests) {
   run_started();
   ran("S.a");
   run_ended(2);
@@ -111,7 +111,7 @@ TEST_F(TallyTest, doubts_totals_that_contradict_the_tests) {
   EXPECT_THAT(tally.left(), ElementsAre("S.b"));
 }
 
-TEST_F(TallyTest, fails_a_test_that_says_it_passed_after_it_reported_a_failure) {
+TEST_F(TallyTest, FailsATestThatSaysItPassedAfterItReportedAFailure) {
   run_started();
   started("S.a");
   line(R"({"event":"failure","test":"S.a","file":"a.cpp","line":3,"text":"boom"})");
@@ -121,7 +121,7 @@ TEST_F(TallyTest, fails_a_test_that_says_it_passed_after_it_reported_a_failure) 
   EXPECT_THAT(tally.problems(), ElementsAre(HasSubstr("reported a failure")));
 }
 
-TEST_F(TallyTest, fails_a_test_that_says_it_passed_after_a_step_failed) {
+TEST_F(TallyTest, FailsATestThatSaysItPassedAfterAStepFailed) {
   run_started();
   started("S.a");
   line(R"({"event":"step ended","from":"a","to":"b","what":"ping","seconds":1,"ok":false})");
@@ -129,7 +129,7 @@ TEST_F(TallyTest, fails_a_test_that_says_it_passed_after_a_step_failed) {
   EXPECT_THAT(verdicts(), ElementsAre(Verdict::failed));
 }
 
-TEST_F(TallyTest, blames_a_crash_on_the_test_and_the_step_in_progress) {
+TEST_F(TallyTest, BlamesACrashOnTheTestAndTheStepInProgress) {
   run_started();
   ran("S.a");
   started("S.b");
@@ -144,7 +144,7 @@ TEST_F(TallyTest, blames_a_crash_on_the_test_and_the_step_in_progress) {
   EXPECT_THAT(tally.left(), IsEmpty());
 }
 
-TEST_F(TallyTest, leaves_the_tests_after_a_crash_to_another_process) {
+TEST_F(TallyTest, LeavesTheTestsAfterACrashToAnotherProcess) {
   run_started();
   started("S.a");
   end(kSegfault);
@@ -152,7 +152,7 @@ TEST_F(TallyTest, leaves_the_tests_after_a_crash_to_another_process) {
   EXPECT_TRUE(tally.worth_resuming());
 }
 
-TEST_F(TallyTest, does_not_try_again_what_died_before_its_first_test) {
+TEST_F(TallyTest, DoesNotTryAgainWhatDiedBeforeItsFirstTest) {
   run_started();
   end(kSegfault);
   EXPECT_FALSE(tally.worth_resuming());
@@ -161,7 +161,7 @@ TEST_F(TallyTest, does_not_try_again_what_died_before_its_first_test) {
   EXPECT_THAT(verdicts(), ElementsAre(Verdict::failed, Verdict::failed));
 }
 
-TEST_F(TallyTest, fails_the_test_during_which_the_program_just_ended) {
+TEST_F(TallyTest, FailsTheTestDuringWhichTheProgramJustEnded) {
   run_started();
   started("S.a");
   end(kExit0);
@@ -169,7 +169,7 @@ TEST_F(TallyTest, fails_the_test_during_which_the_program_just_ended) {
   EXPECT_THAT(reasons(0), HasSubstr("in the midst of it (exit code 0)"));
 }
 
-TEST_F(TallyTest, tells_a_hang_that_the_suite_itself_noticed) {
+TEST_F(TallyTest, TellsAHangThatTheSuiteItselfNoticed) {
   run_started();
   started("S.a");
   end(kExit124);
@@ -178,13 +178,13 @@ TEST_F(TallyTest, tells_a_hang_that_the_suite_itself_noticed) {
   EXPECT_THAT(tally.left(), ElementsAre("S.b"));
 }
 
-TEST_F(TallyTest, calls_a_suite_that_says_nothing_by_its_name) {
+TEST_F(TallyTest, CallsASuiteThatSaysNothingByItsName) {
   end(kExit0);
   EXPECT_THAT(tally.problems(), ElementsAre(HasSubstr("without reporting anything")));
   EXPECT_THAT(tally.left(), ElementsAre("S.a", "S.b"));
 }
 
-TEST_F(TallyTest, does_not_believe_a_suite_that_reports_no_end) {
+TEST_F(TallyTest, DoesNotBelieveASuiteThatReportsNoEnd) {
   run_started();
   ran("S.a");
   ran("S.b");
@@ -192,13 +192,13 @@ TEST_F(TallyTest, does_not_believe_a_suite_that_reports_no_end) {
   EXPECT_THAT(tally.problems(), ElementsAre(HasSubstr("without reporting its end")));
 }
 
-TEST_F(TallyTest, tells_a_refusal_to_run_from_a_failure) {
+TEST_F(TallyTest, TellsARefusalToRunFromAFailure) {
   end(kExit2);
   EXPECT_TRUE(tally.refused());
   EXPECT_THAT(tally.problems(), IsEmpty());
 }
 
-TEST_F(TallyTest, takes_exit_code_2_after_a_test_for_a_failure) {
+TEST_F(TallyTest, TakesExitCode2AfterATestForAFailure) {
   run_started();
   ran("S.a");
   end(kExit2);
@@ -206,7 +206,7 @@ TEST_F(TallyTest, takes_exit_code_2_after_a_test_for_a_failure) {
   EXPECT_THAT(tally.problems(), ElementsAre(HasSubstr("exit code 2")));
 }
 
-TEST_F(TallyTest, notices_fewer_tests_than_were_asked_for) {
+TEST_F(TallyTest, NoticesFewerTestsThanWereAskedFor) {
   run_started(1);
   ran("S.a");
   run_ended(1);
@@ -215,7 +215,7 @@ TEST_F(TallyTest, notices_fewer_tests_than_were_asked_for) {
   EXPECT_THAT(tally.left(), ElementsAre("S.b"));
 }
 
-TEST_F(TallyTest, notices_tests_that_nobody_asked_for_and_tests_run_twice) {
+TEST_F(TallyTest, NoticesTestsThatNobodyAskedForAndTestsRunTwice) {
   run_started();
   ran("S.other");
   ran("S.a");
@@ -225,7 +225,7 @@ TEST_F(TallyTest, notices_tests_that_nobody_asked_for_and_tests_run_twice) {
   EXPECT_THAT(verdicts(), ElementsAre(Verdict::passed));
 }
 
-TEST_F(TallyTest, fails_a_test_that_another_one_interrupts) {
+TEST_F(TallyTest, FailsATestThatAnotherOneInterrupts) {
   run_started();
   started("S.a");
   started("S.b");
@@ -235,19 +235,19 @@ TEST_F(TallyTest, fails_a_test_that_another_one_interrupts) {
   EXPECT_THAT(tally.problems(), Contains(HasSubstr("S.b started while S.a hadn't ended")));
 }
 
-TEST_F(TallyTest, keeps_the_first_of_endless_nonsense) {
+TEST_F(TallyTest, KeepsTheFirstOfEndlessNonsense) {
   for (int i = 0; i < 1000; ++i) line(fmt::format("nonsense {}", i));
   EXPECT_EQ(tally.problems().size(), 10U);
   EXPECT_THAT(tally.problems().front(), HasSubstr("nonsense 0"));
 }
 
-TEST_F(TallyTest, says_of_a_long_line_that_it_is_too_long_and_of_half_a_line_that_it_was_cut_off) {
+TEST_F(TallyTest, SaysOfALongLineThatItIsTooLongAndOfHalfALineThatItWasCutOff) {
   tally.on_line({std::string(kLongestLine, 'x'), false});
   tally.on_line({"{\"event\":", false});
   EXPECT_THAT(tally.problems(), ElementsAre(HasSubstr("too long"), HasSubstr("cut off")));
 }
 
-TEST_F(TallyTest, names_the_reason_why_a_suite_was_killed) {
+TEST_F(TallyTest, NamesTheReasonWhyASuiteWasKilled) {
   run_started();
   started("S.a");
   end(9, "nothing ended within 60 s");

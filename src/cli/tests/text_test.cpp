@@ -6,7 +6,7 @@
 namespace knetsim::cli {
 namespace {
 
-TEST(Text, is_as_wide_as_its_code_points) {
+TEST(Text, IsAsWideAsItsCodePoints) {
   EXPECT_EQ(width("plain"), 5U);
   EXPECT_EQ(width("✓ … –"), 5U);
   EXPECT_EQ(pad_right("✓", 3), "✓  ");
@@ -14,25 +14,25 @@ TEST(Text, is_as_wide_as_its_code_points) {
   EXPECT_EQ(pad_left("longer", 3), "longer");
 }
 
-TEST(Text, is_shortened_between_code_points) {
+TEST(Text, IsShortenedBetweenCodePoints) {
   EXPECT_EQ(shorten("✓✓✓✓", 3), "✓✓…");
   EXPECT_EQ(shorten("✓✓✓", 3), "✓✓✓");
   EXPECT_EQ(shorten("anything", 0), "anything");
   EXPECT_EQ(shorten("ab", 1), "…");
 }
 
-TEST(Text, counts_with_the_right_plural) {
+TEST(Text, CountsWithTheRightPlural) {
   EXPECT_EQ(count_of(1, "check"), "1 check");
   EXPECT_EQ(count_of(0, "check"), "0 checks");
 }
 
-TEST(Text, tells_seconds_with_two_digits_up_to_ten) {
+TEST(Text, TellsSecondsWithTwoDigitsUpToTen) {
   EXPECT_EQ(seconds_text(0.614), "0.61 s");
   EXPECT_EQ(seconds_text(9.996), "10.0 s");
   EXPECT_EQ(seconds_text(120), "120.0 s");
 }
 
-TEST(Text, is_indented_line_by_line) { EXPECT_EQ(indent("a\n\nb", "  "), "  a\n\n  b\n"); }
+TEST(Text, IsIndentedLineByLine) { EXPECT_EQ(indent("a\n\nb", "  "), "  a\n\n  b\n"); }
 
 }  // namespace
 }  // namespace knetsim::cli
