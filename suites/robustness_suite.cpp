@@ -170,25 +170,25 @@ class RedTest : public testing::Test {
 };
 
 TEST_F(RedTest, KeepsTheStateOfEveryNodeAndThePacketsOfTheLastSeconds) {
-  const auto result = run("fails");
+  const auto result = run("Fails");
   EXPECT_THAT(result, ExitsWith(1));
-  EXPECT_THAT(names_in(artefacts("fails") / "evidence"),
+  EXPECT_THAT(names_in(artefacts("Fails") / "evidence"),
               testing::UnorderedElementsAre("topology.json", "underlay", "e1", "w1", "w2", "w1.c1", "w2.c2", "w2.c3"));
-  const auto w1 = artefacts("fails") / "evidence" / "w1";
+  const auto w1 = artefacts("Fails") / "evidence" / "w1";
   EXPECT_THAT(read_file(w1 / "ruleset.txt"), HasSubstr("100.64.10.1"));
   EXPECT_THAT(read_file(w1 / "fdb.txt"), HasSubstr("dst 10.0.0.4"));
   EXPECT_THAT(read_file(w1 / "routes.txt"), HasSubstr("flannel.100"));
   EXPECT_THAT(read_file(w1 / "flanneld.log"), Not(IsEmpty()));
-  EXPECT_THAT(read_file(artefacts("fails") / "evidence" / "e1" / "etcd.log"), Not(testing::Eq(std::string{})));
-  const auto packets = exec({.argv = {"tcpdump", "-n", "-r", (artefacts("fails") / "trace.pcapng").string()}});
+  EXPECT_THAT(read_file(artefacts("Fails") / "evidence" / "e1" / "etcd.log"), Not(testing::Eq(std::string{})));
+  const auto packets = exec({.argv = {"tcpdump", "-n", "-r", (artefacts("Fails") / "trace.pcapng").string()}});
   EXPECT_THAT(packets, Succeeds());
 }
 
 TEST_F(RedTest, KeepsTheEvidenceOfABootThatFailed) {
-  const auto result = run("fails", "60", "RedBoot");
+  const auto result = run("Fails", "60", "RedBoot");
   EXPECT_THAT(result, ExitsWith(1));
   EXPECT_THAT(result.out, HasSubstr("not a directory"));
-  const auto artefacts = out_ / "selftest-emulation" / "RedBoot.fails";
+  const auto artefacts = out_ / "selftest-emulation" / "RedBoot.Fails";
   EXPECT_THAT(names_in(artefacts / "evidence"),
               testing::UnorderedElementsAre("topology.json", "underlay", "e1", "w1", "w2"));
   EXPECT_THAT(read_file(artefacts / "evidence" / "e1" / "etcd.log"), HasSubstr("not a directory"));
@@ -196,19 +196,19 @@ TEST_F(RedTest, KeepsTheEvidenceOfABootThatFailed) {
 }
 
 TEST_F(RedTest, ThatHangsIsEndedBeforeItsTimeoutWithTheEvidenceKept) {
-  const auto result = run("hangs", "12");
+  const auto result = run("Hangs", "12");
   EXPECT_THAT(result, ExitsWith(124));
   EXPECT_THAT(result.err, HasSubstr("the test hangs: not over after 9 s"));
-  EXPECT_TRUE(fs::exists(artefacts("hangs") / "evidence" / "w1" / "links.txt"));
+  EXPECT_TRUE(fs::exists(artefacts("Hangs") / "evidence" / "w1" / "links.txt"));
 }
 
 TEST_F(RedTest, ThatCrashesTellsItsStackAndKeepsItsEvidenceAndItsSignal) {
-  const auto result = run("crashes");
+  const auto result = run("Crashes");
   EXPECT_EQ(result.status.signal(), SIGSEGV) << result.status.describe();
   EXPECT_THAT(result.err, AllOf(HasSubstr("crashed by SIGSEGV; its stack"), HasSubstr("selftest-emulation(+0x")));
-  EXPECT_TRUE(fs::exists(artefacts("crashes") / "evidence" / "topology.json"));
-  EXPECT_THAT(read_file(artefacts("crashes") / "evidence" / "w1" / "routes.txt"), HasSubstr("flannel.100"));
-  EXPECT_TRUE(fs::exists(artefacts("crashes") / "trace.pcapng"));
+  EXPECT_TRUE(fs::exists(artefacts("Crashes") / "evidence" / "topology.json"));
+  EXPECT_THAT(read_file(artefacts("Crashes") / "evidence" / "w1" / "routes.txt"), HasSubstr("flannel.100"));
+  EXPECT_TRUE(fs::exists(artefacts("Crashes") / "trace.pcapng"));
 }
 
 TEST_F(RedTest, IsRedWhenADaemonDiedAlthoughEveryAssertionHolds) {
@@ -220,7 +220,7 @@ TEST_F(RedTest, IsRedWhenADaemonDiedAlthoughEveryAssertionHolds) {
 TEST_F(RedTest, KeepsItsVerdictWhenTheDiskIsFull) {
   // Seen by this sandbox alone; what is inside it sees it too.
   ASSERT_EQ(::mount("tmpfs", out_.c_str(), "tmpfs", 0, "size=8k,nr_inodes=4"), 0);
-  const auto result = run("fails");
+  const auto result = run("Fails");
   EXPECT_THAT(result, ExitsWith(1));
   EXPECT_THAT(result.out, HasSubstr("on purpose"));
   EXPECT_THAT(result.err, HasSubstr("the evidence couldn't be saved"));
