@@ -27,7 +27,7 @@
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/pty.h"
-#include "knetsim/sys/sockets.h"
+#include "knetsim/sys/ready.h"
 
 namespace knetsim::fixtures {
 namespace {

@@ -19,7 +19,7 @@
 #include "knetsim/skupper/config.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/pty.h"
-#include "knetsim/sys/sockets.h"
+#include "knetsim/sys/ready.h"
 
 namespace knetsim::fixtures {
 namespace {

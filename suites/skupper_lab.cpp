@@ -6,7 +6,7 @@
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
-#include "knetsim/sys/sockets.h"
+#include "knetsim/sys/ready.h"
 
 namespace knetsim::fixtures {
 

@@ -17,8 +17,8 @@
 #include "knetsim/skupper/site.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/ready.h"
 #include "knetsim/sys/sandbox.h"
-#include "knetsim/sys/sockets.h"
 #include "skupper_lab.h"
 
 namespace knetsim::fixtures {

@@ -23,7 +23,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
-#include "knetsim/sys/sockets.h"
+#include "knetsim/sys/ready.h"
 
 namespace knetsim::fixtures {
 namespace {

@@ -11,8 +11,8 @@
 #include "knetsim/netlink/link.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/netns.h"
+#include "knetsim/sys/process.h"
 #include "knetsim/sys/sysctl.h"
-#include "knetsim/sys/try_in_child.h"
 
 namespace knetsim::cli {
 

@@ -12,7 +12,6 @@
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/ready.h"
 #include "knetsim/sys/sandbox.h"
-#include "knetsim/sys/sockets.h"
 #include "site_plan.h"
 
 namespace knetsim {

@@ -6,29 +6,128 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/process/v2/posix/default_launcher.hpp>
 #include <boost/process/v2/process.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
 
-#include "environment.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
-#include "other_root.h"
+#include "knetsim/sys/sandbox.h"
 #include "privileges.h"
 
 namespace knetsim {
 
 namespace bp = boost::process::v2;
 using boost::system::error_code;
+namespace fs = std::filesystem;
 
 namespace {
+
+using std::string_view_literals::operator""sv;
+
+// A trailing star stands for any ending.
+constexpr std::array kForAll{
+    "PATH"sv,         "HOME"sv,         "USER"sv,         "LOGNAME"sv,         "LANG"sv,        "LANGUAGE"sv,
+    "LC_*"sv,         "TZ"sv,           "TMPDIR"sv,       "LD_LIBRARY_PATH"sv, "LD_PRELOAD"sv,  "ASAN_OPTIONS"sv,
+    "LSAN_OPTIONS"sv, "MSAN_OPTIONS"sv, "TSAN_OPTIONS"sv, "UBSAN_OPTIONS"sv,   "GCOV_PREFIX*"sv};
+constexpr std::array kForPeople{"TERM"sv,     "COLORTERM"sv, "COLUMNS"sv, "LINES"sv,    "SHELL"sv,
+                                "EDITOR"sv,   "VISUAL"sv,    "PAGER"sv,   "LESS"sv,     "LS_COLORS"sv,
+                                "NO_COLOR"sv, "INPUTRC"sv,   "PWD"sv,     "KNETSIM_*"sv};
+
+bool fits(std::string_view pattern, std::string_view variable) {
+  return pattern.back() == '*' ? variable.starts_with(pattern.substr(0, pattern.size() - 1)) : variable == pattern;
+}
+
+bool named_by_the_user(std::string_view variable) {
+  const char* list = std::getenv("KNETSIM_ENV");
+  for (std::string_view rest = list != nullptr ? list : ""; !rest.empty();) {
+    const auto comma = rest.find(',');
+    if (rest.substr(0, comma) == variable) return true;
+    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+  }
+  return false;
+}
+
+/// Whether a program of this trust is told the variable: an allow-list, so that a token of whoever started the lab
+/// isn't handed to everything in it.
+bool hands_on(Trust trust, std::string_view variable) {
+  const auto fits_it = [&](std::string_view pattern) { return fits(pattern, variable); };
+  if (trust == Trust::full || std::any_of(kForAll.begin(), kForAll.end(), fits_it)) return true;
+  if (trust == Trust::daemon) return false;
+  return std::any_of(kForPeople.begin(), kForPeople.end(), fits_it) || named_by_the_user(variable);
+}
+
+InputError refused(const fs::path& root, const std::string& answer) {
+  return InputError(describe({.where = root.string(),
+                              .tried = "use it as a root directory",
+                              .answer = answer,
+                              .remedy = "name the directory that an image was unpacked to, the one with usr/ in it"}));
+}
+
+/// A directory that a child takes for its root: Command::root.
+class OtherRoot {
+ public:
+  /// Throws InputError if it can't be one: it has no /proc, /dev, /run or /tmp of its own.
+  explicit OtherRoot(const std::filesystem::path& root);
+
+  /// A program's path in there. Throws InputError if it isn't absolute or isn't there.
+  std::filesystem::path require_program(const std::string& path) const;
+
+  /// Between fork and exec, async-signal-safe: gives the calling process mounts of its own and makes this its root.
+  /// False, with errno set, if the kernel refuses.
+  bool enter() const noexcept;
+
+ private:
+  std::string root_;
+  std::string run_;
+  std::string tmp_;
+  std::string state_;
+  std::vector<std::pair<const char*, std::string>> binds_;  ///< from where, to where
+};
+
+OtherRoot::OtherRoot(const fs::path& root)
+    : root_(fs::absolute(root).string()), run_(root_ + "/run"), tmp_(root_ + "/tmp"), state_(root_ + kStateDirectory) {
+  // Not links: those would lead the mounts astray.
+  for (const char* directory : {"", "/proc", "/dev", "/run", "/tmp"}) {
+    std::error_code error;
+    if (!fs::is_directory(fs::symlink_status(root_ + directory, error)))
+      throw refused(root_, "there is no directory " + root_ + directory);
+  }
+  binds_ = {{"/proc", root_ + "/proc"}, {"/dev", root_ + "/dev"}, {kStateDirectory, state_}};
+}
+
+fs::path OtherRoot::require_program(const std::string& path) const {
+  std::error_code error;
+  if (path.starts_with('/') && fs::exists(fs::symlink_status(root_ + path, error))) return path;
+  throw refused(root_, "there is no program " + path + " in it");
+}
+
+bool OtherRoot::enter() const noexcept {
+  if (::unshare(CLONE_NEWNS) != 0) return false;
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  // On file systems of our own, so that nothing is written to the directory that somebody else may be using.
+  if (::mount("tmpfs", run_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") != 0) return false;
+  if (::mount("tmpfs", tmp_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") != 0) return false;
+  if (::mkdir(state_.c_str(), 0755) != 0) return false;
+  for (const auto& [from, to] : binds_)
+    if (::mount(from, to.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) return false;
+  return ::chroot(root_.c_str()) == 0 && ::chdir("/") == 0;
+}
 
 // Runs between fork and exec: async-signal-safe calls only.
 struct ChildSetup {
@@ -155,9 +254,7 @@ Child Child::launch(const Command& command, FdView in, FdView out, FdView err, c
     if (launcher.pid > 0) ::waitpid(launcher.pid, nullptr, 0);
     throw SystemError(
         error.value(),
-        {.where = {},
-         .tried = "start " + program.string(),
-         .answer = {},
+        {.tried = "start " + program.string(),
          .remedy = command.directory.empty() ? std::string{} : "see that " + command.directory.string() + " exists"});
   }
   state->pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, state->process->id(), 0)));

@@ -34,7 +34,6 @@ SystemError::SystemError(int error, Diagnosis diagnosis)
     : Error(describe(with_errno(error, std::move(diagnosis)))), error_(error) {}
 
 SystemError::SystemError(std::string_view tried, std::string_view where)
-    : SystemError(errno,
-                  Diagnosis{.where = std::string(where), .tried = std::string(tried), .answer = {}, .remedy = {}}) {}
+    : SystemError(errno, Diagnosis{.where = std::string(where), .tried = std::string(tried)}) {}
 
 }  // namespace knetsim

@@ -108,8 +108,7 @@ void make_directories(const fs::path& path) {
   const auto obstacle = obstacle_on(path);
   const auto remedy = obstacle.empty() ? "see that there is room, and that it may be written there"
                                        : fmt::format("move {} out of the way: it is no directory", obstacle.string());
-  throw SystemError(failure.value(),
-                    {.where = path.string(), .tried = "make the directory", .answer = {}, .remedy = remedy});
+  throw SystemError(failure.value(), {.where = path.string(), .tried = "make the directory", .remedy = remedy});
 }
 
 std::vector<fs::path> list_directory(const fs::path& path) {
@@ -118,10 +117,9 @@ std::vector<fs::path> list_directory(const fs::path& path) {
   for (fs::directory_iterator entry(path, failure), end; !failure && entry != end; entry.increment(failure))
     entries.push_back(entry->path());
   if (failure)
-    throw SystemError(failure.value(), {.where = path.string(),
-                                        .tried = "list the directory",
-                                        .answer = {},
-                                        .remedy = "see that it exists and may be read"});
+    throw SystemError(
+        failure.value(),
+        {.where = path.string(), .tried = "list the directory", .remedy = "see that it exists and may be read"});
   return entries;
 }
 

@@ -12,9 +12,8 @@ fs::path own_directory() {
   std::error_code failure;
   const auto program = fs::read_symlink("/proc/self/exe", failure);
   if (failure)
-    throw SystemError(
-        failure.value(),
-        {.where = {}, .tried = "find out which program this is", .answer = {}, .remedy = "see that /proc is mounted"});
+    throw SystemError(failure.value(),
+                      {.tried = "find out which program this is", .remedy = "see that /proc is mounted"});
   return program.parent_path();
 }
 

@@ -28,6 +28,29 @@ std::string cut(std::string text, std::size_t longest) {
   return text + "…";
 }
 
+/// Where the last of the first `taken` bytes of a text stands: "mine.json:3:7", as compilers have it; "line 3, column
+/// 7" if the text is no file's.
+std::string place_in(std::string_view file, std::string_view text, std::size_t taken) {
+  const auto before = text.substr(0, std::min(taken, text.size()));
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const auto start = before.rfind('\n');
+  const auto column = std::max<std::size_t>(before.size() - (start == std::string_view::npos ? 0 : start + 1), 1);
+  return file.empty() ? fmt::format("line {}, column {}", line, column) : fmt::format("{}:{}:{}", file, line, column);
+}
+
+/// What nlohmann's parser complains of, without the place that it names, in a line of bounded length.
+// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while …": the last part. What it
+// quotes of the text may hold anything and be of any length.
+std::string reason_of_parse_error(std::string_view message) {
+  if (const auto id = message.find("] "); id != std::string_view::npos) message.remove_prefix(id + 2);
+  if (message.starts_with("parse error at ")) message.remove_prefix(message.find(": ") + 2);
+  auto reason = cut(std::string(message), kLongestReason);
+  std::replace_if(
+      reason.begin(), reason.begin() + static_cast<std::ptrdiff_t>(std::min(message.size(), kLongestReason)),
+      [](char c) { return c < ' ' || c > '~'; }, '?');
+  return reason;
+}
+
 /// "mine.json:3": without the column, as complaints of a value have it.
 std::string line_in(std::string_view file, std::string_view text, std::size_t taken) {
   auto place = place_in(file, text, taken);
@@ -169,26 +192,6 @@ class ExcerptWriter {
 };
 
 }  // namespace
-
-std::string place_in(std::string_view file, std::string_view text, std::size_t taken) {
-  const auto before = text.substr(0, std::min(taken, text.size()));
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const auto start = before.rfind('\n');
-  const auto column = std::max<std::size_t>(before.size() - (start == std::string_view::npos ? 0 : start + 1), 1);
-  return file.empty() ? fmt::format("line {}, column {}", line, column) : fmt::format("{}:{}:{}", file, line, column);
-}
-
-// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while …": the last part. What it
-// quotes of the text may hold anything and be of any length.
-std::string reason_of_parse_error(std::string_view message) {
-  if (const auto id = message.find("] "); id != std::string_view::npos) message.remove_prefix(id + 2);
-  if (message.starts_with("parse error at ")) message.remove_prefix(message.find(": ") + 2);
-  auto reason = cut(std::string(message), kLongestReason);
-  std::replace_if(
-      reason.begin(), reason.begin() + static_cast<std::ptrdiff_t>(std::min(message.size(), kLongestReason)),
-      [](char c) { return c < ' ' || c > '~'; }, '?');
-  return reason;
-}
 
 json parse_json(std::string_view text, const JsonRules& rules) {
   if (text.size() > rules.size)

@@ -71,10 +71,9 @@ JsonDocument read_json(JsonSource source, const JsonRules& rules) {
     auto value = parse_json(source.text, of_file);
     return {.value = std::move(value), .source = std::move(source), .rules = rules};
   } catch (const JsonShapeError& error) {
-    throw JsonShapeError(describe({.where = {}, .tried = {}, .answer = error.what(), .remedy = source.help}),
-                         error.pointer(), error.problem());
+    throw JsonShapeError(describe({.answer = error.what(), .remedy = source.help}), error.pointer(), error.problem());
   } catch (const InputError& error) {
-    throw InputError(describe({.where = {}, .tried = {}, .answer = error.what(), .remedy = source.help}));
+    throw InputError(describe({.answer = error.what(), .remedy = source.help}));
   }
 }
 

@@ -2,8 +2,6 @@
 
 #include <cstddef>
 #include <iterator>
-#include <string>
-#include <string_view>
 
 namespace knetsim {
 
@@ -33,12 +31,5 @@ struct CountedCharacters {
   const char* at = nullptr;
   std::size_t* taken = nullptr;
 };
-
-/// Where the last of the first `taken` bytes of a text stands: "mine.json:3:7", as compilers have it; "line 3, column
-/// 7" if the text is no file's.
-std::string place_in(std::string_view file, std::string_view text, std::size_t taken);
-
-/// What nlohmann's parser complains of, without the place that it names, in a line of bounded length.
-std::string reason_of_parse_error(std::string_view message);
 
 }  // namespace knetsim

@@ -99,7 +99,7 @@ fs::path require_program(const std::string& name) {
     if (program == name) remedy = "apt-get install " + std::string(package);
   if (const auto there = elsewhere(name); !there.empty())
     remedy = fmt::format("it is {}: add {} to PATH", there.string(), there.parent_path().string());
-  throw InputError(describe({.where = {}, .tried = "find the program " + name, .answer = {}, .remedy = remedy}));
+  throw InputError(describe({.tried = "find the program " + name, .remedy = remedy}));
 }
 
 }  // namespace knetsim

@@ -24,8 +24,6 @@
 #include "knetsim/sys/netns.h"
 #include "privileges.h"
 #include "sandbox_dismantle.h"
-#include "sandbox_host.h"
-#include "sandbox_hosts.h"
 #include "sandbox_init.h"
 #include "sandbox_mounts.h"
 #include "sandbox_view.h"
@@ -52,9 +50,7 @@ void refuse_paths_that_vanish() {
   std::error_code gone;
   const auto directory = fs::current_path(gone);
   if (gone)
-    throw SystemError(gone.value(), {.where = {},
-                                     .tried = "find the working directory",
-                                     .answer = {},
+    throw SystemError(gone.value(), {.tried = "find the working directory",
                                      .remedy = "it may have been deleted: cd to one that is there"});
   check("the working directory", directory);
   check("KNETSIM_OUT", out_directory());
@@ -110,9 +106,7 @@ void unshare_with_user_namespace(int namespaces) {
   const auto gid = ::getegid();
   if (::unshare(namespaces | CLONE_NEWUSER) != 0) {
     const int error = errno;  // looking for the remedy changes it
-    throw SystemError(error, {.where = {},
-                              .tried = "create a user namespace (running as uid " + std::to_string(uid) + ")",
-                              .answer = {},
+    throw SystemError(error, {.tried = "create a user namespace (running as uid " + std::to_string(uid) + ")",
                               .remedy = remedy_for_refused_namespaces(error)});
   }
   write_map("/proc/self/setgroups", "deny");
@@ -127,10 +121,8 @@ void unshare_all(int namespaces) {
     // Root of a container without CAP_SYS_ADMIN may still be allowed a user namespace.
     if (errno != EPERM) {
       const int error = errno;
-      throw SystemError(error, {.where = {},
-                                .tried = "create namespaces",
-                                .answer = {},
-                                .remedy = remedy_for_namespaces(error, "mnt pid net ipc uts")});
+      throw SystemError(error,
+                        {.tried = "create namespaces", .remedy = remedy_for_namespaces(error, "mnt pid net ipc uts")});
     }
   }
   unshare_with_user_namespace(namespaces);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <string_view>
+
 namespace knetsim::sandbox {
 
 /// What helps wherever the kernel refuses, for lack of privileges, to make the sandbox.
@@ -18,5 +21,26 @@ void mount_fresh();
 void hide_name_servers();
 /// Takes away what mount_fresh() mounted, with everything that is mounted below, and the view of the state.
 void unmount_fresh();
+
+/// Binds kHostsFile, with localhost alone in it, over /etc/hosts. Without such a file on the host there is nothing to
+/// bind it over. Call after mount_fresh().
+void mount_hosts();
+/// Takes that away; call before /run goes.
+void unmount_hosts() noexcept;
+
+/// Makes programs look into /etc/hosts before anything else, whatever the host's /etc/nsswitch.conf says; for good.
+/// Call after mount_fresh().
+void ask_hosts_first();
+/// This nsswitch.conf(5) with that changed; empty if it is so already.
+std::string with_hosts_first(std::string_view configuration);
+
+/// What a lab may not change although its user is root: the system's directories (unless the caller works in one), all
+/// of /proc that isn't a process's or the network's. Other users are kept from it by the files' modes. Whoever the user
+/// is, servers find empty directories of the lab's own where they write (/var/log, /var/lib/nginx). What is mounted
+/// below these directories stays as it is. Call when /proc is mounted.
+void protect_host();
+
+/// Binds the root directory onto itself where it is no mount point, as in a chroot: mounts need one.
+void make_root_a_mount_point();
 
 }  // namespace knetsim::sandbox

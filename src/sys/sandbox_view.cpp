@@ -63,7 +63,6 @@ Fd make_or_open() {
   if (!directory && errno != ENOENT)
     throw SystemError(errno, {.where = kStateView,
                               .tried = "use it as a mount point",
-                              .answer = {},
                               .remedy = "remove what is there; knetsim makes an empty directory of that name"});
   return directory;
 }
@@ -106,8 +105,7 @@ bool is_the_same(const Fd& directory, const Fd& claimed) {
 Fd claim_view() {
   auto place = make_or_open();
   if (!place) {
-    go_without(
-        describe({.where = kStateView, .tried = "make the directory", .answer = std::strerror(errno), .remedy = {}}));
+    go_without(describe({.where = kStateView, .tried = "make the directory", .answer = std::strerror(errno)}));
     return {};
   }
   const auto reason = distrust(place);

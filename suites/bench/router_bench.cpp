@@ -13,8 +13,8 @@
 #include "harness.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
+#include "knetsim/sys/ready.h"
 #include "knetsim/sys/sandbox.h"
-#include "knetsim/sys/sockets.h"
 #include "router_paths.h"
 #include "tcp_load.h"
 

@@ -12,8 +12,8 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/network.h"
+#include "knetsim/sys/ready.h"
 #include "knetsim/sys/sandbox.h"
-#include "knetsim/sys/sockets.h"
 
 namespace knetsim::bench {
 

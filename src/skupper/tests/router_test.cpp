@@ -9,8 +9,8 @@
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/netns.h"
+#include "knetsim/sys/ready.h"
 #include "knetsim/sys/sandbox.h"
-#include "knetsim/sys/sockets.h"
 #include "tests/tcp.h"
 
 namespace knetsim::skupper {

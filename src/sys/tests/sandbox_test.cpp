@@ -12,7 +12,7 @@
 #include <optional>
 #include <thread>
 
-#include "../sandbox_hosts.h"
+#include "../sandbox_mounts.h"
 #include "directory.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/netns.h"

@@ -1,5 +1,3 @@
-#include "knetsim/sys/sockets.h"
-
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
@@ -8,6 +6,7 @@
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/fd.h"
+#include "knetsim/sys/ready.h"
 #include "knetsim/sys/sandbox.h"
 
 namespace knetsim {

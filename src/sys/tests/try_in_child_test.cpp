@@ -1,11 +1,11 @@
-#include "knetsim/sys/try_in_child.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <stdexcept>
+
+#include "knetsim/sys/process.h"
 
 namespace knetsim {
 namespace {

@@ -10,7 +10,6 @@
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/network.h"
 #include "knetsim/sys/process.h"
-#include "knetsim/sys/uts.h"
 
 namespace knetsim {
 

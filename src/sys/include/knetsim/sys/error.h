@@ -15,10 +15,10 @@ class Error : public std::runtime_error {
 
 /// The parts of an error message; empty parts are left out.
 struct Diagnosis {
-  std::string where;   ///< node, file or daemon
-  std::string tried;   ///< "create link eth0"
-  std::string answer;  ///< errno text, extack, log tail
-  std::string remedy;  ///< what the reader can do
+  std::string where = {};   ///< node, file or daemon
+  std::string tried = {};   ///< "create link eth0"
+  std::string answer = {};  ///< errno text, extack, log tail
+  std::string remedy = {};  ///< what the reader can do
 };
 
 /// "<where>: can't <tried>: <answer>\n  remedy: <remedy>"

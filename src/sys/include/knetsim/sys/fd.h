@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <utility>
 
 namespace knetsim {
@@ -51,6 +52,21 @@ struct Pipe {
   Fd read;
   Fd write;
   static Pipe create();
+};
+
+/// While it stands, a write of this thread to a closed pipe is EPIPE alone: SIGPIPE is blocked, and one that arrived is
+/// taken at the end, so that the process's own disposition of it (signal(7)) doesn't matter.
+class SigpipeBlocked {
+ public:
+  SigpipeBlocked();
+  ~SigpipeBlocked();
+  SigpipeBlocked(const SigpipeBlocked&) = delete;
+  SigpipeBlocked& operator=(const SigpipeBlocked&) = delete;
+
+ private:
+  sigset_t pipe_{};
+  sigset_t before_{};
+  bool was_pending_ = false;
 };
 
 }  // namespace knetsim

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,7 +13,6 @@
 
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/netns.h"
-#include "knetsim/sys/uts.h"
 
 namespace knetsim {
 
@@ -59,7 +59,7 @@ struct Command {
 /// flags that nobody gave, and a proxy: no proxy of the host's leads into an emulated network.
 Command in_neutral_environment(Command command, const std::string& prefix);
 
-/// The program's path, found on PATH, then in /usr/sbin and /sbin; nullopt if it isn't there.
+/// In program.cpp: the program's path, found on PATH, then in /usr/sbin and /sbin; nullopt if it isn't there.
 std::optional<std::filesystem::path> find_program(const std::string& name);
 /// The same; throws an InputError that names the Debian package if it isn't there.
 std::filesystem::path require_program(const std::string& name);
@@ -118,5 +118,9 @@ inline constexpr std::size_t kLongestOutput = 256UL << 20;
 /// process group is killed and timed_out is set. A program that can't be started throws.
 ExecResult exec(const Command& command, std::chrono::milliseconds timeout = kExecTimeout, const std::string& input = {},
                 std::size_t longest = kLongestOutput);
+
+/// Runs `probe` in a forked child, inside a new sandbox if asked for: nullopt if it returned, else what it threw, what
+/// the sandbox said, or how the child ended. Call with a single thread.
+std::optional<std::string> try_in_child(bool sandboxed, const std::function<void()>& probe);
 
 }  // namespace knetsim
