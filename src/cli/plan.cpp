@@ -66,8 +66,7 @@ fs::path find_suite(const std::string& name, const fs::path& own_directory) {
   }
   constexpr const char* kInstalled = "../libexec/knetsim";
   if (const auto program = find_file(name, {own_directory}, {".", kInstalled})) return *program;
-  throw InputError(describe({.where = {},
-                             .tried = "find the suite program " + name,
+  throw InputError(describe({.tried = "find the suite program " + name,
                              .answer = fmt::format("it is neither in {} nor in {}", own_directory.string(),
                                                    (own_directory / kInstalled).lexically_normal().string()),
                              .remedy = "build it (ninja -C build/release " + name + "), or install knetsim again"}));

@@ -50,7 +50,7 @@ struct Wish {
   std::string said;
 
   InputError refused(const std::string& answer, const std::string& remedy) const {
-    return InputError(describe({.where = {}, .tried = "use " + said, .answer = answer, .remedy = remedy}));
+    return InputError(describe({.tried = "use " + said, .answer = answer, .remedy = remedy}));
   }
 };
 

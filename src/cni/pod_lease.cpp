@@ -12,8 +12,7 @@ namespace knetsim::cni {
 namespace {
 
 InputError refusal(std::string_view where, const std::string& answer) {
-  return InputError(describe({.where = {},
-                              .tried = fmt::format("use {}", where),
+  return InputError(describe({.tried = fmt::format("use {}", where),
                               .answer = answer,
                               .remedy = "start a flannel daemon on this worker and wait for that file"}));
 }

@@ -49,8 +49,7 @@ netlink::Link link_of_default_route(netlink::Socket& socket, bool v4) {
     const int index = route.hops.empty() ? route.interface : route.hops.front().interface;
     if (auto link = netlink::find_link(socket, index)) return *link;
   }
-  throw Error(describe({.where = {},
-                        .tried = "find an interface to use",
+  throw Error(describe({.tried = "find an interface to use",
                         .answer = "there is no default route",
                         .remedy = "name the interface with -iface"}));
 }

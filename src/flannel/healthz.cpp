@@ -71,8 +71,7 @@ tcp::acceptor listen_healthz(asio::any_io_executor executor, const Address& addr
     spdlog::info("Start healthz server on {}:{}", address.to_string(), port);
     return acceptor;
   } catch (const boost::system::system_error& error) {
-    throw Error(describe({.where = {},
-                          .tried = fmt::format("start the healthz server on {}:{}", address.to_string(), port),
+    throw Error(describe({.tried = fmt::format("start the healthz server on {}:{}", address.to_string(), port),
                           .answer = error.code().message(),
                           .remedy = "choose another -healthz-ip or -healthz-port"}));
   }

@@ -61,7 +61,6 @@ class HeldRules {
     throw nft::Error(ENOENT, object,
                      {.where = "kube-proxy",
                       .tried = "find " + object,
-                      .answer = {},
                       .remedy = "somebody else changed the table: apply the services again"});
   }
 

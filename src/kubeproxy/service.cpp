@@ -11,8 +11,7 @@ namespace {
 constexpr std::size_t kNameMaximum = 100;
 
 [[noreturn]] void refuse(const Service& service, const std::string& what, const std::string& remedy) {
-  throw InputError(
-      describe({.where = "VIP " + service.address.to_string(), .tried = {}, .answer = what, .remedy = remedy}));
+  throw InputError(describe({.where = "VIP " + service.address.to_string(), .answer = what, .remedy = remedy}));
 }
 
 bool can_receive(const Address& address) { return !address.is_unspecified() && !address.is_multicast(); }

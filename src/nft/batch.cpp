@@ -46,7 +46,6 @@ std::vector<netlink::Verdict> send(netlink::Channel& channel, std::span<const st
     throw Error(error.error(), "the ruleset",
                 {.where = "nft",
                  .tried = fmt::format("send a change of {} bytes to the kernel", messages.size()),
-                 .answer = {},
                  .remedy = error.error() == EMSGSIZE
                                ? "without root in the initial user namespace, a change can't be larger than twice the "
                                  "host's sysctl net.core.wmem_max: raise that, or make the change in several parts"
@@ -72,9 +71,7 @@ std::uint32_t generation_of(netlink::Channel& channel) {
   } catch (const netlink::Error& refusal) {
     error = refusal.error();
   }
-  if (!number)
-    throw Error(error, "the ruleset",
-                {.where = "nft", .tried = "ask for the ruleset's generation", .answer = {}, .remedy = {}});
+  if (!number) throw Error(error, "the ruleset", {.where = "nft", .tried = "ask for the ruleset's generation"});
   return *number;
 }
 

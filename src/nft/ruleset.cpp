@@ -48,7 +48,7 @@ int ask(const NetNs& netns, std::uint16_t type, Family family, std::uint16_t fla
 }
 
 [[noreturn]] void refuse(int error, const std::string& object) {
-  throw Error(error, object, {.where = "nft", .tried = "list " + object, .answer = {}, .remedy = {}});
+  throw Error(error, object, {.where = "nft", .tried = "list " + object});
 }
 
 void require(const NetNs& netns, const TableId& table) {

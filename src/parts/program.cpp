@@ -22,7 +22,7 @@ constexpr std::chrono::seconds kPatience{10};
 constexpr std::size_t kLongestAnswer = 4096;
 
 InputError refused(const Part& part, const std::string& tried, const std::string& answer) {
-  return InputError(describe({.where = {}, .tried = tried, .answer = answer, .remedy = std::string(part.remedy)}));
+  return InputError(describe({.tried = tried, .answer = answer, .remedy = std::string(part.remedy)}));
 }
 
 bool is_program(const fs::path& path) {
@@ -39,8 +39,7 @@ Program find_builtin(const Part& part, const Environment& environment) {
     return {.part = &part, .flavour = Flavour::builtin, .path = *path};
   if (const auto path = find_program(name)) return {.part = &part, .flavour = Flavour::builtin, .path = *path};
   throw InputError(
-      describe({.where = {},
-                .tried = "find " + name,
+      describe({.tried = "find " + name,
                 .answer = "it is neither beside this program nor on PATH",
                 .remedy = fmt::format("build the target {}, or set KNETSIM_BINDIR to its directory", name)}));
 }
@@ -178,12 +177,10 @@ std::string ask_version(const Command& command, const std::string& input) try {
   };
   const auto& said = answer.out.empty() ? answer.err : answer.out;
   if (answer.ok() && !said.empty()) return trimmed(said);
-  throw InputError(describe(
-      {.where = {},
-       .tried = fmt::format("ask {} for its version", command.argv.front()),
-       .answer = answer.timed_out ? fmt::format("no answer within {} s", kPatience.count())
-                                  : fmt::format("{}: {}", answer.status.describe(), trimmed(answer.out + answer.err)),
-       .remedy = {}}));
+  throw InputError(describe({.tried = fmt::format("ask {} for its version", command.argv.front()),
+                             .answer = answer.timed_out ? fmt::format("no answer within {} s", kPatience.count())
+                                                        : fmt::format("{}: {}", answer.status.describe(),
+                                                                      trimmed(answer.out + answer.err))}));
 } catch (const SystemError& error) {
   throw InputError(error.what());
 }

@@ -77,7 +77,6 @@ SystemError unusable(int error, const std::string& tried, const fs::path& path) 
   return {error,
           {.where = path.string(),
            .tried = tried,
-           .answer = {},
            .remedy = "set XDG_RUNTIME_DIR to a directory of yours that can be written, or remove what is there"}};
 }
 

@@ -23,7 +23,7 @@ std::string put_at(const std::string& revision) {
 
 WatchDecoder decoder_from(Revision from) {
   return WatchDecoder(from, [](std::string answer) {
-    return Diagnosis{.where = "etcd", .tried = "watch", .answer = std::move(answer), .remedy = {}};
+    return Diagnosis{.where = "etcd", .tried = "watch", .answer = std::move(answer)};
   });
 }
 

@@ -32,7 +32,7 @@ std::string remedy_for(int error) {
 }
 
 [[noreturn]] void fail(const boost::system::error_code& error, const std::string& where, const std::string& tried) {
-  throw SystemError(error.value(), {.where = where, .tried = tried, .answer = {}, .remedy = remedy_for(error.value())});
+  throw SystemError(error.value(), {.where = where, .tried = tried, .remedy = remedy_for(error.value())});
 }
 
 }  // namespace
