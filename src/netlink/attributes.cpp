@@ -12,7 +12,7 @@
 namespace knetsim::netlink {
 
 void throw_malformed(const std::string& what) {
-  throw Error(EBADMSG, Diagnosis{.where = {}, .tried = "read a netlink message", .answer = what, .remedy = {}}, {});
+  throw Error(EBADMSG, {.tried = "read a netlink message", .answer = what});
 }
 
 Address read_address(std::span<const char> octets) {

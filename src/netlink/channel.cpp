@@ -1,14 +1,19 @@
 #include "knetsim/netlink/channel.h"
 
 #include <fmt/format.h>
+#include <linux/netlink.h>
 #include <netlink/msg.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <utility>
+
+#include "attributes.h"
+#include "knetsim/netlink/error.h"
 
 namespace knetsim::netlink {
 
@@ -28,6 +33,16 @@ const nlmsghdr& header_in(const std::vector<std::uint8_t>& message) {
   return *reinterpret_cast<const nlmsghdr*>(message.data());
 }
 
+void read_extack(std::span<const char> bytes, Verdict& verdict) {
+  const Attributes attributes(bytes, NLMSGERR_ATTR_MAX);
+  verdict.extack = attributes.string(NLMSGERR_ATTR_MSG).value_or("");
+  verdict.offset = attributes.u32(NLMSGERR_ATTR_OFFS);
+}
+
+std::span<const char> payload(const nlmsghdr* message) {
+  return {static_cast<const char*>(nlmsg_data(message)), static_cast<std::size_t>(nlmsg_datalen(message))};
+}
+
 }  // namespace
 
 Fd open_netlink(int protocol, int extra_flags) {
@@ -43,10 +58,7 @@ Fd open_netlink(int protocol, int extra_flags) {
 }
 
 void Channel::require_no_batch(const std::string& tried) const {
-  if (batching_)
-    throw Error(EBUSY,
-                Diagnosis{.where = where_, .tried = tried, .answer = "a batch is open on this socket", .remedy = {}},
-                {});
+  if (batching_) throw Error(EBUSY, {.where = where_, .tried = tried, .answer = "a batch is open on this socket"});
 }
 
 Channel::Request Channel::copy(const nlmsghdr& request, unsigned flags) {
@@ -90,8 +102,7 @@ bool Channel::receive(const std::string& tried, const Reader& read, int flags) {
       throw SystemError("read the answer to: " + tried, where_);
   }
   if (envelope.msg_flags & MSG_TRUNC)
-    throw Error(EMSGSIZE, Diagnosis{.where = where_, .tried = tried, .answer = "the answer is too long", .remedy = {}},
-                {});
+    throw Error(EMSGSIZE, {.where = where_, .tried = tried, .answer = "the answer is too long"});
   if (sender.nl_pid != 0) return true;  // another process; only the kernel is believed
   int left = static_cast<int>(received);
   for (auto* message = reinterpret_cast<nlmsghdr*>(buffer.get()); nlmsg_ok(message, left);
@@ -183,12 +194,9 @@ void Channel::dump(const nlmsghdr& request, const std::string& tried, const std:
     restart();
     if (dump_once(request, tried, read)) return;
   }
-  throw Error(EAGAIN,
-              Diagnosis{.where = where_,
-                        .tried = tried,
-                        .answer = fmt::format("the table changed during each of {} readings", kDumpAttempts),
-                        .remedy = {}},
-              {});
+  throw Error(EAGAIN, {.where = where_,
+                       .tried = tried,
+                       .answer = fmt::format("the table changed during each of {} readings", kDumpAttempts)});
 }
 
 void Channel::make_room(std::size_t size) {
@@ -217,8 +225,7 @@ std::vector<Verdict> Channel::transact(std::span<const std::uint8_t> messages, c
   while (receive(tried, read, MSG_DONTWAIT)) {
   }
   if (!answered)
-    throw SystemError(EPROTO,
-                      {.where = where_, .tried = tried, .answer = "the kernel sent no acknowledgement", .remedy = {}});
+    throw SystemError(EPROTO, {.where = where_, .tried = tried, .answer = "the kernel sent no acknowledgement"});
   return refused;
 }
 
@@ -242,6 +249,40 @@ void Channel::commit_batch() {
     left = left.subspan(piece.size());
   }
   if (first_refusal) std::rethrow_exception(first_refusal);
+}
+
+Verdict read_verdict(const nlmsghdr* message) {
+  const auto& answer = header_of<nlmsgerr>(message);
+  Verdict verdict{.error = -answer.error, .extack = {}, .sequence = message->nlmsg_seq};
+  if (!(message->nlmsg_flags & NLM_F_ACK_TLVS)) return verdict;
+  // Between the errno and the attributes stands the refused request: whole, or only its header (NLM_F_CAPPED).
+  std::size_t offset = sizeof(nlmsgerr);
+  if (!(message->nlmsg_flags & NLM_F_CAPPED) && answer.error != 0)
+    offset = sizeof(int) + NLMSG_ALIGN(std::size_t{answer.msg.nlmsg_len});
+  const auto bytes = payload(message);
+  if (offset <= bytes.size()) read_extack(bytes.subspan(offset), verdict);
+  return verdict;
+}
+
+Verdict read_end_of_dump(const nlmsghdr* message) {
+  const auto bytes = payload(message);
+  int error = 0;
+  if (bytes.size() < sizeof error) return {};
+  std::memcpy(&error, bytes.data(), sizeof error);
+  Verdict verdict{.error = error < 0 ? -error : 0, .extack = {}};
+  if (message->nlmsg_flags & NLM_F_ACK_TLVS) read_extack(bytes.subspan(sizeof error), verdict);
+  return verdict;
+}
+
+Error refusal(const std::string& where, const std::string& tried, const Verdict& verdict) {
+  std::string remedy;
+  if (verdict.error == EPERM)
+    remedy = "run it inside the sandbox, as root, or with CAP_NET_ADMIN";
+  else if (verdict.extack == "Unknown device type")
+    remedy = "this kernel lacks that kind of link: load or build its module";
+  return Error(verdict.error,
+               Diagnosis{.where = where, .tried = tried, .answer = verdict.extack, .remedy = std::move(remedy)},
+               verdict.extack);
 }
 
 }  // namespace knetsim::netlink

@@ -207,12 +207,9 @@ std::size_t Conntrack::count() {
   const auto answer =
       socket_.channel().ask(ctnetlink_request(IPCTNL_MSG_CT_GET_STATS, AF_UNSPEC), "count the tracked flows", {EINVAL});
   if (!answer)
-    throw Error(EOPNOTSUPP,
-                Diagnosis{.where = {},
-                          .tried = "count the tracked flows",
-                          .answer = "this kernel doesn't tell of them",
-                          .remedy = "modprobe nf_conntrack_netlink (as root, on the host)"},
-                {});
+    throw Error(EOPNOTSUPP, {.tried = "count the tracked flows",
+                             .answer = "this kernel doesn't tell of them",
+                             .remedy = "modprobe nf_conntrack_netlink (as root, on the host)"});
   const auto* reply = reinterpret_cast<const nlmsghdr*>(answer->data());
   return ntohl(Attributes(reply, sizeof(nfgenmsg), CTA_STATS_GLOBAL_MAX).u32(CTA_STATS_GLOBAL_ENTRIES).value_or(0));
 }
@@ -272,12 +269,9 @@ std::size_t Conntrack::remove(const FlowFilter& filter, const FlowPredicate& pre
     removed += chosen.size();
     if (chosen.size() < kRemovedAtOnce) return removed;
   }
-  throw Error(EAGAIN,
-              Diagnosis{.where = {},
-                        .tried = "remove tracked flows",
-                        .answer = fmt::format("after {} of them there still are more that match", removed),
-                        .remedy = "stop whatever opens them"},
-              {});
+  throw Error(EAGAIN, {.tried = "remove tracked flows",
+                       .answer = fmt::format("after {} of them there still are more that match", removed),
+                       .remedy = "stop whatever opens them"});
 }
 
 }  // namespace knetsim::netlink

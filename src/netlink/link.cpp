@@ -7,10 +7,10 @@
 
 #include <cerrno>
 
+#include "attributes.h"
 #include "decode.h"
 #include "knetsim/netlink/channel.h"
 #include "knetsim/netlink/error.h"
-#include "link_attributes.h"
 #include "message.h"
 
 namespace knetsim::netlink {
@@ -37,8 +37,29 @@ std::optional<Link> ask_for(Socket& socket, Message message, const std::string& 
   return decode_link(reinterpret_cast<const nlmsghdr*>(answer->data()));
 }
 
-Error absent(const std::string& tried) {
-  return Error(ENODEV, Diagnosis{.where = {}, .tried = tried, .answer = {}, .remedy = {}}, {});
+Error absent(const std::string& tried) { return Error(ENODEV, {.tried = tried}); }
+
+VxlanInfo decode_vxlan(const Attributes& data) {
+  VxlanInfo vxlan;
+  vxlan.vni = data.u32(IFLA_VXLAN_ID).value_or(0);
+  vxlan.parent = static_cast<int>(data.u32(IFLA_VXLAN_LINK).value_or(0));
+  vxlan.local = data.has(IFLA_VXLAN_LOCAL6) ? data.address(IFLA_VXLAN_LOCAL6) : data.address(IFLA_VXLAN_LOCAL);
+  vxlan.group = data.has(IFLA_VXLAN_GROUP6) ? data.address(IFLA_VXLAN_GROUP6) : data.address(IFLA_VXLAN_GROUP);
+  vxlan.port = data.be16(IFLA_VXLAN_PORT).value_or(0);
+  vxlan.learning = data.u8(IFLA_VXLAN_LEARNING).value_or(0) != 0;
+  vxlan.l2miss = data.u8(IFLA_VXLAN_L2MISS).value_or(0) != 0;
+  vxlan.l3miss = data.u8(IFLA_VXLAN_L3MISS).value_or(0) != 0;
+  vxlan.gbp = data.has(IFLA_VXLAN_GBP);
+  return vxlan;
+}
+
+void decode_info(const Attributes& info, Link& link) {
+  link.kind = info.string(IFLA_INFO_KIND).value_or("");
+  if (link.kind == "vxlan")
+    if (const auto data = info.nested(IFLA_INFO_DATA, IFLA_VXLAN_MAX)) link.vxlan = decode_vxlan(*data);
+  if (info.string(IFLA_INFO_SLAVE_KIND) == "bridge")
+    if (const auto port = info.nested(IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_MAX))
+      link.hairpin = port->u8(IFLA_BRPORT_MODE).value_or(0) != 0;
 }
 
 }  // namespace
@@ -90,11 +111,6 @@ void set_down(Socket& socket, int index) {
   socket.channel().change(change_of(index, 0, IFF_UP), fmt::format("set link {} down", index));
 }
 
-void set_promiscuous(Socket& socket, int index, bool on) {
-  socket.channel().change(change_of(index, on ? IFF_PROMISC : 0, IFF_PROMISC),
-                          fmt::format("switch promiscuity of link {} {}", index, on ? "on" : "off"));
-}
-
 void set_master(Socket& socket, int index, int master) {
   auto message = change_of(index);
   message.u32(IFLA_MASTER, static_cast<std::uint32_t>(master));
@@ -117,20 +133,6 @@ void set_txqlen(Socket& socket, int index, unsigned length) {
   auto message = change_of(index);
   message.u32(IFLA_TXQLEN, length);
   socket.channel().change(message, fmt::format("set the queue length of link {} to {}", index, length));
-}
-
-void put_link_local(Message& message, bool on) {
-  message.nest(IFLA_AF_SPEC, [&] {
-    message.nest(AF_INET6,
-                 [&] { message.u8(IFLA_INET6_ADDR_GEN_MODE, on ? IN6_ADDR_GEN_MODE_EUI64 : IN6_ADDR_GEN_MODE_NONE); });
-  });
-}
-
-void set_link_local(Socket& socket, int index, bool on) {
-  auto message = change_of(index);
-  put_link_local(message, on);
-  socket.channel().change(message,
-                          fmt::format("switch the link-local address of link {} {}", index, on ? "on" : "off"));
 }
 
 void rename(Socket& socket, int index, const std::string& name) {
@@ -166,6 +168,43 @@ void delete_link(Socket& socket, const std::string& name) {
   Message message(RTM_DELLINK, 0);
   message.header(ifinfomsg{}).string(IFLA_IFNAME, name);
   socket.channel().change(message, "delete link " + name, {ENODEV});
+}
+
+std::optional<Link> decode_link(const nlmsghdr* message) {
+  const auto& header = header_of<ifinfomsg>(message);
+  if (header.ifi_family != AF_UNSPEC) return std::nullopt;
+  const Attributes attributes(message, sizeof header, IFLA_MAX);
+  Link link;
+  link.index = header.ifi_index;
+  link.name = attributes.string(IFLA_IFNAME).value_or("");
+  link.mac = attributes.mac(IFLA_ADDRESS).value_or(Mac{});
+  link.mtu = attributes.u32(IFLA_MTU).value_or(0);
+  link.flags = header.ifi_flags;
+  link.up = (header.ifi_flags & IFF_UP) != 0;
+  link.running = (header.ifi_flags & IFF_RUNNING) != 0;
+  link.txqlen = attributes.u32(IFLA_TXQLEN).value_or(0);
+  link.master = static_cast<int>(attributes.u32(IFLA_MASTER).value_or(0));
+  link.parent = static_cast<int>(attributes.u32(IFLA_LINK).value_or(0));
+  if (const auto id = attributes.u32(IFLA_LINK_NETNSID)) link.parent_netns = static_cast<int>(*id);
+  if (const auto info = attributes.nested(IFLA_LINKINFO, IFLA_INFO_MAX)) decode_info(*info, link);
+  return link;
+}
+
+std::string to_string(const Link& link) {
+  auto text = fmt::format("{}: {}", link.index, link.name);
+  if (!link.kind.empty()) text += " " + link.kind;
+  text += link.up ? " up" : " down";
+  if (link.running) text += " running";
+  text += fmt::format(" mtu {} mac {}", link.mtu, to_string(link.mac));
+  if (link.master != 0) text += fmt::format(" master {}", link.master);
+  if (link.hairpin) text += " hairpin";
+  if (!link.vxlan) return text;
+  const auto& vxlan = *link.vxlan;
+  text += fmt::format(" vni {} port {}", vxlan.vni, vxlan.port);
+  if (vxlan.local) text += " local " + vxlan.local->to_string();
+  if (vxlan.group) text += " group " + vxlan.group->to_string();
+  if (vxlan.parent != 0) text += fmt::format(" parent {}", vxlan.parent);
+  return text + (vxlan.learning ? " learning" : " nolearning");
 }
 
 }  // namespace knetsim::netlink

@@ -7,7 +7,6 @@
 #include "knetsim/netlink/channel.h"
 #include "knetsim/netlink/error.h"
 #include "knetsim/netlink/link.h"
-#include "link_attributes.h"
 #include "message.h"
 
 namespace knetsim::netlink {
@@ -65,7 +64,9 @@ void put_rest(Socket& socket, const VethEnd& end, bool up, int master) {
   if (!end.link_local) {
     Message message(RTM_SETLINK, 0);
     message.header(ifinfomsg{}).string(IFLA_IFNAME, end.name);
-    put_link_local(message, false);
+    message.nest(IFLA_AF_SPEC, [&] {
+      message.nest(AF_INET6, [&] { message.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
+    });
     channel.change(message, "switch off the link-local address of veth end " + end.name);
   }
   if (!up && master == 0) return;

@@ -11,8 +11,7 @@ namespace knetsim::netlink {
 
 namespace {
 void check(bool fits) {
-  if (!fits)
-    throw Error(EMSGSIZE, Diagnosis{.where = {}, .tried = "build a netlink request", .answer = {}, .remedy = {}}, {});
+  if (!fits) throw Error(EMSGSIZE, {.tried = "build a netlink request"});
 }
 }  // namespace
 

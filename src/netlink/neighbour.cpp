@@ -31,13 +31,6 @@ ndmsg header_for(int address_family, int interface, std::uint16_t state, std::ui
   return header;
 }
 
-void put_fdb(Socket& socket, int flags, int interface, const Mac& mac, const Address& destination) {
-  auto message = request(RTM_NEWNEIGH, NLM_F_CREATE | flags, header_for(AF_BRIDGE, interface, NUD_PERMANENT, NTF_SELF));
-  message.mac(NDA_LLADDR, mac).address(NDA_DST, destination);
-  socket.channel().change(message, fmt::format("add forwarding entry {} dev {} dst {}", to_string(mac), interface,
-                                               destination.to_string()));
-}
-
 }  // namespace
 
 void replace_neighbour(Socket& socket, int interface, const Address& address, const Mac& mac) {
@@ -92,11 +85,11 @@ std::string to_string(const Neighbour& neighbour) {
 }
 
 void replace_fdb(Socket& socket, int interface, const Mac& mac, const Address& destination) {
-  put_fdb(socket, NLM_F_REPLACE, interface, mac, destination);
-}
-
-void append_fdb(Socket& socket, int interface, const Mac& mac, const Address& destination) {
-  put_fdb(socket, NLM_F_APPEND, interface, mac, destination);
+  auto message = request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+                         header_for(AF_BRIDGE, interface, NUD_PERMANENT, NTF_SELF));
+  message.mac(NDA_LLADDR, mac).address(NDA_DST, destination);
+  socket.channel().change(message, fmt::format("add forwarding entry {} dev {} dst {}", to_string(mac), interface,
+                                               destination.to_string()));
 }
 
 void delete_fdb(Socket& socket, int interface, const Mac& mac, const std::optional<Address>& destination) {

@@ -202,19 +202,6 @@ TEST(Veth, AnEndWithoutLinkLocalAddressGetsNone) {
     }
 }
 
-TEST(LinkChange, TheLinkLocalAddressComesAndGoesWithItsSwitch) {
-  Pair pair;
-  EXPECT_TRUE(has_link_local(pair.left, "eth0"));
-  set_down(pair.at_left, pair.left_end);
-  set_link_local(pair.at_left, pair.left_end, false);
-  set_up(pair.at_left, pair.left_end);
-  EXPECT_FALSE(has_link_local(pair.left, "eth0"));
-  set_down(pair.at_left, pair.left_end);
-  set_link_local(pair.at_left, pair.left_end, true);
-  set_up(pair.at_left, pair.left_end);
-  EXPECT_TRUE(has_link_local(pair.left, "eth0"));
-}
-
 TEST(Bridge, HasTheAddressTheMtuAndTheStateThatWereAsked) {
   const NetNs ns = NetNs::create();
   Socket socket(ns);
@@ -277,10 +264,6 @@ TEST(LinkChange, EachOneChangesWhatItNamesAndNothingElse) {
   EXPECT_EQ(get_link(socket, index).mac, mac);
   set_txqlen(socket, index, 77);
   EXPECT_EQ(get_link(socket, index).txqlen, 77U);
-  set_promiscuous(socket, index, true);
-  EXPECT_TRUE(get_link(socket, index).flags & IFF_PROMISC);
-  set_promiscuous(socket, index, false);
-  EXPECT_FALSE(get_link(socket, index).flags & IFF_PROMISC);
   EXPECT_TRUE(get_link(socket, index).up);
   set_down(socket, index);
   EXPECT_FALSE(get_link(socket, index).up);

@@ -90,15 +90,6 @@ TEST_F(Forwarding, AnEntryLeadsToOneVtepAndIsReplaced) {
   EXPECT_TRUE(all[0].state & NUD_PERMANENT);
 }
 
-TEST_F(Forwarding, TheDefaultEntryHasManyDestinations) {
-  const Mac zero{};
-  append_fdb(at_left, vxlan, zero, parse_address("10.0.0.4"));
-  append_fdb(at_left, vxlan, zero, parse_address("10.0.0.5"));
-  EXPECT_THAT(destinations(zero), testing::UnorderedElementsAre("10.0.0.4", "10.0.0.5"));
-  delete_fdb(at_left, vxlan, zero, parse_address("10.0.0.4"));
-  EXPECT_THAT(destinations(zero), testing::ElementsAre("10.0.0.5"));
-}
-
 TEST_F(Forwarding, ARemovalTakesTheEntryAndOfWhatIsAbsentIsNoError) {
   replace_fdb(at_left, vxlan, mac, parse_address("10.0.0.4"));
   EXPECT_NO_THROW(delete_fdb(at_left, vxlan, mac, parse_address("10.0.0.9")));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "knetsim/sys/error.h"
 
@@ -9,7 +10,8 @@ namespace knetsim::netlink {
 /// A request that the kernel refused. error() is its errno; extack() its own words (NLMSGERR_ATTR_MSG), often empty.
 class Error : public SystemError {
  public:
-  Error(int error, Diagnosis diagnosis, std::string extack);
+  Error(int error, Diagnosis diagnosis, std::string extack = {})
+      : SystemError(error, std::move(diagnosis)), extack_(std::move(extack)) {}
   const std::string& extack() const noexcept { return extack_; }
 
  private:

@@ -53,6 +53,8 @@ std::optional<Link> find_link(Socket& socket, int index);
 Link get_link(Socket& socket, const std::string& name);
 Link get_link(Socket& socket, int index);
 
+// New links: in link_create.cpp.
+
 /// One end of a veth(4) pair.
 struct VethEnd {
   const NetNs& ns;
@@ -60,7 +62,9 @@ struct VethEnd {
   std::optional<unsigned> mtu = {};
   std::optional<Mac> mac = {};
   bool up = false;
-  bool link_local = true;    ///< as set_link_local; false costs a request
+  /// False: it gives itself no fe80:: address (addr_gen_mode none), which costs a request. Among the ports of a large
+  /// switch that spares every port the floods of all others' address detection, which cost the square of their number.
+  bool link_local = true;
   int master = 0;            ///< index in `ns` of a bridge to become a port of
   int index = 0;             ///< 0: the kernel chooses. Chosen for both ends or for none
   Socket* socket = nullptr;  ///< one in `ns`, which saves opening another; null: that is done where it is needed
@@ -110,11 +114,6 @@ void set_master(Socket& socket, int index, int master);
 void set_mtu(Socket& socket, int index, unsigned mtu);
 void set_mac(Socket& socket, int index, const Mac& mac);
 void set_txqlen(Socket& socket, int index, unsigned length);
-void set_promiscuous(Socket& socket, int index, bool on);
-/// Off: from the next time it comes up, it gives itself no fe80:: address (addr_gen_mode none). Among the ports of a
-/// large switch that spares every port the floods of all others' address detection, which cost the square of their
-/// number.
-void set_link_local(Socket& socket, int index, bool on);
 void rename(Socket& socket, int index, const std::string& name);
 /// Only for a bridge port: lets it send out frames that it received.
 void set_hairpin(Socket& socket, int index, bool on);

@@ -51,8 +51,6 @@ std::string to_string(const FdbEntry& entry);
 
 /// On a vxlan link (NTF_SELF, permanent): frames to `mac` go to VTEP `destination` alone, instead of the one before.
 void replace_fdb(Socket& socket, int interface, const Mac& mac, const Address& destination);
-/// One more destination; only for the all-zero mac (default entry) and multicast ones.
-void append_fdb(Socket& socket, int interface, const Mac& mac, const Address& destination);
 /// Of one destination, or of all. Absent (also the link) is no error.
 void delete_fdb(Socket& socket, int interface, const Mac& mac, const std::optional<Address>& destination = {});
 /// Of one interface (0: of all).
