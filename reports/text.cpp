@@ -192,21 +192,6 @@ std::string escape_command_property(std::string_view text) {
   return result;
 }
 
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string result;
-  result.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const auto group = bytes.substr(at, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < 3; ++i)
-      bits = bits << 8U | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i)
-      result += i <= group.size() ? kLetters[bits >> (18U - 6U * static_cast<unsigned>(i)) & 63U] : '=';
-  }
-  return result;
-}
-
 std::string count_of(std::size_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
@@ -235,13 +220,6 @@ std::string figure_text(double value, std::string_view unit) {
     ++step;
   }
   return fmt::format("{} {}{}", three_digits(value), kPrefixes.at(step), unit);
-}
-
-std::string first_line(std::string_view text, std::size_t columns) {
-  while (text.starts_with('\n')) text.remove_prefix(1);
-  const auto line = text.substr(0, text.find('\n'));
-  const auto kept = cut(line, columns);
-  return std::string(kept) + (kept.size() < line.size() ? "…" : "");
 }
 
 std::string in_words(std::string_view name) {

@@ -25,17 +25,12 @@ std::string escape_command(std::string_view text);
 /// The same for one of its properties, such as file=.
 std::string escape_command_property(std::string_view text);
 
-/// RFC 4648, with padding.
-std::string base64(std::string_view bytes);
-
 /// "1 test", "2 tests"
 std::string count_of(std::size_t count, std::string_view noun);
 /// "40 ms", "1.24 s", "2 min 5 s"
 std::string seconds_text(double seconds);
 /// A figure with its unit, in three digits: "412 ms", "1.3 GB/s", "96 KiB"
 std::string figure_text(double value, std::string_view unit);
-/// The first line, at most `columns` bytes of it, cut at a character.
-std::string first_line(std::string_view text, std::size_t columns = 160);
 /// "flannel_runs_on_every_worker" and "OneVipsTurns/builtin" in words.
 std::string in_words(std::string_view name);
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "knetsim/sys/base64.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 
@@ -116,7 +117,7 @@ void write_capture(Out& out, const fs::path& file, const fs::path& link, Evidenc
   }
   budget.captures -= size;
   out.add("<p class=download><a class=button download=\"{}\" href=\"data:application/octet-stream;base64,", name);
-  out.raw(base64(read_file(file)));
+  out.raw(base64_encode(read_file(file)));
   out.add("\">Download {}</a>: the packets of the last seconds, for Wireshark</p>\n", name);
 }
 

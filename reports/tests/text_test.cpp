@@ -34,14 +34,6 @@ TEST(EscapeCommand, KeepsACommandOneLine) {
   EXPECT_EQ(escape_command_property("a:b,c"), "a%3Ab%2Cc");
 }
 
-TEST(Base64, AgreesWithRfc4648) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
-  EXPECT_EQ(base64("\xff\xff\xff"), "////");
-}
-
 TEST(SecondsText, HasTheUnitThatIsReadEasily) {
   EXPECT_EQ(seconds_text(0.0614), "61 ms");
   EXPECT_EQ(seconds_text(1.239), "1.24 s");

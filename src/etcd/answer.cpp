@@ -35,11 +35,7 @@ Error::Code code_of(int grpc_code) {
 }  // namespace
 
 Diagnosis diagnose(const std::string& endpoint, const std::string& target, std::string answer) {
-  Diagnosis diagnosis;
-  diagnosis.where = endpoint;
-  diagnosis.tried = "call " + target;
-  diagnosis.answer = std::move(answer);
-  return diagnosis;
+  return {.where = endpoint, .tried = "call " + target, .answer = std::move(answer)};
 }
 
 JsonDocument good_answer(const Answer& answer, const std::string& target) {

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 #include <utility>
 
 #include "answer.h"
-#include "client_impl.h"
+#include "auth.h"
 #include "knetsim/sys/text.h"
+#include "transport.h"
 #include "wire.h"
 
 namespace knetsim::etcd {
@@ -14,6 +16,102 @@ namespace knetsim::etcd {
 using boost::beast::http::verb;
 using nlohmann::json;
 using Retry = Call::Retry;
+
+class Client::Impl : public Transport {
+ public:
+  using Transport::Transport;
+
+  /// With the user's token, if there is a user; with another one if the server doesn't know the first any more.
+  awaitable<Answer> send_as_user(Call call) {
+    if (options().username.empty()) co_return co_await send(std::move(call));
+    const bool had_one = !token_.empty();
+    if (!had_one) token_ = co_await authenticate(*this);
+    Call first = call;
+    first.headers.emplace_back("Authorization", token_);
+    Answer answer = co_await send(std::move(first));
+    if (!had_one || !wants_another_token(answer)) co_return answer;
+    token_ = co_await authenticate(*this);
+    call.headers.emplace_back("Authorization", token_);
+    co_return co_await send(std::move(call));
+  }
+
+  /// Posts `request` and lets `reader` make a value of the answer.
+  template <typename Reader>
+  awaitable<std::invoke_result_t<Reader, const JsonPlace&>> call(std::string target, nlohmann::json request,
+                                                                 Call::Retry retry, Reader reader) {
+    Call post;
+    post.target = target;
+    post.body = request.dump();
+    post.retry = retry;
+    const Answer answer = co_await send_as_user(std::move(post));
+    const JsonDocument body = good_answer(answer, target);
+    co_return read_answer(answer.endpoint, target, [&] { return reader(JsonPlace(body)); });
+  }
+
+ private:
+  std::string token_;
+};
+
+namespace {
+
+// The v2 store (etcd's Documentation/v2/api.md): keys are paths, values are sent as a form.
+
+constexpr std::int64_t kKeyNotFound = 100;
+constexpr unsigned kCreated = 201;
+
+/// Percent-encodes all but RFC 3986's unreserved characters and those in `kept`.
+std::string percent_encode(const std::string& text, const std::string& kept = {}) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  static constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  std::string encoded;
+  for (const char c : text) {
+    if (kUnreserved.find(c) != std::string_view::npos || kept.find(c) != std::string::npos) {
+      encoded += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      encoded += {'%', kHex[byte >> 4], kHex[byte & 0xf]};
+    }
+  }
+  return encoded;
+}
+
+std::string target_of(const std::string& key) {
+  return "/v2/keys" + std::string(key.starts_with('/') ? "" : "/") + percent_encode(key, "/");
+}
+
+[[noreturn]] void refuse(const Answer& answer, const std::string& target) {
+  std::string text = "HTTP " + std::to_string(answer.status) + ": " + excerpt(answer.body);
+  if (answer.status == 404) text += " (was etcd started with --enable-v2?)";
+  throw Error(Error::Code::other, diagnose(answer.endpoint, target, text));
+}
+
+/// Has `read` take the answer's node apart, an empty one if it has none; what it returns for no such key is nothing.
+template <typename Read>
+auto read_node(const Answer& answer, const std::string& target, Read read) {
+  return read_answer(answer.endpoint, target, [&] {
+    JsonDocument body;
+    try {
+      body = wire::parse(answer.body);
+    } catch (const InputError&) {
+      refuse(answer, target);
+    }
+    const JsonPlace at(body);
+    if (wire::int64_at(at, "errorCode") == kKeyNotFound) return decltype(read(at)){};
+    if (answer.status != kOk) refuse(answer, target);
+    return read(at["node"]);
+  });
+}
+
+Call get_call(const std::string& key) {
+  Call get;
+  get.verb = verb::get;
+  get.target = target_of(key);
+  get.content_type.clear();
+  get.retry = Call::Retry::unavailable;
+  return get;
+}
+
+}  // namespace
 
 Client::Client(boost::asio::any_io_executor executor, ClientOptions options)
     : impl_(std::make_unique<Impl>(std::move(executor), std::move(options))) {}
@@ -24,14 +122,11 @@ Client::~Client() = default;
 const ClientOptions& Client::options() const noexcept { return impl_->options(); }
 
 Watcher Client::watch(std::string prefix, Revision from) {
-  WatchOptions options;
-  options.prefix = std::move(prefix);
-  options.from = from;
-  return Watcher(impl_->executor(), impl_->options(), std::move(options));
+  return Watcher(impl_->executor(), impl_->options(), {.prefix = std::move(prefix), .from = from});
 }
 
 awaitable<std::optional<KeyValue>> Client::get(std::string key) {
-  return impl_->call("/v3/kv/range", wire::range_request(key, false), Retry::unavailable,
+  return impl_->call("/v3/kv/range", wire::key_request(key, false), Retry::unavailable,
                      [key](const JsonPlace& answer) -> std::optional<KeyValue> {
                        wire::header_revision(answer);
                        auto kvs = wire::key_values(answer, key, false);
@@ -41,7 +136,7 @@ awaitable<std::optional<KeyValue>> Client::get(std::string key) {
 }
 
 awaitable<Listing> Client::list(std::string prefix) {
-  return impl_->call("/v3/kv/range", wire::range_request(prefix, true), Retry::unavailable,
+  return impl_->call("/v3/kv/range", wire::key_request(prefix, true), Retry::unavailable,
                      [prefix](const JsonPlace& answer) {
                        Listing listing;
                        listing.revision = wire::header_revision(answer);
@@ -56,11 +151,11 @@ awaitable<Revision> Client::put(std::string key, std::string value, LeaseId leas
 }
 
 awaitable<Revision> Client::remove(std::string key) {
-  return impl_->call("/v3/kv/deleterange", wire::remove_request(key, false), Retry::never, wire::header_revision);
+  return impl_->call("/v3/kv/deleterange", wire::key_request(key, false), Retry::never, wire::header_revision);
 }
 
 awaitable<Revision> Client::remove_prefix(std::string prefix) {
-  return impl_->call("/v3/kv/deleterange", wire::remove_request(prefix, true), Retry::never, wire::header_revision);
+  return impl_->call("/v3/kv/deleterange", wire::key_request(prefix, true), Retry::never, wire::header_revision);
 }
 
 awaitable<TxnResult> Client::txn(Txn txn) {
@@ -158,6 +253,34 @@ awaitable<std::optional<std::string>> Client::health() {
     // Not etcd's form: reported as it stands.
   }
   co_return answer.endpoint + "/health: HTTP " + std::to_string(answer.status) + ": " + excerpt(answer.body);
+}
+
+awaitable<void> Client::put_v2(std::string key, std::string value) {
+  Call put;
+  put.verb = verb::put;
+  put.target = target_of(key);
+  put.body = "value=" + percent_encode(value);
+  put.content_type = "application/x-www-form-urlencoded";
+  const std::string target = put.target;
+  const Answer answer = co_await impl_->send(std::move(put));
+  if (answer.status != kOk && answer.status != kCreated) refuse(answer, target);
+}
+
+awaitable<std::optional<std::string>> Client::get_v2(std::string key) {
+  const Call get = get_call(key);
+  const Answer answer = co_await impl_->send(get);
+  co_return read_node(answer, get.target, [](const JsonPlace& node) {
+    if (wire::bool_at(node, "dir")) node.refuse("that key is a directory");
+    return std::optional(wire::string_at(node, "value"));
+  });
+}
+
+awaitable<std::vector<std::string>> Client::keys_v2(std::string directory) {
+  const Call get = get_call(directory);
+  const Answer answer = co_await impl_->send(get);
+  co_return read_node(answer, get.target, [](const JsonPlace& node) {
+    return node.each("nodes", [](const JsonPlace& each) { return wire::string_at(each, "key"); });
+  });
 }
 
 }  // namespace knetsim::etcd

@@ -11,16 +11,30 @@
 #include <boost/beast/http/verb.hpp>
 #include <boost/system/error_code.hpp>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
-#include "endpoint.h"
+#include "knetsim/etcd/client.h"
 
 namespace knetsim::etcd {
 
 using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
 
 inline constexpr unsigned kOk = 200;  ///< HTTP status
+
+/// Where a member serves its clients.
+struct Endpoint {
+  std::string host;  ///< an address without brackets, or a name
+  std::string port;
+  bool secure = false;            ///< https
+  std::string authority() const;  ///< "10.0.0.1:2379", "[fd00::1]:2379"
+  std::string url() const { return (secure ? "https://" : "http://") + authority(); }
+};
+
+/// Parses "http[s]://host[:port][/]", "host[:port]" too; throws InputError naming the text.
+Endpoint parse_endpoint(std::string_view text);
 
 /// A TCP connection to an endpoint, with what was read ahead from it.
 struct Connection {
@@ -29,6 +43,11 @@ struct Connection {
   std::optional<boost::asio::ssl::stream<boost::beast::tcp_stream&>> tls;  ///< over `stream`, once it has shaken hands
   boost::beast::flat_buffer buffer;
 
+  /// What `use` makes of the stream that is read and written: TLS once it has shaken hands, else TCP itself.
+  template <typename Use>
+  auto over(Use use) {
+    return tls ? use(*tls) : use(stream);
+  }
   /// False if the peer has closed it or has sent something that nobody asked for.
   bool usable();
 };
@@ -42,5 +61,9 @@ boost::asio::awaitable<boost::system::error_code> connect(Connection& connection
 
 HttpRequest make_request(const Endpoint& endpoint, boost::beast::http::verb verb, const std::string& target,
                          std::string body, const std::string& content_type);
+
+/// What connections to https endpoints are made with; null if there are none. Throws InputError naming the file that
+/// can't be used.
+std::shared_ptr<boost::asio::ssl::context> make_tls_context(const ClientOptions& options);
 
 }  // namespace knetsim::etcd

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/process.h"
 
 namespace knetsim::etcd {
 
@@ -24,9 +26,8 @@ void check(const std::vector<MemberSpec>& specs) {
   std::set<std::string> names;
   std::set<Address> addresses;
   for (const MemberSpec& spec : specs) {
-    if (spec.name.empty() || spec.name.find_first_of(",= \t\n") != std::string::npos) {
+    if (spec.name.empty() || spec.name.find_first_of(",= \t\n") != std::string::npos)
       refuse("\"" + spec.name + "\" can't be a member's name");
-    }
     if (!names.insert(spec.name).second) refuse("two members are called \"" + spec.name + "\"");
     if (!addresses.insert(spec.address).second) refuse("two members have the address " + spec.address.to_string());
   }
@@ -55,11 +56,8 @@ std::string title(const Member& member) {
 }
 
 [[noreturn]] void report_end(Member& member) {
-  Diagnosis diagnosis;
-  diagnosis.where = title(member);
-  diagnosis.tried = "become healthy";
-  diagnosis.answer = member.ailment().value_or("it ended");
-  throw knetsim::Error(describe(diagnosis));
+  throw knetsim::Error(
+      describe({.where = title(member), .tried = "become healthy", .answer = member.ailment().value_or("it ended")}));
 }
 
 /// Says of each member that isn't well why, with the end of its log.
@@ -72,11 +70,9 @@ std::string title(const Member& member) {
     reasons += fmt::format("\n  {}: {}; the end of {}:\n{}", title(member), *reason, member.spec().log.string(),
                            member.log_tail());
   }
-  Diagnosis diagnosis;
-  diagnosis.where = "etcd";
-  diagnosis.tried = fmt::format("get healthy within {} ms", spent.count());
-  diagnosis.answer = reasons.empty() ? "it did so only now" : reasons;
-  throw knetsim::Error(describe(diagnosis));
+  throw knetsim::Error(describe({.where = "etcd",
+                                 .tried = fmt::format("get healthy within {} ms", spent.count()),
+                                 .answer = reasons.empty() ? "it did so only now" : reasons}));
 }
 
 /// Waits until `ailment` finds nothing wrong with any member; called `before` each round.
@@ -91,9 +87,8 @@ void wait_for_all(std::vector<Member>& members, steady_clock::time_point begin, 
     while (well < members.size() && !(wrong = ailment(members[well]))) ++well;
     if (!wrong) return;
     const auto spent = std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin);
-    for (Member& member : members) {
+    for (Member& member : members)
       if (!member.process().running()) report_end(member);
-    }
     if (spent >= budget) report_delay(members, spent);
     pace.wait();
   }
@@ -125,6 +120,16 @@ class Election {
   milliseconds patience_ = kFirstPatience;
   steady_clock::time_point due_ = steady_clock::time_point::min();
 };
+
+// Constant: the program's path is in the symbolic link beside it. No proxy of the host's serves an emulated network.
+constexpr const char* kWrapper = R"(#!/bin/sh
+ETCDCTL_API="${ETCDCTL_API:-2}"
+NO_PROXY='*'
+no_proxy='*'
+export ETCDCTL_API NO_PROXY no_proxy
+exec "${0%/*}/.etcdctl" "$@"
+)";
+constexpr unsigned kExecutable = 0755;
 
 }  // namespace
 
@@ -164,6 +169,12 @@ SyncClient Ensemble::client() const {
 void Ensemble::wait_until_healthy(milliseconds budget) {
   wait_for_all(
       members_, steady_clock::now(), budget, [] {}, [](Member& member) { return member.ailment(); });
+}
+
+void install_etcdctl(const std::filesystem::path& directory) {
+  const std::filesystem::path program = require_program("etcdctl");
+  replace_symlink(program, directory / ".etcdctl");
+  write_file_atomically(directory / "etcdctl", kWrapper, kExecutable);
 }
 
 }  // namespace knetsim::etcd

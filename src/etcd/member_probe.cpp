@@ -79,9 +79,8 @@ MemberProbe::MemberProbe(const MemberSpec& spec)
       client_url_(client_url(spec)) {}
 
 std::optional<std::string> MemberProbe::client_ailment(std::chrono::milliseconds patience) {
-  if (!client_ || client_->options().request_timeout != patience) {
+  if (!client_ || client_->options().request_timeout != patience)
     client_.emplace(context_.get_executor(), options_for(client_url_, patience));
-  }
   try {
     if (auto ailment = block_on(context_, netns_, client_->health())) return ailment;
     block_on(context_, netns_, client_->get("health"));

@@ -18,11 +18,6 @@ struct SyncClient::State {
   State(const NetNs* where, ClientOptions options)
       : netns(where), context(1), client(context.get_executor(), options) {}
 
-  template <typename T>
-  T finish(awaitable<T> call) {
-    return block_on(context, netns, std::move(call));
-  }
-
   const NetNs* netns;
   asio::io_context context;
   Client client;
@@ -38,9 +33,8 @@ struct SyncWatcher::State {
     return inside(netns, [&] {
       const auto deadline = steady_clock::now() + budget;
       context.restart();
-      while (!done()) {
+      while (!done())
         if (context.run_one_until(deadline) == 0) return done();
-      }
       return true;
     });
   }
@@ -84,56 +78,11 @@ SyncClient::SyncClient(SyncClient&&) noexcept = default;
 SyncClient& SyncClient::operator=(SyncClient&&) noexcept = default;
 SyncClient::~SyncClient() = default;
 
-std::optional<KeyValue> SyncClient::get(std::string key) { return state_->finish(state_->client.get(std::move(key))); }
-
-Listing SyncClient::list(std::string prefix) { return state_->finish(state_->client.list(std::move(prefix))); }
-
-Revision SyncClient::put(std::string key, std::string value, LeaseId lease) {
-  return state_->finish(state_->client.put(std::move(key), std::move(value), lease));
-}
-
-Revision SyncClient::remove(std::string key) { return state_->finish(state_->client.remove(std::move(key))); }
-
-Revision SyncClient::remove_prefix(std::string prefix) {
-  return state_->finish(state_->client.remove_prefix(std::move(prefix)));
-}
-
-TxnResult SyncClient::txn(Txn txn) { return state_->finish(state_->client.txn(std::move(txn))); }
-
-Lease SyncClient::grant(std::chrono::seconds ttl) { return state_->finish(state_->client.grant(ttl)); }
-
-std::chrono::seconds SyncClient::keep_alive(LeaseId id) { return state_->finish(state_->client.keep_alive(id)); }
-
-std::optional<LeaseState> SyncClient::time_to_live(LeaseId id) {
-  return state_->finish(state_->client.time_to_live(id));
-}
-
-void SyncClient::revoke(LeaseId id) { state_->finish(state_->client.revoke(id)); }
-
-void SyncClient::compact(Revision revision) { state_->finish(state_->client.compact(revision)); }
-
-Status SyncClient::status() { return state_->finish(state_->client.status()); }
-
-std::vector<MemberInfo> SyncClient::members() { return state_->finish(state_->client.members()); }
-
-std::optional<std::string> SyncClient::health() { return state_->finish(state_->client.health()); }
-
-void SyncClient::put_v2(std::string key, std::string value) {
-  state_->finish(state_->client.put_v2(std::move(key), std::move(value)));
-}
-
-std::optional<std::string> SyncClient::get_v2(std::string key) {
-  return state_->finish(state_->client.get_v2(std::move(key)));
-}
-std::vector<std::string> SyncClient::keys_v2(std::string directory) {
-  return state_->finish(state_->client.keys_v2(std::move(directory)));
-}
+Client& SyncClient::client() { return state_->client; }
+void SyncClient::run(awaitable<void> call) { block_on(state_->context, state_->netns, std::move(call)); }
 
 SyncWatcher SyncClient::watch(std::string prefix, Revision from, milliseconds budget) {
-  WatchOptions options;
-  options.prefix = std::move(prefix);
-  options.from = from;
-  return watch(std::move(options), budget);
+  return watch(WatchOptions{.prefix = std::move(prefix), .from = from}, budget);
 }
 
 SyncWatcher SyncClient::watch(WatchOptions options, milliseconds budget) {
@@ -150,9 +99,8 @@ SyncWatcher SyncClient::watch(WatchOptions options, milliseconds budget) {
     error = std::move(thrown);
     accepted = true;
   });
-  if (!state->run(budget, [&accepted] { return accepted; })) {
+  if (!state->run(budget, [&accepted] { return accepted; }))
     throw StillMissing("a server that accepts the watch: " + *interruption, budget);
-  }
   if (error) std::rethrow_exception(error);
   return SyncWatcher(std::move(state));
 }

@@ -9,8 +9,8 @@
 #include <boost/beast/http/write.hpp>
 #include <utility>
 
+#include "connection.h"
 #include "knetsim/sys/text.h"
-#include "tls.h"
 
 namespace knetsim::etcd {
 
@@ -37,12 +37,10 @@ std::string in_words(const boost::system::error_code& error, std::chrono::millis
     return sent ? "no answer within " + std::to_string(request_timeout.count()) + " ms"
                 : "no connection within " + std::to_string(connect_timeout.count()) + " ms";
   }
-  if (error == http::error::end_of_stream || error == http::error::partial_message || error == asio::error::eof) {
+  if (error == http::error::end_of_stream || error == http::error::partial_message || error == asio::error::eof)
     return "closed the connection instead of answering in full";
-  }
-  if (error.category() == http::make_error_code(http::error::bad_version).category()) {
+  if (error.category() == http::make_error_code(http::error::bad_version).category())
     return "answered with something that isn't HTTP (" + error.message() + ")";
-  }
   return error.message();
 }
 
@@ -79,11 +77,7 @@ asio::awaitable<Answer> Transport::send(Call call) {
       break;
     }
   }
-  Diagnosis diagnosis;
-  diagnosis.where = "etcd";
-  diagnosis.tried = "call " + call.target;
-  diagnosis.answer = std::move(failures);
-  throw Unavailable(maybe_applied, diagnosis);
+  throw Unavailable(maybe_applied, {.where = "etcd", .tried = "call " + call.target, .answer = std::move(failures)});
 }
 
 asio::awaitable<Transport::Attempt> Transport::attempt(std::size_t endpoint, const Call& call) {
@@ -115,20 +109,13 @@ asio::awaitable<Transport::Attempt> Transport::exchange(Connection& connection, 
   HttpRequest request = make_request(endpoints_[endpoint], call.verb, call.target, call.body, call.content_type);
   for (const auto& [name, value] : call.headers) request.set(name, value);
   connection.stream.expires_after(options_.request_timeout);
-  if (connection.tls)
-    co_await http::async_write(*connection.tls, request, asio::redirect_error(asio::use_awaitable, outcome.error));
-  else
-    co_await http::async_write(connection.stream, request, asio::redirect_error(asio::use_awaitable, outcome.error));
+  auto told = asio::redirect_error(asio::use_awaitable, outcome.error);
+  co_await connection.over([&](auto& stream) { return http::async_write(stream, request, told); });
   if (outcome.error) co_return outcome;
 
   http::response_parser<http::string_body> parser;
   parser.body_limit(kMaxAnswer);
-  if (connection.tls)
-    co_await http::async_read(*connection.tls, connection.buffer, parser,
-                              asio::redirect_error(asio::use_awaitable, outcome.error));
-  else
-    co_await http::async_read(connection.stream, connection.buffer, parser,
-                              asio::redirect_error(asio::use_awaitable, outcome.error));
+  co_await connection.over([&](auto& stream) { return http::async_read(stream, connection.buffer, parser, told); });
   if (outcome.error) co_return outcome;
   connection.stream.expires_never();
   keep = parser.get().keep_alive();

@@ -39,17 +39,11 @@ asio::awaitable<std::optional<std::string>> WatchStream::open(std::string target
   request.set("Grpc-Metadata-hasleader", "true");
   if (!token.empty()) request.set(http::field::authorization, token);
   connection_.stream.expires_after(request_timeout);
-  if (connection_.tls)
-    co_await http::async_write(*connection_.tls, request, asio::redirect_error(asio::use_awaitable, error));
-  else
-    co_await http::async_write(connection_.stream, request, asio::redirect_error(asio::use_awaitable, error));
-  if (!error && connection_.tls) {
-    co_await http::async_read_header(*connection_.tls, connection_.buffer, parser_,
-                                     asio::redirect_error(asio::use_awaitable, error));
-  } else if (!error) {
-    co_await http::async_read_header(connection_.stream, connection_.buffer, parser_,
-                                     asio::redirect_error(asio::use_awaitable, error));
-  }
+  auto told = asio::redirect_error(asio::use_awaitable, error);
+  co_await connection_.over([&](auto& stream) { return http::async_write(stream, request, told); });
+  if (!error)
+    co_await connection_.over(
+        [&](auto& stream) { return http::async_read_header(stream, connection_.buffer, parser_, told); });
   connection_.stream.expires_never();
   if (error) {
     const bool late = error == beast::error::timeout;
@@ -73,12 +67,9 @@ asio::awaitable<std::optional<std::string>> WatchStream::read() {
   body.size = piece_.size();
   body.more = true;
   boost::system::error_code error;
-  if (connection_.tls)
-    co_await http::async_read_some(*connection_.tls, connection_.buffer, parser_,
-                                   asio::redirect_error(asio::use_awaitable, error));
-  else
-    co_await http::async_read_some(connection_.stream, connection_.buffer, parser_,
-                                   asio::redirect_error(asio::use_awaitable, error));
+  auto told = asio::redirect_error(asio::use_awaitable, error);
+  co_await connection_.over(
+      [&](auto& stream) { return http::async_read_some(stream, connection_.buffer, parser_, told); });
   lines_.append(piece_.data(), piece_.size() - body.size);
   if (!error || error == http::error::need_buffer || error == asio::error::operation_aborted) {
     if (lines_.size() > kMaxLine) co_return "a line of the stream has no end";

@@ -12,9 +12,9 @@
 
 #include "answer.h"
 #include "auth.h"
+#include "connection.h"
 #include "knetsim/etcd/client.h"
 #include "knetsim/sys/text.h"
-#include "tls.h"
 #include "transport.h"
 #include "watch_decoder.h"
 #include "watch_stream.h"
@@ -128,9 +128,8 @@ class Watcher::Impl {
     std::optional<std::string> lost = co_await stream->read();
     timer_.cancel();
     if (lost || !*silent) co_return lost;
-    if (pending) {
+    if (pending)
       co_return "the watch wasn't accepted within " + std::to_string(client_.request_timeout.count()) + " ms";
-    }
     co_return co_await probe();
   }
 

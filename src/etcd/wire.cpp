@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base64.h"
+#include "knetsim/sys/base64.h"
 
 namespace knetsim::etcd::wire {
 
@@ -53,10 +53,6 @@ std::string end_of_prefix(std::string prefix) {
   return std::string(1, '\0');
 }
 
-json key_or_prefix(const std::string& key, bool prefix) {
-  return prefix ? prefix_range(key) : json{{"key", base64_encode(key)}};
-}
-
 // In the order of Compare::Target and Compare::Relation.
 struct TargetWords {
   const char* name;
@@ -75,9 +71,8 @@ json compare_request(const Compare& compare) {
                {"target", target},
                {"result", kRelations[static_cast<std::size_t>(compare.relation)]}};
   const auto* text = std::get_if<std::string>(&compare.operand);
-  if ((text != nullptr) != (compare.target == Compare::Target::value)) {
+  if ((text != nullptr) != (compare.target == Compare::Target::value))
     throw InputError("etcd transaction: the operand compared with key \"" + compare.key + "\" has the wrong type");
-  }
   request[operand] = text != nullptr ? base64_encode(*text) : std::to_string(std::get<std::int64_t>(compare.operand));
   return request;
 }
@@ -85,9 +80,9 @@ json compare_request(const Compare& compare) {
 json operation_request(const Operation& operation) {
   struct Visitor {
     json operator()(const Put& put) const { return json{{"request_put", put_request(put)}}; }
-    json operator()(const Get& get) const { return json{{"request_range", range_request(get.key, get.prefix)}}; }
+    json operator()(const Get& get) const { return json{{"request_range", key_request(get.key, get.prefix)}}; }
     json operator()(const Remove& remove) const {
-      return json{{"request_delete_range", remove_request(remove.key, remove.prefix)}};
+      return json{{"request_delete_range", key_request(remove.key, remove.prefix)}};
     }
   };
   return std::visit(Visitor{}, operation);
@@ -191,13 +186,12 @@ namespace {
 
 OperationResult operation_result(const JsonPlace& response, const Operation& operation) {
   OperationResult result;
-  if (const auto* get = std::get_if<Get>(&operation)) {
+  if (const auto* get = std::get_if<Get>(&operation))
     result.kvs = key_values(response["response_range"], get->key, get->prefix);
-  } else if (std::holds_alternative<Remove>(operation)) {
+  else if (std::holds_alternative<Remove>(operation))
     result.removed = int64_at(response["response_delete_range"], "deleted");
-  } else {
+  else
     response["response_put"].members();  // its kind is all that counts
-  }
   return result;
 }
 
@@ -219,15 +213,15 @@ json prefix_range(const std::string& prefix) {
           {"range_end", base64_encode(end_of_prefix(prefix))}};
 }
 
-json range_request(const std::string& key, bool prefix) { return key_or_prefix(key, prefix); }
+json key_request(const std::string& key, bool prefix) {
+  return prefix ? prefix_range(key) : json{{"key", base64_encode(key)}};
+}
 
 json put_request(const Put& put) {
   json request{{"key", base64_encode(put.key)}, {"value", base64_encode(put.value)}};
   if (put.lease != 0) request["lease"] = std::to_string(put.lease);
   return request;
 }
-
-json remove_request(const std::string& key, bool prefix) { return key_or_prefix(key, prefix); }
 
 json txn_request(const Txn& txn) {
   json compares = json::array();

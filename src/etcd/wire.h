@@ -42,9 +42,9 @@ Event event(const JsonPlace& event);
 /// One result for each operation of the branch that was taken, of its kind.
 TxnResult txn_result(const JsonPlace& response, const Txn& txn);
 
-nlohmann::json range_request(const std::string& key, bool prefix);
+/// Of a range, and of what is to be removed.
+nlohmann::json key_request(const std::string& key, bool prefix);
 nlohmann::json put_request(const Put& put);
-nlohmann::json remove_request(const std::string& key, bool prefix);
 nlohmann::json txn_request(const Txn& txn);
 nlohmann::json grant_request(std::chrono::seconds ttl);
 nlohmann::json lease_request(LeaseId id);

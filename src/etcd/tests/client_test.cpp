@@ -143,10 +143,10 @@ TEST_F(EtcdClient, ATransactionComparesEveryProperty) {
   const auto holds = [&](Compare compare) { return etcd().txn({{std::move(compare)}, {}, {}}).succeeded; };
   using Target = Compare::Target;
   using Relation = Compare::Relation;
-  EXPECT_TRUE(holds(present("/k")));
+  EXPECT_TRUE(holds({.key = "/k", .relation = Compare::Relation::greater}));
   EXPECT_FALSE(holds(absent("/k")));
-  EXPECT_TRUE(holds(value_is("/k", "value")));
-  EXPECT_FALSE(holds(value_is("/k", "v")));
+  EXPECT_TRUE(holds({.key = "/k", .target = Compare::Target::value, .operand = "value"}));
+  EXPECT_FALSE(holds({.key = "/k", .target = Compare::Target::value, .operand = "v"}));
   EXPECT_TRUE(holds(mod_revision_is("/k", revision)));
   EXPECT_FALSE(holds(mod_revision_is("/k", revision - 1)));
   EXPECT_TRUE(holds({"/k", Target::version, Relation::equal, std::int64_t{2}}));

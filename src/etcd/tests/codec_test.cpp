@@ -1,11 +1,10 @@
-// Base64, endpoints and the JSON forms, without a server.
+// Endpoints and the JSON forms, without a server.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "../base64.h"
-#include "../endpoint.h"
+#include "../connection.h"
 #include "../member_probe.h"
 #include "../wire.h"
 #include "knetsim/etcd/client.h"
@@ -18,31 +17,6 @@ using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-TEST(Base64, EncodesTheVectorsOfRfc4648) {
-  EXPECT_EQ(base64_encode(""), "");
-  EXPECT_EQ(base64_encode("f"), "Zg==");
-  EXPECT_EQ(base64_encode("fo"), "Zm8=");
-  EXPECT_EQ(base64_encode("foo"), "Zm9v");
-  EXPECT_EQ(base64_encode("foob"), "Zm9vYg==");
-  EXPECT_EQ(base64_encode("fooba"), "Zm9vYmE=");
-  EXPECT_EQ(base64_encode("foobar"), "Zm9vYmFy");
-}
-
-TEST(Base64, GivesEveryByteBack) {
-  std::string bytes;
-  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
-  for (std::size_t length = 0; length <= bytes.size(); ++length) {
-    const std::string part = bytes.substr(bytes.size() - length);
-    EXPECT_EQ(base64_decode(base64_encode(part)), part);
-  }
-}
-
-TEST(Base64, RefusesWhatIsntBase64) {
-  for (const char* text : {"A", "AB", "ABC", "====", "A===", "Zg=g", "Zm9v!AAA", "Zm 9", "Zg==Zg==", "Z\xff\xff="}) {
-    EXPECT_EQ(base64_decode(text), std::nullopt) << text;
-  }
-}
 
 TEST(Endpoints, AreUrlsWithAnOptionalPort) {
   EXPECT_EQ(parse_endpoint("http://10.0.0.1:2379").url(), "http://10.0.0.1:2379");

@@ -4,7 +4,8 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
+#include <type_traits>
+#include <utility>
 
 #include "knetsim/etcd/client.h"
 #include "knetsim/sys/netns.h"
@@ -39,23 +40,25 @@ class SyncClient {
   SyncClient& operator=(SyncClient&&) noexcept;
   ~SyncClient();
 
-  std::optional<KeyValue> get(std::string key);
-  Listing list(std::string prefix);
-  Revision put(std::string key, std::string value, LeaseId lease = 0);
-  Revision remove(std::string key);
-  Revision remove_prefix(std::string prefix);
-  TxnResult txn(Txn txn);
-  Lease grant(std::chrono::seconds ttl);
-  std::chrono::seconds keep_alive(LeaseId id);
-  std::optional<LeaseState> time_to_live(LeaseId id);
-  void revoke(LeaseId id);
-  void compact(Revision revision);
-  Status status();
-  std::vector<MemberInfo> members();
-  std::optional<std::string> health();
-  void put_v2(std::string key, std::string value);
-  std::optional<std::string> get_v2(std::string key);
-  std::vector<std::string> keys_v2(std::string directory);
+  auto get(std::string key) { return finish(&Client::get, std::move(key)); }
+  auto list(std::string prefix) { return finish(&Client::list, std::move(prefix)); }
+  auto put(std::string key, std::string value, LeaseId lease = 0) {
+    return finish(&Client::put, std::move(key), std::move(value), lease);
+  }
+  auto remove(std::string key) { return finish(&Client::remove, std::move(key)); }
+  auto remove_prefix(std::string prefix) { return finish(&Client::remove_prefix, std::move(prefix)); }
+  auto txn(Txn txn) { return finish(&Client::txn, std::move(txn)); }
+  auto grant(std::chrono::seconds ttl) { return finish(&Client::grant, ttl); }
+  auto keep_alive(LeaseId id) { return finish(&Client::keep_alive, id); }
+  auto time_to_live(LeaseId id) { return finish(&Client::time_to_live, id); }
+  void revoke(LeaseId id) { finish(&Client::revoke, id); }
+  void compact(Revision revision) { finish(&Client::compact, revision); }
+  auto status() { return finish(&Client::status); }
+  auto members() { return finish(&Client::members); }
+  auto health() { return finish(&Client::health); }
+  void put_v2(std::string key, std::string value) { finish(&Client::put_v2, std::move(key), std::move(value)); }
+  auto get_v2(std::string key) { return finish(&Client::get_v2, std::move(key)); }
+  auto keys_v2(std::string directory) { return finish(&Client::keys_v2, std::move(directory)); }
 
   /// Established when this returns: later changes are seen. Throws StillMissing if no server accepts it in `budget`.
   SyncWatcher watch(std::string prefix, Revision from = 0,
@@ -63,6 +66,24 @@ class SyncClient {
   SyncWatcher watch(WatchOptions options, std::chrono::milliseconds budget);
 
  private:
+  template <typename T, typename... Parameters, typename... Arguments>
+  T finish(awaitable<T> (Client::*call)(Parameters...), Arguments... arguments) {
+    auto under_way = (client().*call)(std::move(arguments)...);
+    if constexpr (std::is_void_v<T>) {
+      run(std::move(under_way));
+    } else {
+      std::optional<T> result;
+      run(keep(std::move(under_way), result));
+      return *std::move(result);
+    }
+  }
+  template <typename T>
+  static awaitable<void> keep(awaitable<T> call, std::optional<T>& result) {
+    result.emplace(co_await std::move(call));
+  }
+  Client& client();
+  void run(awaitable<void> call);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -45,16 +46,17 @@ struct WatchEvents {
 struct Compare {
   enum class Target { version, create_revision, mod_revision, lease, value };
   enum class Relation { equal, not_equal, greater, less };
-  std::string key;
+  std::string key = {};
   Target target = Target::version;
   Relation relation = Relation::equal;
   std::variant<std::int64_t, std::string> operand = std::int64_t{0};  ///< a string for Target::value only
 };
 
-Compare absent(std::string key);   ///< version == 0
-Compare present(std::string key);  ///< version > 0
-Compare value_is(std::string key, std::string value);
-Compare mod_revision_is(std::string key, Revision revision);
+/// version == 0
+inline Compare absent(std::string key) { return {.key = std::move(key)}; }
+inline Compare mod_revision_is(std::string key, Revision revision) {
+  return {.key = std::move(key), .target = Compare::Target::mod_revision, .operand = revision};
+}
 
 struct Put {
   std::string key;

@@ -16,7 +16,7 @@ namespace knetsim::etcd {
 struct ClientOptions;
 
 struct WatchOptions {
-  std::string prefix;
+  std::string prefix = {};
   Revision from = 0;  ///< 0: from the moment at which the first endpoint accepts the watch
   std::chrono::milliseconds min_backoff{100};
   std::chrono::milliseconds max_backoff{5'000};

@@ -1,9 +1,11 @@
-#include "base64.h"
+#include "knetsim/sys/base64.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
-namespace knetsim::etcd {
+namespace knetsim {
+
 namespace {
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -56,4 +58,4 @@ std::optional<std::string> base64_decode(std::string_view text) {
   return bytes;
 }
 
-}  // namespace knetsim::etcd
+}  // namespace knetsim
