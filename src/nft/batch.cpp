@@ -20,7 +20,6 @@
 #include "knetsim/nft/error.h"
 #include "knetsim/nft/ruleset.h"
 #include "knetsim/sys/error.h"
-#include "netlink_handles.h"
 #include "userdata.h"
 
 namespace knetsim::nft {

@@ -14,7 +14,6 @@
 #include "attributes.h"
 #include "encode.h"
 #include "knetsim/sys/error.h"
-#include "netlink_handles.h"
 #include "userdata.h"
 
 namespace knetsim::nft {
@@ -69,12 +68,10 @@ nftnl_set_elem* encode(const Element& element) {
       nftnl_set_elem_set_str(raw, NFTNL_SET_ELEM_CHAIN, element.verdict->chain.c_str());
     }
   }
-  if (element.timeout) {
+  if (element.timeout)
     nftnl_set_elem_set_u64(raw, NFTNL_SET_ELEM_TIMEOUT, static_cast<std::uint64_t>(element.timeout->count()));
-  }
-  if (const Userdata comment = comment_userdata(element.comment); !comment.empty()) {
+  if (const Userdata comment = comment_userdata(element.comment); !comment.empty())
     nftnl_set_elem_set(raw, NFTNL_SET_ELEM_USERDATA, comment.data(), static_cast<std::uint32_t>(comment.size()));
-  }
   return encoded.release();
 }
 
@@ -158,9 +155,8 @@ void Batch::State::whole_or_not(const std::function<void()>& change) {
 void Batch::State::append_rule(const Rule& rule, std::uint64_t handle, std::uint16_t flags, std::string_view verb) {
   const TableId& table = rule.chain.table;
   auto encoded = encode_rule(rule.chain, handle);
-  if (const Userdata comment = comment_userdata(rule.comment); !comment.empty()) {
+  if (const Userdata comment = comment_userdata(rule.comment); !comment.empty())
     nftnl_rule_set_data(encoded.get(), NFTNL_RULE_USERDATA, comment.data(), static_cast<std::uint32_t>(comment.size()));
-  }
   std::string object = "a rule in " + describe(rule.chain);
   if (!rule.comment.empty()) object += fmt::format(" (\"{}\")", rule.comment);
   whole_or_not([&] {

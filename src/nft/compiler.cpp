@@ -11,7 +11,6 @@
 #include <new>
 
 #include "knetsim/sys/error.h"
-#include "registers.h"
 
 namespace knetsim::nft {
 
@@ -87,7 +86,6 @@ void RuleCompiler::add(const Membership& match) {
     nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, id);
   }
   nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, register_of(0));
-  if (match.negated) nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 }
 
 void RuleCompiler::add(const Count&) { append("counter"); }
@@ -107,9 +105,8 @@ void RuleCompiler::add(const VerdictMapping& mapping) {
     name = named->name;
   } else {
     AnonymousSet map{.key = mapping.key.types(), .value = {}, .verdicts = true, .elements = {}};
-    for (const auto& [key, verdict] : std::get<1>(mapping.map)) {
+    for (const auto& [key, verdict] : std::get<1>(mapping.map))
       map.elements.push_back(Element{.key = key, .value = {}, .verdict = verdict});
-    }
     name = map.name();
     id = declare_(map);
   }
@@ -145,41 +142,22 @@ void RuleCompiler::add(const Masquerade& masquerade) {
 }
 
 void RuleCompiler::add(const SetMark& set) {
-  if (const auto* constant = std::get_if<std::uint32_t>(&set.value)) {
+  if (const auto* constant = std::get_if<std::uint32_t>(&set.value))
     load_constant(Data::mark(*constant));
-  } else {
+  else
     load(std::get<Value>(set.value));
-  }
-  if (set.mark == MarkOf::packet) {
-    nftnl_expr& expression = append("meta");
-    nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_KEY, NFT_META_MARK);
-    nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_SREG, register_of(0));
-  } else {
-    nftnl_expr& expression = append("ct");
-    nftnl_expr_set_u32(&expression, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
-    nftnl_expr_set_u32(&expression, NFTNL_EXPR_CT_SREG, register_of(0));
-  }
+  nftnl_expr& expression = append("meta");
+  nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+  nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_SREG, register_of(0));
 }
 
-void RuleCompiler::add(RejectWith how) {
-  if (how == RejectWith::tcp_reset) require_protocol(L4Proto::tcp);
+void RuleCompiler::add(const Reject&) {
   nftnl_expr& expression = append("reject");
-  if (how == RejectWith::tcp_reset) {
-    nftnl_expr_set_u32(&expression, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
-    nftnl_expr_set_u8(&expression, NFTNL_EXPR_REJECT_CODE, 0);
-  } else if (family_ == Family::inet) {
-    nftnl_expr_set_u32(&expression, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
-    nftnl_expr_set_u8(&expression, NFTNL_EXPR_REJECT_CODE, NFT_REJECT_ICMPX_PORT_UNREACH);
-  } else {
-    nftnl_expr_set_u32(&expression, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMP_UNREACH);
-    nftnl_expr_set_u8(&expression, NFTNL_EXPR_REJECT_CODE,
-                      family_ == Family::ip6 ? ICMPV6_PORT_UNREACH : ICMP_PORT_UNREACH);
-  }
-}
-
-void RuleCompiler::add(const Log& log) {
-  nftnl_expr& expression = append("log");
-  if (!log.prefix.empty()) nftnl_expr_set_str(&expression, NFTNL_EXPR_LOG_PREFIX, log.prefix.c_str());
+  const bool any = family_ == Family::inet;
+  nftnl_expr_set_u32(&expression, NFTNL_EXPR_REJECT_TYPE, any ? NFT_REJECT_ICMPX_UNREACH : NFT_REJECT_ICMP_UNREACH);
+  const auto code = family_ == Family::ip6 ? ICMPV6_PORT_UNREACH : ICMP_PORT_UNREACH;
+  nftnl_expr_set_u8(&expression, NFTNL_EXPR_REJECT_CODE,
+                    static_cast<std::uint8_t>(any ? int{NFT_REJECT_ICMPX_PORT_UNREACH} : int{code}));
 }
 
 void RuleCompiler::add(const Update& update) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <linux/netfilter/nf_tables.h>
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -9,13 +11,24 @@
 #include <vector>
 
 #include "knetsim/nft/objects.h"
-#include "statement_node.h"
-#include "value_node.h"
+#include "nodes.h"
 
 struct nftnl_expr;
 struct nftnl_rule;
 
 namespace knetsim::nft {
+
+/// The kernel's registers are 16 words of 4 bytes; a slot is the index of one.
+inline constexpr std::uint32_t kRegisterWords = 16;
+
+inline std::uint32_t register_of(std::uint32_t slot) { return NFT_REG32_00 + slot; }
+
+inline std::uint32_t words(const Types& types) { return static_cast<std::uint32_t>((size_of(types) + 3) / 4); }
+
+inline std::vector<std::uint8_t> host_bytes(std::uint32_t number) {
+  const Data data = Data::integer(number);
+  return {data.bytes().begin(), data.bytes().end()};
+}
 
 /// A set that is written in a rule and lives and dies with it.
 struct AnonymousSet {
@@ -54,8 +67,7 @@ class RuleCompiler {
   void add(const Nat& nat);
   void add(const Masquerade& masquerade);
   void add(const SetMark& set);
-  void add(RejectWith how);
-  void add(const Log& log);
+  void add(const Reject&);
   void add(const Update& update);
 
   /// Computes the value, with the tests that it needs, into the first registers.

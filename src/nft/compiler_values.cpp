@@ -5,7 +5,6 @@
 
 #include "compiler.h"
 #include "knetsim/sys/error.h"
-#include "registers.h"
 
 namespace knetsim::nft {
 

@@ -56,10 +56,6 @@ std::string part_text(Type type, std::span<const std::uint8_t> bytes) {
       const auto* text = reinterpret_cast<const char*>(bytes.data());
       return fmt::format("\"{}\"", std::string_view(text, strnlen(text, bytes.size())));
     }
-    case Type::icmp_type:
-    case Type::icmpv6_type:
-    case Type::tcp_flag:
-      return std::to_string(bytes[0]);
     default: {
       std::uint32_t number = 0;
       std::memcpy(&number, bytes.data(), sizeof number);
@@ -97,14 +93,9 @@ Data Data::mark(std::uint32_t value) { return Data(Type::mark, native_bytes(valu
 
 Data Data::integer(std::uint32_t value) { return Data(Type::integer, native_bytes(value)); }
 
-Data Data::icmp_type(std::uint8_t number) { return Data(Type::icmp_type, native_bytes(number)); }
-
-Data Data::icmpv6_type(std::uint8_t number) { return Data(Type::icmpv6_type, native_bytes(number)); }
-
 Data Data::ifname(std::string_view name) {
-  if (name.empty() || name.size() >= IFNAMSIZ) {
+  if (name.empty() || name.size() >= IFNAMSIZ)
     throw InputError(fmt::format("interface name \"{}\": must have 1 to {} characters", name, IFNAMSIZ - 1));
-  }
   std::array<std::uint8_t, IFNAMSIZ> bytes{};
   std::copy(name.begin(), name.end(), bytes.begin());
   return Data(Type::ifname, bytes);
@@ -130,9 +121,8 @@ Data Data::concat(std::span<const Data> parts) {
 }
 
 Data Data::parse(const Types& types, std::span<const std::uint8_t> bytes) {
-  if (types.empty() || types.size() > Parts::static_capacity || bytes.size() != size_of(types)) {
+  if (types.empty() || types.size() > Parts::static_capacity || bytes.size() != size_of(types))
     throw InputError(fmt::format("nft: {} bytes can't be a value of type \"{}\"", bytes.size(), nft::to_string(types)));
-  }
   Data data;
   data.parts_.assign(types.begin(), types.end());
   data.bytes_.assign(bytes.begin(), bytes.end());

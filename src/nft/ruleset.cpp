@@ -36,11 +36,10 @@ int ask(const NetNs& netns, std::uint16_t type, Family family, std::uint16_t fla
   fill(*request);
   netlink::Channel channel(netns.run([] { return netlink::open_netlink(NETLINK_NETFILTER); }), "nft");
   try {
-    if (flags == NLM_F_DUMP) {
+    if (flags == NLM_F_DUMP)
       channel.dump(*request, "list the ruleset", restart, [&](const nlmsghdr* message) { each(*message); });
-    } else if (const auto answer = channel.ask(*request, "look into the ruleset", {})) {
+    else if (const auto answer = channel.ask(*request, "look into the ruleset", {}))
       each(*reinterpret_cast<const nlmsghdr*>(answer->data()));
-    }
     return 0;
   } catch (const netlink::Error& refusal) {
     return refusal.error();
@@ -73,18 +72,21 @@ Types unpack_types(std::uint32_t number) {
   return types;
 }
 
-SetInfo decode_set(const TableId& table, const nftnl_set& set) {
+/// What the elements of a set are.
+struct SetInfo {
+  Types key;
+  Types value;  ///< empty for sets and verdict maps
+  bool verdicts = false;
+};
+
+SetInfo decode_set(const nftnl_set& set) {
   SetInfo info;
-  info.id = SetId{table, nftnl_set_get_str(&set, NFTNL_SET_NAME)};
   info.key = unpack_types(nftnl_set_get_u32(&set, NFTNL_SET_KEY_TYPE));
   if ((nftnl_set_get_u32(&set, NFTNL_SET_FLAGS) & NFT_SET_MAP) != 0) {
     const std::uint32_t type = nftnl_set_get_u32(&set, NFTNL_SET_DATA_TYPE);
     info.verdicts = type == NFT_DATA_VERDICT;
     if (!info.verdicts) info.value = unpack_types(type);
   }
-  std::uint32_t size = 0;
-  const void* userdata = nftnl_set_get_data(&set, NFTNL_SET_USERDATA, &size);
-  info.comment = set_comment_of(bytes(userdata, size));
   return info;
 }
 
@@ -103,12 +105,10 @@ Element decode_element(const SetInfo& set, nftnl_set_elem* raw) {
     const void* userdata = nftnl_set_elem_get(raw, NFTNL_SET_ELEM_USERDATA, &size);
     element.comment = comment_of(bytes(userdata, size));
   }
-  if (nftnl_set_elem_is_set(raw, NFTNL_SET_ELEM_TIMEOUT)) {
+  if (nftnl_set_elem_is_set(raw, NFTNL_SET_ELEM_TIMEOUT))
     element.timeout = std::chrono::milliseconds(nftnl_set_elem_get_u64(raw, NFTNL_SET_ELEM_TIMEOUT));
-  }
-  if (nftnl_set_elem_is_set(raw, NFTNL_SET_ELEM_EXPIRATION)) {
+  if (nftnl_set_elem_is_set(raw, NFTNL_SET_ELEM_EXPIRATION))
     element.expires = std::chrono::milliseconds(nftnl_set_elem_get_u64(raw, NFTNL_SET_ELEM_EXPIRATION));
-  }
   return element;
 }
 
@@ -140,7 +140,7 @@ SetInfo find_set(const NetNs& netns, const SetId& id) {
       [&](nlmsghdr& request) { nftnl_set_nlmsg_build_payload(&request, wanted.get()); }, [&] { info.reset(); },
       [&](const nlmsghdr& answer) {
         auto set = SetHandle::make();
-        if (nftnl_set_nlmsg_parse(&answer, set.get()) == 0) info = decode_set(id.table, *set);
+        if (nftnl_set_nlmsg_parse(&answer, set.get()) == 0) info = decode_set(*set);
       });
   if (error != 0 || !info) refuse(error != 0 ? error : EPROTO, describe(id));
   return *info;
@@ -219,12 +219,11 @@ std::vector<Chain> list_chains(const NetNs& netns, const TableId& table) {
         if (nftnl_chain_nlmsg_parse(&answer, raw.get()) != 0) return;
         if (nftnl_chain_get_str(raw.get(), NFTNL_CHAIN_TABLE) != table.name) return;
         Chain chain{.id = {table, nftnl_chain_get_str(raw.get(), NFTNL_CHAIN_NAME)}};
-        if (nftnl_chain_is_set(raw.get(), NFTNL_CHAIN_HOOKNUM)) {
+        if (nftnl_chain_is_set(raw.get(), NFTNL_CHAIN_HOOKNUM))
           chain.hook = Hook{.type = chain_type(nftnl_chain_get_str(raw.get(), NFTNL_CHAIN_TYPE)),
                             .point = static_cast<HookPoint>(nftnl_chain_get_u32(raw.get(), NFTNL_CHAIN_HOOKNUM)),
                             .priority = nftnl_chain_get_s32(raw.get(), NFTNL_CHAIN_PRIO),
                             .policy = static_cast<Policy>(nftnl_chain_get_u32(raw.get(), NFTNL_CHAIN_POLICY))};
-        }
         std::uint32_t size = 0;
         const void* userdata = nftnl_chain_get_data(raw.get(), NFTNL_CHAIN_USERDATA, &size);
         chain.comment = comment_of(bytes(userdata, size));
@@ -251,29 +250,11 @@ std::vector<RuleInfo> list_rules(const NetNs& netns, const TableId& table) {
 
 std::vector<RuleInfo> list_rules(const NetNs& netns, const ChainId& chain) {
   const std::vector<Chain> chains = list_chains(netns, chain.table);
-  if (std::none_of(chains.begin(), chains.end(), [&](const Chain& known) { return known.id == chain; })) {
+  if (std::none_of(chains.begin(), chains.end(), [&](const Chain& known) { return known.id == chain; }))
     refuse(ENOENT, describe(chain));
-  }
   std::vector<RuleInfo> rules = list_rules(netns, chain.table);
   std::erase_if(rules, [&](const RuleInfo& rule) { return rule.id.chain != chain; });
   return rules;
-}
-
-std::vector<SetInfo> list_sets(const NetNs& netns, const TableId& table) {
-  require(netns, table);
-  std::vector<SetInfo> sets;
-  const int error = ask(
-      netns, NFT_MSG_GETSET, table.family, NLM_F_DUMP,
-      [&](nlmsghdr& request) { mnl_attr_put_strz(&request, NFTA_SET_TABLE, table.name.c_str()); },
-      [&] { sets.clear(); },
-      [&](const nlmsghdr& answer) {
-        auto set = SetHandle::make();
-        if (nftnl_set_nlmsg_parse(&answer, set.get()) != 0) return;
-        if ((nftnl_set_get_u32(set.get(), NFTNL_SET_FLAGS) & NFT_SET_ANONYMOUS) != 0) return;
-        sets.push_back(decode_set(table, *set));
-      });
-  if (error != 0) refuse(error, "sets of " + describe(table));
-  return sets;
 }
 
 std::vector<Element> list_elements(const NetNs& netns, const SetId& id) {

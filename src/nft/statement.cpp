@@ -1,15 +1,13 @@
 #include "knetsim/nft/statement.h"
 
 #include <fmt/format.h>
-#include <linux/netfilter/nf_log.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 
 #include "encode.h"
 #include "knetsim/nft/objects.h"
 #include "knetsim/sys/error.h"
-#include "statement_node.h"
-#include "value_node.h"
+#include "nodes.h"
 
 namespace knetsim::nft {
 
@@ -21,9 +19,8 @@ Statement make(Kind kind) {
 }
 
 void require_same(const Types& a, const Types& b, std::string_view what) {
-  if (a != b) {
+  if (a != b)
     throw InputError(fmt::format("nft: {}: \"{}\" can't be compared with \"{}\"", what, to_string(a), to_string(b)));
-  }
 }
 
 Statement compare(const Value& value, std::uint32_t op, const Data& data) {
@@ -31,63 +28,30 @@ Statement compare(const Value& value, std::uint32_t op, const Data& data) {
   return make(Compare{value, op, data});
 }
 
-// The kernel compares bytes from the left: right for numbers in network order only.
-Statement compare_order(const Value& value, std::uint32_t op, const Data& data) {
-  if (data.parts().size() != 1 || in_host_order(data.parts().front())) {
-    throw InputError(fmt::format("nft: \"{}\" has no order that the kernel could compare", to_string(data.types())));
-  }
-  return compare(value, op, data);
-}
-
 Statement compare_prefix(const Value& value, bool negated, const Network& network) {
   const Network exact = canonical(network);
   require_same(value.types(), {is_v6(exact) ? Type::ipv6_addr : Type::ipv4_addr}, knetsim::to_string(exact));
-  if (negated && prefix_length(exact) == 0) {
+  if (negated && prefix_length(exact) == 0)
     throw InputError(fmt::format("nft: != {} can never be true", knetsim::to_string(exact)));
-  }
   return make(ComparePrefix{value, negated, exact});
 }
 
-Statement membership(const Value& key, bool negated, const Set& set) {
-  require_key(key);
-  if (set.value || set.verdicts) throw InputError(fmt::format("nft: @{} is a map, not a set", set.id.name));
-  require_same(key.types(), set.key.types(), "@" + set.id.name);
-  return make(Membership{key, negated, set.id});
-}
-
-Statement membership(const Value& key, bool negated, std::vector<Data> set) {
-  require_key(key);
-  if (set.empty()) throw InputError("nft: an anonymous set needs at least one element");
-  for (const Data& data : set) require_same(key.types(), data.types(), data.to_string());
-  return make(Membership{key, negated, std::move(set)});
-}
-
-std::uint32_t nat_flags(const NatFlags& flags) {
-  return (flags.random ? NF_NAT_RANGE_PROTO_RANDOM : 0U) | (flags.persistent ? NF_NAT_RANGE_PERSISTENT : 0U) |
-         (flags.fully_random ? NF_NAT_RANGE_PROTO_RANDOM_FULLY : 0U);
-}
+std::uint32_t nat_flags(const NatFlags& flags) { return flags.fully_random ? NF_NAT_RANGE_PROTO_RANDOM_FULLY : 0U; }
 
 Statement nat(std::uint32_t type, const NatTarget& target, const NatFlags& flags) {
   const Types types = target.types();
   const bool has_address = !types.empty() && (types.front() == Type::ipv4_addr || types.front() == Type::ipv6_addr);
   const bool fits = types.size() == 1 || (types.size() == 2 && types.back() == Type::inet_service);
-  if (!has_address || !fits) {
+  if (!has_address || !fits)
     throw InputError(fmt::format("nft: NAT needs an address, or an address with a port, not \"{}\"", to_string(types)));
-  }
   return make(Nat{type, target, nat_flags(flags)});
-}
-
-Statement mark_from(MarkOf mark, const Value& value) {
-  require_same(value.types(), {Type::mark}, "mark");
-  return make(SetMark{mark, value});
 }
 
 Statement update_with(const Set& set, const Value& key, std::optional<Value> value,
                       std::optional<std::chrono::seconds> timeout) {
   require_same(key.types(), set.key.types(), "@" + set.id.name);
-  if (value.has_value() != set.value.has_value() || set.verdicts) {
+  if (value.has_value() != set.value.has_value() || set.verdicts)
     throw InputError(fmt::format("nft: update @{}: {} a value", set.id.name, set.value ? "needs" : "can't have"));
-  }
   if (value) require_same(value->types(), set.value->types(), "@" + set.id.name);
   require_key(key);
   if (value) require_key(*value);
@@ -101,10 +65,6 @@ Statement::Statement(std::shared_ptr<const StatementNode> node) : node_(std::mov
 
 Statement operator==(const Value& value, const Data& data) { return compare(value, NFT_CMP_EQ, data); }
 Statement operator!=(const Value& value, const Data& data) { return compare(value, NFT_CMP_NEQ, data); }
-Statement operator<(const Value& value, const Data& data) { return compare_order(value, NFT_CMP_LT, data); }
-Statement operator>(const Value& value, const Data& data) { return compare_order(value, NFT_CMP_GT, data); }
-Statement operator<=(const Value& value, const Data& data) { return compare_order(value, NFT_CMP_LTE, data); }
-Statement operator>=(const Value& value, const Data& data) { return compare_order(value, NFT_CMP_GTE, data); }
 Statement operator==(const Value& value, const Network& network) { return compare_prefix(value, false, network); }
 Statement operator!=(const Value& value, const Network& network) { return compare_prefix(value, true, network); }
 
@@ -120,10 +80,19 @@ Statement any_of(std::initializer_list<CtStatus> statuses) {
   return make(AnyBits{ct::status(), bits});
 }
 
-Statement in(const Value& key, const Set& set) { return membership(key, false, set); }
-Statement not_in(const Value& key, const Set& set) { return membership(key, true, set); }
-Statement in(const Value& key, std::vector<Data> set) { return membership(key, false, std::move(set)); }
-Statement not_in(const Value& key, std::vector<Data> set) { return membership(key, true, std::move(set)); }
+Statement in(const Value& key, const Set& set) {
+  require_key(key);
+  if (set.value || set.verdicts) throw InputError(fmt::format("nft: @{} is a map, not a set", set.id.name));
+  require_same(key.types(), set.key.types(), "@" + set.id.name);
+  return make(Membership{key, set.id});
+}
+
+Statement in(const Value& key, std::vector<Data> set) {
+  require_key(key);
+  if (set.empty()) throw InputError("nft: an anonymous set needs at least one element");
+  for (const Data& data : set) require_same(key.types(), data.types(), data.to_string());
+  return make(Membership{key, std::move(set)});
+}
 
 Statement counter() { return make(Count{}); }
 Statement accept() { return make(Verdict{Verdict::Kind::accept}); }
@@ -165,20 +134,13 @@ Statement dnat(const NatTarget& target, NatFlags flags) { return nat(NFT_NAT_DNA
 Statement snat(const NatTarget& target, NatFlags flags) { return nat(NFT_NAT_SNAT, target, flags); }
 Statement masquerade(NatFlags flags) { return make(Masquerade{nat_flags(flags)}); }
 
-Statement set_mark(std::uint32_t mark) { return make(SetMark{MarkOf::packet, mark}); }
-Statement set_mark(const Value& value) { return mark_from(MarkOf::packet, value); }
-Statement set_ct_mark(std::uint32_t mark) { return make(SetMark{MarkOf::flow, mark}); }
-Statement set_ct_mark(const Value& value) { return mark_from(MarkOf::flow, value); }
-
-Statement reject() { return make(RejectWith::port_unreachable); }
-Statement reject_with_tcp_reset() { return make(RejectWith::tcp_reset); }
-
-Statement log(std::string prefix) {
-  if (prefix.size() >= NF_LOG_PREFIXLEN) {
-    throw InputError(fmt::format("nft: log prefix \"{}\": at most {} characters", prefix, NF_LOG_PREFIXLEN - 1));
-  }
-  return make(Log{std::move(prefix)});
+Statement set_mark(std::uint32_t mark) { return make(SetMark{mark}); }
+Statement set_mark(const Value& value) {
+  require_same(value.types(), {Type::mark}, "mark");
+  return make(SetMark{value});
 }
+
+Statement reject() { return make(Reject{}); }
 
 Statement update(const Set& set, const Value& key, std::optional<std::chrono::seconds> timeout) {
   return update_with(set, key, {}, timeout);

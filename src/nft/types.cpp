@@ -21,20 +21,16 @@ constexpr std::array kTraits{
     TypeTraits{Type::ipv6_addr, "ipv6_addr", 16, false},
     TypeTraits{Type::inet_proto, "inet_proto", 1, false},
     TypeTraits{Type::inet_service, "inet_service", 2, false},
-    TypeTraits{Type::icmp_type, "icmp_type", 1, false},
-    TypeTraits{Type::tcp_flag, "tcp_flag", 1, false},
     TypeTraits{Type::mark, "mark", 4, true},
     TypeTraits{Type::ct_state, "ct_state", 4, true},
     TypeTraits{Type::ct_status, "ct_status", 4, true},
-    TypeTraits{Type::icmpv6_type, "icmpv6_type", 1, false},
     TypeTraits{Type::fib_addrtype, "fib_addrtype", 4, true},
     TypeTraits{Type::ifname, "ifname", 16, true},
 };
 
 const TypeTraits& traits(Type type) {
-  for (const TypeTraits& candidate : kTraits) {
+  for (const TypeTraits& candidate : kTraits)
     if (candidate.type == type) return candidate;
-  }
   throw InputError("nft: unknown data type " + std::to_string(static_cast<std::uint32_t>(type)));
 }
 

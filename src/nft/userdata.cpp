@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "knetsim/sys/error.h"
-#include "value_node.h"
+#include "nodes.h"
 
 namespace knetsim::nft {
 
@@ -99,23 +99,9 @@ std::uint32_t byte_order(const Types& types) {
 }
 
 Userdata bounded(Userdata userdata) {
-  if (userdata.size() > kUserdataMaximum) {
+  if (userdata.size() > kUserdataMaximum)
     throw InputError("nft: a set's comment and typeof expressions are too long together to be stored with it");
-  }
   return userdata;
-}
-
-std::string attribute_text(std::span<const std::uint8_t> userdata, std::uint8_t wanted) {
-  while (userdata.size() >= 2) {
-    const std::size_t length = userdata[1];
-    if (userdata.size() < 2 + length) break;
-    if (userdata[0] == wanted) {
-      const auto* text = reinterpret_cast<const char*>(userdata.data() + 2);
-      return {text, strnlen(text, length)};
-    }
-    userdata = userdata.subspan(2 + length);
-  }
-  return {};
 }
 
 }  // namespace
@@ -124,12 +110,9 @@ Userdata set_userdata(const Set& set) {
   const bool map = set.value || set.verdicts;
   Userdata out = anonymous_set_userdata(set.key.types(), set.value ? set.value->types() : Types{}, map);
   // A type that nft has no name for, or values that have their expressions: it then lists both as typeof.
-  if (!set.key.expressions().empty()) {
-    put(out, NFTNL_UDATA_SET_KEY_TYPEOF, typeof_userdata(set.key.expressions()));
-  }
-  if (set.value && !set.value->expressions().empty()) {
+  if (!set.key.expressions().empty()) put(out, NFTNL_UDATA_SET_KEY_TYPEOF, typeof_userdata(set.key.expressions()));
+  if (set.value && !set.value->expressions().empty())
     put(out, NFTNL_UDATA_SET_DATA_TYPEOF, typeof_userdata(set.value->expressions()));
-  }
   if (!set.comment.empty()) put(out, NFTNL_UDATA_SET_COMMENT, set.comment);
   return bounded(std::move(out));
 }
@@ -147,10 +130,17 @@ Userdata comment_userdata(std::string_view comment) {
   return out;
 }
 
-std::string comment_of(std::span<const std::uint8_t> userdata) { return attribute_text(userdata, kCommentAttribute); }
-
-std::string set_comment_of(std::span<const std::uint8_t> userdata) {
-  return attribute_text(userdata, NFTNL_UDATA_SET_COMMENT);
+std::string comment_of(std::span<const std::uint8_t> userdata) {
+  while (userdata.size() >= 2) {
+    const std::size_t length = userdata[1];
+    if (userdata.size() < 2 + length) break;
+    if (userdata[0] == kCommentAttribute) {
+      const auto* text = reinterpret_cast<const char*>(userdata.data() + 2);
+      return {text, strnlen(text, length)};
+    }
+    userdata = userdata.subspan(2 + length);
+  }
+  return {};
 }
 
 void require_typeof(const Value& expression) {

@@ -24,7 +24,6 @@ Userdata comment_userdata(std::string_view comment);
 
 /// The comment in an object's userdata, or "".
 std::string comment_of(std::span<const std::uint8_t> userdata);
-std::string set_comment_of(std::span<const std::uint8_t> userdata);
 
 /// Throws InputError if the expression can't be a set's `typeof`.
 void require_typeof(const Value& expression);

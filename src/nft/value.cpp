@@ -6,20 +6,18 @@
 
 #include "knetsim/nft/objects.h"
 #include "knetsim/sys/error.h"
-#include "value_node.h"
+#include "nodes.h"
 
 namespace knetsim::nft {
 
 namespace {
 
 // enum proto_desc_id of nftables' include/proto.h.
-constexpr std::uint32_t kIcmpHeader = 4;
 constexpr std::uint32_t kUdpHeader = 6;
 constexpr std::uint32_t kTcpHeader = 8;
 constexpr std::uint32_t kTransportHeader = 11;
 constexpr std::uint32_t kIpHeader = 12;
 constexpr std::uint32_t kIp6Header = 13;
-constexpr std::uint32_t kIcmpv6Header = 14;
 
 template <typename Kind>
 Value make(Types types, Kind kind) {
@@ -36,18 +34,14 @@ Value network_field(Family family, Type type, std::uint32_t offset, std::uint32_
                                    .protocol = {}});
 }
 
-Value transport_field(std::optional<L4Proto> protocol, std::uint32_t header, Type type, std::uint32_t offset,
-                      std::uint32_t field) {
-  std::optional<Family> network;
-  if (protocol == L4Proto::icmp) network = Family::ip;
-  if (protocol == L4Proto::icmpv6) network = Family::ip6;
-  return make({type}, PayloadField{.base = NFT_PAYLOAD_TRANSPORT_HEADER,
-                                   .offset = offset,
-                                   .length = static_cast<std::uint32_t>(size_of(type)),
-                                   .header = header,
-                                   .field = field,
-                                   .network = network,
-                                   .protocol = protocol});
+Value destination_port(std::optional<L4Proto> protocol, std::uint32_t header) {
+  return make({Type::inet_service}, PayloadField{.base = NFT_PAYLOAD_TRANSPORT_HEADER,
+                                                 .offset = 2,
+                                                 .length = static_cast<std::uint32_t>(size_of(Type::inet_service)),
+                                                 .header = header,
+                                                 .field = 2,
+                                                 .network = {},
+                                                 .protocol = protocol});
 }
 
 Value meta_key(Type type, std::uint32_t key) { return make({type}, MetaKey{key}); }
@@ -84,41 +78,27 @@ Types Value::types() const { return node_->types; }
 namespace ip {
 Value saddr() { return network_field(Family::ip, Type::ipv4_addr, 12, 11); }
 Value daddr() { return network_field(Family::ip, Type::ipv4_addr, 16, 12); }
-Value protocol() { return network_field(Family::ip, Type::inet_proto, 9, 9); }
 }  // namespace ip
 
 namespace ip6 {
 Value saddr() { return network_field(Family::ip6, Type::ipv6_addr, 8, 8); }
 Value daddr() { return network_field(Family::ip6, Type::ipv6_addr, 24, 9); }
-Value nexthdr() { return network_field(Family::ip6, Type::inet_proto, 6, 6); }
 }  // namespace ip6
 
 Value saddr_of(Family family) { return address_type(family) == Type::ipv6_addr ? ip6::saddr() : ip::saddr(); }
 Value daddr_of(Family family) { return address_type(family) == Type::ipv6_addr ? ip6::daddr() : ip::daddr(); }
 
 namespace tcp {
-Value sport() { return transport_field(L4Proto::tcp, kTcpHeader, Type::inet_service, 0, 1); }
-Value dport() { return transport_field(L4Proto::tcp, kTcpHeader, Type::inet_service, 2, 2); }
-Value flags() { return transport_field(L4Proto::tcp, kTcpHeader, Type::tcp_flag, 13, 7); }
+Value dport() { return destination_port(L4Proto::tcp, kTcpHeader); }
 }  // namespace tcp
 
 namespace udp {
-Value sport() { return transport_field(L4Proto::udp, kUdpHeader, Type::inet_service, 0, 1); }
-Value dport() { return transport_field(L4Proto::udp, kUdpHeader, Type::inet_service, 2, 2); }
+Value dport() { return destination_port(L4Proto::udp, kUdpHeader); }
 }  // namespace udp
 
 namespace th {
-Value sport() { return transport_field({}, kTransportHeader, Type::inet_service, 0, 1); }
-Value dport() { return transport_field({}, kTransportHeader, Type::inet_service, 2, 2); }
+Value dport() { return destination_port({}, kTransportHeader); }
 }  // namespace th
-
-namespace icmp {
-Value type() { return transport_field(L4Proto::icmp, kIcmpHeader, Type::icmp_type, 0, 1); }
-}  // namespace icmp
-
-namespace icmpv6 {
-Value type() { return transport_field(L4Proto::icmpv6, kIcmpv6Header, Type::icmpv6_type, 0, 1); }
-}  // namespace icmpv6
 
 namespace meta {
 Value l4proto() { return meta_key(Type::inet_proto, NFT_META_L4PROTO); }
@@ -130,7 +110,6 @@ Value mark() { return meta_key(Type::mark, NFT_META_MARK); }
 namespace ct {
 Value state() { return make({Type::ct_state}, CtKey{NFT_CT_STATE, {}}); }
 Value status() { return make({Type::ct_status}, CtKey{NFT_CT_STATUS, {}}); }
-Value mark() { return make({Type::mark}, CtKey{NFT_CT_MARK, {}}); }
 Value original_daddr(Family family) {
   return make({address_type(family)},
               CtKey{family == Family::ip6 ? NFT_CT_DST_IP6 : NFT_CT_DST_IP, IP_CT_DIR_ORIGINAL});
@@ -164,7 +143,6 @@ Value concat(std::vector<Value> parts) {
 
 Value operator&(const Value& value, std::uint32_t mask) { return bit_operation(value, mask, 0); }
 Value operator|(const Value& value, std::uint32_t bits) { return bit_operation(value, ~bits, bits); }
-Value operator^(const Value& value, std::uint32_t bits) { return bit_operation(value, ~0U, bits); }
 
 Value lookup(const Value& key, const Set& map) {
   require_key(key);
@@ -191,9 +169,8 @@ Value lookup(const Value& key, std::vector<std::pair<Data, Data>> anonymous_map)
 
 Value as(const Value& value, Type type) {
   const Types types = value.types();
-  if (types.size() != 1 || size_of(types) != size_of(type) || in_host_order(types.front()) != in_host_order(type)) {
+  if (types.size() != 1 || size_of(types) != size_of(type) || in_host_order(types.front()) != in_host_order(type))
     throw InputError(fmt::format("nft: \"{}\" can't be taken for {}", to_string(types), to_string(type)));
-  }
   return Value(std::make_shared<const ValueNode>(ValueNode{{type}, value.node().kind}));
 }
 

@@ -86,28 +86,6 @@ TEST_F(Ruleset, RulesComeWithHandleCommentAndCounter) {
   EXPECT_EQ(of_b[0].counter, (Counter{1, 2}));
 }
 
-TEST_F(Ruleset, SetsAreListedWithTheirTypesAndAnonymousOnesAreNot) {
-  lab::nft(netns, {"-f", "-"}, R"(table ip demo {
-    map m { type ipv4_addr . inet_proto . inet_service : verdict; comment "where to"; }
-    map e { typeof ip daddr . numgen inc mod 2 : ip daddr . th dport; }
-    set s { type ifname; }
-    chain c {
-      tcp dport { 80, 443 } drop
-    }
-  })");
-  const std::vector<SetInfo> sets = list_sets(netns, kTable);
-  ASSERT_EQ(sets.size(), 3U);
-  EXPECT_EQ(sets[0].id.name, "m");
-  EXPECT_EQ(to_string(sets[0].key), "ipv4_addr . inet_proto . inet_service");
-  EXPECT_TRUE(sets[0].verdicts);
-  EXPECT_EQ(sets[0].comment, "where to");
-  EXPECT_EQ(to_string(sets[1].key), "ipv4_addr . integer");
-  EXPECT_EQ(to_string(sets[1].value), "ipv4_addr . inet_service");
-  EXPECT_FALSE(sets[1].verdicts);
-  EXPECT_EQ(to_string(sets[2].key), "ifname");
-  EXPECT_THAT(sets[2].value, ElementsAre());
-}
-
 TEST_F(Ruleset, ElementsThatNftWroteAreReadWithValueVerdictCommentAndTimeout) {
   lab::nft(netns, {"-f", "-"}, R"(table ip6 demo {
     chain c { }
@@ -135,7 +113,6 @@ TEST_F(Ruleset, ElementsThatNftWroteAreReadWithValueVerdictCommentAndTimeout) {
 TEST_F(Ruleset, ListingWhatIsntThereSaysSo) {
   EXPECT_EQ(errno_of([&] { list_chains(netns, kTable); }), ENOENT);
   EXPECT_EQ(errno_of([&] { list_rules(netns, kTable); }), ENOENT);
-  EXPECT_EQ(errno_of([&] { list_sets(netns, kTable); }), ENOENT);
   EXPECT_EQ(errno_of([&] { list_elements(netns, {kTable, "s"}); }), ENOENT);
   Batch batch;
   batch.add(Table{.id = kTable});

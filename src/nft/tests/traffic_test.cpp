@@ -57,8 +57,7 @@ TEST(Traffic, RejectsAreSeenAtOnceByTheClient) {
   Lab lab(1);
   Batch batch = with_chains();
   batch.add(Rule{.chain = kForward,
-                 .statements = {meta::l4proto() == L4Proto::tcp, th::dport() == Data::port(81), counter(),
-                                reject_with_tcp_reset()}});
+                 .statements = {meta::l4proto() == L4Proto::tcp, th::dport() == Data::port(81), counter(), reject()}});
   batch.add(Rule{.chain = kForward, .statements = {udp::dport() == Data::port(81), counter(), reject()}});
   batch.commit(lab.router());
   EXPECT_EQ(lab.flow(lab.client(), Protocol::tcp, Lab::server_address(0), 81), std::nullopt);

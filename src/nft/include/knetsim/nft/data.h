@@ -34,8 +34,6 @@ class Data {
   static Data port(std::uint16_t number);
   static Data mark(std::uint32_t value);
   static Data integer(std::uint32_t value);
-  static Data icmp_type(std::uint8_t number);
-  static Data icmpv6_type(std::uint8_t number);
   /// A whole interface name; throws InputError if it is longer than 15 characters.
   static Data ifname(std::string_view name);
   /// The parts one after another; throws InputError when they exceed the kernel's 64 bytes.

@@ -24,13 +24,10 @@ enum class HookPoint : std::uint32_t { prerouting = 0, input = 1, forward = 2, o
 enum class ChainType { filter, nat, route };
 enum class Policy : std::uint32_t { drop = 0, accept = 1 };
 
-/// The priorities that nft(8) has names for.
+/// Some of those that nft(8) has names for.
 namespace priority {
-inline constexpr int kRaw = -300;
-inline constexpr int kMangle = -150;
 inline constexpr int kDstNat = -100;
 inline constexpr int kFilter = 0;
-inline constexpr int kSecurity = 50;
 inline constexpr int kSrcNat = 100;
 }  // namespace priority
 

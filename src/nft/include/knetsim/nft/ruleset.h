@@ -24,22 +24,12 @@ struct RuleInfo {
   std::optional<Counter> counter;  ///< the first counter statement's
 };
 
-struct SetInfo {
-  SetId id;
-  Types key;
-  Types value;  ///< empty for sets and verdict maps
-  bool verdicts = false;
-  std::string comment;
-};
-
 // Dumps of one namespace; consistent (a dump that a commit interrupted is taken again). Throw nft::Error; listing what
 // is in a table or set that doesn't exist throws with ENOENT.
 std::vector<TableId> list_tables(const NetNs& netns);
 std::vector<Chain> list_chains(const NetNs& netns, const TableId& table);
 std::vector<RuleInfo> list_rules(const NetNs& netns, const TableId& table);
 std::vector<RuleInfo> list_rules(const NetNs& netns, const ChainId& chain);
-/// Named ones only.
-std::vector<SetInfo> list_sets(const NetNs& netns, const TableId& table);
 std::vector<Element> list_elements(const NetNs& netns, const SetId& set);
 
 bool exists(const NetNs& netns, const TableId& table);

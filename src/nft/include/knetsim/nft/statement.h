@@ -28,22 +28,16 @@ class Statement {
 // Matches. All throw InputError when the two sides' types differ.
 Statement operator==(const Value& value, const Data& data);
 Statement operator!=(const Value& value, const Data& data);
-Statement operator<(const Value& value, const Data& data);
-Statement operator>(const Value& value, const Data& data);
-Statement operator<=(const Value& value, const Data& data);
-Statement operator>=(const Value& value, const Data& data);
 /// `ip daddr 10.0.0.0/8`
 Statement operator==(const Value& value, const Network& network);
 Statement operator!=(const Value& value, const Network& network);
 /// `ct state new,established`: any of the bits.
 Statement any_of(std::initializer_list<CtState> states);
 Statement any_of(std::initializer_list<CtStatus> statuses);
-/// `key @set`, `key != @set`
+/// `key @set`
 Statement in(const Value& key, const Set& set);
-Statement not_in(const Value& key, const Set& set);
 /// `key { a, b }`
 Statement in(const Value& key, std::vector<Data> anonymous_set);
-Statement not_in(const Value& key, std::vector<Data> anonymous_set);
 
 Statement counter();
 
@@ -59,9 +53,7 @@ Statement vmap(const Value& key, std::vector<std::pair<Data, Verdict>> anonymous
 
 /// The flags of `snat`, `dnat` and `masquerade`.
 struct NatFlags {
-  bool random = false;
   bool fully_random = false;
-  bool persistent = false;
 };
 
 /// Where NAT sends a flow: an address, an address with a port, or a value of those types (a lookup, say).
@@ -84,16 +76,12 @@ Statement dnat(const NatTarget& target, NatFlags flags = {});
 Statement snat(const NatTarget& target, NatFlags flags = {});
 Statement masquerade(NatFlags flags = {});
 
-/// `meta mark set …`, `ct mark set …`
+/// `meta mark set …`
 Statement set_mark(std::uint32_t mark);
 Statement set_mark(const Value& value);
-Statement set_ct_mark(std::uint32_t mark);
-Statement set_ct_mark(const Value& value);
 
 /// ICMP port unreachable of the packet's family.
 Statement reject();
-Statement reject_with_tcp_reset();
-Statement log(std::string prefix);
 
 /// `update @set { key timeout t }`, `update @map { key : value timeout t }`: adds the element; one that is there keeps
 /// its value and has its timeout renewed. The set must have been made with dynamic = true. The value can't come from a

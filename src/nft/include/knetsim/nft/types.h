@@ -18,12 +18,9 @@ enum class Type : std::uint32_t {
   ipv6_addr = 8,
   inet_proto = 12,
   inet_service = 13,
-  icmp_type = 14,
-  tcp_flag = 15,
   mark = 19,
   ct_state = 26,
   ct_status = 28,
-  icmpv6_type = 29,
   fib_addrtype = 38,
   ifname = 41,
 };

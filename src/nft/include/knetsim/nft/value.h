@@ -29,13 +29,11 @@ class Value {
 namespace ip {
 Value saddr();
 Value daddr();
-Value protocol();
 }  // namespace ip
 
 namespace ip6 {
 Value saddr();
 Value daddr();
-Value nexthdr();
 }  // namespace ip6
 
 /// The source or destination address of whichever family: ip::saddr() or ip6::saddr().
@@ -43,29 +41,17 @@ Value saddr_of(Family family);
 Value daddr_of(Family family);
 
 namespace tcp {
-Value sport();
 Value dport();
-Value flags();
 }  // namespace tcp
 
 namespace udp {
-Value sport();
 Value dport();
 }  // namespace udp
 
-/// The ports of TCP, UDP and SCTP alike; the rule must have settled that it is one of them.
+/// The port of TCP, UDP and SCTP alike; the rule must have settled that it is one of them.
 namespace th {
-Value sport();
 Value dport();
 }  // namespace th
-
-namespace icmp {
-Value type();
-}
-
-namespace icmpv6 {
-Value type();
-}
 
 namespace meta {
 Value l4proto();
@@ -77,7 +63,6 @@ Value mark();
 namespace ct {
 Value state();
 Value status();
-Value mark();
 /// `ct original ip daddr` or `ct original ip6 daddr`: where the flow's first packet was sent, before any NAT.
 Value original_daddr(Family family);
 }  // namespace ct
@@ -101,7 +86,6 @@ Value concat(std::vector<Value> parts);
 /// Bit operations on 4-byte numbers (marks): `meta mark and 0xff`.
 Value operator&(const Value& value, std::uint32_t mask);
 Value operator|(const Value& value, std::uint32_t bits);
-Value operator^(const Value& value, std::uint32_t bits);
 
 /// `key map @name`: the packet leaves the rule where the map has no such key. Throws InputError unless the key's types
 /// are the map's.
