@@ -54,9 +54,8 @@ class HeldRules {
 
   const nft::RuleInfo& find(const Service& service, const char* chain) const {
     const std::string comment = comment_of(service);
-    for (const nft::RuleInfo& rule : rules_) {
+    for (const nft::RuleInfo& rule : rules_)
       if (rule.id.chain.name == chain && rule.comment == comment) return rule;
-    }
     const std::string object = fmt::format("the rule \"{}\" in chain {}", comment, chain);
     throw nft::Error(ENOENT, object,
                      {.where = "kube-proxy",
@@ -75,15 +74,13 @@ void change_rules(nft::Batch& batch, const HeldRules& held, const std::vector<Se
   for (const char* chain : {kPrerouting, kOutput}) {
     for (const Service& old : before) {
       const Service* now = find(after, old.address);
-      if (now == nullptr) {
+      if (now == nullptr)
         batch.remove(held.find(old, chain).id);
-      } else if (!same_turns(*now, old)) {
+      else if (!same_turns(*now, old))
         batch.replace(held.find(old, chain).id.handle, service_rule(*now, chain));
-      }
     }
-    for (const Service& now : after) {
+    for (const Service& now : after)
       if (find(before, now.address) == nullptr) batch.add(service_rule(now, chain));
-    }
   }
 }
 
@@ -162,9 +159,8 @@ struct Proxy::State {
     const std::vector<Service> own = of_family(services, family);
     try {
       const HeldRules held(*netns, family);
-      for (const Service& service : own) {
+      for (const Service& service : own)
         for (const char* chain : {kPrerouting, kOutput}) held.find(service, chain);
-      }
       return held.count() == 2 * own.size() + postrouting_rules(family, options).size() &&
              holds(vips_set(family), vips_elements(own)) && holds(hairpin_set(family), hairpin_elements(own)) &&
              holds(gone_set(family), gone_elements(own));

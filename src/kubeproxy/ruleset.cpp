@@ -39,9 +39,8 @@ nft::Rule service_rule(const Service& service, const char* chain) {
     return rule;
   }
   std::vector<std::pair<nft::Data, nft::Data>> turns;
-  for (const Endpoint& endpoint : service.endpoints) {
+  for (const Endpoint& endpoint : service.endpoints)
     turns.emplace_back(nft::Data::integer(static_cast<std::uint32_t>(turns.size())), endpoint.address);
-  }
   const auto count = static_cast<std::uint32_t>(turns.size());
   rule.statements.push_back(nft::dnat(nft::lookup(nft::numgen::inc(count), std::move(turns))));
   return rule;
@@ -64,9 +63,8 @@ std::vector<nft::Element> vips_elements(const std::vector<Service>& services) {
 
 std::vector<nft::Element> hairpin_elements(const std::vector<Service>& services) {
   std::set<Address> endpoints;
-  for (const Service& service : services) {
+  for (const Service& service : services)
     for (const Endpoint& endpoint : service.endpoints) endpoints.insert(endpoint.address);
-  }
   std::vector<nft::Element> elements;
   for (const Address& address : endpoints) elements.push_back({.key = nft::Data::concat({address, address})});
   return elements;
@@ -75,9 +73,8 @@ std::vector<nft::Element> hairpin_elements(const std::vector<Service>& services)
 std::vector<nft::Element> gone_elements(const std::vector<Service>& services) {
   std::set<Address> gone;
   for (const Service& service : services) {
-    for (const Endpoint& endpoint : service.endpoints) {
+    for (const Endpoint& endpoint : service.endpoints)
       if (endpoint.gone) gone.insert(endpoint.address);
-    }
   }
   std::vector<nft::Element> elements;
   for (const Address& address : gone) elements.push_back({.key = address});
@@ -106,9 +103,8 @@ std::vector<nft::Rule> postrouting_rules(nft::Family family, const ProxyOptions&
                   .comment = "back into the bridge it came from"});
   }
   std::vector<nft::Statement> from_elsewhere{sent_to_vip};
-  for (const Network& network : options.pod_networks) {
+  for (const Network& network : options.pod_networks)
     if (is_v6(network) == (family == nft::Family::ip6)) from_elsewhere.push_back(nft::saddr_of(family) != network);
-  }
   if (from_elsewhere.size() == 1) return rules;
   from_elsewhere.push_back(masquerade());
   rules.push_back(nft::Rule{.chain = chain, .statements = from_elsewhere, .comment = "from outside the pod network"});
@@ -133,9 +129,8 @@ void add_table(nft::Batch& batch, nft::Family family, const ProxyOptions& option
       .id = {table, kOutput},
       .hook =
           nft::Hook{.type = nft::ChainType::nat, .point = nft::HookPoint::output, .priority = nft::priority::kDstNat}});
-  for (const Service& service : services) {
+  for (const Service& service : services)
     batch.add(service_rule(service, kPrerouting)).add(service_rule(service, kOutput));
-  }
   batch.add(nft::Chain{
       .id = {table, kPostrouting},
       .hook = nft::Hook{

@@ -21,21 +21,17 @@ void validate(const Service& service) {
     refuse(service, "no address that traffic could be sent to",
            "choose an unused unicast address, such as 100.64.10.1");
   }
-  if (service.endpoints.empty()) {
-    refuse(service, "has no endpoint", "name at least one container, or remove the VIP");
-  }
+  if (service.endpoints.empty()) refuse(service, "has no endpoint", "name at least one container, or remove the VIP");
   for (const Endpoint& endpoint : service.endpoints) {
     const std::string text = endpoint.address.to_string();
     if (endpoint.address.is_v4() != service.address.is_v4()) {
       refuse(service, fmt::format("endpoint {} is of the other address family", text),
              "IPv4 endpoints behind an IPv4 VIP, IPv6 endpoints behind an IPv6 VIP: make one of each for dual stack");
     }
-    if (endpoint.address == service.address) {
+    if (endpoint.address == service.address)
       refuse(service, "is its own endpoint", "endpoints are the addresses of containers");
-    }
-    if (!can_receive(endpoint.address)) {
+    if (!can_receive(endpoint.address))
       refuse(service, fmt::format("endpoint {} can't receive", text), "endpoints are the addresses of containers");
-    }
   }
   for (const char character : service.name) {
     if (character == '"' || static_cast<unsigned char>(character) < ' ' || character == '\x7f') {
@@ -55,9 +51,8 @@ void validate(const std::vector<Service>& services) {
   std::set<Address> seen;
   for (const Service& service : services) {
     validate(service);
-    if (!seen.insert(service.address).second) {
+    if (!seen.insert(service.address).second)
       refuse(service, "is there twice", "one service for each address: merge their endpoints, or choose another VIP");
-    }
   }
 }
 

@@ -24,9 +24,8 @@ Answering answering_for_changed(const std::vector<Service>& before, const std::v
     if (old != known.end()) known.erase(old);
     if (same) continue;
     std::set<Address>& answering = changed[service.address];
-    for (const Endpoint& endpoint : service.endpoints) {
+    for (const Endpoint& endpoint : service.endpoints)
       if (!endpoint.gone) answering.insert(endpoint.address);
-    }
   }
   for (const auto& [address, removed] : known) changed.try_emplace(address);
   return changed;
