@@ -61,14 +61,8 @@ std::vector<InterfaceAddress> list_addresses(Socket& socket, int interface, int 
   ifaddrmsg header{};
   header.ifa_family = static_cast<std::uint8_t>(family);
   message.header(header);
-  std::vector<InterfaceAddress> addresses;
-  socket.channel().dump(
-      message, "list addresses", [&] { addresses.clear(); },
-      [&](const nlmsghdr* reply) {
-        auto address = decode_address(reply);
-        if (address && (interface == 0 || address->interface == interface)) addresses.push_back(std::move(*address));
-      });
-  return addresses;
+  return list(socket, message, "list addresses", decode_address,
+              [&](const InterfaceAddress& address) { return interface == 0 || address.interface == interface; });
 }
 
 std::optional<InterfaceAddress> decode_address(const nlmsghdr* message) {

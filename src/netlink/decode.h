@@ -3,8 +3,12 @@
 #include <linux/netlink.h>
 
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "knetsim/netlink/address.h"
+#include "knetsim/netlink/channel.h"
 #include "knetsim/netlink/conntrack.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/neighbour.h"
@@ -25,5 +29,19 @@ std::optional<Neighbour> decode_neighbour(const nlmsghdr* message);
 std::optional<FdbEntry> decode_fdb(const nlmsghdr* message);
 /// From IPCTNL_MSG_CT_NEW.
 std::optional<Flow> decode_flow(const nlmsghdr* message);
+
+/// What `decode` makes of the messages of a whole dump, as far as it is `wanted`.
+template <typename Object, typename Wanted>
+std::vector<Object> list(Socket& socket, const nlmsghdr& request, const std::string& tried,
+                         std::optional<Object> (*decode)(const nlmsghdr*), Wanted wanted) {
+  std::vector<Object> objects;
+  socket.channel().dump(
+      request, tried, [&] { objects.clear(); },
+      [&](const nlmsghdr* reply) {
+        auto object = decode(reply);
+        if (object && wanted(*object)) objects.push_back(std::move(*object));
+      });
+  return objects;
+}
 
 }  // namespace knetsim::netlink

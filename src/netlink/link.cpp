@@ -20,8 +20,8 @@ namespace {
 // Counters would be the larger part of every answer, and nothing here reads them.
 constexpr std::uint32_t kNoStatistics = RTEXT_FILTER_SKIP_STATS;
 
-Message change_of(int index, unsigned flags = 0, unsigned mask = 0) {
-  Message message(RTM_SETLINK, 0);
+Message about(int type, int index, unsigned flags = 0, unsigned mask = 0) {
+  Message message(type, 0);
   ifinfomsg header{};
   header.ifi_index = index;
   header.ifi_flags = flags;
@@ -29,6 +29,8 @@ Message change_of(int index, unsigned flags = 0, unsigned mask = 0) {
   message.header(header);
   return message;
 }
+
+Message change_of(int index, unsigned flags = 0, unsigned mask = 0) { return about(RTM_SETLINK, index, flags, mask); }
 
 std::optional<Link> ask_for(Socket& socket, Message message, const std::string& tried) {
   message.u32(IFLA_EXT_MASK, kNoStatistics);
@@ -67,13 +69,7 @@ void decode_info(const Attributes& info, Link& link) {
 std::vector<Link> list_links(Socket& socket) {
   Message message(RTM_GETLINK, 0);
   message.header(ifinfomsg{}).u32(IFLA_EXT_MASK, kNoStatistics);
-  std::vector<Link> links;
-  socket.channel().dump(
-      message, "list links", [&] { links.clear(); },
-      [&](const nlmsghdr* reply) {
-        if (auto link = decode_link(reply)) links.push_back(std::move(*link));
-      });
-  return links;
+  return list(socket, message, "list links", decode_link, [](const Link&) { return true; });
 }
 
 std::optional<Link> find_link(Socket& socket, const std::string& name) {
@@ -86,11 +82,7 @@ std::optional<Link> find_link(Socket& socket, const std::string& name) {
 
 std::optional<Link> find_link(Socket& socket, int index) {
   if (index <= 0) return std::nullopt;
-  Message message(RTM_GETLINK, 0);
-  ifinfomsg header{};
-  header.ifi_index = index;
-  message.header(header);
-  return ask_for(socket, std::move(message), fmt::format("look for link {}", index));
+  return ask_for(socket, about(RTM_GETLINK, index), fmt::format("look for link {}", index));
 }
 
 Link get_link(Socket& socket, const std::string& name) {
@@ -157,11 +149,7 @@ void move_to(Socket& socket, int index, const NetNs& target) {
 }
 
 void delete_link(Socket& socket, int index) {
-  Message message(RTM_DELLINK, 0);
-  ifinfomsg header{};
-  header.ifi_index = index;
-  message.header(header);
-  socket.channel().change(message, fmt::format("delete link {}", index), {ENODEV});
+  socket.channel().change(about(RTM_DELLINK, index), fmt::format("delete link {}", index), {ENODEV});
 }
 
 void delete_link(Socket& socket, const std::string& name) {

@@ -54,14 +54,8 @@ void delete_neighbour(Socket& socket, int interface, const Address& address) {
 
 std::vector<Neighbour> list_neighbours(Socket& socket, int address_family, int interface) {
   const auto message = request(RTM_GETNEIGH, 0, header_for(address_family, 0, 0, 0));
-  std::vector<Neighbour> neighbours;
-  socket.channel().dump(
-      message, "list neighbours", [&] { neighbours.clear(); },
-      [&](const nlmsghdr* reply) {
-        const auto neighbour = decode_neighbour(reply);
-        if (neighbour && (interface == 0 || neighbour->interface == interface)) neighbours.push_back(*neighbour);
-      });
-  return neighbours;
+  return list(socket, message, "list neighbours", decode_neighbour,
+              [&](const Neighbour& neighbour) { return interface == 0 || neighbour.interface == interface; });
 }
 
 std::optional<Neighbour> decode_neighbour(const nlmsghdr* message) {
@@ -85,8 +79,8 @@ std::string to_string(const Neighbour& neighbour) {
 }
 
 void replace_fdb(Socket& socket, int interface, const Mac& mac, const Address& destination) {
-  auto message = request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
-                         header_for(AF_BRIDGE, interface, NUD_PERMANENT, NTF_SELF));
+  auto message =
+      request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, header_for(AF_BRIDGE, interface, NUD_PERMANENT, NTF_SELF));
   message.mac(NDA_LLADDR, mac).address(NDA_DST, destination);
   socket.channel().change(message, fmt::format("add forwarding entry {} dev {} dst {}", to_string(mac), interface,
                                                destination.to_string()));
@@ -102,14 +96,8 @@ void delete_fdb(Socket& socket, int interface, const Mac& mac, const std::option
 
 std::vector<FdbEntry> list_fdb(Socket& socket, int interface) {
   const auto message = request(RTM_GETNEIGH, 0, header_for(AF_BRIDGE, 0, 0, 0));
-  std::vector<FdbEntry> entries;
-  socket.channel().dump(
-      message, "list forwarding entries", [&] { entries.clear(); },
-      [&](const nlmsghdr* reply) {
-        const auto entry = decode_fdb(reply);
-        if (entry && (interface == 0 || entry->interface == interface)) entries.push_back(*entry);
-      });
-  return entries;
+  return list(socket, message, "list forwarding entries", decode_fdb,
+              [&](const FdbEntry& entry) { return interface == 0 || entry.interface == interface; });
 }
 
 std::optional<FdbEntry> decode_fdb(const nlmsghdr* message) {

@@ -142,14 +142,8 @@ std::vector<Route> list_routes(Socket& socket, int family, unsigned table) {
   rtmsg header{};
   header.rtm_family = static_cast<std::uint8_t>(family);
   message.header(header);
-  std::vector<Route> routes;
-  socket.channel().dump(
-      message, "list routes", [&] { routes.clear(); },
-      [&](const nlmsghdr* reply) {
-        auto route = decode_route(reply);
-        if (route && (table == RT_TABLE_UNSPEC || route->table == table)) routes.push_back(std::move(*route));
-      });
-  return routes;
+  return list(socket, message, "list routes", decode_route,
+              [&](const Route& route) { return table == RT_TABLE_UNSPEC || route.table == table; });
 }
 
 std::optional<Route> lookup_route(Socket& socket, const Address& to) {

@@ -31,10 +31,11 @@ void RuleCompiler::add(const Statement& statement) {
   std::visit([this](const auto& kind) { add(kind); }, statement.node().kind);
 }
 
-nftnl_expr& RuleCompiler::append(const char* name) {
+nftnl_expr& RuleCompiler::append(const char* name, const Numbers& numbers) {
   nftnl_expr* expression = nftnl_expr_alloc(name);
   if (expression == nullptr) throw std::bad_alloc();
   nftnl_rule_add_expr(&rule_, expression);
+  for (const auto& [attribute, number] : numbers) nftnl_expr_set_u32(expression, attribute, number);
   return *expression;
 }
 
@@ -91,9 +92,8 @@ void RuleCompiler::add(const Membership& match) {
 void RuleCompiler::add(const Count&) { append("counter"); }
 
 void RuleCompiler::add(const Verdict& verdict) {
-  nftnl_expr& immediate = append("immediate");
-  nftnl_expr_set_u32(&immediate, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-  nftnl_expr_set_u32(&immediate, NFTNL_EXPR_IMM_VERDICT, static_cast<std::uint32_t>(verdict.kind));
+  nftnl_expr& immediate = append("immediate", {{NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT},
+                                               {NFTNL_EXPR_IMM_VERDICT, static_cast<std::uint32_t>(verdict.kind)}});
   if (!verdict.chain.empty()) nftnl_expr_set_str(&immediate, NFTNL_EXPR_IMM_CHAIN, verdict.chain.c_str());
 }
 
@@ -110,9 +110,8 @@ void RuleCompiler::add(const VerdictMapping& mapping) {
     name = map.name();
     id = declare_(map);
   }
-  nftnl_expr& lookup = append("lookup");
-  nftnl_expr_set_u32(&lookup, NFTNL_EXPR_LOOKUP_SREG, register_of(0));
-  nftnl_expr_set_u32(&lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+  nftnl_expr& lookup =
+      append("lookup", {{NFTNL_EXPR_LOOKUP_SREG, register_of(0)}, {NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT}});
   nftnl_expr_set_str(&lookup, NFTNL_EXPR_LOOKUP_SET, name.c_str());
   if (id) nftnl_expr_set_u32(&lookup, NFTNL_EXPR_LOOKUP_SET_ID, *id);
 }
@@ -128,10 +127,9 @@ void RuleCompiler::add(const Nat& nat) {
   } else {
     load(*nat.target.value());
   }
-  nftnl_expr& expression = append("nat");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_TYPE, nat.type);
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_FAMILY, nfproto(address));
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_REG_ADDR_MIN, register_of(0));
+  nftnl_expr& expression = append("nat", {{NFTNL_EXPR_NAT_TYPE, nat.type},
+                                          {NFTNL_EXPR_NAT_FAMILY, nfproto(address)},
+                                          {NFTNL_EXPR_NAT_REG_ADDR_MIN, register_of(0)}});
   if (has_port) nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_REG_PROTO_MIN, register_of(words({address})));
   if (flags != 0) nftnl_expr_set_u32(&expression, NFTNL_EXPR_NAT_FLAGS, flags);
 }
@@ -146,18 +144,16 @@ void RuleCompiler::add(const SetMark& set) {
     load_constant(Data::mark(*constant));
   else
     load(std::get<Value>(set.value));
-  nftnl_expr& expression = append("meta");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_KEY, NFT_META_MARK);
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_SREG, register_of(0));
+  append("meta", {{NFTNL_EXPR_META_KEY, NFT_META_MARK}, {NFTNL_EXPR_META_SREG, register_of(0)}});
 }
 
 void RuleCompiler::add(const Reject&) {
-  nftnl_expr& expression = append("reject");
   const bool any = family_ == Family::inet;
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_REJECT_TYPE, any ? NFT_REJECT_ICMPX_UNREACH : NFT_REJECT_ICMP_UNREACH);
-  const auto code = family_ == Family::ip6 ? ICMPV6_PORT_UNREACH : ICMP_PORT_UNREACH;
+  nftnl_expr& expression =
+      append("reject", {{NFTNL_EXPR_REJECT_TYPE, any ? NFT_REJECT_ICMPX_UNREACH : NFT_REJECT_ICMP_UNREACH}});
+  const int code = family_ == Family::ip6 ? ICMPV6_PORT_UNREACH : ICMP_PORT_UNREACH;
   nftnl_expr_set_u8(&expression, NFTNL_EXPR_REJECT_CODE,
-                    static_cast<std::uint8_t>(any ? int{NFT_REJECT_ICMPX_PORT_UNREACH} : int{code}));
+                    static_cast<std::uint8_t>(any ? int{NFT_REJECT_ICMPX_PORT_UNREACH} : code));
 }
 
 void RuleCompiler::add(const Update& update) {
@@ -166,8 +162,7 @@ void RuleCompiler::add(const Update& update) {
   load(update.key);
   const Slot value = words(update.key.types());
   if (update.value) load(*update.value, value);
-  nftnl_expr& expression = append("dynset");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_DYNSET_SREG_KEY, register_of(0));
+  nftnl_expr& expression = append("dynset", {{NFTNL_EXPR_DYNSET_SREG_KEY, register_of(0)}});
   if (update.value) nftnl_expr_set_u32(&expression, NFTNL_EXPR_DYNSET_SREG_DATA, register_of(value));
   nftnl_expr_set_u32(&expression, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
   if (update.timeout) {

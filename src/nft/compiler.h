@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -85,8 +86,9 @@ class RuleCompiler {
   void compare(std::uint32_t op, const void* bytes, std::size_t size);
   void mask(Slot slot, const std::vector<std::uint8_t>& keep, const std::vector<std::uint8_t>& toggle);
 
+  using Numbers = std::initializer_list<std::pair<std::uint16_t, std::uint32_t>>;  // NFTNL_EXPR_*, its value
   /// Allocated by libnftnl and owned by the rule.
-  nftnl_expr& append(const char* name);
+  nftnl_expr& append(const char* name, const Numbers& numbers = {});
 
   nftnl_rule& rule_;
   DeclareSet declare_;

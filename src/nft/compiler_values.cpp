@@ -40,21 +40,17 @@ void RuleCompiler::load(const Value& value, Slot to) {
 
     void operator()(const PayloadField& field) const { self.load(field, to); }
     void operator()(const MetaKey& meta_key) const {
-      nftnl_expr& expression = self.append("meta");
-      nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_KEY, meta_key.key);
-      nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_DREG, register_of(to));
+      self.append("meta", {{NFTNL_EXPR_META_KEY, meta_key.key}, {NFTNL_EXPR_META_DREG, register_of(to)}});
     }
     void operator()(const CtKey& ct_key) const {
-      nftnl_expr& expression = self.append("ct");
-      nftnl_expr_set_u32(&expression, NFTNL_EXPR_CT_KEY, ct_key.key);
-      nftnl_expr_set_u32(&expression, NFTNL_EXPR_CT_DREG, register_of(to));
+      nftnl_expr& expression =
+          self.append("ct", {{NFTNL_EXPR_CT_KEY, ct_key.key}, {NFTNL_EXPR_CT_DREG, register_of(to)}});
       if (ct_key.direction) nftnl_expr_set_u8(&expression, NFTNL_EXPR_CT_DIR, *ct_key.direction);
     }
     void operator()(const FibAddressType&) const {
-      nftnl_expr& expression = self.append("fib");
-      nftnl_expr_set_u32(&expression, NFTNL_EXPR_FIB_DREG, register_of(to));
-      nftnl_expr_set_u32(&expression, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-      nftnl_expr_set_u32(&expression, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+      self.append("fib", {{NFTNL_EXPR_FIB_DREG, register_of(to)},
+                          {NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE},
+                          {NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR}});
     }
     void operator()(const Turn& turn) const { self.load_turn(turn, to); }
     void operator()(const Concatenation& concatenation) const {
@@ -79,26 +75,23 @@ void RuleCompiler::load(const Value& value, Slot to) {
 }
 
 void RuleCompiler::load(const PayloadField& field, Slot to) {
-  nftnl_expr& expression = append("payload");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_PAYLOAD_DREG, register_of(to));
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_PAYLOAD_BASE, field.base);
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_PAYLOAD_OFFSET, field.offset);
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_PAYLOAD_LEN, field.length);
+  append("payload", {{NFTNL_EXPR_PAYLOAD_DREG, register_of(to)},
+                     {NFTNL_EXPR_PAYLOAD_BASE, field.base},
+                     {NFTNL_EXPR_PAYLOAD_OFFSET, field.offset},
+                     {NFTNL_EXPR_PAYLOAD_LEN, field.length}});
 }
 
 void RuleCompiler::load_turn(const Turn& turn, Slot to) {
-  nftnl_expr& expression = append("numgen");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_NG_DREG, register_of(to));
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_NG_MODULUS, turn.modulus);
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_NG_TYPE, turn.type);
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_NG_OFFSET, turn.offset);
+  append("numgen", {{NFTNL_EXPR_NG_DREG, register_of(to)},
+                    {NFTNL_EXPR_NG_MODULUS, turn.modulus},
+                    {NFTNL_EXPR_NG_TYPE, turn.type},
+                    {NFTNL_EXPR_NG_OFFSET, turn.offset}});
 }
 
 void RuleCompiler::load_lookup(const Value& key, const std::string& map, std::optional<std::uint32_t> id, Slot to) {
   load(key, to);
-  nftnl_expr& expression = append("lookup");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_LOOKUP_SREG, register_of(to));
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_LOOKUP_DREG, register_of(to));
+  nftnl_expr& expression =
+      append("lookup", {{NFTNL_EXPR_LOOKUP_SREG, register_of(to)}, {NFTNL_EXPR_LOOKUP_DREG, register_of(to)}});
   nftnl_expr_set_str(&expression, NFTNL_EXPR_LOOKUP_SET, map.c_str());
   if (id) nftnl_expr_set_u32(&expression, NFTNL_EXPR_LOOKUP_SET_ID, *id);
 }
@@ -107,8 +100,7 @@ void RuleCompiler::load_constant(const Data& data) {
   Slot to = 0;
   std::size_t offset = 0;
   for (const Type type : data.parts()) {
-    nftnl_expr& immediate = append("immediate");
-    nftnl_expr_set_u32(&immediate, NFTNL_EXPR_IMM_DREG, register_of(to));
+    nftnl_expr& immediate = append("immediate", {{NFTNL_EXPR_IMM_DREG, register_of(to)}});
     nftnl_expr_set_data(&immediate, NFTNL_EXPR_IMM_DATA, data.bytes().data() + offset,
                         static_cast<std::uint32_t>(size_of(type)));
     to += words({type});
@@ -117,9 +109,7 @@ void RuleCompiler::load_constant(const Data& data) {
 }
 
 void RuleCompiler::compare(std::uint32_t op, const void* bytes, std::size_t size) {
-  nftnl_expr& expression = append("cmp");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_CMP_SREG, register_of(0));
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_CMP_OP, op);
+  nftnl_expr& expression = append("cmp", {{NFTNL_EXPR_CMP_SREG, register_of(0)}, {NFTNL_EXPR_CMP_OP, op}});
   nftnl_expr_set_data(&expression, NFTNL_EXPR_CMP_DATA, bytes, static_cast<std::uint32_t>(size));
 }
 
@@ -148,9 +138,7 @@ void RuleCompiler::require_network(Family network) {
     throw InputError(
         fmt::format("nft: a rule for {} packets can't look at an {} header", to_string(*network_), to_string(network)));
   }
-  nftnl_expr& expression = append("meta");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_KEY, NFT_META_NFPROTO);
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_DREG, register_of(0));
+  append("meta", {{NFTNL_EXPR_META_KEY, NFT_META_NFPROTO}, {NFTNL_EXPR_META_DREG, register_of(0)}});
   const auto wanted = static_cast<std::uint8_t>(network);
   compare(NFT_CMP_EQ, &wanted, sizeof wanted);
   network_ = network;
@@ -162,9 +150,7 @@ void RuleCompiler::require_protocol(L4Proto protocol) {
     throw InputError(fmt::format("nft: a rule for {} packets can't look at a header of {}",
                                  Data(*protocol_).to_string(), Data(protocol).to_string()));
   }
-  nftnl_expr& expression = append("meta");
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_KEY, NFT_META_L4PROTO);
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_META_DREG, register_of(0));
+  append("meta", {{NFTNL_EXPR_META_KEY, NFT_META_L4PROTO}, {NFTNL_EXPR_META_DREG, register_of(0)}});
   const auto wanted = static_cast<std::uint8_t>(protocol);
   compare(NFT_CMP_EQ, &wanted, sizeof wanted);
   protocol_ = protocol;
