@@ -165,6 +165,18 @@ TEST(Range, GoesFromTheLastCommitThatWasGoodToTheFirstThatWasNot) {
   EXPECT_EQ(heading_of_new_failures(compare(run, {})), "3 failures");
 }
 
+TEST_F(CompareTest, ANightWithoutTheTestIsNotTheLastThatWasGood) {
+  nights(4, [](int number) {
+    auto test = number == 1 ? passing("T.a") : failing("T.a");
+    if (number == 2) test.outcome = Outcome::skipped;
+    return test;
+  });
+  const auto changes = tonight(5, failing("T.a"));
+  ASSERT_THAT(changes.still_failing, SizeIs(1));
+  EXPECT_EQ(changes.still_failing[0].commit, night(3, {}).fact("commit"));
+  EXPECT_EQ(changes.still_failing[0].passed_at, night(1, {}).fact("commit"));
+}
+
 TEST(Range, NeedsTwoCommits) {
   EXPECT_EQ(commits_between("aaaaaaaaaaaaaa", "bbbbbbbbbbbbbb"), "git log aaaaaaaaaa..bbbbbbbbbb");
   EXPECT_EQ(commits_between("a", "a"), "");

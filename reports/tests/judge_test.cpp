@@ -100,6 +100,7 @@ TEST_F(JudgeTest, BelievesAResultFileOfItsOwnCaseAlone) {
                               {"T.a", {"T.aa"}, false},
                               {"T.a", {"t.a"}, false},
                               {"T.*", {"T.a", "T.b"}, true},
+                              {"T.*-T.b", {"T.a", "T.c"}, true},
                               {"T.*-T.b", {"T.a", "T.b"}, false},
                               {"T.a:U.?", {"T.a", "U.c"}, true},
                               {"T.a:U.?", {"U.cc"}, false},
@@ -130,6 +131,16 @@ TEST_F(JudgeTest, BelievesAResultFileOfItsOwnProgramAlone) {
   made.gtest->properties["program"] = "suite-cni";
   EXPECT_EQ(judge(made).outcome, Outcome::failed);
   EXPECT_THAT(reasons(), HasSubstr("is of the program \"suite-cni\", not suite-vip"));
+}
+
+TEST_F(JudgeTest, BelievesAResultFileOfThisRunAlone) {
+  auto made = attempt(Outcome::passed, Verdict::passed);
+  made.not_before = "2026-11-30T07:11:39";
+  made.gtest->started = "2026-11-30T07:11:39.329";
+  EXPECT_EQ(judge(made).outcome, Outcome::passed);
+  made.gtest->started = "2026-11-30T07:11:38.999";
+  EXPECT_EQ(judge(made).outcome, Outcome::failed);
+  EXPECT_THAT(reasons(), HasSubstr("is of an earlier run"));
 }
 
 TEST_F(JudgeTest, NamesASkipWithItsReasonAndWhatCouldAllowIt) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "causes.h"
 #include "html/evidence.h"
 #include "html/topology.h"
 #include "sample.h"
@@ -14,7 +15,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Le;
 using testing::Not;
+using testing::SizeIs;
 
 class PageTest : public testing::Test {
  protected:
@@ -45,7 +48,19 @@ TEST_F(PageTest, OfAHundredThousandTestsIsWritten) {
 
 TEST_F(PageTest, OfHugeMessagesHasASummaryBelowWhatGithubTakes) {
   std::vector<TestResult> tests;
-  for (int i = 0; i < 200; ++i) tests.push_back(failing(fmt::format("T.{}", i), std::string(kLongestReason, '|')));
+  for (int i = 0; i < 200; ++i) {
+    const std::string cause{static_cast<char>('a' + i / 20), static_cast<char>('a' + i % 20)};
+    tests.push_back(failing(fmt::format("T.{}", i), cause + " is gone\n" + std::string(kLongestReason - 20, '|')));
+  }
+  const auto run = night(1, std::move(tests));
+  ASSERT_THAT(causes_of(compare(run, {}).new_failures), SizeIs(200));
+  EXPECT_LT(summary_markdown(run, compare(run, {})).size(), std::size_t{1} << 19)
+      << "neither every cause nor all of what one says";
+}
+
+TEST_F(PageTest, OfHugeNamesHasASummaryBelowWhatGithubTakes) {
+  std::vector<TestResult> tests;
+  for (int i = 0; i < 40; ++i) tests.push_back(failing(fmt::format("T.{}{}", i, std::string(50'000, 'x'))));
   const auto run = night(1, std::move(tests));
   EXPECT_LT(summary_markdown(run, compare(run, {})).size(), std::size_t{1} << 20);
 }
@@ -118,11 +133,11 @@ TEST_F(PageTest, MakesNoLinkOfAFactThatIsNoWebAddress) {
 TEST(MostDifferent, IsTheFileWithTheMostLinesThatTheOtherNodeLacks) {
   using Files = std::map<std::string, std::string>;
   const Files w1{{"routes.txt", "10.0.0.0/24 dev eth0 src 10.0.0.3\n"},
-                 {"ruleset.txt", "counter packets 7\n"},
+                 {"ruleset.txt", "counter packets 7\ncounter bytes 588\n"},
                  {"connections.txt", "a\nb\nc\n"},
                  {"flanneld.log", "one\ntwo\n"}};
   auto w2 = Files{{"routes.txt", "10.0.0.0/24 dev eth0 src 10.0.0.4\n"},
-                  {"ruleset.txt", "counter packets 0\n"},
+                  {"ruleset.txt", "counter packets 0\ncounter bytes 0\n"},
                   {"connections.txt", "d\n"},
                   {"flanneld.log", "three\n"}};
   EXPECT_EQ(html::most_different(w1, w2), "routes.txt") << "addresses, counters, flows and logs always differ";
@@ -183,6 +198,13 @@ TEST_F(PathTest, IsNeverGuessedFromWhatTheMessageNames) {
   const auto test = failing("T.a", "Expected: can ping 11.10.0.2\n  Actual: w2.");
   EXPECT_THAT(path(test), ElementsAre("w1/c1", "w2"));
   EXPECT_FALSE(known);
+}
+
+TEST_F(PathTest, EndsWhereADamagedTopologyGoesRound) {
+  places = {{"a", "worker", "b", {}}, {"b", "worker", "a", {}}};
+  auto test = failing("T.a");
+  test.step = FailedStep{"a", "b", "ping"};
+  EXPECT_THAT(path(test), SizeIs(Le(4U)));
 }
 
 TEST_F(PathTest, IsOnePlaceIfOneIsNamedAndNoneIfNoneIs) {
