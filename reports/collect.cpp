@@ -11,7 +11,6 @@
 #include "knetsim/sys/error.h"
 #include "statistics.h"
 #include "text.h"
-#include "version.h"
 
 namespace knetsim::report {
 
@@ -203,5 +202,7 @@ RunResult collect(const Source& source) {
   run.problems.insert(run.problems.end(), contradictions.begin(), contradictions.end());
   return run;
 }
+
+std::string_view version() { return KNETSIM_VERSION; }
 
 }  // namespace knetsim::report

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "model.h"
 
@@ -25,5 +26,8 @@ struct Source {
 
 /// Reads it and judges each test and the run. Throws InputError or SystemError if there is no readable ctest result.
 RunResult collect(const Source& source);
+
+/// Of knetsim-report: "0.1.0"
+std::string_view version();
 
 }  // namespace knetsim::report

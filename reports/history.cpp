@@ -18,7 +18,7 @@ namespace json = simdjson::ondemand;
 
 namespace {
 
-constexpr std::string_view kSchema = "knetsim.history/1";
+constexpr std::string_view kHistorySchema = "knetsim.history/1";
 
 /// 2026-11-23T01:02:03Z -> 20261123T010203Z: no colon, for file systems and artefact stores that can't have any.
 std::string file_name(const std::string& started) {
@@ -69,10 +69,10 @@ class NightReader {
  private:
   static Night first_line_of(json::object& object, const fs::path& file) {
     const std::string_view schema = object["schema"];
-    if (schema != kSchema)
+    if (schema != kHistorySchema)
       throw bad_line(
           file, 1,
-          fmt::format("its schema is \"{}\", and this knetsim-report reads \"{}\"", clean(schema, 80), kSchema));
+          fmt::format("its schema is \"{}\", and this knetsim-report reads \"{}\"", clean(schema, 80), kHistorySchema));
     Night night;
     night.started = std::string_view(object["started"]);
     night.commit = std::string_view(object["commit"]);
@@ -166,7 +166,7 @@ void append_night(const fs::path& directory, const RunResult& run, bool green) {
   const auto line = [&](const OrderedJson& object) {
     text += object.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
   };
-  OrderedJson head{{"schema", kSchema},
+  OrderedJson head{{"schema", kHistorySchema},
                    {"started", run.started},
                    {"commit", run.fact("commit")},
                    {"kernel", run.fact("kernel")},

@@ -11,7 +11,8 @@
 namespace knetsim::report {
 
 // Every reader throws InputError that names the file, the place in it and the remedy, or SystemError if the file can't
-// be read. What a program printed may hold any bytes: texts come out as UTF-8.
+// be read. What a program printed may hold any bytes: texts come out as UTF-8. Those of ctest and GoogleTest are in
+// test_readers.cpp.
 
 /// A test that a run must bring a result of: `ctest --show-only=json-v1`.
 struct Registered {

@@ -14,7 +14,7 @@ namespace knetsim::report {
 namespace {
 
 // Of each list: who wants all of them opens the report.
-constexpr std::size_t kMost = 40;
+constexpr std::size_t kMostOfAList = 40;
 
 // Of the whole message of a failure: GitHub takes a mebibyte.
 constexpr std::size_t kLongestMessage = 4096;
@@ -31,8 +31,8 @@ class Summary {
   void list(const Items& items, const std::string& heading, Line line) {
     if (items.empty()) return;
     add("\n### {}\n\n", heading);
-    for (std::size_t i = 0; i < items.size() && i < kMost; ++i) add("- {}\n", line(items[i]));
-    if (items.size() > kMost) add("- and {} more\n", items.size() - kMost);
+    for (std::size_t i = 0; i < items.size() && i < kMostOfAList; ++i) add("- {}\n", line(items[i]));
+    if (items.size() > kMostOfAList) add("- and {} more\n", items.size() - kMostOfAList);
   }
 
   std::string take() { return clean(text_, kLongestSummary); }
@@ -83,11 +83,11 @@ class CauseItem {
     const bool all = std::all_of(cause.tests.begin(), cause.tests.end(),
                                  [&](const TestResult* test) { return since_of(*test) == common; });
     if (all) text += common;
-    for (std::size_t i = 0; i < cause.tests.size() && i < kMost; ++i) {
+    for (std::size_t i = 0; i < cause.tests.size() && i < kMostOfAList; ++i) {
       const auto& test = *cause.tests[i];
       text += fmt::format("\n  - {} ({}){}", code_span(test.name), links(run_, test), all ? "" : since_of(test));
     }
-    if (cause.tests.size() > kMost) text += fmt::format("\n  - and {} more", cause.tests.size() - kMost);
+    if (cause.tests.size() > kMostOfAList) text += fmt::format("\n  - and {} more", cause.tests.size() - kMostOfAList);
     std::string said;
     for (const auto& reason : first.reasons) said += (said.empty() ? "" : "\n\n") + reason.text;
     if (said == cause.sentence || said.empty()) return text;

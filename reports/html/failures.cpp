@@ -11,7 +11,7 @@ namespace knetsim::report::html {
 namespace {
 
 // More than that nobody reads, and a page must open.
-constexpr std::size_t kMost = 200;
+constexpr std::size_t kMostFailures = 200;
 
 void write_reason(Out& out, const Reason& reason) {
   if (!reason.file.empty()) out.add("<p class=place><code>{}:{}</code></p>\n", escape_html(reason.file), reason.line);
@@ -91,9 +91,10 @@ void write_cause(Out& out, const View& view, const Cause& cause, EvidenceBudget&
   if (others > 0) {
     out.add("<details class=others><summary>{}</summary>\n",
             others == 1 ? "The other one" : fmt::format("The {} others", others));
-    for (std::size_t i = 1; i < cause.tests.size() && i < kMost; ++i)
+    for (std::size_t i = 1; i < cause.tests.size() && i < kMostFailures; ++i)
       write_failure(out, view, *cause.tests[i], false, budget);
-    if (cause.tests.size() > kMost) out.add("<p>{} more; results.json has them all.</p>\n", cause.tests.size() - kMost);
+    if (cause.tests.size() > kMostFailures)
+      out.add("<p>{} more; results.json has them all.</p>\n", cause.tests.size() - kMostFailures);
     out.raw("</details>\n");
   }
   out.raw("</div>\n");
@@ -109,9 +110,9 @@ void write_failures(Out& out, const View& view) {
   for (const auto* flaky : view.comparison.flaky) order.push_back(flaky);
   for (const auto& failure : view.comparison.still_failing) order.push_back(failure.test);
   const auto causes = causes_of(order);
-  for (std::size_t i = 0; i < causes.size() && i < kMost; ++i) write_cause(out, view, causes[i], budget);
-  if (causes.size() > kMost)
-    out.add("<p>{} more; results.json has them all.</p>\n", count_of(causes.size() - kMost, "reason"));
+  for (std::size_t i = 0; i < causes.size() && i < kMostFailures; ++i) write_cause(out, view, causes[i], budget);
+  if (causes.size() > kMostFailures)
+    out.add("<p>{} more; results.json has them all.</p>\n", count_of(causes.size() - kMostFailures, "reason"));
 }
 
 }  // namespace knetsim::report::html

@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <array>
+#include <map>
 
 #include "judge.h"
 #include "section.h"
+#include "statistics.h"
 #include "writers.h"
 
 namespace knetsim::report {
@@ -77,6 +80,19 @@ void write_header(Out& out, const View& view) {
   out.raw("</header>\n");
 }
 
+std::string cluster_of(const BootPart& part) { return part.name.substr(0, part.name.find(": ")); }
+
+/// Each part's median over the README's tests, which all boot the same network.
+std::vector<BootPart> median_boot(const RunResult& run) {
+  std::map<std::string, std::vector<double>> parts;
+  for (const auto& test : run.tests)
+    if (suite_of(test) == "suite-readme")
+      for (const auto& part : test.boot) parts[part.name].push_back(part.seconds);
+  std::vector<BootPart> result;
+  for (auto& [name, seconds] : parts) result.push_back({name, median(std::move(seconds))});
+  return result;
+}
+
 struct Section {
   const char* id;
   const char* title;
@@ -115,6 +131,66 @@ std::string_view mark(Outcome outcome) {
 std::string badge(Outcome outcome) {
   return fmt::format("<span class=\"badge {0}\"><span aria-hidden=true>{1}</span> {0}</span>", to_string(outcome),
                      mark(outcome));
+}
+
+void write_timeline(Out& out, const std::vector<BootPart>& parts) {
+  auto order = parts;
+  std::stable_sort(order.begin(), order.end(), [](const BootPart& one, const BootPart& other) {
+    return std::pair(cluster_of(one), one.seconds) < std::pair(cluster_of(other), other.seconds);
+  });
+  double longest = 1e-6;
+  for (const auto& part : order) longest = std::max(longest, part.seconds);
+  std::map<std::string, double> ready;  // of each cluster, so far
+  out.raw(
+      "<table class=timeline><thead><tr><th scope=col>Part<th scope=col>Takes<th scope=col>Stands after"
+      "<th scope=col><span class=hidden>as a bar</span></thead><tbody>\n");
+  for (const auto& part : order) {
+    auto& begin = ready[cluster_of(part)];
+    out.add(
+        "<tr><th scope=row>{}<td class=n>{}<td class=n>{}<td class=track><i style=\"margin-left:{:.1f}%;"
+        "width:{:.1f}%\"></i>\n",
+        escape_html(part.name), seconds_text(part.seconds - begin), seconds_text(part.seconds), 100 * begin / longest,
+        std::max(0.4, 100 * (part.seconds - begin) / longest));
+    begin = part.seconds;
+  }
+  out.raw("</tbody></table>\n");
+}
+
+void write_boot(Out& out, const View& view) {
+  const auto parts = median_boot(view.run);
+  if (parts.empty()) return;
+  out.raw(
+      "<p>The README's network, part by part: the median of the tests that boot it. Clusters boot side by side.</p>\n");
+  write_timeline(out, parts);
+}
+
+void write_coverage(Out& out, const View& view) {
+  const auto covered = view.run.covered();
+  if (!covered) return;
+  out.add(
+      "<p><b>{:.1f}%</b> of lines ran; at least {:.0f}% must.</p>\n<table class=timeline><thead><tr><th scope=col>Layer"
+      "<th scope=col>Covered<th scope=col>Lines<th scope=col><span class=hidden>as a bar</span></thead><tbody>\n",
+      *covered, kLeastCovered);
+  for (const auto& layer : view.run.coverage) {
+    const auto share = layer.lines == 0 ? 0 : 100.0 * static_cast<double>(layer.hit) / static_cast<double>(layer.lines);
+    out.add("<tr><th scope=row>{}<td class=n>{:.1f}%<td class=n>{} / {}<td class=track><i style=width:{:.1f}%></i>\n",
+            escape_html(layer.layer), share, layer.hit, layer.lines, share);
+  }
+  out.raw("</tbody></table>\n");
+}
+
+void write_facts(Out& out, const View& view) {
+  if (view.run.facts.empty() && view.run.tools.empty()) return;
+  const auto write = [&](const std::map<std::string, std::string>& facts) {
+    out.raw("<dl>");
+    for (const auto& [name, value] : facts) out.add("<div><dt>{}<dd>{}</div>\n", escape_html(name), escape_html(value));
+    out.raw("</dl>\n");
+  };
+  write(view.run.facts);
+  if (!view.run.tools.empty()) {
+    out.raw("<h3>Tools</h3>\n");
+    write(view.run.tools);
+  }
 }
 
 }  // namespace html

@@ -11,7 +11,7 @@ namespace knetsim::report::html {
 namespace {
 
 // Of each list of changes; "All tests" has them all.
-constexpr std::size_t kMost = 100;
+constexpr std::size_t kMostChanges = 100;
 // A suite with a failure stands open, unless that makes the page slow.
 constexpr std::size_t kMostOpen = 300;
 
@@ -26,8 +26,8 @@ template <typename Items, typename Line>
 void write_list(Out& out, const char* kind, const std::string& heading, const Items& items, Line line) {
   if (items.empty()) return;
   out.add("<div class=\"card {}\"><h3>{}</h3>\n<ul>", kind, heading);
-  for (std::size_t i = 0; i < items.size() && i < kMost; ++i) out.raw("<li>").raw(line(items[i])).raw("\n");
-  if (items.size() > kMost) out.add("<li>and {} more\n", items.size() - kMost);
+  for (std::size_t i = 0; i < items.size() && i < kMostChanges; ++i) out.raw("<li>").raw(line(items[i])).raw("\n");
+  if (items.size() > kMostChanges) out.add("<li>and {} more\n", items.size() - kMostChanges);
   out.raw("</ul></div>\n");
 }
 

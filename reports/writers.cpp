@@ -1,17 +1,21 @@
+#include "writers.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "causes.h"
+#include "knetsim/sys/file.h"
+#include "results.h"
 #include "text.h"
-#include "writers.h"
 
 namespace knetsim::report {
 
 namespace {
 
 // GitHub shows ten of a step and fifty of a run.
-constexpr std::size_t kMost = 50;
+constexpr std::size_t kMostAnnotations = 50;
 
 /// The place of the first reason that has one: a file outside of the tree would be shown nowhere.
 const Reason* placed_reason(const TestResult& test) {
@@ -55,8 +59,34 @@ std::string annotations(const RunResult& run, const Comparison& comparison) {
   for (const auto& problem : joined(run.problems))
     if (lines.size() < 64 * 1024) lines += fmt::format("::error title=the run::{}\n", escape_command(problem));
   const auto causes = causes_of(comparison.new_failures);
-  for (std::size_t i = 0; i < causes.size() && i < kMost; ++i) lines += annotation(causes[i]);
+  for (std::size_t i = 0; i < causes.size() && i < kMostAnnotations; ++i) lines += annotation(causes[i]);
   return lines;
+}
+
+std::string benchmark_json(const RunResult& run, bool bigger_is_better) {
+  using OrderedJson = nlohmann::ordered_json;
+  auto list = OrderedJson::array();
+  for (const auto& figure : run.figures) {
+    if (figure.bigger_is_better() != bigger_is_better) continue;
+    OrderedJson entry{{"name", figure.name}, {"unit", figure.unit}, {"value", figure.value}};
+    if (figure.high > figure.low)
+      entry["range"] = figure_text(figure.low, figure.unit) + " - " + figure_text(figure.high, figure.unit);
+    list.push_back(std::move(entry));
+  }
+  return list.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+}
+
+void write_report(const std::filesystem::path& report, const RunResult& run, const Comparison& comparison) {
+  make_directories(report);
+  const auto write = [&](const char* name, const std::string& text) { write_file_atomically(report / name, text); };
+  write("report.html", html_page(run, comparison, report));
+  write("summary.md", summary_markdown(run, comparison));
+  write("junit.xml", junit_xml(run, comparison));
+  write("annotations.txt", annotations(run, comparison));
+  write("bench.json", benchmark_json(run, false));
+  write("bench-bigger.json", benchmark_json(run, true));
+  // Last: who finds it finds the others too.
+  write("results.json", to_json(run, comparison.regressions));
 }
 
 }  // namespace knetsim::report
