@@ -45,7 +45,8 @@ std::string badge(Outcome outcome);
 /// The same, the mark alone.
 std::string_view mark(Outcome outcome);
 
-// The sections, in the page's order; each writes nothing if it has nothing to say.
+// The sections, in the page's order; each writes nothing if it has nothing to say. In tests.cpp, failures.cpp,
+// history.cpp and page.cpp.
 void write_changes(Out& out, const View& view);
 void write_checks(Out& out, const View& view);
 void write_problems(Out& out, const View& view);

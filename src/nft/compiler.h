@@ -71,6 +71,8 @@ class RuleCompiler {
   void add(const Reject&);
   void add(const Update& update);
 
+  // In compiler_values.cpp: how values get into registers.
+
   /// Computes the value, with the tests that it needs, into the first registers.
   void load(const Value& value);
   void load(const Value& value, Slot to);
