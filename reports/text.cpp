@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <optional>
 
 namespace knetsim::report {
@@ -93,6 +94,15 @@ std::size_t longest_run_of_backticks(std::string_view text) {
   return longest;
 }
 
+std::string replaced(std::string_view text, const std::map<char, std::string_view>& by) {
+  std::string result;
+  for (const char c : text) {
+    const auto found = by.find(c);
+    result += found == by.end() ? std::string_view(&c, 1) : found->second;
+  }
+  return result;
+}
+
 std::string_view cut(std::string_view text, std::size_t longest) {
   if (text.size() <= longest) return text;
   while (longest > 0 && !starts_character(text[longest])) --longest;
@@ -165,31 +175,11 @@ std::string fenced_block(std::string_view text, std::string_view indent) {
 }
 
 std::string escape_command(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '%')
-      result += "%25";
-    else if (c == '\r')
-      result += "%0D";
-    else if (c == '\n')
-      result += "%0A";
-    else
-      result += c;
-  }
-  return result;
+  return replaced(text, {{'%', "%25"}, {'\r', "%0D"}, {'\n', "%0A"}});
 }
 
 std::string escape_command_property(std::string_view text) {
-  std::string result;
-  for (const char c : escape_command(text)) {
-    if (c == ':')
-      result += "%3A";
-    else if (c == ',')
-      result += "%2C";
-    else
-      result += c;
-  }
-  return result;
+  return replaced(escape_command(text), {{':', "%3A"}, {',', "%2C"}});
 }
 
 std::string count_of(std::size_t count, std::string_view noun) {
