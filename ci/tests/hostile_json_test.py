@@ -64,11 +64,13 @@ class HostileJson(unittest.TestCase):
 
     def test_router_configs(self):
         documents = [DEEP, DEEP_OBJECT, "[" * LEVELS, f'[["router", {DEEP}]]', f'[["router", {{"id": {DEEP}}}]]',
-                     f'[["router", {{"id": "a", "unknown": {DEEP_OBJECT}}}]]', f'[{DEEP}]', f'[[{DEEP_OBJECT}, {{}}]]']
+                     f'[["router", {{"id": "a", "unknown": {DEEP_OBJECT}}}]]', f'[{DEEP}]', f'[[{DEEP_OBJECT}, {{}}]]',
+                     f'[["router", {{"id": "a", "unknown": {"[" * 62 + "]" * 62}}}]]']
         for document in documents:
             with self.subTest(document=document[:60]):
                 (self.directory / "deep.json").write_text(document)
-                self.check([BIN / "knetsim-skrouterd", "-c", "deep.json"], 1, "deep.json", stdin=subprocess.DEVNULL)
+                self.check([BIN / "knetsim-skrouterd", "-c", "deep.json"], 1, "nested deeper than 64 levels",
+                           stdin=subprocess.DEVNULL)
 
     def test_results_of_a_run(self):
         out = self.directory / "out"
