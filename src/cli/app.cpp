@@ -6,10 +6,9 @@
 #include <ostream>
 
 #include "command.h"
-#include "interrupts.h"
+#include "event_loop.h"
 #include "knetsim/sys/text.h"
 #include "text.h"
-#include "version.h"
 
 namespace knetsim::cli {
 
@@ -75,6 +74,8 @@ int dispatch(const std::vector<Command>& commands, const CLI::App& app, const CL
 }
 
 }  // namespace
+
+std::string_view version() { return KNETSIM_VERSION; }
 
 int run(const std::vector<std::string>& arguments, Terminal& terminal) {
   CLI::App app{"Kubernetes networks, booted in under a second and proven check by check", "knetsim"};

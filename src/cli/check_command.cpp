@@ -4,18 +4,16 @@
 #include <filesystem>
 #include <ostream>
 
-#include "color_option.h"
 #include "command.h"
-#include "flavours.h"
-#include "interrupts.h"
+#include "event_loop.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/installation.h"
+#include "options.h"
 #include "plan.h"
 #include "progress.h"
+#include "result.h"
 #include "suite_run.h"
-#include "summary.h"
 #include "text.h"
-#include "version.h"
 
 namespace knetsim::cli {
 

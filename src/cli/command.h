@@ -1,8 +1,8 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "terminal.h"
@@ -26,7 +26,7 @@ struct Command {
   bool takes_rest = false;
 };
 
-/// A new subcommand is one file with such a function, and its line in the table in app.cpp.
+/// A new subcommand is such a function, and its line in the table in app.cpp.
 using CommandMaker = Command (*)(CLI::App& root);
 
 Command make_up(CLI::App& root);
@@ -36,6 +36,9 @@ Command make_down(CLI::App& root);
 Command make_check(CLI::App& root);
 Command make_doctor(CLI::App& root);
 Command make_completion(CLI::App& root);
+
+/// As CMakeLists.txt at the top has it.
+std::string_view version();
 
 /// The program: parses, dispatches, tells errors on `terminal.err`, and returns the exit code.
 int run(const std::vector<std::string>& arguments, Terminal& terminal);

@@ -1,5 +1,3 @@
-#include "completion.h"
-
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -8,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "command.h"
 #include "knetsim/parts/part.h"
 #include "text.h"
 
@@ -149,11 +148,26 @@ std::string fish(const CLI::App& root) {
   return script;
 }
 
-}  // namespace
-
+/// The completion script for "bash", "zsh" or "fish", made from the parser itself: it can't forget an option.
 std::string completion_script(const CLI::App& root, const std::string& shell) {
   if (shell == "bash") return bash(root);
   return shell == "zsh" ? zsh(root) : fish(root);
+}
+
+}  // namespace
+
+Command make_completion(CLI::App& root) {
+  auto* app = root.add_subcommand("completion", "Print a completion script for a shell");
+  auto shell = std::make_shared<std::string>();
+  app->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  app->footer(
+      "bash: source <(knetsim completion bash)\n"
+      "zsh:  knetsim completion zsh > \"${fpath[1]}/_knetsim\"\n"
+      "fish: knetsim completion fish > ~/.config/fish/completions/knetsim.fish");
+  return {app, [shell, &root](Terminal& terminal) {
+            terminal.out << completion_script(root, *shell);
+            return kExitGood;
+          }};
 }
 
 }  // namespace knetsim::cli

@@ -1,11 +1,17 @@
 #include "doctor.h"
 
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "command.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
+#include "options.h"
 #include "text.h"
-#include "version.h"
 
 namespace knetsim::cli {
 
@@ -33,6 +39,25 @@ std::string_view word_for(Finding::State state) {
       return "optional";
   }
   std::abort();
+}
+
+struct DoctorOptions {
+  std::string json;
+  ColorMode color = ColorMode::automatic;
+};
+
+int doctor(const DoctorOptions& options, Terminal& terminal) {
+  auto findings = examine_kernel();
+  Machine machine;
+  machine.user = ::geteuid();
+  machine.may_make_namespaces = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.name == kSandboxFinding && finding.state == Finding::State::good;
+  });
+  for (auto examine : {examine_privileges(machine), examine_programs()})
+    findings.insert(findings.end(), examine.begin(), examine.end());
+  print_findings(findings, terminal, Style::choose(options.color, terminal));
+  if (!options.json.empty()) write_user_file(options.json, to_json(findings));
+  return healthy(findings) ? kExitGood : kExitBad;
 }
 
 }  // namespace
@@ -78,6 +103,16 @@ std::string to_json(const std::vector<Finding>& findings) {
   const nlohmann::ordered_json json{
       {"schema", "knetsim.doctor/1"}, {"version", version()}, {"healthy", healthy(findings)}, {"findings", list}};
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+Command make_doctor(CLI::App& root) {
+  auto* app = root.add_subcommand("doctor", "See whether this machine has what the checks need, by trying it");
+  auto options = std::make_shared<DoctorOptions>();
+  app->add_option("--json", options->json, "Write the findings to this file too (docs/results-schema.md)")
+      ->type_name("FILE");
+  add_color_option(*app, options->color);
+  app->footer("Exit codes: 0 everything needed is here, 1 something is missing, 2 wrong usage.");
+  return {app, [options](Terminal& terminal) { return doctor(*options, terminal); }};
 }
 
 }  // namespace knetsim::cli

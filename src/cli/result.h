@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "event.h"
+#include "terminal.h"
 
 namespace knetsim::cli {
 
@@ -62,5 +63,8 @@ struct RunResult {
 
 /// docs/results-schema.md, "knetsim.results/1".
 std::string to_json(const RunResult& run);
+
+/// The end of a run: the table, then only what isn't green, with its reasons and evidence, then one line of total.
+void print_summary(const RunResult& run, const Terminal& terminal, const Style& style);
 
 }  // namespace knetsim::cli

@@ -1,18 +1,25 @@
 #include "suite_run.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <csignal>
 #include <optional>
-#include <utility>
 
-#include "suite_process.h"
+#include "knetsim/sys/child.h"
+#include "knetsim/sys/error.h"
 #include "text.h"
 
 namespace knetsim::cli {
 
 namespace {
+
+// GoogleTest takes its filter, its shards, its repeats from here too: a run with some of them proves less than it says.
+const std::vector<std::string> kChangeWhatRuns{"GTEST_", "TEST_", "TESTBRIDGE_", "XML_OUTPUT_FILE"};
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
@@ -24,6 +31,78 @@ constexpr seconds kListingTimeout{30};
 constexpr std::size_t kKeptOutput = 64 * 1024;
 constexpr std::size_t kShownLines = 20;
 constexpr int kLastRounds = 16;
+
+void set_nonblocking(const Fd& fd) { ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
+
+/// A suite program that reports over a pipe of its own (KNETSIM_EVENTS_FD); what it prints comes through another. It
+/// is a session of its own, so that a Ctrl-C reaches it once, through us, and the kernel kills it when we die,
+/// however we die: start it from the main thread (PR_SET_PDEATHSIG goes by thread).
+class SuiteProcess {
+ public:
+  /// `environment` is added to ours, from which whatever would change what GoogleTest runs is taken out. Throws
+  /// InputError if the program can't be executed. SIGKILL to its process group with its owner.
+  SuiteProcess(const std::filesystem::path& program, const std::vector<std::string>& arguments,
+               const std::map<std::string, std::string>& environment) {
+    auto events = Pipe::create();
+    auto output = Pipe::create();
+    const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!null) throw SystemError("open", "/dev/null");
+
+    knetsim::Command command{.argv = {program.string()}, .environment = environment, .withheld = kChangeWhatRuns};
+    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+    command.environment["KNETSIM_EVENTS_FD"] = std::to_string(events.write.get());
+    try {
+      child_.emplace(
+          Child::launch(command, null, output.write, output.write, {.kept = {events.write}, .dies_with_caller = true}));
+    } catch (const SystemError& error) {
+      throw InputError(describe({.where = program.string(),
+                                 .tried = "execute it",
+                                 .answer = errno_text(error.error()),
+                                 .remedy = "build it, or install knetsim again"}));
+    }
+    events_ = std::move(events.read);
+    output_ = std::move(output.read);
+    set_nonblocking(events_);
+    set_nonblocking(output_);
+  }
+
+  FdView events() const noexcept { return events_; }
+  FdView output() const noexcept { return output_; }
+  FdView pidfd() const noexcept { return child_->pidfd(); }  ///< readable when it has ended
+
+  /// To the program alone.
+  void signal(int number) {
+    if (!child_->status()) ::kill(child_->pid(), number);
+  }
+  void kill() { child_->kill(); }  ///< SIGKILL to its process group; returns when it has ended
+  /// nullopt while it runs.
+  std::optional<ExitStatus> status() { return child_->status(); }
+
+ private:
+  Fd events_;
+  Fd output_;
+  std::optional<Child> child_;
+};
+
+/// What is there to read from `from` now, without blocking; nullopt at its end.
+std::optional<std::string> read_available(FdView from) {
+  std::string bytes;
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const auto count = ::read(from.get(), buffer.data(), buffer.size());
+    if (count > 0) {
+      bytes.append(buffer.data(), static_cast<std::size_t>(count));
+      // A program that writes without end must not keep us from looking at the clock.
+      if (bytes.size() >= std::size_t{1} << 20) return bytes;
+    } else if (count < 0 && errno == EINTR) {
+      continue;
+    } else if (count < 0 && errno == EAGAIN) {
+      return bytes;
+    } else {
+      return bytes.empty() ? std::nullopt : std::optional(bytes);
+    }
+  }
+}
 
 /// The last bytes of what a program printed.
 class Tail {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "interrupts.h"
+#include "event_loop.h"
 #include "result.h"
 #include "tally.h"
 

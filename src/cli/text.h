@@ -22,4 +22,9 @@ std::string count_of(std::size_t count, std::string_view noun);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::vector<std::string> split_lines(std::string_view text);
 
+using Row = std::vector<std::string>;
+
+/// Rows as lines, each column as wide as its widest cell, two blanks between.
+std::string table(const std::vector<Row>& rows);
+
 }  // namespace knetsim::cli

@@ -10,20 +10,16 @@
 #include <optional>
 #include <ostream>
 
-#include "attach/state_directory.h"
-#include "color_option.h"
+#include "attach/lab_socket.h"
 #include "command.h"
-#include "env_option.h"
 #include "event_loop.h"
-#include "flavours.h"
-#include "interrupts.h"
 #include "knetsim/emulator/emulation.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
-#include "shell/names.h"
+#include "options.h"
 #include "shell/prompt.h"
+#include "shell/verbs.h"
 #include "text.h"
-#include "version.h"
 
 namespace knetsim::cli {
 

@@ -9,11 +9,10 @@
 
 #include "command.h"
 #include "event_loop.h"
-#include "interrupts.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json.h"
 #include "knetsim/sys/pty.h"
-#include "message.h"
+#include "lab_socket.h"
 #include "terminal_relay.h"
 
 namespace knetsim::cli {

@@ -14,8 +14,7 @@
 #include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json.h"
-#include "message.h"
-#include "state_directory.h"
+#include "lab_socket.h"
 
 namespace knetsim::cli {
 

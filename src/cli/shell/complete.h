@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "editor.h"
+#include "line_source.h"
 #include "session.h"
 
 namespace knetsim::cli::shell {

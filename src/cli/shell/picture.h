@@ -20,4 +20,11 @@ std::vector<std::string> containers_behind(Cluster& cluster, const Address& vip)
 /// What a worker's containers get their addresses from; empty if that isn't known.
 std::string pod_subnet(const Worker& worker);
 
+/// The emulation in Graphviz's language (https://graphviz.org/doc/info/lang.html).
+std::string to_dot(Session& session);
+
+/// Writes the picture to this file, in the format that its ending names; all but dot need Graphviz. Throws LineError
+/// for an ending that isn't known.
+int write_graph(Session& session, const Word& file);
+
 }  // namespace knetsim::cli::shell

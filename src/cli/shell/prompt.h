@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "attach/state_directory.h"
-#include "interrupts.h"
+#include "attach/lab_socket.h"
+#include "event_loop.h"
 #include "knetsim/emulator/emulation.h"
 #include "terminal.h"
 

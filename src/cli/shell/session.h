@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-#include "background.h"
+#include "jobs.h"
 #include "knetsim/emulator/emulation.h"
 #include "knetsim/sys/process.h"
 #include "line.h"

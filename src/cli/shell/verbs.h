@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "knetsim/emulator/topology.h"
 #include "session.h"
 
 namespace knetsim::cli::shell {
@@ -59,5 +60,9 @@ void require_arguments(const Words& words, std::size_t least, std::size_t most);
 
 /// Throws LineError if the words hold what only a shell would understand.
 void require_plain(const Words& words);
+
+/// Throws InputError, with the place in the topology, for a node that couldn't be reached at the prompt: its name is a
+/// verb there. Adds a remark for one that is called like a program.
+void check_names(Topology& topology);
 
 }  // namespace knetsim::cli::shell

@@ -4,14 +4,12 @@
 #include <map>
 #include <ostream>
 
-#include "graph.h"
 #include "knetsim/emulator/evidence.h"
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/route.h"
 #include "lookup.h"
 #include "picture.h"
-#include "table.h"
 #include "text.h"
 #include "verbs.h"
 

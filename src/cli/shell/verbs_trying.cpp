@@ -9,7 +9,6 @@
 #include "live_checks.h"
 #include "lookup.h"
 #include "ping_matrix.h"
-#include "table.h"
 #include "text.h"
 #include "verbs.h"
 

@@ -6,7 +6,7 @@
 
 #include "fakes.h"
 #include "progress.h"
-#include "summary.h"
+#include "result.h"
 #include "text.h"
 
 namespace knetsim::cli {

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "attach/message.h"
+#include "attach/lab_socket.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
 #include "knetsim/sys/json_source.h"
 #include "knetsim/sys/network.h"
+#include <cstddef>
 
 namespace knetsim::flannel {
 
@@ -60,5 +60,14 @@ Config parse_config(std::string_view json);
 
 /// "flannel.1", or "flannel-v6.1" for the IPv6 network.
 std::string vxlan_link_name(std::uint32_t vni, bool v6);
+
+/// The first `limit` subnets of the range that overlap none of `taken`, in order.
+std::vector<Network> free_subnets(const SubnetRange& range, const std::vector<Network>& taken, std::size_t limit = 100);
+
+/// Whether `subnet` is one of the range's: its length, on its boundary, between min and max.
+bool fits(const SubnetRange& range, const Network& subnet);
+
+/// How many subnets of the range come before `subnet`, which fits.
+std::size_t ordinal(const SubnetRange& range, const Network& subnet);
 
 }  // namespace knetsim::flannel

@@ -1,7 +1,6 @@
-#include "plain_routes.h"
+#include "data_plane.h"
 
 #include <spdlog/spdlog.h>
-
 #include "knetsim/sys/error.h"
 
 namespace knetsim::flannel {

@@ -1,3 +1,5 @@
+#include "session.h"
+
 #include <fmt/format.h>
 
 #include <ostream>
@@ -6,7 +8,6 @@
 #include "lookup.h"
 #include "methods.h"
 #include "programs.h"
-#include "session.h"
 #include "text.h"
 #include "verbs.h"
 

@@ -1,8 +1,7 @@
-#include "flavours.h"
+#include "options.h"
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <boost/algorithm/string/replace.hpp>
 
 #include "knetsim/cni/plugins.h"
@@ -10,6 +9,16 @@
 #include "knetsim/sys/error.h"
 
 namespace knetsim::cli {
+
+void add_color_option(CLI::App& app, ColorMode& mode) {
+  const std::map<std::string, ColorMode> words{
+      {"auto", ColorMode::automatic}, {"always", ColorMode::always}, {"never", ColorMode::never}};
+  app.add_option_function<std::string>(
+         "--color", [&mode, words](const std::string& word) { mode = words.at(word); },
+         "auto, always or never; NO_COLOR is honoured")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->type_name("WHEN");
+}
 
 void add_flavour_options(CLI::App& app, FlavourChoices& choices) {
   for (std::size_t i = 0; i < parts::kParts.size(); ++i) {

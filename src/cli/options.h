@@ -1,16 +1,25 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <array>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "knetsim/parts/part.h"
-
-namespace CLI {
-class App;
-}
+#include "terminal.h"
 
 namespace knetsim::cli {
+
+/// --color auto|always|never
+void add_color_option(CLI::App& app, ColorMode& mode);
+
+/// --env VARIABLE, as often as needed: what a lab's programs are told beside the few variables that all are told.
+inline void add_env_option(CLI::App& app, std::vector<std::string>& variables) {
+  app.add_option("--env", variables, "Hand this variable on to what is run; others of yours aren't")
+      ->type_name("VARIABLE")
+      ->allow_extra_args(false);
+}
 
 /// What was chosen on the command line for each of parts::kParts; empty: left to the environment.
 using FlavourChoices = std::array<std::string, parts::kParts.size()>;

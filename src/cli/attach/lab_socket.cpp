@@ -1,4 +1,4 @@
-#include "state_directory.h"
+#include "lab_socket.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -92,6 +93,14 @@ fs::path default_place() {
   return fmt::format("/tmp/knetsim-{}", ::geteuid());
 }
 
+constexpr std::size_t kDescriptorsAtMost = 3;
+constexpr std::size_t kLongest = 1 << 17;
+
+union Control {
+  cmsghdr header;  // for its alignment
+  std::array<char, CMSG_SPACE(sizeof(int) * kDescriptorsAtMost)> bytes;
+};
+
 }  // namespace
 
 void Registration::end() noexcept {
@@ -170,6 +179,15 @@ Fd StateDirectory::connect(const std::string& name) const {
                   running.empty() ? "\n  remedy: knetsim up starts one" : "\n  remedy: one of " + join(running, ", ")));
 }
 
+std::string only_lab(const StateDirectory& labs) {
+  const auto names = labs.names();
+  if (names.empty()) throw InputError("no lab stands here\n  remedy: knetsim up starts one");
+  if (names.size() > 1)
+    throw InputError("which lab? " + count_of(names.size(), "lab") + " stand\n  remedy: name one of " +
+                     join(names, ", "));
+  return names.front();
+}
+
 Peer peer_of(FdView connection) {
   ucred credentials{};
   socklen_t length = sizeof credentials;
@@ -184,6 +202,56 @@ bool is_stopped(pid_t pid) try {
   return name_end != std::string::npos && stat.substr(name_end + 2, 1) == "T";
 } catch (const SystemError&) {
   return false;  // it is gone
+}
+
+void send_message(FdView socket, const std::string& text, const std::vector<FdView>& descriptors) {
+  if (text.size() > kLongest) throw InputError("the command is too long");
+  iovec content{const_cast<char*>(text.data()), text.size()};
+  msghdr message{};
+  message.msg_iov = &content;
+  message.msg_iovlen = 1;
+  Control control{};
+  if (!descriptors.empty()) {
+    std::vector<int> numbers;
+    for (const auto& descriptor : descriptors) numbers.push_back(descriptor.get());
+    message.msg_control = &control;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * numbers.size());
+    auto* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * numbers.size());
+    std::memcpy(CMSG_DATA(header), numbers.data(), sizeof(int) * numbers.size());
+  }
+  while (::sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0) {
+    if (errno == EPIPE || errno == ECONNRESET) return;
+    if (errno != EINTR) throw SystemError("send a message");
+  }
+}
+
+std::optional<Message> receive_message(FdView socket) {
+  std::string text(kLongest, '\0');
+  iovec content{text.data(), text.size()};
+  Control control{};
+  msghdr message{};
+  message.msg_iov = &content;
+  message.msg_iovlen = 1;
+  message.msg_control = &control;
+  message.msg_controllen = sizeof control;
+  ssize_t length = 0;
+  do length = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
+  while (length < 0 && errno == EINTR);
+  if (length < 0 && errno != ECONNRESET) throw SystemError("receive a message");
+  Message result;
+  for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    std::vector<int> numbers((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    std::memcpy(numbers.data(), CMSG_DATA(header), numbers.size() * sizeof(int));
+    for (const int number : numbers) result.descriptors.emplace_back(number);
+  }
+  if (length <= 0) return std::nullopt;
+  text.resize(static_cast<std::size_t>(length));
+  result.text = std::move(text);
+  return result;
 }
 
 }  // namespace knetsim::cli

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,9 @@ class StateDirectory {
   std::filesystem::path path_;
 };
 
+/// The name of the lab that is meant when none is named. Throws InputError unless exactly one stands.
+std::string only_lab(const StateDirectory& labs);
+
 /// Who is at the other end (SO_PEERCRED): for a lab's socket, the process that `knetsim up` is outside its sandbox.
 struct Peer {
   pid_t pid;
@@ -66,5 +70,16 @@ struct Peer {
 Peer peer_of(FdView connection);
 /// Whether that process is stopped (SIGSTOP, Ctrl-Z).
 bool is_stopped(pid_t pid);
+
+/// What goes over a lab's socket: one JSON object, docs/results-schema.md, "knetsim.attach/1", and descriptors.
+struct Message {
+  std::string text;
+  std::vector<Fd> descriptors;
+};
+
+/// Throws SystemError; a peer that has gone is no error.
+void send_message(FdView socket, const std::string& text, const std::vector<FdView>& descriptors = {});
+/// The next one; blocks. nullopt if the peer has gone.
+std::optional<Message> receive_message(FdView socket);
 
 }  // namespace knetsim::cli

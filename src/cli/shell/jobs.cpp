@@ -1,6 +1,7 @@
-#include "foreground.h"
+#include "jobs.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -62,6 +63,22 @@ void Foreground::end(Child& child) {
     loop_.run_until([&] { return child.status() || requests_.interrupt; }, kGrace);
   }
   child.kill();
+}
+
+BackgroundProgram& Background::start(const Node& node, std::vector<std::string> argv,
+                                     const std::filesystem::path& capture) {
+  auto name = std::filesystem::path(argv.front()).filename().string();
+  const auto log = fmt::format("{}-{}.log", name, ++started_);
+  return programs_.emplace_back(
+      BackgroundProgram{node.name(), std::move(name), capture, node.spawn(std::move(argv), log)});
+}
+
+void Background::end_on(const std::string& node) {
+  programs_.remove_if([&](const BackgroundProgram& program) { return program.node == node; });
+}
+
+void Background::forget_ended() {
+  programs_.remove_if([](BackgroundProgram& program) { return !program.process.running(); });
 }
 
 }  // namespace knetsim::cli::shell

@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "attach/lab_socket.h"
+#include "attach/visit.h"
+#include "command.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/json.h"
+#include "options.h"
+#include "text.h"
+
+namespace knetsim::cli {
+
+namespace {
+
+Row row_of(const StateDirectory& labs, const std::string& name) {
+  const auto connection = labs.connect(name);
+  const auto pid = std::to_string(peer_of(connection).pid);
+  const auto text = describe_lab(connection);
+  if (text.empty()) return {name, pid, "busy"};
+  const auto lab = parse_json(text);
+  return {name,
+          pid,
+          lab.value("started", ""),
+          lab.value("topology", ""),
+          std::to_string(lab.value("nodes", 0)),
+          std::to_string(lab.value("containers", 0))};
+}
+
+int ps(bool names_only, Terminal& terminal) {
+  const auto labs = StateDirectory::open();
+  const auto names = labs.names();
+  if (names_only) {
+    for (const auto& name : names) terminal.out << name << '\n';
+    return kExitGood;
+  }
+  if (names.empty()) {
+    terminal.out << "no lab stands here; knetsim up starts one\n";
+    return kExitGood;
+  }
+  std::vector<Row> rows{{"NAME", "PID", "STARTED", "TOPOLOGY", "NODES", "CONTAINERS"}};
+  for (const auto& name : names) rows.push_back(row_of(labs, name));
+  terminal.out << table(rows);
+  return kExitGood;
+}
+
+constexpr const char* kUsage = "knetsim exec [--env VARIABLE]... [NAME] NODE[/CONTAINER] -- COMMAND...";
+
+// Who is kept waiting hears why: on a connection of its own, so that no answer that comes late is taken for another's.
+void look_whether_it_answers(const StateDirectory& labs, const std::string& name, Terminal& terminal) {
+  const auto connection = labs.connect(name);
+  if (!describe_lab(connection).empty()) return;
+  const auto pid = peer_of(connection).pid;
+  if (is_stopped(pid))
+    throw InputError(fmt::format(
+        "{}: it is stopped\n  remedy: kill -CONT {} lets it go on, knetsim down --kill {} ends it", name, pid, name));
+  terminal.err << fmt::format("knetsim: waiting for {} (pid {}): it is busy at its prompt, or hangs\n", name, pid)
+               << std::flush;
+}
+
+int exec_in_lab(const std::vector<std::string>& words, const std::vector<std::string>& variables, Terminal& terminal) {
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  const auto before = dashes - words.begin();
+  if (dashes == words.end() || before < 1 || before > 2 || dashes + 1 == words.end())
+    throw InputError(
+        fmt::format("say where, then --, then what\n  usage: {}\n  as: knetsim exec C0w1/c1 -- ping -c 1 "
+                    "10.0.0.4",
+                    kUsage));
+  const auto labs = StateDirectory::open();
+  const auto name = before == 2 ? words.front() : only_lab(labs);
+  look_whether_it_answers(labs, name, terminal);
+  return run_in_lab(labs.connect(name), *(dashes - 1), {dashes + 1, words.end()}, terminal, variables);
+}
+
+using std::chrono::seconds;
+
+// What a lab takes that has nothing else to do; from then on it is worth a word.
+constexpr seconds kUsual{2};
+
+struct DownOptions {
+  std::string name;
+  bool all = false;
+  bool kill = false;
+  int patience = 30;
+};
+
+/// The kernel ends everything in a sandbox with the process outside it.
+void kill_lab(FdView connection, pid_t pid) {
+  const Fd lab(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  // The process was the lab's when this descriptor was made if the lab is there even now.
+  if (!lab || wait_for_the_end(connection, std::chrono::milliseconds(1))) return;
+  if (::syscall(SYS_pidfd_send_signal, lab.get(), SIGKILL, nullptr, 0) != 0)
+    throw SystemError("kill the lab", fmt::format("pid {}", pid));
+}
+
+/// Empty, or why it stands still.
+std::string end_lab(FdView connection, pid_t pid, const DownOptions& options, const std::string& name,
+                    Terminal& terminal) {
+  if (options.kill)
+    kill_lab(connection, pid);
+  else
+    ask_for_the_end(connection);
+  const seconds patience(options.patience);
+  if (wait_for_the_end(connection, std::min(kUsual, patience))) return {};
+  const auto kill_it = fmt::format("knetsim down --kill {} ends it at once", name);
+  if (is_stopped(pid)) return fmt::format("it is stopped; kill -CONT {} lets it go on, {}", pid, kill_it);
+  terminal.err << fmt::format("knetsim: waiting for {} (pid {}), up to {} s\n", name, pid, patience.count())
+               << std::flush;
+  if (wait_for_the_end(connection, patience - kUsual)) return {};
+  return fmt::format("it still stands after {} s; it may be busy at its prompt, or hang: {}", patience.count(),
+                     kill_it);
+}
+
+int down(const DownOptions& options, Terminal& terminal) {
+  const auto labs = StateDirectory::open();
+  auto names = labs.names();
+  if (!options.all) names = {options.name.empty() ? only_lab(labs) : options.name};
+  int code = kExitGood;
+  for (const auto& name : names) {
+    const auto connection = labs.connect(name);
+    const auto obstacle = end_lab(connection, peer_of(connection).pid, options, name, terminal);
+    if (obstacle.empty()) {
+      terminal.out << name << " is down\n";
+    } else {
+      terminal.err << fmt::format("knetsim: {}: {}\n", name, obstacle);
+      code = kExitBad;
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+Command make_ps(CLI::App& root) {
+  auto* app = root.add_subcommand("ps", "List the labs that stand: those of yours that knetsim up has started");
+  auto names_only = std::make_shared<bool>(false);
+  app->add_flag("-q,--quiet", *names_only, "Their names alone");
+  return {app, [names_only](Terminal& terminal) { return ps(*names_only, terminal); }};
+}
+
+Command make_exec(CLI::App& root) {
+  auto* app = root.add_subcommand("exec", "Run a program on a node of a lab that stands, from another terminal");
+  app->prefix_command();
+  auto variables = std::make_shared<std::vector<std::string>>();
+  add_env_option(*app, *variables);
+  app->footer(
+      fmt::format("Usage: {}\n", kUsage) +
+      "NAME may be left out if only one lab stands (knetsim ps). On a terminal the program has one of its own.\n"
+      "Exit codes: the program's; 128 + the signal's number; 127 it isn't there; 2 could not run.");
+  return {app, [app, variables](Terminal& terminal) { return exec_in_lab(app->remaining(), *variables, terminal); },
+          true};
+}
+
+Command make_down(CLI::App& root) {
+  auto* app = root.add_subcommand("down", "Take a lab down that stands, and wait until it is gone");
+  auto options = std::make_shared<DownOptions>();
+  auto* name = app->add_option("NAME", options->name, "Its name (knetsim ps); may be left out if only one stands");
+  app->add_flag("--all", options->all, "All labs of yours")->excludes(name);
+  app->add_option("--wait", options->patience, "How many seconds to wait for its end")
+      ->check(CLI::Range(0, 86400))
+      ->capture_default_str();
+  app->add_flag("--kill", options->kill, "Ask nobody: SIGKILL, and the kernel destroys what stands");
+  app->footer("Exit codes: 0 it is down; 1 it still stands; 2 could not run.");
+  return {app, [options](Terminal& terminal) { return down(*options, terminal); }};
+}
+
+}  // namespace knetsim::cli
