@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 
-#include "acceptance.h"
 #include "backend.h"
 #include "complaints.h"
 #include "knetsim/etcd/client.h"

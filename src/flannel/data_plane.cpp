@@ -1,6 +1,7 @@
 #include "data_plane.h"
 
 #include <spdlog/spdlog.h>
+
 #include "knetsim/sys/error.h"
 
 namespace knetsim::flannel {

@@ -1,14 +1,15 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
+
+#include "knetsim/flannel/config.h"
 #include "knetsim/netlink/mac.h"
 #include "knetsim/netlink/monitor.h"
-#include "knetsim/sys/network.h"
-#include <functional>
-#include "knetsim/flannel/config.h"
 #include "knetsim/netlink/route.h"
 #include "knetsim/netlink/socket.h"
+#include "knetsim/sys/network.h"
 
 namespace knetsim::flannel {
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "data_plane.h"
 #include "knetsim/sys/error.h"
-#include "plain_routes.h"
 
 namespace knetsim::flannel {
 

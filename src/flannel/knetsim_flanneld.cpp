@@ -12,7 +12,6 @@
 
 #include "daemon.h"
 #include "knetsim/flannel/options.h"
-#include "knetsim/flannel/version.h"
 #include "knetsim/sys/error.h"
 
 namespace {
@@ -41,7 +40,7 @@ int run(const knetsim::flannel::CommandLine& line, const std::vector<std::string
     return EXIT_SUCCESS;
   }
   if (line.request == Request::version) {
-    fmt::print(stderr, "{}\n", knetsim::flannel::version());
+    fmt::print(stderr, "knetsim-flanneld {}\n", KNETSIM_VERSION);
     return EXIT_SUCCESS;
   }
   std::signal(SIGPIPE, SIG_IGN);

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "knetsim/flannel/config.h"
 #include "knetsim/sys/json_place.h"
-#include "stored_json.h"
 
 namespace knetsim::flannel {
 

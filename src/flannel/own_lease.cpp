@@ -9,9 +9,9 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "acceptance.h"
-#include "knetsim/flannel/allocation.h"
+#include "knetsim/flannel/config.h"
 #include "knetsim/sys/error.h"
+#include "remote_leases.h"
 
 namespace knetsim::flannel {
 

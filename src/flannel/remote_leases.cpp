@@ -1,6 +1,7 @@
 #include "remote_leases.h"
 
 #include <fmt/format.h>
+
 #include <span>
 
 namespace knetsim::flannel {

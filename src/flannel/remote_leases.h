@@ -1,12 +1,13 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "backend.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/lease.h"
-#include <map>
-#include "backend.h"
 
 namespace knetsim::flannel {
 

@@ -1,16 +1,18 @@
 #include "traffic_rules.h"
 
 #include <fmt/format.h>
-#include <sstream>
-#include <string_view>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
+#include <sstream>
+#include <string_view>
 #include <utility>
+
 #include "knetsim/nft/batch.h"
 #include "knetsim/nft/statement.h"
 #include "knetsim/nft/value.h"
@@ -45,6 +47,56 @@ class TableText {
   std::string comment_;
   std::string text_;
 };
+
+/// Input for iptables-restore --noflush (ip6tables-restore) that makes the chains FLANNEL-FWD and FLANNEL-POSTRTG, with
+/// flanneld's rules in flanneld's words, and leads to them from FORWARD and POSTROUTING. `fresh`: it fails if one of
+/// the chains is there already. Else they are emptied first, and what leads there is left as it stands.
+/// (pkg/trafficmngr/iptables: MasqRules, ForwardRules.)
+std::string iptables_rules(const TrafficRules& rules, const Network& cluster, const Network& pods, bool fresh) {
+  const auto network = to_string(cluster);
+  const auto own = to_string(pods);
+  std::string text;
+  if (rules.forward) {
+    TableText filter("filter", "FORWARD", kForwardChain, "flanneld forward", fresh);
+    filter.add("-s " + network, "ACCEPT");
+    filter.add("-d " + network, "ACCEPT");
+    text += filter.take();
+  }
+  if (rules.masquerade) {
+    const std::string masquerade = rules.random_fully ? "MASQUERADE --random-fully" : "MASQUERADE";
+    TableText nat("nat", "POSTROUTING", kMasqueradeChain, "flanneld masq", fresh);
+    nat.add("-m mark --mark 0x4000/0x4000", "RETURN");
+    nat.add(fmt::format("-s {} -d {}", own, network), "RETURN");
+    nat.add(fmt::format("-s {} -d {}", network, own), "RETURN");
+    nat.add(fmt::format("! -s {} -d {}", network, own), "RETURN");
+    nat.add(fmt::format("-s {} ! -d {}", network, is_v6(cluster) ? "ff00::/8" : "224.0.0.0/4"), masquerade);
+    nat.add(fmt::format("! -s {0} -d {0}", network), masquerade);
+    text += nat.take();
+  }
+  return text;
+}
+
+/// Input that takes the same rules away; `saved` is what iptables-save prints.
+std::string without_iptables_rules(const std::string& saved) {
+  std::string text;
+  std::string table;
+  std::string removed;
+  std::string chains;
+  std::istringstream lines(saved);
+  for (std::string line; std::getline(lines, line);) {
+    const auto leads_there = [&](const char* chain) { return line.ends_with(fmt::format("-j {}", chain)); };
+    if (line.starts_with('*')) table = line;
+    if (line.starts_with("-A ") && (leads_there(kForwardChain) || leads_there(kMasqueradeChain)))
+      removed += "-D" + line.substr(2) + "\n";
+    for (const auto* chain : {kForwardChain, kMasqueradeChain})
+      if (line.starts_with(fmt::format(":{} ", chain))) chains += fmt::format("-F {0}\n-X {0}\n", chain);
+    if (line != "COMMIT") continue;
+    if (!removed.empty() || !chains.empty()) text += table + "\n" + removed + chains + "COMMIT\n";
+    removed.clear();
+    chains.clear();
+  }
+  return text;
+}
 
 constexpr std::chrono::seconds kProgramPatience{20};
 constexpr std::uint32_t kKubernetesMark = 0x4000;
@@ -145,52 +197,6 @@ bool takes_away(const nlmsghdr& message) {
 }
 
 }  // namespace
-
-// pkg/trafficmngr/iptables: MasqRules, ForwardRules.
-std::string iptables_rules(const TrafficRules& rules, const Network& cluster, const Network& pods, bool fresh) {
-  const auto network = to_string(cluster);
-  const auto own = to_string(pods);
-  std::string text;
-  if (rules.forward) {
-    TableText filter("filter", "FORWARD", kForwardChain, "flanneld forward", fresh);
-    filter.add("-s " + network, "ACCEPT");
-    filter.add("-d " + network, "ACCEPT");
-    text += filter.take();
-  }
-  if (rules.masquerade) {
-    const std::string masquerade = rules.random_fully ? "MASQUERADE --random-fully" : "MASQUERADE";
-    TableText nat("nat", "POSTROUTING", kMasqueradeChain, "flanneld masq", fresh);
-    nat.add("-m mark --mark 0x4000/0x4000", "RETURN");
-    nat.add(fmt::format("-s {} -d {}", own, network), "RETURN");
-    nat.add(fmt::format("-s {} -d {}", network, own), "RETURN");
-    nat.add(fmt::format("! -s {} -d {}", network, own), "RETURN");
-    nat.add(fmt::format("-s {} ! -d {}", network, is_v6(cluster) ? "ff00::/8" : "224.0.0.0/4"), masquerade);
-    nat.add(fmt::format("! -s {0} -d {0}", network), masquerade);
-    text += nat.take();
-  }
-  return text;
-}
-
-std::string without_iptables_rules(const std::string& saved) {
-  std::string text;
-  std::string table;
-  std::string removed;
-  std::string chains;
-  std::istringstream lines(saved);
-  for (std::string line; std::getline(lines, line);) {
-    const auto leads_there = [&](const char* chain) { return line.ends_with(fmt::format("-j {}", chain)); };
-    if (line.starts_with('*')) table = line;
-    if (line.starts_with("-A ") && (leads_there(kForwardChain) || leads_there(kMasqueradeChain)))
-      removed += "-D" + line.substr(2) + "\n";
-    for (const auto* chain : {kForwardChain, kMasqueradeChain})
-      if (line.starts_with(fmt::format(":{} ", chain))) chains += fmt::format("-F {0}\n-X {0}\n", chain);
-    if (line != "COMMIT") continue;
-    if (!removed.empty() || !chains.empty()) text += table + "\n" + removed + chains + "COMMIT\n";
-    removed.clear();
-    chains.clear();
-  }
-  return text;
-}
 
 TrafficManager::TrafficManager(const Config& config, LeaseSubnets own, TrafficRules rules)
     : config_(config), own_(std::move(own)), rules_(rules), changes_(subscribe()) {}

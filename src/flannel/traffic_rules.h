@@ -1,14 +1,15 @@
 #pragma once
 
-#include <string>
-#include "knetsim/sys/network.h"
 #include <cstdint>
+#include <string>
 #include <vector>
+
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/lease.h"
 #include "knetsim/nft/ruleset.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/netns.h"
+#include "knetsim/sys/network.h"
 
 namespace knetsim::flannel {
 
@@ -18,14 +19,6 @@ struct TrafficRules {
   bool random_fully = true;  ///< ports of what is masqueraded
   bool forward = true;
 };
-
-/// Input for iptables-restore --noflush (ip6tables-restore) that makes the chains FLANNEL-FWD and FLANNEL-POSTRTG, with
-/// flanneld's rules in flanneld's words, and leads to them from FORWARD and POSTROUTING. `fresh`: it fails if one of
-/// the chains is there already. Else they are emptied first, and what leads there is left as it stands.
-std::string iptables_rules(const TrafficRules& rules, const Network& cluster, const Network& pods, bool fresh);
-
-/// Input that takes the same rules away; `saved` is what iptables-save prints.
-std::string without_iptables_rules(const std::string& saved);
 
 /// flannel's rules for the pods' traffic (pkg/trafficmngr): masquerading of what leaves the network, accepting what is
 /// forwarded from and to it. With EnableNFTables in tables of their own, flannel-ipv4 and flannel-ipv6, else by the

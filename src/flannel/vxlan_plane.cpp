@@ -8,11 +8,11 @@
 #include <set>
 #include <utility>
 
+#include "data_plane.h"
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/neighbour.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sysctl.h"
-#include "plain_routes.h"
 
 namespace knetsim::flannel {
 

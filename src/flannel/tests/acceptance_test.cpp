@@ -1,10 +1,10 @@
 // Which leases of others are followed.
-#include "../acceptance.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <ostream>
+
+#include "../remote_leases.h"
 
 namespace knetsim::flannel {
 namespace {

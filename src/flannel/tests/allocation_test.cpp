@@ -1,10 +1,10 @@
-#include "knetsim/flannel/allocation.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
+
+#include "knetsim/flannel/config.h"
 
 namespace knetsim::flannel {
 namespace {

@@ -1,18 +1,29 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "knetsim/sys/json.h"
 #include "knetsim/sys/json_source.h"
 #include "knetsim/sys/network.h"
-#include <cstddef>
 
 namespace knetsim::flannel {
 
 // Network is an alias of a standard type, so argument-dependent lookup doesn't find its to_string from in here.
 using knetsim::to_string;
+
+/// How flannel's values in etcd are read, which takes any up to 1.5 MiB; they have a few hundred bytes: as Go's
+/// decoder reads them.
+inline constexpr JsonRules kStoredJson{.depth = 64,
+                                       .size = 1UL << 20,
+                                       .refuse_byte_order_mark = true,
+                                       .string = 120,
+                                       .null_is_absent = true,
+                                       .keys_in_any_case = true};
 
 /// The subnets of one address family that leases are taken from: all of length `subnet_length` from `min` to `max`,
 /// both base addresses of a subnet.
