@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "bridge_check.h"
-#include "duplicate.h"
 #include "host_local.h"
 #include "invocation.h"
 #include "knetsim/netlink/address.h"

@@ -19,10 +19,11 @@ struct CacheEntry {
   nlohmann::json result;
 };
 
-/// One file per attachment, <directory>/<network>+<container>+<ifname>: no network or container has a plus in its name.
+/// One file per attachment, <worker's directory>/cni/cache/<network>+<container>+<ifname>: no network or container has
+/// a plus in its name.
 class Cache {
  public:
-  explicit Cache(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  explicit Cache(const std::filesystem::path& worker) : directory_(worker / "cni" / "cache") {}
 
   void store(const std::string& network, const CacheEntry& entry) const;
   std::optional<CacheEntry> load(const std::string& network, const std::string& container_id,

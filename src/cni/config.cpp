@@ -4,8 +4,7 @@
 #include <fmt/ranges.h>
 #include <strings.h>
 
-#include "identifier.h"
-#include "knetsim/cni/version.h"
+#include "knetsim/cni/specification.h"
 #include "knetsim/sys/text.h"
 
 namespace knetsim::cni {

@@ -13,16 +13,14 @@
 #include <set>
 #include <sstream>
 
-#include "flannel_config.h"
-#include "identifier.h"
-#include "knetsim/cni/error.h"
 #include "knetsim/cni/result.h"
-#include "knetsim/cni/version.h"
+#include "knetsim/cni/specification.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/installation.h"
 #include "knetsim/sys/json.h"
 #include "knetsim/sys/process.h"
 #include "knetsim/sys/text.h"
+#include "plugin_config.h"
 
 namespace knetsim::cni {
 

@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <cerrno>
 #include <set>
 
-#include "file_lock.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 
@@ -160,6 +160,15 @@ void HostLocal::release_all_but(const std::vector<AttachmentId>& valid) const {
   const auto held_by_all = lock();
   for (const auto& [address, holder] : owners())
     if (!holders.contains(holder)) ::unlink((directory_ / address.to_string()).c_str());
+}
+
+Fd lock_file(const std::filesystem::path& path) {
+  make_directories(path.parent_path());
+  Fd file(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0750));
+  if (!file) throw SystemError("open", path.string());
+  while (::flock(file.get(), LOCK_EX) != 0)
+    if (errno != EINTR) throw SystemError("lock", path.string());
+  return file;
 }
 
 }  // namespace knetsim::cni

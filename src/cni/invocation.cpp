@@ -7,7 +7,7 @@
 #include <array>
 #include <utility>
 
-#include "identifier.h"
+#include "knetsim/cni/specification.h"
 #include "knetsim/sys/installation.h"
 #include "knetsim/sys/json.h"
 #include "knetsim/sys/process.h"

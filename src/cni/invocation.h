@@ -1,12 +1,15 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 
 #include "knetsim/cni/runtime.h"
+#include "knetsim/sys/netns.h"
 
 namespace knetsim::cni {
+
+/// A second handle of the same namespace, so that its owner may be moved.
+inline NetNs duplicate(const NetNs& ns) { return NetNs::open("/proc/thread-self/fd/" + std::to_string(ns.fd().get())); }
 
 enum class Verb { add, del, check, status, gc, version };
 

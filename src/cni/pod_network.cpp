@@ -5,18 +5,16 @@
 #include <algorithm>
 #include <utility>
 
-#include "bridge_config.h"
 #include "cache.h"
-#include "duplicate.h"
-#include "file_lock.h"
 #include "first_failure.h"
 #include "host_local.h"
 #include "invocation.h"
-#include "knetsim/cni/version.h"
+#include "knetsim/cni/specification.h"
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/sys/json.h"
 #include "knetsim/sys/sysctl.h"
 #include "knetsim/sys/text.h"
+#include "plugin_config.h"
 
 namespace knetsim::cni {
 
@@ -25,8 +23,6 @@ using nlohmann::json;
 namespace {
 
 std::filesystem::path allocations(const PodNetworkOptions& options) { return options.directory / "cni" / "networks"; }
-
-Cache cache_of(const PodNetworkOptions& options) { return Cache(options.directory / "cni" / "cache"); }
 
 BridgeConfig bridge_config(const PodNetworkOptions& options, const PodLease& lease) {
   return {.name = options.name,
@@ -184,7 +180,7 @@ Result PodNetwork::attach(const Attachment& attachment) {
 }
 
 Result PodNetwork::add_builtin(const Attachment& attachment, const BridgeConfig& config) {
-  const auto cache = cache_of(options_);
+  const Cache cache(options_.directory);
   if (cache.load(options_.name, attachment.container_id, attachment.ifname))
     throw make_error(options_.node, Verb::add, attachment, "network " + options_.name,
                      {.code = kGenericFailure, .message = "it is attached already"}, "delete it there first");
@@ -214,7 +210,7 @@ void PodNetwork::wait_for_gateways(const Result& result) const {
 
 void PodNetwork::check(const std::string& container_id, const std::string& ifname) {
   validate({.container_id = container_id, .netns = {}, .ifname = ifname});
-  const auto entry = cache_of(options_).load(options_.name, container_id, ifname);
+  const auto entry = Cache(options_.directory).load(options_.name, container_id, ifname);
   if (!entry || entry->flavour != parts::Flavour::builtin) {
     runtime_.check(container_id, options_.name, ifname);
     return;
@@ -237,7 +233,7 @@ void PodNetwork::status() {
 
 void PodNetwork::gc(const std::vector<AttachmentId>& valid) {
   FirstFailure failure;
-  for (const auto& id : cache_of(options_).list(options_.name))
+  for (const auto& id : Cache(options_.directory).list(options_.name))
     if (std::find(valid.begin(), valid.end(), id) == valid.end())
       failure.attempt([&] { detach(id.container_id, id.ifname); });
   if (options_.plugins.flavour == parts::Flavour::real) failure.attempt([&] { runtime_.gc(config(), valid); });
@@ -247,7 +243,7 @@ void PodNetwork::gc(const std::vector<AttachmentId>& valid) {
 
 void PodNetwork::detach(const std::string& container_id, const std::string& ifname) {
   validate({.container_id = container_id, .netns = {}, .ifname = ifname});
-  const auto cache = cache_of(options_);
+  const Cache cache(options_.directory);
   const auto entry = cache.load(options_.name, container_id, ifname);
   if (entry && entry->flavour == parts::Flavour::builtin) {
     builtin_.del(entry->attachment, parse_plugin_config(entry->config));
@@ -261,7 +257,7 @@ void PodNetwork::detach(const std::string& container_id, const std::string& ifna
 }
 
 Result PodNetwork::result(const std::string& container_id, const std::string& ifname) const {
-  const auto entry = cache_of(options_).load(options_.name, container_id, ifname);
+  const auto entry = Cache(options_.directory).load(options_.name, container_id, ifname);
   if (!entry)
     throw make_error(options_.node, Verb::check, {.container_id = container_id, .netns = {}, .ifname = ifname},
                      "network " + options_.name, {.code = kUnknownContainer, .message = "it isn't attached there"});

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "knetsim/cni/version.h"
+#include "knetsim/cni/specification.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json_place.h"
 #include "knetsim/sys/text.h"

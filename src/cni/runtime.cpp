@@ -6,10 +6,9 @@
 #include <utility>
 
 #include "cache.h"
-#include "duplicate.h"
 #include "first_failure.h"
 #include "invocation.h"
-#include "knetsim/cni/version.h"
+#include "knetsim/cni/specification.h"
 #include "knetsim/netlink/link.h"
 
 namespace knetsim::cni {
@@ -17,8 +16,6 @@ namespace knetsim::cni {
 using nlohmann::json;
 
 namespace {
-
-Cache cache_of(const RuntimeOptions& options) { return Cache(options.directory / "cni" / "cache"); }
 
 std::string type_of(const json& plugin) { return plugin.at("type").get<std::string>(); }
 
@@ -74,7 +71,7 @@ Runtime::Runtime(const NetNs& worker, RuntimeOptions options)
 
 Result Runtime::add(const Attachment& attachment, const NetworkConfig& config) {
   validate(attachment);
-  const auto cache = cache_of(options_);
+  const Cache cache(options_.directory);
   if (cache.load(config.name, attachment.container_id, attachment.ifname))
     throw make_error(options_.node, Verb::add, attachment, "network " + config.name,
                      {.code = kGenericFailure, .message = "it is attached already"}, "delete it there first");
@@ -115,7 +112,7 @@ Result Runtime::add(const Attachment& attachment, const NetworkConfig& config) {
 
 void Runtime::check(const std::string& container_id, const std::string& network, const std::string& ifname) {
   validate({.container_id = container_id, .netns = {}, .ifname = ifname});
-  const auto entry = cache_of(options_).load(network, container_id, ifname);
+  const auto entry = Cache(options_.directory).load(network, container_id, ifname);
   if (!entry)
     throw make_error(options_.node, Verb::check, {.container_id = container_id, .netns = {}, .ifname = ifname},
                      "network " + network, {.code = kUnknownContainer, .message = "it isn't attached there"});
@@ -130,7 +127,7 @@ void Runtime::check(const std::string& container_id, const std::string& network,
 
 void Runtime::del(const std::string& container_id, const std::string& network, const std::string& ifname) {
   validate({.container_id = container_id, .netns = {}, .ifname = ifname});
-  const auto cache = cache_of(options_);
+  const Cache cache(options_.directory);
   const auto entry = cache.load(network, container_id, ifname);
   if (!entry) return;
   run_del(worker_, options_, entry->attachment, parse_network_config(entry->config.dump()), entry->result);
@@ -139,7 +136,7 @@ void Runtime::del(const std::string& container_id, const std::string& network, c
 
 void Runtime::del(const Attachment& attachment, const NetworkConfig& config) {
   validate(attachment);
-  const auto cache = cache_of(options_);
+  const Cache cache(options_.directory);
   if (cache.load(config.name, attachment.container_id, attachment.ifname))
     del(attachment.container_id, config.name, attachment.ifname);
   else
@@ -155,7 +152,7 @@ void Runtime::status(const NetworkConfig& config) {
 void Runtime::gc(const NetworkConfig& config, const std::vector<AttachmentId>& valid) {
   if (config.disable_gc) return;
   FirstFailure failure;
-  for (const auto& id : cache_of(options_).list(config.name))
+  for (const auto& id : Cache(options_.directory).list(config.name))
     if (std::find(valid.begin(), valid.end(), id) == valid.end())
       failure.attempt([&] { del(id.container_id, config.name, id.ifname); });
   if (is_since(config.cni_version, kStatusSince)) {

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "knetsim/cni/version.h"
+#include "knetsim/cni/specification.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
 #include "world.h"

@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include "../plugin_config.h"
 #include "knetsim/cni/config.h"
-#include "knetsim/cni/pod_lease.h"
 #include "knetsim/cni/result.h"
-#include "knetsim/cni/version.h"
+#include "knetsim/cni/specification.h"
 #include "knetsim/sys/file.h"
 #include "world.h"
 

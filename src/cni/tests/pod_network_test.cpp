@@ -8,7 +8,7 @@
 #include <set>
 #include <thread>
 
-#include "knetsim/cni/version.h"
+#include "knetsim/cni/specification.h"
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/route.h"

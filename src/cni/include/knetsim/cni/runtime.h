@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "knetsim/cni/config.h"
-#include "knetsim/cni/error.h"
 #include "knetsim/cni/result.h"
+#include "knetsim/cni/specification.h"
 #include "knetsim/sys/netns.h"
 
 namespace knetsim::cni {
