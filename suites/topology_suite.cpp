@@ -13,7 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "knetsim/emulator/places.h"
+#include "knetsim/emulator/evidence.h"
 #include "knetsim/fixtures/emulation_test.h"
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/stack.h"

@@ -9,7 +9,8 @@
 #include <thread>
 #include <utility>
 
-#include "flannel_start.h"
+#include "cluster_parts.h"
+#include "knetsim/emulator/names.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/subnet_env.h"
 #include "knetsim/netlink/monitor.h"
@@ -18,7 +19,6 @@
 #include "knetsim/sys/sandbox.h"
 #include "knetsim/sys/side_by_side.h"
 #include "knetsim/sys/text.h"
-#include "name_rules.h"
 
 namespace knetsim {
 
@@ -34,15 +34,6 @@ std::vector<Network> pod_networks(const ClusterSpec& spec) {
   for (const auto& worker : spec.workers)
     networks.insert(networks.end(), worker.pod_subnets.begin(), worker.pod_subnets.end());
   return networks;
-}
-
-cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
-  const auto environment = parts::Environment::current();
-  if (!spec.cni_conf.empty())
-    return cni::resolve_conf(cni::parse_network_config(spec.cni_conf), environment.get("CNI_PATH").value_or(""),
-                             fmt::format("the CNI configuration of {}", spec.name));
-  return cni::resolve(parts::at(spec.cni, worker, spec.workers.size()), environment,
-                      fmt::format("\"cni\": \"{}\" of {}", to_string(spec.cni), spec.name));
 }
 
 // Further threads would only queue for the lock that guards the kernel's network configuration.

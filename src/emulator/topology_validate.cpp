@@ -14,7 +14,6 @@
 #include "knetsim/flannel/options.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json_place.h"
-#include "name_rules.h"
 #include "site_plan.h"
 
 namespace knetsim {

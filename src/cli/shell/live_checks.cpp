@@ -7,7 +7,7 @@
 #include <map>
 #include <optional>
 
-#include "knetsim/emulator/places.h"
+#include "knetsim/emulator/evidence.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/subnet_env.h"
 #include "knetsim/netlink/link.h"

@@ -9,7 +9,7 @@
 #include <ostream>
 #include <set>
 
-#include "knetsim/emulator/places.h"
+#include "knetsim/emulator/evidence.h"
 #include "knetsim/flannel/subnet_env.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "knetsim/emulator/node.h"
+#include "knetsim/sys/fd.h"
 #include "knetsim/sys/network.h"
 
 namespace knetsim {
@@ -46,6 +49,37 @@ class Names {
   std::string first_cluster_;
   std::vector<Entry> entries_;                 // as they came
   std::map<std::string, std::string> owners_;  // of names in lower case
+};
+
+/// What a name is given to: others have claimed names of their own for each.
+enum class Named { link, cluster, container };
+
+/// Why nothing of this kind can be called so, with what to do about it; nullopt if it can. Switches and nodes become
+/// links. Told apart are names that the kernel, programs or the emulation itself use for something else.
+struct NameFault {
+  std::string problem;
+  std::string remedy;
+};
+std::optional<NameFault> name_fault(const std::string& name, Named named);
+
+/// Names, and the sandbox's /etc/hosts, which says the same to every program. For several threads.
+class HostsFile {
+ public:
+  /// Throws SystemError without a sandbox.
+  explicit HostsFile(std::string first_cluster);
+
+  void add_nodes(const std::vector<Node*>& nodes);
+  void add_container(const std::string& cluster, const Node& container);
+  void remove(const Node& container);
+  std::optional<std::string> find(const std::string& name) const;
+
+ private:
+  void write();
+
+  mutable std::mutex mutex_;
+  Names names_;
+  Fd file_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace knetsim

@@ -9,10 +9,9 @@
 #include <vector>
 
 #include "knetsim/cni/pod_network.h"
-#include "knetsim/emulator/container.h"
 #include "knetsim/emulator/daemon.h"
-#include "knetsim/emulator/hosts_file.h"
 #include "knetsim/emulator/keeper.h"
+#include "knetsim/emulator/names.h"
 #include "knetsim/emulator/node.h"
 #include "knetsim/kubeproxy/proxy.h"
 

@@ -1,4 +1,6 @@
-#include "flannel_start.h"
+#include "cluster_parts.h"
+
+#include <fmt/format.h>
 
 #include <map>
 
@@ -35,6 +37,15 @@ Daemon daemon_of(const Worker& worker, flannel::Launched launched) {
 }
 
 }  // namespace
+
+cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
+  const auto environment = parts::Environment::current();
+  if (!spec.cni_conf.empty())
+    return cni::resolve_conf(cni::parse_network_config(spec.cni_conf), environment.get("CNI_PATH").value_or(""),
+                             fmt::format("the CNI configuration of {}", spec.name));
+  return cni::resolve(parts::at(spec.cni, worker, spec.workers.size()), environment,
+                      fmt::format("\"cni\": \"{}\" of {}", to_string(spec.cni), spec.name));
+}
 
 std::vector<parts::Program> flannel_programs(const ClusterSpec& spec) {
   const auto flavour = spec.flannel->flavour;
