@@ -11,7 +11,6 @@
 #include <set>
 
 #include "knetsim/fixtures/emulation_test.h"
-#include "knetsim/fixtures/flavour.h"
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/traffic.h"

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "knetsim/fixtures/emulation_test.h"
-#include "knetsim/fixtures/flavour.h"
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/traffic.h"

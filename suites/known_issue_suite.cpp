@@ -15,7 +15,6 @@
 #include <csignal>
 
 #include "knetsim/fixtures/emulation_test.h"
-#include "knetsim/fixtures/flavour.h"
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/flannel/launcher.h"

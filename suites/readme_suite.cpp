@@ -11,7 +11,6 @@
 #include "knetsim/fixtures/emulation_test.h"
 #include "knetsim/fixtures/events.h"
 #include "knetsim/fixtures/matchers.h"
-#include "knetsim/fixtures/stack.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/wire.h"
 #include "knetsim/flannel/launcher.h"

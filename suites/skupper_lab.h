@@ -6,8 +6,8 @@
 #include <string>
 
 #include "knetsim/fixtures/emulation_test.h"
-#include "knetsim/fixtures/flavour.h"
 #include "knetsim/fixtures/tcp.h"
+#include "knetsim/fixtures/topologies.h"
 
 namespace knetsim::fixtures {
 

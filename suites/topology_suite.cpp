@@ -16,7 +16,7 @@
 #include "knetsim/emulator/evidence.h"
 #include "knetsim/fixtures/emulation_test.h"
 #include "knetsim/fixtures/matchers.h"
-#include "knetsim/fixtures/stack.h"
+#include "knetsim/fixtures/wire.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/neighbour.h"
 #include "knetsim/skupper/config.h"

@@ -8,11 +8,10 @@
 #include <gmock/gmock.h>
 
 #include "knetsim/fixtures/emulation_test.h"
-#include "knetsim/fixtures/flavour.h"
 #include "knetsim/fixtures/matchers.h"
-#include "knetsim/fixtures/stack.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/traffic.h"
+#include "knetsim/fixtures/wire.h"
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/nft/error.h"
 #include "knetsim/sys/error.h"

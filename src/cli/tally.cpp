@@ -13,7 +13,7 @@ namespace knetsim::cli {
 namespace {
 
 constexpr int kAllSkipped = 77;
-constexpr int kHung = 124;  // fixtures/watchdog.cpp
+constexpr int kHung = 124;  // fixtures/rescue.cpp
 // A suite that writes nonsense writes a lot of it.
 constexpr std::size_t kMostProblems = 10;
 
