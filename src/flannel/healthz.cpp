@@ -3,65 +3,24 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <chrono>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/http_pages.h"
 
 namespace knetsim::flannel {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
 using asio::ip::tcp;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+const HttpPages kPages{{"/healthz", [] { return "flanneld is running"; }}};
 
-http::response<http::string_body> answer(const http::request<http::empty_body>& request) {
-  auto status = http::status::ok;
-  if (request.target() != "/healthz") {
-    status = http::status::not_found;
-  } else if (request.method() != http::verb::get && request.method() != http::verb::head) {
-    status = http::status::method_not_allowed;
-  }
-  http::response<http::string_body> response(status, request.version());
-  response.set(http::field::content_type, "text/plain; charset=utf-8");
-  response.body() =
-      status == http::status::ok ? "flanneld is running" : std::string(http::obsolete_reason(status)) + "\n";
-  response.prepare_payload();
-  if (request.method() == http::verb::head) response.body().clear();
-  response.keep_alive(false);
-  return response;
-}
-
-asio::awaitable<void> converse(tcp::socket socket) {
-  beast::tcp_stream stream(std::move(socket));
-  try {
-    stream.expires_after(kPatience);
-    beast::flat_buffer buffer(8192);
-    http::request<http::empty_body> request;
-    co_await http::async_read(stream, buffer, request, asio::use_awaitable);
-    auto response = answer(request);
-    co_await http::async_write(stream, response, asio::use_awaitable);
-    boost::system::error_code ignored;
-    stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  } catch (const boost::system::system_error& error) {
-    spdlog::debug("healthz: {}", error.what());
-  }
-}
+void complain(const std::string& text) { spdlog::debug("healthz: {}", text); }
 
 }  // namespace
 
@@ -82,7 +41,7 @@ asio::awaitable<void> serve_healthz(tcp::acceptor acceptor) {
     boost::system::error_code error;
     auto socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
     if (!error) {
-      asio::co_spawn(acceptor.get_executor(), converse(std::move(socket)), asio::detached);
+      serve_http(std::move(socket), kPages, "text/plain; charset=utf-8", complain);
       continue;
     }
     // Out of descriptors, for example: without a pause this would spin.
