@@ -13,7 +13,7 @@
 #include <new>
 
 #include "knetsim/sys/error.h"
-#include "router/socket.h"
+#include "router/sockets.h"
 
 namespace knetsim::skupper::router {
 

@@ -14,7 +14,6 @@
 #include "wire/codec.h"
 #include "wire/message.h"
 #include "wire/proton.h"
-#include "wire/sections.h"
 
 namespace knetsim::skupper::router {
 

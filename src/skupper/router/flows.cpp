@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <functional>
 
-#include "router/flow_target.h"
 #include "router/incoming_stream.h"
 #include "router/outgoing_stream.h"
 #include "router/router_connection.h"
 #include "router/tcp_endpoint.h"
+#include "router/view.h"
 #include "wire/address.h"
 
 namespace knetsim::skupper::router {

@@ -11,7 +11,6 @@
 #include <string>
 
 #include "knetsim/skupper/config.h"
-#include "knetsim/skupper/version.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/standard_output.h"
 #include "router/router.h"
@@ -30,7 +29,7 @@ void allow_many_files() {
 
 int run(int argc, char** argv) {
   CLI::App app("A router of the Skupper network for TCP services: what skrouterd does, with the same config");
-  app.set_version_flag("-v,--version", knetsim::skupper::version());
+  app.set_version_flag("-v,--version", knetsim::skupper::router::version());
   std::string file = "/etc/skupper-router/skrouterd.conf";
   app.add_option("-c,--conf", file, "the config: a JSON list of [entity, attributes], or skrouterd's .conf syntax")
       ->capture_default_str();

@@ -8,12 +8,11 @@
 #include <chrono>
 #include <csignal>
 #include <optional>
+#include <string_view>
 #include <thread>
 
-#include "knetsim/skupper/version.h"
 #include "knetsim/sys/error.h"
-#include "router/metrics.h"
-#include "router/socket.h"
+#include "router/sockets.h"
 #include "wire/address.h"
 
 namespace knetsim::skupper::router {
@@ -23,6 +22,8 @@ namespace {
 /// 128 MiB in frames of 16 KiB: what skrouterd takes between routers, too.
 constexpr std::uint32_t kSessionFrames = 8'192;
 constexpr int kFailure = 1;
+/// Of Prometheus's text format.
+constexpr const char* kPlainText = "text/plain; version=0.0.4; charset=utf-8";
 constexpr std::size_t kMaxStrangers = 1'024;
 constexpr std::chrono::seconds kHouseEvery{1};
 
@@ -55,7 +56,32 @@ Config with_id(Config config) {
   return config;
 }
 
+std::string metric(std::string_view name, std::string_view type, std::string_view help, std::int64_t value) {
+  return fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", name, help, type, value);
+}
+
+/// The state of a router in Prometheus's text format: skrouterd's names (qdr_...) where it has such a figure.
+std::string metrics(const View& view, const Flows::Counters& counters, std::size_t connections) {
+  const auto count = [](const std::atomic<std::uint64_t>& value) { return static_cast<std::int64_t>(value.load()); };
+  return metric("qdr_connections_total", "gauge", "AMQP connections with routers.",
+                static_cast<std::int64_t>(connections)) +
+         metric("qdr_routers_total", "gauge", "Other routers that can be reached.",
+                static_cast<std::int64_t>(view.table.routes.size())) +
+         metric("qdr_addresses_total", "gauge", "Addresses that have a consumer.",
+                static_cast<std::int64_t>(view.table.addresses.size())) +
+         metric("qdr_streaming_links", "gauge", "Links that carry streams to other routers.", counters.links.load()) +
+         metric("qdr_tcp_endpoints", "gauge", "TCP connections with clients and services.", counters.open.load()) +
+         metric("qdr_tcp_accepted_total", "counter", "Connections of clients.", count(counters.accepted)) +
+         metric("qdr_tcp_connected_total", "counter", "Connections to services that were tried.",
+                count(counters.connected)) +
+         metric("qdr_tcp_refused_total", "counter", "Connections to services that failed.", count(counters.refused)) +
+         metric("qdr_transit_streams_total", "counter", "Streams that were passed on to another router.",
+                count(counters.transit));
+}
+
 }  // namespace
+
+std::string version() { return KNETSIM_VERSION; }
 
 Router::Router(Config config)
     : config_(with_id(std::move(config))),
@@ -145,14 +171,15 @@ RouterConnection::Settings Router::settings(const ConnectionSettings& limits, Ro
 
 void Router::listen(const Listener& listener) {
   auto accepted = [this, &listener](boost::asio::ip::tcp::socket socket) {
-    listener.http ? serve_http(std::move(socket), pages_.at(listener.name), log_)
+    listener.http ? serve_http(std::move(socket), pages_.at(listener.name), kPlainText,
+                               [this](const std::string& text) { log_.warning("HTTP", text); })
                   : serve_amqp(listener, std::move(socket));
   };
   if (listener.http) {
     auto& pages = pages_[listener.name];
-    if (listener.healthz) pages.healthz = [] { return "OK\n"; };
+    if (listener.healthz) pages["/healthz"] = [] { return "OK\n"; };
     if (listener.metrics)
-      pages.metrics = [this] {
+      pages["/metrics"] = [this] {
         const auto edges = edges_.size() + (uplink_ ? 1 : 0);
         return metrics(core().view(), flows_.counters(), connections_.size() + edges);
       };

@@ -12,17 +12,19 @@
 #include <vector>
 
 #include "knetsim/skupper/config.h"
-#include "router/acceptor.h"
-#include "router/dialler.h"
+#include "knetsim/sys/http_pages.h"
 #include "router/flows.h"
-#include "router/http.h"
 #include "router/log.h"
 #include "router/router_connection.h"
 #include "router/shard.h"
+#include "router/sockets.h"
 #include "router/view.h"
 #include "routing/engine.h"
 
 namespace knetsim::skupper::router {
+
+/// "0.1.0": what the router calls itself, also to its peers.
+std::string version();
 
 /// knetsim-skrouterd: listens, connects, follows the routing protocol, and keeps what the shards know in step with it.
 /// All of this on the first shard, which the thread that calls run() works for.

@@ -11,12 +11,11 @@
 #include <vector>
 
 #include "router/amqp_connection.h"
-#include "router/dialler.h"
-#include "router/incoming_windows.h"
-#include "router/streaming_links.h"
+#include "router/incoming_stream.h"
+#include "router/outgoing_stream.h"
+#include "router/sockets.h"
 #include "router/tls.h"
-#include "wire/link.h"
-#include "wire/open.h"
+#include "wire/proton.h"
 
 namespace knetsim::skupper::router {
 

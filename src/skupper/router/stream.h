@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "router/shard.h"
+#include "wire/codec.h"
 
 // A TCP connection is two streams of bytes, one for each direction. Within a router a stream goes from an inlet to an
 // outlet: either may be a TCP socket or a streaming delivery to or from another router.
+
 namespace knetsim::skupper::router {
 
 /// Bytes that may be on their way unacknowledged, and how many are acknowledged at a time (skupper-router's
@@ -100,6 +102,30 @@ class InletRef {
 
   Shard* shard_ = nullptr;
   std::weak_ptr<Inlet> inlet_;
+};
+
+/// A pointer into Proton's engine that may have become null. Proton asserts that it isn't, which would end the daemon:
+/// here using it throws wire::ProtocolError, which ends a connection.
+template <typename T>
+class EnginePointer {
+ public:
+  EnginePointer() = default;
+  EnginePointer(T* pointer) : pointer_(pointer) {}  // NOLINT(google-explicit-constructor)
+
+  explicit operator bool() const noexcept { return pointer_ != nullptr; }
+  operator T*() const {  // NOLINT(google-explicit-constructor)
+    if (!pointer_) throw wire::ProtocolError("something that has ended was to be used");
+    return pointer_;
+  }
+  /// Gives it up; null afterwards.
+  T* release() noexcept {
+    auto* pointer = pointer_;
+    pointer_ = nullptr;
+    return pointer;
+  }
+
+ private:
+  T* pointer_ = nullptr;
 };
 
 }  // namespace knetsim::skupper::router

@@ -7,7 +7,7 @@
 #include <cerrno>
 
 #include "knetsim/sys/error.h"
-#include "router/socket.h"
+#include "router/sockets.h"
 
 namespace knetsim::skupper::router {
 

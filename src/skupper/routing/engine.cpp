@@ -3,12 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <tuple>
 #include <utility>
 
 namespace knetsim::skupper::routing {
 
 namespace {
+
+constexpr std::chrono::seconds kMemory{1};
+// Far more than 128 routers flood in a second; a peer that floods beyond this gets its copies passed on.
+constexpr std::size_t kCapacity = 4096;
 
 /// The earlier of two moments of which either may not exist.
 void take_earlier(std::optional<Clock::time_point>& next, std::optional<Clock::time_point> candidate) {
@@ -36,6 +41,12 @@ std::vector<std::string> changed_keys(const std::map<std::string, Consumers>& be
 }
 
 }  // namespace
+
+bool FloodFilter::is_new(const std::string& ingress, std::string_view payload, TimePoint now) {
+  std::erase_if(seen_, [&](const auto& entry) { return now - entry.second > kMemory; });
+  if (seen_.size() >= kCapacity) seen_.clear();
+  return seen_.emplace(std::hash<std::string>{}(ingress + '\n' + std::string(payload)), now).second;
+}
 
 Engine::Engine(Settings settings)
     : settings_(std::move(settings)), neighbours_(settings_.hello_max_age), addresses_(settings_.first_sequence) {

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "routing/flood_filter.h"
 #include "routing/local_addresses.h"
 #include "routing/neighbours.h"
 #include "routing/remote_router.h"
@@ -61,6 +60,19 @@ struct Output {
   std::vector<LogLine> log;
   bool routes_changed = false;                 ///< table().routes has
   std::vector<std::string> addresses_changed;  ///< keys whose entry in table().addresses appeared, changed or went
+};
+
+/// Tells the copies of a flooded message, which come over every path through the network, from the first one. Only the
+/// first is passed on: in a mesh the copies would multiply with each path.
+class FloodFilter {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  /// True for a message that wasn't seen within the last second: who floods it, and all that follows the annotations.
+  bool is_new(const std::string& ingress, std::string_view payload, TimePoint now);
+
+ private:
+  std::map<std::size_t, TimePoint> seen_;  ///< by hash
 };
 
 /// The routing protocol of skupper-router 3.x (its python/…/router/ and router_core/modules/mobile_sync): neighbours by

@@ -1,7 +1,5 @@
 #include "routing/local_addresses.h"
 
-#include <algorithm>
-
 namespace knetsim::skupper::routing {
 
 namespace {

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "routing/paths.h"
 #include "routing/table.h"
 
 namespace knetsim::skupper::routing {

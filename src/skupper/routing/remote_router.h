@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "routing/paths.h"
+#include "routing/table.h"
 #include "wire/control.h"
 
 namespace knetsim::skupper::routing {

@@ -26,13 +26,10 @@
 #include "tests/capture.h"
 #include "tests/tcp.h"
 #include "wire/address.h"
-#include "wire/annotations.h"
 #include "wire/codec.h"
 #include "wire/flow.h"
-#include "wire/link.h"
-#include "wire/open.h"
+#include "wire/message.h"
 #include "wire/proton.h"
-#include "wire/sections.h"
 
 namespace knetsim::skupper {
 

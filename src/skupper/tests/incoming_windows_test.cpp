@@ -1,6 +1,4 @@
 // What a peer is told of how much it may send, between two engines in memory: no socket, no time.
-#include "router/incoming_windows.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <proton/condition.h>
@@ -25,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "router/incoming_stream.h"
 #include "tests/capture.h"
 
 namespace knetsim::skupper::router {

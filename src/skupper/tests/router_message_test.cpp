@@ -16,7 +16,6 @@
 #include "tests/capture.h"
 #include "tests/router_test.h"
 #include "tests/tcp.h"
-#include "wire/annotations.h"
 #include "wire/codec.h"
 #include "wire/message.h"
 

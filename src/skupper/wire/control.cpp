@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
+#include "wire/message.h"
+
 namespace knetsim::skupper::wire {
 
 namespace {
@@ -64,6 +68,126 @@ struct Details {
   }
 };
 
+constexpr const char* kArea = "0";
+
+template <typename... Visitors>
+struct Overloaded : Visitors... {
+  using Visitors::operator()...;
+};
+template <typename... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;
+
+/// skrouterd has two writers. The Python engine (HELLO, RA, LSR, LSU) writes map keys as strings, numbers as int where
+/// they fit and else as long, an empty list as list0, and a properties section of six fields; mobile_sync, in C (MAR,
+/// MAU), writes keys as symbols, numbers as long, any list as list32, and three fields.
+struct PythonStyle {
+  static constexpr auto kEmptyList = Encoder::EmptyList::list0;
+  static constexpr std::size_t kPropertyFields = 6;
+  static Value key(std::string_view name) { return name; }
+  static Value number(std::int64_t value) {
+    if (value < std::numeric_limits<std::int32_t>::min() || value > std::numeric_limits<std::int32_t>::max())
+      return value;
+    return static_cast<std::int32_t>(value);
+  }
+};
+struct MobileStyle {
+  static constexpr auto kEmptyList = Encoder::EmptyList::list32;
+  static constexpr std::size_t kPropertyFields = 3;
+  static Value key(std::string_view name) { return Symbol{std::string(name)}; }
+  static Value number(std::int64_t value) { return value; }
+};
+
+template <typename Style>
+Map head(const std::string& id, std::int64_t version) {
+  return {{Style::key("id"), id}, {Style::key("pv"), Style::number(version)}, {Style::key("area"), kArea}};
+}
+
+template <typename Style>
+void add(Map& map, std::string_view name, Value value) {
+  map.emplace_back(Style::key(name), std::move(value));
+}
+template <typename Style>
+void add_number(Map& map, std::string_view name, std::int64_t number) {
+  add<Style>(map, name, Style::number(number));
+}
+
+using Python = PythonStyle;
+using Mobile = MobileStyle;
+
+Value map_of(const LinkState& state) {
+  Map peers;
+  for (const auto& [peer, cost] : state.peers) add_number<Python>(peers, peer, cost);
+  Map map{{"id", state.id}, {"area", kArea}};
+  add_number<Python>(map, "ls_seq", state.ls_seq);
+  add<Python>(map, "peers", std::move(peers));
+  return map;
+}
+
+Value entry(const AddressEntry& address) { return List{address.key, address.treatment, address.inlinks}; }
+
+List entries(const std::vector<AddressEntry>& addresses) {
+  List list;
+  for (const auto& address : addresses) list.push_back(entry(address));
+  return list;
+}
+
+Map map_of(const Hello& body) {
+  auto map = head<Python>(body.id, body.version);
+  add_number<Python>(map, "instance", body.instance);
+  add<Python>(map, "seen", List(body.seen.begin(), body.seen.end()));
+  return map;
+}
+
+Map map_of(const RouterAdvertisement& body) {
+  auto map = head<Python>(body.id, body.version);
+  add_number<Python>(map, "instance", body.instance);
+  add_number<Python>(map, "ls_seq", body.ls_seq);
+  add_number<Python>(map, "mobile_seq", body.mobile_seq);
+  return map;
+}
+
+Map map_of(const LinkStateRequest& body) { return head<Python>(body.id, body.version); }
+
+Map map_of(const LinkStateUpdate& body) {
+  auto map = head<Python>(body.id, body.version);
+  add_number<Python>(map, "instance", body.instance);
+  add_number<Python>(map, "ls_seq", body.ls_seq);
+  add<Python>(map, "ls", map_of(body.link_state));
+  return map;
+}
+
+Map map_of(const MobileAddressRequest& body) {
+  auto map = head<Mobile>(body.id, body.version);
+  add_number<Mobile>(map, "have_seq", body.have_seq);
+  return map;
+}
+
+Map map_of(const MobileAddressUpdate& body) {
+  auto map = head<Mobile>(body.id, body.version);
+  add_number<Mobile>(map, "mobile_seq", body.mobile_seq);
+  std::visit(Overloaded{[&](const AbsoluteAddresses& all) { add<Mobile>(map, "exist", entries(all.exist)); },
+                        [&](const AddressChanges& changes) {
+                          List deleted;
+                          for (const auto& key : changes.del) deleted.emplace_back(List{key});
+                          add<Mobile>(map, "add", entries(changes.add));
+                          add<Mobile>(map, "del", std::move(deleted));
+                        }},
+             body.addresses);
+  return map;
+}
+
+template <typename Style, typename Body>
+std::string message(const ControlMessage& control, const Body& body) {
+  Encoder encoder(Style::kEmptyList);
+  encoder.section(code(Section::header), List{false});  // durable
+  List properties{Value(), Value(), control.to};
+  properties.resize(Style::kPropertyFields);
+  encoder.section(code(Section::properties), properties);
+  encoder.section(code(Section::application_properties), Map{{Style::key("opcode"), opcode(control.body)}});
+  encoder.section(code(Section::amqp_value), map_of(body));
+  return encode(control.annotations) + encoder.take();
+}
+
 }  // namespace
 
 std::string_view opcode(const ControlBody& body) {
@@ -81,6 +205,13 @@ std::int64_t version(const ControlBody& body) {
 std::string to_string(const ControlBody& body) {
   return fmt::format("{}(id={} pv={} area=0{})", opcode(body), sender(body), version(body),
                      std::visit(Details{}, body));
+}
+
+std::string encode(const ControlMessage& control) {
+  return std::visit(Overloaded{[&](const MobileAddressRequest& body) { return message<Mobile>(control, body); },
+                               [&](const MobileAddressUpdate& body) { return message<Mobile>(control, body); },
+                               [&](const auto& body) { return message<Python>(control, body); }},
+                    control.body);
 }
 
 }  // namespace knetsim::skupper::wire

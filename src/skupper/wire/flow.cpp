@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "wire/message.h"
-#include "wire/sections.h"
 
 namespace knetsim::skupper::wire {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "wire/annotations.h"
+#include "wire/message.h"
 
 namespace knetsim::skupper::wire {
 

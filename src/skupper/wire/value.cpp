@@ -11,7 +11,7 @@ namespace {
 
 using Out = std::back_insert_iterator<std::string>;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -57,8 +57,8 @@ struct ValuePrinter {
     return "uuid " + hex({reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size()});
   }
   std::string operator()(const Binary& value) const { return "binary " + hex(value.bytes); }
-  std::string operator()(const std::string& value) const { return quoted(value); }
-  std::string operator()(const Symbol& value) const { return "symbol " + quoted(value.text); }
+  std::string operator()(const std::string& value) const { return in_quotes(value); }
+  std::string operator()(const Symbol& value) const { return "symbol " + in_quotes(value.text); }
   std::string operator()(const List& value) const { return "[" + join(value) + "]"; }
   std::string operator()(const Array& value) const { return "array [" + join(value.elements) + "]"; }
   std::string operator()(const Map& value) const {

@@ -23,9 +23,8 @@
 #include "router/shard.h"
 #include "wire/control.h"
 #include "wire/flow.h"
-#include "wire/open.h"
+#include "wire/message.h"
 #include "wire/proton.h"
-#include "wire/sections.h"
 
 namespace knetsim::skupper::fuzz {
 

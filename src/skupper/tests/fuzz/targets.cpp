@@ -10,7 +10,7 @@
 #include "wire/address.h"
 #include "wire/control.h"
 #include "wire/flow.h"
-#include "wire/open.h"
+#include "wire/proton.h"
 
 namespace knetsim::skupper::fuzz {
 

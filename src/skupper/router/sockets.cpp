@@ -1,13 +1,14 @@
-#include "router/acceptor.h"
+#include "router/sockets.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/asio/connect.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <cerrno>
 #include <chrono>
 
 #include "knetsim/sys/error.h"
-#include "router/socket.h"
 
 namespace knetsim::skupper::router {
 
@@ -36,6 +37,30 @@ std::string remedy_for(int error) {
 }
 
 }  // namespace
+
+void make_prompt(tcp::socket& socket) {
+  boost::system::error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  socket.non_blocking(true, ignored);
+}
+
+void reset(tcp::socket& socket) {
+  boost::system::error_code ignored;
+  socket.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+  socket.close(ignored);
+}
+
+std::string to_string(const tcp::endpoint& endpoint) {
+  const auto address = endpoint.address().to_string();
+  return endpoint.address().is_v6() ? fmt::format("[{}]:{}", address, endpoint.port())
+                                    : fmt::format("{}:{}", address, endpoint.port());
+}
+
+std::string peer_name(const tcp::socket& socket) {
+  boost::system::error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  return error ? "unknown" : to_string(endpoint);
+}
 
 struct Acceptor::Port : std::enable_shared_from_this<Port> {
   Port(Shard& shard, Accepted to) : acceptor(shard.context()), timer(shard.context()), accepted(std::move(to)) {}
@@ -119,6 +144,49 @@ std::vector<tcp::endpoint> Acceptor::endpoints() const {
   boost::system::error_code ignored;
   for (const auto& port : ports_) result.push_back(port->acceptor.local_endpoint(ignored));
   return result;
+}
+
+Dialler::Dialler(Shard& shard, const Log* log, const Connector& connector, Connected connected)
+    : shard_(shard),
+      log_(log),
+      connector_(connector),
+      connected_(std::move(connected)),
+      resolver_(shard.context()),
+      socket_(shard.context()),
+      timer_(shard.context()) {}
+
+void Dialler::dial() {
+  const auto self = shared_from_this();
+  const auto done = [self](const boost::system::error_code& error, const tcp::endpoint&) {
+    if (!error) {
+      self->last_failure_.clear();
+      return self->connected_(self, std::move(self->socket_));
+    }
+    // Once for each reason: a peer that is away is tried often.
+    if (const auto failure = error.message(); failure != std::exchange(self->last_failure_, failure) && self->log_)
+      self->log_->info("SERVER", fmt::format("Connection to {}:{} failed: {}", self->connector_.host,
+                                             self->connector_.port, failure));
+    self->retry();
+  };
+  socket_ = tcp::socket(shard_.context());
+  resolver_.async_resolve(connector_.host, std::to_string(connector_.port),
+                          [self, done](const boost::system::error_code& error, const tcp::resolver::results_type& all) {
+                            if (error) return done(error, {});
+                            boost::asio::async_connect(self->socket_, all, done);
+                          });
+}
+
+void Dialler::retry() {
+  timer_.expires_after(delay_);
+  delay_ = std::min(2 * delay_, kLast);
+  timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (!error) self->dial();
+  });
+}
+
+void Dialler::ended(bool worked) {
+  if (worked) delay_ = kFirst;
+  retry();
 }
 
 }  // namespace knetsim::skupper::router

@@ -1,4 +1,4 @@
-#include "router/flow_target.h"
+#include "router/view.h"
 
 #include <cstdint>
 #include <tuple>
