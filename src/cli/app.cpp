@@ -8,7 +8,6 @@
 #include "command.h"
 #include "event_loop.h"
 #include "knetsim/sys/text.h"
-#include "text.h"
 
 namespace knetsim::cli {
 

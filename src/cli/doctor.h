@@ -3,8 +3,6 @@
 #include <sys/types.h>
 
 #include <filesystem>
-#include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,13 +27,13 @@ struct Finding {
 /// The name of the finding that says whether a sandbox as a whole can be entered.
 inline constexpr const char* kSandboxFinding = "sandbox";
 
-/// Tries each kernel feature for real, in sandboxes that are thrown away. Call with a single thread.
+/// Tries each kernel feature for real, in sandboxes that are thrown away. Single-threaded only. (doctor_kernel.cpp)
 std::vector<Finding> examine_kernel();
 
-/// Looks for each program that a run starts, and for each part's, and asks it for its version.
+/// Looks for each program that a run starts, and for each part's, and asks for its version. (doctor_programs.cpp)
 std::vector<Finding> examine_programs();
 
-/// What the privileges and the kernel's settings say about who may make namespaces.
+/// What the privileges and the kernel's settings say about who may make namespaces. (doctor_kernel.cpp)
 struct Machine {
   uid_t user = 0;
   bool may_make_namespaces = false;             ///< as tried

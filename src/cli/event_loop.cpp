@@ -6,10 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
-#include <utility>
 #include <vector>
-
-#include "knetsim/sys/error.h"
 
 namespace knetsim::cli {
 

@@ -3,9 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <string>
-#include <vector>
-
 #include "command.h"
 #include "knetsim/sys/standard_output.h"
 

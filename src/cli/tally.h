@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -47,7 +46,6 @@ class Tally {
   /// It said itself that it can't run here (exit code 2, before any test): the reason is what it printed.
   bool refused() const noexcept { return refused_; }
   bool in_progress() const noexcept { return current_.has_value(); }
-  bool any_started() const noexcept { return any_started_; }
 
   /// Fails what is left, with this reason: no process will run it any more.
   void give_up(const std::string& reason);

@@ -1,7 +1,6 @@
 // The CNI plugin `flannel`: see flannel_plugin.h.
 
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 
 #include "flannel_plugin.h"

@@ -1,14 +1,10 @@
 #include "knetsim/cni/runtime.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <utility>
 
 #include "cache.h"
 #include "first_failure.h"
 #include "invocation.h"
-#include "knetsim/cni/specification.h"
 #include "knetsim/netlink/link.h"
 
 namespace knetsim::cni {

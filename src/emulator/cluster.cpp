@@ -16,7 +16,6 @@
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/netlink/route.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/sandbox.h"
 #include "knetsim/sys/side_by_side.h"
 #include "knetsim/sys/text.h"
 

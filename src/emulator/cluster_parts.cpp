@@ -5,7 +5,6 @@
 #include <map>
 
 #include "knetsim/emulator/underlay.h"
-#include "knetsim/flannel/launcher.h"
 #include "knetsim/sys/error.h"
 
 namespace knetsim {

@@ -10,7 +10,6 @@
 #include <cctype>
 #include <regex>
 #include <string_view>
-#include <utility>
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"

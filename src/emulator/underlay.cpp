@@ -10,7 +10,6 @@
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/monitor.h"
 #include "knetsim/netlink/neighbour.h"
-#include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
 #include "knetsim/sys/sysctl.h"
 

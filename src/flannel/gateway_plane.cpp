@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <set>
 
-#include "data_plane.h"
 #include "knetsim/sys/error.h"
 
 namespace knetsim::flannel {

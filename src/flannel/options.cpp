@@ -7,11 +7,8 @@
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <filesystem>
 #include <functional>
 #include <regex>
-#include <span>
-#include <string_view>
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/text.h"

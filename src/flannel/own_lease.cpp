@@ -9,7 +9,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "knetsim/flannel/config.h"
 #include "knetsim/sys/error.h"
 #include "remote_leases.h"
 

@@ -8,7 +8,6 @@
 #include <set>
 #include <utility>
 
-#include "data_plane.h"
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/neighbour.h"
 #include "knetsim/sys/error.h"

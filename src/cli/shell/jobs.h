@@ -9,7 +9,7 @@
 #include "event_loop.h"
 #include "knetsim/emulator/node.h"
 #include "knetsim/sys/process.h"
-#include "terminal_relay.h"
+#include "terminal.h"
 
 namespace knetsim {
 

@@ -29,9 +29,9 @@ struct LiveCheck {
 /// In the order of `knetsim check`, as far as they make sense here.
 const std::vector<LiveCheck>& live_checks();
 
-/// What the topology says of flannel on every worker: its daemon, lease, links and routes.
+/// What the topology says of flannel on every worker: daemon, lease, links, routes. (live_checks_flannel.cpp)
 Finding check_flannel(Session& session);
-/// Virtual addresses, from containers and from workers themselves, and whether flows take turns.
+/// Virtual addresses, from containers and workers, and whether flows take turns. (live_checks_vip.cpp)
 Finding check_vips(Session& session);
 Finding check_turns(Session& session);
 Finding check_vips_of_workers(Session& session);

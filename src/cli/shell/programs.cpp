@@ -6,13 +6,11 @@
 #include <array>
 #include <cctype>
 #include <csignal>
-#include <cstring>
 #include <ostream>
 #include <utility>
 
 #include "command.h"
 #include "lookup.h"
-#include "text.h"
 
 namespace knetsim::cli::shell {
 

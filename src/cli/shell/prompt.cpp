@@ -9,10 +9,9 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "attach/visitors.h"
+#include "attach/visit.h"
 #include "command.h"
 #include "complete.h"
-#include "event_loop.h"
 #include "jobs.h"
 #include "knetsim/sys/error.h"
 #include "line_source.h"

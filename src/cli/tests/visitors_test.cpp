@@ -1,6 +1,4 @@
 // A lab's door, where there are more visitors than descriptors.
-#include "attach/visitors.h"
-
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
@@ -12,6 +10,7 @@
 #include <filesystem>
 
 #include "attach/lab_socket.h"
+#include "attach/visit.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
 

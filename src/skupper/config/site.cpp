@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 #include <set>
-#include <string>
 
 namespace knetsim::skupper {
 

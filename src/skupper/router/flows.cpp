@@ -2,15 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <functional>
 
 #include "router/incoming_stream.h"
 #include "router/outgoing_stream.h"
 #include "router/router_connection.h"
 #include "router/tcp_endpoint.h"
-#include "router/view.h"
-#include "wire/address.h"
 
 namespace knetsim::skupper::router {
 

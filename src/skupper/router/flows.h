@@ -13,10 +13,10 @@
 #include <unordered_map>
 
 #include "router/log.h"
+#include "router/shard.h"
 #include "router/stream.h"
-#include "router/view.h"
 #include "wire/address.h"
-#include "wire/flow.h"
+#include "wire/message.h"
 
 namespace knetsim::skupper::router {
 

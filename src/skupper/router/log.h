@@ -9,8 +9,6 @@
 
 namespace knetsim::skupper::router {
 
-enum class LogLevel { debug, info, notice, warning, error, critical };
-
 /// Lines as skrouterd writes them: "2026-11-24 23:35:59.123456 +0000 ROUTER (info) text". From any thread.
 class Log {
  public:

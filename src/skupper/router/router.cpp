@@ -5,14 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
-#include <optional>
 #include <string_view>
 #include <thread>
 
 #include "knetsim/sys/error.h"
-#include "router/sockets.h"
 #include "wire/address.h"
 
 namespace knetsim::skupper::router {

@@ -8,7 +8,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "knetsim/skupper/config.h"
@@ -18,7 +17,6 @@
 #include "router/router_connection.h"
 #include "router/shard.h"
 #include "router/sockets.h"
-#include "router/view.h"
 #include "routing/engine.h"
 
 namespace knetsim::skupper::router {

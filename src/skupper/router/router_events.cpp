@@ -12,26 +12,6 @@
 
 namespace knetsim::skupper::router {
 
-namespace {
-
-LogLevel level_of(routing::LogLine::Level level) {
-  switch (level) {
-    case routing::LogLine::Level::debug:
-      return LogLevel::debug;
-    case routing::LogLine::Level::info:
-      return LogLevel::info;
-    case routing::LogLine::Level::warning:
-      return LogLevel::warning;
-    case routing::LogLine::Level::error:
-      return LogLevel::error;
-    case routing::LogLine::Level::critical:
-      break;
-  }
-  return LogLevel::critical;
-}
-
-}  // namespace
-
 std::variant<Shard*, std::string> Router::greeted(RouterConnection& connection) {
   const auto& peer = connection.peer_open();
   // Those that we took in are still here, on the first shard.
@@ -108,7 +88,7 @@ void Router::poll_soon() {
 
 void Router::poll() {
   auto output = engine_.poll(routing::Clock::now());
-  for (const auto& line : output.log) log_.write(line.module, level_of(line.level), line.text);
+  for (const auto& line : output.log) log_.write(line.module, line.level, line.text);
   for (auto& transmission : output.transmissions)
     if (const auto found = control_.find(transmission.link); found != control_.end())
       found->second->run_there([message = std::move(transmission.message)](RouterConnection& connection) {

@@ -6,7 +6,6 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <cerrno>
-#include <chrono>
 
 #include "knetsim/sys/error.h"
 

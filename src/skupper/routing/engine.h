@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "knetsim/skupper/config.h"
 #include "routing/local_addresses.h"
-#include "routing/neighbours.h"
-#include "routing/remote_router.h"
+#include "routing/routers.h"
 #include "routing/table.h"
 #include "wire/control.h"
 
@@ -47,7 +47,7 @@ struct Refusal {
 
 /// A line for the log, module and level as skrouterd's.
 struct LogLine {
-  enum class Level { debug, info, warning, error, critical };
+  using Level = LogLevel;
   std::string_view module;  ///< "ROUTER", "ROUTER_HELLO", "ROUTER_LS", "ROUTER_MA"
   Level level = Level::info;
   std::string text;

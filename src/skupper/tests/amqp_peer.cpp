@@ -27,7 +27,6 @@
 #include "tests/tcp.h"
 #include "wire/address.h"
 #include "wire/codec.h"
-#include "wire/flow.h"
 #include "wire/message.h"
 #include "wire/proton.h"
 

@@ -7,7 +7,7 @@
 #include "capture.h"
 #include "wire/address.h"
 #include "wire/control.h"
-#include "wire/flow.h"
+#include "wire/message.h"
 
 namespace knetsim::skupper::wire {
 namespace {

@@ -12,7 +12,7 @@
 #include "tests/amqp_peer.h"
 #include "tests/router_test.h"
 #include "tests/tcp.h"
-#include "wire/flow.h"
+#include "wire/message.h"
 
 namespace knetsim::skupper {
 namespace {

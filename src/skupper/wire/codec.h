@@ -23,7 +23,7 @@ class TruncatedError : public ProtocolError {
   using ProtocolError::ProtocolError;
 };
 
-/// Takes values off the front of bytes that somebody else owns. Whatever the bytes, it ends with values or with a
+/// Takes values off the front of somebody else's bytes (decoder.cpp). Whatever those are, it ends with values or a
 /// ProtocolError; what it allocates is bounded by a small multiple of their number, and values nest at most 32 deep.
 class Decoder {
  public:
@@ -43,8 +43,8 @@ class Decoder {
 /// The one value that the bytes consist of. Throws ProtocolError, also if more follows.
 Value decode(std::string_view bytes);
 
-/// Writes values as skrouterd does (qd_compose_*): the shortest scalar, list32 and map32 always, sym8 and str8 up to
-/// 255 bytes. Arrays, which it has none of, become array32.
+/// Writes values (encoder.cpp) as skrouterd does (qd_compose_*): the shortest scalar, list32 and map32 always, sym8 and
+/// str8 up to 255 bytes. Arrays, which it has none of, become array32.
 class Encoder {
  public:
   /// An empty list is either list0, as skrouterd writes those it makes in Python, or a list32 of none, as in C.

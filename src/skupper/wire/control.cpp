@@ -4,8 +4,6 @@
 
 #include <limits>
 
-#include "wire/message.h"
-
 namespace knetsim::skupper::wire {
 
 namespace {

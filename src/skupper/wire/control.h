@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -124,7 +123,7 @@ std::string encode(const ControlMessage& message);
 /// The body of a message with this opcode. Fields that a later minor version may add are passed over. Throws
 /// ProtocolError naming opcode and field; an unknown opcode is one.
 ControlBody parse_body(std::string_view opcode, const Value& body);
-/// Of a whole delivery.
+/// Of a whole delivery. (control_parse.cpp)
 ControlMessage parse_control(std::string_view message);
 
 }  // namespace knetsim::skupper::wire

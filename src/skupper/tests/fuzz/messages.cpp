@@ -22,7 +22,6 @@
 #include "router/router_connection.h"
 #include "router/shard.h"
 #include "wire/control.h"
-#include "wire/flow.h"
 #include "wire/message.h"
 #include "wire/proton.h"
 

@@ -9,7 +9,7 @@
 #include "routing/engine.h"
 #include "wire/address.h"
 #include "wire/control.h"
-#include "wire/flow.h"
+#include "wire/message.h"
 #include "wire/proton.h"
 
 namespace knetsim::skupper::fuzz {

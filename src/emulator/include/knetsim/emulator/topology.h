@@ -108,11 +108,11 @@ struct Topology {
   JsonSource source = {};                 ///< what it was read from; complaints name the place in it
   std::vector<std::string> remarks = {};  ///< what was read and has no effect, each with its place
 
-  /// All three throw InputError naming file and line, JSON pointer, value and remedy.
+  /// All three throw InputError naming file and line, JSON pointer, value and remedy. (topology_json.cpp)
   static Topology from_file(const std::filesystem::path& path);
   static Topology from_json(std::string_view text, const std::string& file);
   /// Checks what no single value shows: doubled names, clashing addresses, references to what isn't there.
-  /// Emulation::boot calls it.
+  /// Emulation::boot calls it. (topology_validate.cpp)
   void validate() const;
   /// Checks that the programs that containers are to run are there; InputError names the package of one that isn't.
   /// Emulation::boot calls it, before anything is started.

@@ -95,6 +95,8 @@ struct SslProfile {
   std::string protocols = {};  ///< "TLSv1.2 TLSv1.3"; empty: OpenSSL's default
 };
 
+enum class LogLevel { debug, info, notice, warning, error, critical };
+
 /// One `log` entity: "DEFAULT" or a module, and which levels it writes, as skrouterd's -l option: "info+", "none".
 struct LogSetting {
   std::string module;
