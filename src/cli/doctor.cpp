@@ -4,11 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "command.h"
-#include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "options.h"
 #include "text.h"
@@ -18,27 +18,13 @@ namespace knetsim::cli {
 namespace {
 
 std::string mark_of(Finding::State state, const Style& style) {
-  switch (state) {
-    case Finding::State::good:
-      return style.green(kGood);
-    case Finding::State::bad:
-      return style.red(kBad);
-    case Finding::State::optional:
-      return style.yellow(kNeither);
-  }
-  std::abort();
+  if (state == Finding::State::good) return style.green(kGood);
+  return state == Finding::State::bad ? style.red(kBad) : style.yellow(kNeither);
 }
 
 std::string_view word_for(Finding::State state) {
-  switch (state) {
-    case Finding::State::good:
-      return "good";
-    case Finding::State::bad:
-      return "bad";
-    case Finding::State::optional:
-      return "optional";
-  }
-  std::abort();
+  constexpr std::array<std::string_view, 3> kStates{"good", "bad", "optional"};
+  return kStates.at(static_cast<std::size_t>(state));
 }
 
 struct DoctorOptions {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <utility>
 
 #include "knetsim/sys/json_place.h"
@@ -61,15 +62,8 @@ Event event_from(const JsonPlace& at) {
 }  // namespace
 
 std::string_view to_string(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::passed:
-      return "passed";
-    case Verdict::failed:
-      return "failed";
-    case Verdict::skipped:
-      return "skipped";
-  }
-  std::abort();
+  constexpr std::array<std::string_view, 3> kVerdicts{"passed", "failed", "skipped"};
+  return kVerdicts.at(static_cast<std::size_t>(verdict));
 }
 
 Event parse_event(std::string_view line) try {

@@ -59,15 +59,9 @@ Json json_of(const CheckResult& check) {
 Json json_of(const Problem& problem) { return {{"program", problem.program}, {"text", problem.text}}; }
 
 std::string verdict_of(const RunResult& run) {
-  switch (run.ending) {
-    case Ending::interrupted:
-      return "interrupted";
-    case Ending::could_not_run:
-      return "could not run";
-    case Ending::complete:
-      return run.green() ? "passed" : "failed";
-  }
-  std::abort();
+  if (run.ending == Ending::interrupted) return "interrupted";
+  if (run.ending == Ending::could_not_run) return "could not run";
+  return run.green() ? "passed" : "failed";
 }
 
 Json host() {
@@ -85,15 +79,8 @@ std::string_view mark_of(Verdict verdict) {
 }
 
 std::string paint(const Style& style, Verdict verdict, std::string_view text) {
-  switch (verdict) {
-    case Verdict::passed:
-      return style.green(text);
-    case Verdict::failed:
-      return style.red(text);
-    case Verdict::skipped:
-      return style.yellow(text);
-  }
-  std::abort();
+  if (verdict == Verdict::passed) return style.green(text);
+  return verdict == Verdict::failed ? style.red(text) : style.yellow(text);
 }
 
 void print_table(const RunResult& run, const Terminal& terminal, const Style& style) {

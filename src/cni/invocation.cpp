@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "knetsim/cni/specification.h"
 #include "knetsim/sys/installation.h"
@@ -102,21 +101,8 @@ std::string args_of(const Attachment& attachment) {
 }  // namespace
 
 std::string to_string(Verb verb) {
-  switch (verb) {
-    case Verb::add:
-      return "ADD";
-    case Verb::del:
-      return "DEL";
-    case Verb::check:
-      return "CHECK";
-    case Verb::status:
-      return "STATUS";
-    case Verb::gc:
-      return "GC";
-    case Verb::version:
-      break;
-  }
-  return "VERSION";
+  constexpr std::array<const char*, 6> kVerbs{"ADD", "DEL", "CHECK", "STATUS", "GC", "VERSION"};
+  return kVerbs.at(static_cast<std::size_t>(verb));
 }
 
 Error make_error(const std::string& node, Verb verb, const Attachment& attachment, const std::string& who,

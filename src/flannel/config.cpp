@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <limits>
 #include <utility>
@@ -190,15 +191,8 @@ Interval interval_of(const Network& network) {
 }  // namespace
 
 std::string to_string(BackendType type) {
-  switch (type) {
-    case BackendType::vxlan:
-      return "vxlan";
-    case BackendType::host_gw:
-      return "host-gw";
-    case BackendType::alloc:
-      return "alloc";
-  }
-  return "unknown";
+  constexpr std::array<const char*, 3> kBackends{"vxlan", "host-gw", "alloc"};
+  return kBackends.at(static_cast<std::size_t>(type));
 }
 
 std::string vxlan_link_name(std::uint32_t vni, bool v6) { return fmt::format("flannel{}.{}", v6 ? "-v6" : "", vni); }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <sstream>
@@ -218,27 +219,13 @@ Config parse_config(std::string_view text, const std::string& file) {
 Config read_config(const std::filesystem::path& path) { return parse_config(read_file(path), path.string()); }
 
 std::string to_string(RouterMode mode) {
-  switch (mode) {
-    case RouterMode::standalone:
-      return "standalone";
-    case RouterMode::interior:
-      return "interior";
-    case RouterMode::edge:
-      return "edge";
-  }
-  return "unknown";
+  constexpr std::array<const char*, 3> kModes{"standalone", "interior", "edge"};
+  return kModes.at(static_cast<std::size_t>(mode));
 }
 
 std::string to_string(Role role) {
-  switch (role) {
-    case Role::normal:
-      return "normal";
-    case Role::inter_router:
-      return "inter-router";
-    case Role::edge:
-      return "edge";
-  }
-  return "unknown";
+  constexpr std::array<const char*, 3> kRoles{"normal", "inter-router", "edge"};
+  return kRoles.at(static_cast<std::size_t>(role));
 }
 
 }  // namespace knetsim::skupper
