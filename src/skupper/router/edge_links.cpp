@@ -2,7 +2,6 @@
 // edge attaches a receiver for each address that it consumes, a sender for each that it wants to reach, a receiver for
 // all that is addressed to itself, and one on which it hears which addresses have consumers.
 
-#include <fmt/format.h>
 #include <proton/condition.h>
 #include <proton/link.h>
 #include <proton/session.h>
@@ -106,7 +105,9 @@ void RouterConnection::on_edge_link_gone(pn_link_t* link) {
 
 void RouterConnection::tell_reachable(const std::string& address, bool reachable) {
   const auto message = tracking_message(flows_.router_id(), address, reachable);
-  if (tracking_) send_message(tracking_, message, untold_);
+  if (!tracking_) return;
+  tracking_.send(message, flows_);
+  touch();
 }
 
 void RouterConnection::on_tracking(const std::string& message) {

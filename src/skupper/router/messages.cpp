@@ -1,4 +1,4 @@
-// Whole messages between routers: of the routing protocol, and of what edge routers can reach.
+#include "router/messages.h"
 
 #include <proton/delivery.h>
 #include <proton/link.h>
@@ -7,48 +7,48 @@
 #include <utility>
 
 #include "router/flows.h"
-#include "router/router_connection.h"
+#include "router/incoming_stream.h"
 
 namespace knetsim::skupper::router {
 
-void RouterConnection::send_control(const std::string& message) {
-  if (control_sender_ && open()) send_message(control_sender_, message, control_queue_);
+MessageLink& MessageLink::operator=(pn_link_t* link) {
+  link_ = link;
+  waiting_.clear();
+  incomplete_.clear();
+  return *this;
 }
 
-/// Presettled. Without credit it waits in `queue`; what has no room there is lost, as on any datagram service.
-void RouterConnection::send_message(pn_link_t* link, const std::string& message, std::deque<std::string>& queue) {
-  if (pn_link_credit(link) <= 0) {
-    if (queue.size() < IncomingWindows::kCredit) queue.push_back(message);
+void MessageLink::send(const std::string& message, Flows& flows) {
+  if (pn_link_credit(link_) <= 0) {
+    if (waiting_.size() < IncomingWindows::kCredit) waiting_.push_back(message);
     return;
   }
-  const auto tag = flows_.new_tag();
-  auto* delivery = pn_delivery(link, pn_dtag(tag.data(), tag.size()));
-  pn_link_send(link, message.data(), message.size());
+  const auto tag = flows.new_tag();
+  auto* delivery = pn_delivery(link_, pn_dtag(tag.data(), tag.size()));
+  pn_link_send(link_, message.data(), message.size());
   pn_delivery_settle(delivery);
-  touch();
 }
 
-void RouterConnection::on_message(pn_delivery_t* delivery) {
-  auto* link = pn_delivery_link(delivery);
-  if (delivery != pn_link_current(link)) return;
+void MessageLink::send_waiting(Flows& flows) {
+  for (const auto& message : std::exchange(waiting_, {})) send(message, flows);
+}
+
+std::optional<std::size_t> MessageLink::read(pn_delivery_t* delivery) {
   const auto size = pn_delivery_pending(delivery);
-  auto& message = incomplete_[link];
-  const auto before = message.size();
-  if (before + size > kMaxControlMessage)
-    return close_with("amqp:resource-limit-exceeded", "a message between routers of more than 4 MiB");
-  message.resize(before + size);
-  const auto count = pn_link_recv(link, message.data() + before, size);
-  message.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-  taken(link, message.size() - before);
-  if (pn_delivery_partial(delivery)) return;
+  const auto before = incomplete_.size();
+  if (before + size > kLongest) return std::nullopt;
+  incomplete_.resize(before + size);
+  const auto count = pn_link_recv(link_, incomplete_.data() + before, size);
+  incomplete_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  return incomplete_.size() - before;
+}
+
+std::optional<std::string> MessageLink::finish(pn_delivery_t* delivery) {
   const bool aborted = pn_delivery_aborted(delivery);
-  pn_link_advance(link);
+  pn_link_advance(link_);
   pn_delivery_settle(delivery);
-  delivery_complete(link);
-  auto whole = std::move(message);
-  incomplete_.erase(link);
-  if (aborted) return;
-  link == tracking_ ? on_tracking(whole) : observer_.control_message(*this, std::move(whole));
+  auto whole = std::exchange(incomplete_, {});
+  return aborted ? std::nullopt : std::optional(std::move(whole));
 }
 
 }  // namespace knetsim::skupper::router

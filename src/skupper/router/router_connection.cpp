@@ -15,10 +15,7 @@
 #include <utility>
 
 #include "router/flows.h"
-#include "router/incoming_stream.h"
-#include "router/outgoing_stream.h"
 #include "wire/codec.h"
-#include "wire/proton.h"
 
 namespace knetsim::skupper::router {
 
@@ -225,11 +222,12 @@ void RouterConnection::check_control_ready() {
 void RouterConnection::on_flow(pn_link_t* link) {
   if (!pn_link_is_sender(link) || pn_link_credit(link) <= 0) return;
   if (link == tracking_) {
-    for (auto queue = std::exchange(untold_, {}); const auto& message : queue)
-      send_message(tracking_, message, untold_);
+    tracking_.send_waiting(flows_);
+    touch();
   } else if (link == control_sender_) {
     check_control_ready();
-    for (auto queue = std::exchange(control_queue_, {}); const auto& message : queue) send_control(message);
+    control_sender_.send_waiting(flows_);
+    touch();
   } else if (kind_of(link) == wire::LinkKind::streaming && pn_link_current(link) == nullptr) {
     streaming_links_.credited(link);
   }
@@ -283,7 +281,8 @@ void RouterConnection::on_delivery(pn_delivery_t* delivery) {
     return;
   }
   const auto kind = kind_of(link);
-  if (kind == wire::LinkKind::control || link == tracking_) return on_message(delivery);
+  if (kind == wire::LinkKind::control) return on_message(control_receiver_, delivery);
+  if (link == tracking_) return on_message(tracking_, delivery);
   auto* stream = static_cast<IncomingStream*>(pn_delivery_get_context(delivery));
   if (!stream) {
     if (delivery != pn_link_current(link)) return;
@@ -294,6 +293,24 @@ void RouterConnection::on_delivery(pn_delivery_t* delivery) {
     streams_.emplace(stream, std::pair(made, link));
   }
   stream->readable();
+}
+
+void RouterConnection::send_control(const std::string& message) {
+  if (!control_sender_ || !open()) return;
+  control_sender_.send(message, flows_);
+  touch();
+}
+
+void RouterConnection::on_message(MessageLink& from, pn_delivery_t* delivery) {
+  if (delivery != pn_link_current(from)) return;
+  const auto bytes = from.read(delivery);
+  if (!bytes) return close_with("amqp:resource-limit-exceeded", "a message between routers of more than 4 MiB");
+  taken(from, *bytes);
+  if (pn_delivery_partial(delivery)) return;
+  auto message = from.finish(delivery);
+  delivery_complete(from);
+  if (!message) return;
+  &from == &tracking_ ? on_tracking(*message) : observer_.control_message(*this, std::move(*message));
 }
 
 void RouterConnection::lose_streams_of(const pn_link_t* link) {
@@ -308,11 +325,11 @@ void RouterConnection::on_link_gone(pn_link_t* link) {
   lose_streams_of(link);
   streaming_links_.gone(link);
   on_edge_link_gone(link);
-  incomplete_.erase(link);
   remote_links_.erase(link);
   windows_.remove(link);
   if (link == control_sender_ || link == control_receiver_) {
-    control_sender_ = control_receiver_ = nullptr;
+    control_sender_ = nullptr;
+    control_receiver_ = nullptr;
     close_with("amqp:not-allowed", "the routing protocol's links were detached");
   }
   pn_link_close(link);

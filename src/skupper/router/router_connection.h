@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "router/amqp_connection.h"
 #include "router/incoming_stream.h"
+#include "router/messages.h"
 #include "router/outgoing_stream.h"
 #include "router/sockets.h"
 #include "router/tls.h"
@@ -135,8 +135,7 @@ class RouterConnection final : public AmqpConnection {
   void refuse_link(pn_link_t* link, const char* reason);
   void on_flow(pn_link_t* link);
   void on_delivery(pn_delivery_t* delivery);
-  void on_message(pn_delivery_t* delivery);
-  void send_message(pn_link_t* link, const std::string& message, std::deque<std::string>& queue);
+  void on_message(MessageLink& from, pn_delivery_t* delivery);
   void on_link_gone(pn_link_t* link);
   void on_session_gone(pn_session_t* session);
   void lose_streams_of(const pn_link_t* link);
@@ -149,7 +148,6 @@ class RouterConnection final : public AmqpConnection {
   void on_tracking(const std::string& message);
 
   static constexpr int kPriorities = 10;
-  static constexpr std::size_t kMaxControlMessage = 4 * 1024 * 1024;
   static constexpr std::size_t kMaxLinks = 32'768;  ///< that a peer attaches
   static constexpr std::size_t kMaxHeld = 256 * 1024 * 1024;
   static constexpr std::uint64_t kLookAtLimitsEvery = 1'024;  ///< frames
@@ -164,13 +162,10 @@ class RouterConnection final : public AmqpConnection {
   bool established_ = false;
   std::atomic<bool> has_ended_ = false;
   bool control_told_ = false;
-  pn_link_t* control_sender_ = nullptr;
-  pn_link_t* control_receiver_ = nullptr;
-  pn_link_t* tracking_ = nullptr;                         ///< with an edge router: either end of the address tracking
-  std::deque<std::string> untold_;                        ///< messages for it that wait for credit
+  MessageLink control_sender_;
+  MessageLink control_receiver_;
+  MessageLink tracking_;                                  ///< with an edge router: either end of the address tracking
   std::unordered_map<pn_link_t*, std::string> consumed_;  ///< by the edge router, at the interior
-  std::deque<std::string> control_queue_;
-  std::unordered_map<pn_link_t*, std::string> incomplete_;  ///< messages of which a part has come, by link
   std::unordered_map<const void*, std::pair<Stream, pn_link_t*>> streams_;
   std::unordered_set<const pn_link_t*> remote_links_;
   std::uint64_t limits_looked_at_ = 0;  ///< frames that had come by then
