@@ -19,7 +19,7 @@ namespace {
 
 std::vector<std::string> verb_names() {
   std::vector<std::string> names;
-  for (const auto& verb : verbs()) names.emplace_back(verb.name);
+  for (const auto& verb : verbs()) names.emplace_back(verb.name());
   return names;
 }
 

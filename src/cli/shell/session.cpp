@@ -8,7 +8,6 @@
 #include "lookup.h"
 #include "methods.h"
 #include "programs.h"
-#include "text.h"
 #include "verbs.h"
 
 namespace knetsim::cli::shell {
@@ -17,7 +16,7 @@ namespace {
 
 [[noreturn]] void unknown(Session& session, const Word& word) {
   auto known = node_names(session);
-  for (const auto& verb : verbs()) known.emplace_back(verb.name);
+  for (const auto& verb : verbs()) known.emplace_back(verb.name());
   throw LineError(word.span,
                   fmt::format("{} is no verb, node or program{}", excerpt(word.text), did_you_mean(word.text, known)),
                   "help lists the verbs, nodes the nodes");

@@ -38,7 +38,7 @@ int help(Session& session, std::string_view /*line*/, const Words& words) {
   require_arguments(words, 0, 1);
   auto& out = session.terminal.out;
   if (words.words.size() == 1) {
-    for (const auto& verb : verbs()) out << fmt::format("{:<23}{}\n", verb.name, verb.summary);
+    for (const auto& verb : verbs()) out << fmt::format("{:<23}{}\n", verb.name(), verb.summary);
     out << '\n';
     for (const auto& form : forms()) out << fmt::format("{:<23}{}\n", form.usage, form.summary);
     out << '\n' << kKeys;
@@ -47,9 +47,9 @@ int help(Session& session, std::string_view /*line*/, const Words& words) {
   const auto& wanted = words.words[1];
   std::vector<std::string> names;
   for (const auto* table : {&verbs(), &forms()})
-    for (const auto& one : *table) names.emplace_back(one.name);
+    for (const auto& one : *table) names.emplace_back(one.name());
   for (const auto& form : forms())
-    if (form.name == wanted.text) {
+    if (form.name() == wanted.text) {
       out << text_about(form);
       return kDone;
     }
@@ -88,9 +88,8 @@ const std::vector<Verb>& verbs() {
     std::vector<Verb> table;
     for (auto&& subject : {showing_verbs(), running_verbs(), changing_verbs(), service_verbs(), trying_verbs()})
       table.insert(table.end(), subject.begin(), subject.end());
-    table.push_back(
-        {"help", "help [WORD]", "tell what can be typed here", "", {"help", "help vip"}, {Argument::verb}, help});
-    table.push_back({"exit", "exit", "take everything down and leave; Ctrl-D does the same", "", {"exit"}, {}, leave});
+    table.push_back({"help [WORD]", "tell what can be typed here", {"help", "help vip"}, {Argument::verb}, help});
+    table.push_back({"exit", "take everything down and leave; Ctrl-D does the same", {"exit"}, {}, leave});
     return table;
   }();
   return all;
@@ -98,28 +97,26 @@ const std::vector<Verb>& verbs() {
 
 const std::vector<Verb>& forms() {
   static const std::vector<Verb> all{
-      {"NODE",
-       "NODE COMMAND...",
+      {"NODE COMMAND...",
        "run a program on a node or in a container",
+       {"C0w1 ifconfig", "C0w1/c1 ping -c 1 C0w2/c2", "w1 ping -c 1 w2", "w1 wget -qO /dev/null http://c4.C0w3/",
+        "C0w1 ip route | grep flannel", "C0w1/c1 sleep 100 &"},
+       {},
+       nullptr,
        "A bare w1 or e1 is the first cluster's. Where no slash may stand, c2.C0w2 and c2.C0 are C0w2/c2. Every program "
        "knows\n"
        "these names; here a word that is one stands for its address, unless it is quoted or there are several "
        "addresses.\n"
        "What needs a shell (pipes, redirections, variables, wildcards) is given to sh. With & at the end it goes on in "
        "the\n"
-       "background.",
-       {"C0w1 ifconfig", "C0w1/c1 ping -c 1 C0w2/c2", "w1 ping -c 1 w2", "w1 wget -qO /dev/null http://c4.C0w3/",
-        "C0w1 ip route | grep flannel", "C0w1/c1 sleep 100 &"},
-       {},
-       nullptr},
-      {"COMMAND", "COMMAND...", "any other program runs outside all nodes", "", {"ps aux"}, {}, nullptr},
-      {"py",
-       "py OBJECT.METHOD(...)",
+       "background."},
+      {"COMMAND...", "any other program runs outside all nodes", {"ps aux"}, {}, nullptr},
+      {"py OBJECT.METHOD(...)",
        "the original's forms; py may be left out",
-       "One call a line, with texts in quotes, whole numbers and lists.",
        method_examples(),
        {},
-       nullptr},
+       nullptr,
+       "One call a line, with texts in quotes, whole numbers and lists."},
   };
   return all;
 }
@@ -127,7 +124,8 @@ const std::vector<Verb>& forms() {
 const Verb* find_verb(std::string_view name) {
   for (const auto& [alias, meant] : kAliases)
     if (alias == name) name = meant;
-  const auto found = std::find_if(verbs().begin(), verbs().end(), [&](const Verb& verb) { return verb.name == name; });
+  const auto found =
+      std::find_if(verbs().begin(), verbs().end(), [&](const Verb& verb) { return verb.name() == name; });
   return found == verbs().end() ? nullptr : &*found;
 }
 

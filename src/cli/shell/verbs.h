@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,14 +30,15 @@ enum class Argument {
 
 /// A word that begins a line: what it does, and how to tell of it.
 struct Verb {
-  std::string_view name;
   std::string_view usage;                  ///< "create WORKER/NAME"
   std::string_view summary;                ///< one line
-  std::string_view details;                ///< for `help VERB`; may be empty
   std::vector<std::string_view> examples;  ///< lines that work in the demo topology, one after the other
   std::vector<Argument> arguments;
   /// `line` is what `words` were read from. Throws LineError, or any Error.
   int (*run)(Session& session, std::string_view line, const Words& words);
+  std::string_view details = {};  ///< for `help VERB`
+
+  std::string_view name() const { return usage.substr(0, usage.find_first_of(" .")); }
 };
 
 /// In the order in which `help` lists them. A new verb is a function and its line in one of the tables behind this.
@@ -48,7 +48,7 @@ const std::vector<Verb>& forms();
 /// By name or alias; nullptr if there is none.
 const Verb* find_verb(std::string_view name);
 
-/// The tables, one for each subject: showing, changing, running, trying.
+/// The tables, one for each subject, in verbs_showing.cpp and so on.
 std::vector<Verb> showing_verbs();
 std::vector<Verb> changing_verbs();
 std::vector<Verb> running_verbs();

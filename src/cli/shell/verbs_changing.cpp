@@ -1,12 +1,8 @@
 // Verbs that change what stands.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <ostream>
-
 #include "lookup.h"
 #include "programs.h"
-#include "text.h"
 #include "verbs.h"
 
 namespace knetsim::cli::shell {
@@ -80,38 +76,20 @@ int restart(Session& session, std::string_view /*line*/, const Words& words) {
 
 std::vector<Verb> changing_verbs() {
   return {
-      {"create",
-       "create WORKER/NAME",
-       "make a container and connect it",
-       "",
-       {"create C0w1/c9"},
-       {Argument::worker},
-       create},
-      {"delete",
-       "delete WORKER/NAME",
-       "disconnect a container and end it",
-       "",
-       {"delete C0w1/c9"},
-       {Argument::container},
-       remove},
-      {"link",
-       "link NODE down|up",
+      {"create WORKER/NAME", "make a container and connect it", {"create C0w1/c9"}, {Argument::worker}, create},
+      {"delete WORKER/NAME", "disconnect a container and end it", {"delete C0w1/c9"}, {Argument::container}, remove},
+      {"link NODE down|up",
        "pull a node's cable out of its switch, or put it back",
-       "",
        {"link C0w2 down", "link C0w2 up"},
        {Argument::node, Argument::state},
        link},
-      {"kill",
-       "kill NODE PROGRAM",
+      {"kill NODE PROGRAM",
        "SIGKILL to a daemon, or to what was started with &",
-       "",
        {"kill C0w3 flanneld"},
        {Argument::node, Argument::daemon},
        kill},
-      {"restart",
-       "restart NODE DAEMON",
+      {"restart NODE DAEMON",
        "start a daemon anew, and wait until it works",
-       "",
        {"restart C0w3 flanneld"},
        {Argument::node, Argument::daemon},
        restart},

@@ -179,33 +179,27 @@ int capture(Session& session, std::string_view /*line*/, const Words& words) {
 
 std::vector<Verb> running_verbs() {
   return {
-      {"exec",
-       "exec NODE COMMAND...",
+      {"exec NODE COMMAND...",
        "run a program on a node or in a container; exec may be left out",
-       "See help NODE.",
        {"exec C0w1/c1 ping -c 1 C0w2/c2"},
        {Argument::node, Argument::program, Argument::words},
-       exec_on_node},
-      {"sh",
-       "sh COMMAND...",
+       exec_on_node,
+       "See help NODE."},
+      {"sh COMMAND...",
        "give the line to sh, outside all nodes",
-       "",
        {"sh ps aux | grep etcd"},
        {Argument::program, Argument::words},
        shell},
-      {"capture",
-       "capture NODE INTERFACE FILE | capture stop",
+      {"capture NODE INTERFACE FILE | capture stop",
        "write packets to a file for Wireshark, in the background",
-       "The interface may be any. The file lies where knetsim was started. Use this one for tcpdump's file: it says so "
-       "if\n"
-       "not every packet has got there.",
        {"capture C0w1 eth0 /tmp/knetsim/walk.pcap", "C0w1/c1 ping -c 1 C0w2/c2", "capture stop"},
        {Argument::node, Argument::interface, Argument::file},
-       capture},
-      {"time",
-       "time LINE...",
+       capture,
+       "The interface may be any. The file lies where knetsim was started. Use this one for tcpdump's file: it says so "
+       "if\n"
+       "not every packet has got there."},
+      {"time LINE...",
        "do the rest of the line, and tell how long it took",
-       "",
        {"time ping all", "time w1 ls"},
        {Argument::words},
        time_line},

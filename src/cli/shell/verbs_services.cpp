@@ -109,45 +109,34 @@ int connect(Session& session, std::string_view /*line*/, const Words& words) {
 
 std::vector<Verb> service_verbs() {
   return {
-      {"services",
-       "services",
-       "virtual addresses, exposed services, and the containers behind them",
-       "",
-       {"services"},
-       {},
-       services},
-      {"vip",
-       "vip add|del [CLUSTER] ADDRESS [CONTAINER...]",
+      {"services", "virtual addresses, exposed services, and the containers behind them", {"services"}, {}, services},
+      {"vip add|del [CLUSTER] ADDRESS [CONTAINER...]",
        "make or take away a virtual address",
-       "Every worker of the cluster translates the address to the containers in turn; an address that is there already "
-       "is\n"
-       "given to these. Without CLUSTER it is the first one. Workers route 100.64.0.0/16 in the demo.",
        {"vip add C0 100.64.10.2 c2 c3", "C0w1/c1 ping -c 2 100.64.10.2", "vip del C0 100.64.10.2"},
        {Argument::state, Argument::cluster, Argument::vip, Argument::container},
-       vip},
-      {"expose",
-       "expose CONTAINER PORT NAME LISTENPORT",
+       vip,
+       "Every worker of the cluster translates the address to the containers in turn; an address that is there already "
+       "is\n"
+       "given to these. Without CLUSTER it is the first one. Workers route 100.64.0.0/16 in the demo."},
+      {"expose CONTAINER PORT NAME LISTENPORT",
        "offer a container's TCP port to the other clusters",
-       "The first worker of every cluster that is connected with the container's offers it on LISTENPORT. Routers "
-       "whose\n"
-       "config changes are restarted.",
        {"expose C0w3/c4 80 svc2 1029", "C1w2/c2 wget -qO /dev/null C1w1:1029"},
        {Argument::container},
-       expose},
-      {"unexpose",
-       "unexpose CLUSTER NAME",
+       expose,
+       "The first worker of every cluster that is connected with the container's offers it on LISTENPORT. Routers "
+       "whose\n"
+       "config changes are restarted."},
+      {"unexpose CLUSTER NAME",
        "take an exposed service back",
-       "",
        {"unexpose C0 svc2"},
        {Argument::cluster, Argument::service},
        unexpose},
-      {"connect",
-       "connect CLUSTER CLUSTER",
+      {"connect CLUSTER CLUSTER",
        "let the first cluster's router connect to the second's",
-       "Both get a router if they have none.",
        {"connect C1 C0"},
        {Argument::cluster, Argument::cluster},
-       connect},
+       connect,
+       "Both get a router if they have none."},
   };
 }
 

@@ -141,21 +141,18 @@ int check(Session& session, std::string_view /*line*/, const Words& words) {
 
 std::vector<Verb> trying_verbs() {
   return {
-      {"ping",
-       "ping all",
+      {"ping all",
        "every container pings every other of its cluster, as a truth table",
-       "",
        {"ping all"},
        {Argument::all},
        ping},
-      {"check",
-       "check [--only ID,...]",
+      {"check [--only ID,...]",
        "prove that what stands works",
-       "Looks at this emulation and leaves it as it is. What the topology hasn't (– not there) isn't counted.\n"
-       "knetsim check, outside, proves more on clusters of its own.",
        {"check --only etcd,flannel"},
        {Argument::only, Argument::checks},
-       check},
+       check,
+       "Looks at this emulation and leaves it as it is. What the topology hasn't (– not there) isn't counted.\n"
+       "knetsim check, outside, proves more on clusters of its own."},
   };
 }
 
