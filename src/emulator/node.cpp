@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <sstream>
 #include <utility>
 
 #include "knetsim/sys/error.h"
@@ -29,6 +30,26 @@ void prepare_stack() {
 void write_shell_settings(const std::filesystem::path& home) {
   const auto file = home / ".bashrc";
   if (!std::filesystem::exists(file)) write_file_atomically(file, "PS1='$KNETSIM_NODE:\\w\\$ '\n");
+}
+
+// Two lines of each protocol: the names of its counters, then their values.
+long v4_requests(const std::string& snmp) {
+  std::istringstream text(snmp);
+  for (std::string names, values; std::getline(text, names) && std::getline(text, values);) {
+    if (!names.starts_with("Icmp:")) continue;
+    std::istringstream name_words(names);
+    std::istringstream value_words(values);
+    for (std::string name, value; name_words >> name && value_words >> value;)
+      if (name == "InEchos") return std::stol(value);
+  }
+  throw Error("/proc/net/snmp has no Icmp InEchos");
+}
+
+long v6_requests(const std::string& snmp6) {
+  std::istringstream text(snmp6);
+  for (std::string name, value; text >> name >> value;)
+    if (name == "Icmp6InEchos") return std::stol(value);
+  return 0;  // a kernel without IPv6
 }
 
 }  // namespace
@@ -67,6 +88,13 @@ Process Node::spawn(std::vector<std::string> argv, const std::string& log) const
 }
 
 netlink::Socket Node::netlink() const { return netlink::Socket(netns_, name_); }
+
+long echo_requests_received(const Node& node) {
+  return node.netns().run([] {
+    // /proc/net is the main thread's, whichever thread reads it.
+    return v4_requests(read_file("/proc/thread-self/net/snmp")) + v6_requests(read_file("/proc/thread-self/net/snmp6"));
+  });
+}
 
 Daemon& Container::run(const std::vector<std::string>& argv) {
   const auto start = [this, argv] { return std::make_shared<Process>(spawn(argv, short_name_ + ".log")); };

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <sstream>
 
-#include "knetsim/sys/file.h"
 #include "live_checks.h"
 #include "ping_matrix.h"
 #include "text.h"
@@ -88,25 +86,6 @@ Finding reach_all(Session& session, ClientOf client_of) {
   return finding;
 }
 
-/// Echo requests of either family that came to it so far.
-long requests_at(const Node& node) {
-  return node.netns().run([] {
-    long sum = 0;
-    // Two lines of each protocol: the names of its counters, then their values.
-    std::istringstream v4(read_file("/proc/thread-self/net/snmp"));
-    for (std::string names, values; std::getline(v4, names) && std::getline(v4, values);) {
-      std::istringstream name_words(names);
-      std::istringstream value_words(values);
-      for (std::string name, value; name_words >> name && value_words >> value;)
-        if (names.starts_with("Icmp:") && name == "InEchos") sum += std::stol(value);
-    }
-    std::istringstream v6(read_file("/proc/thread-self/net/snmp6"));
-    for (std::string name, value; v6 >> name >> value;)
-      if (name == "Icmp6InEchos") sum += std::stol(value);
-    return sum;
-  });
-}
-
 }  // namespace
 
 Finding check_vips(Session& session) { return reach_all(session, first_client); }
@@ -124,12 +103,12 @@ Finding check_turns(Session& session) {
     std::vector<std::pair<const Container*, long>> before;
     for (const auto& endpoint : endpoints)
       if (const auto* holder = holder_of(*flows.cluster, endpoint.address))
-        before.emplace_back(holder, requests_at(*holder));
+        before.emplace_back(holder, echo_requests_received(*holder));
     std::vector<Ping> pings;
     add_pings(flows, pings);
     send(pings, session.interrupted);
     for (const auto& [holder, count] : before) {
-      const auto came = requests_at(*holder) - count;
+      const auto came = echo_requests_received(*holder) - count;
       if (came < static_cast<long>(flows.clients.size()))
         finding.wrong.push_back(fmt::format("{}: {} of {} came to {}, its share is {}",
                                             flows.service->address.to_string(), came, count_of(pings.size(), "ping"),

@@ -61,6 +61,10 @@ class Node {
   Trust trust_ = Trust::user;
 };
 
+/// How many ICMP echo requests the node's stack has received so far (Icmp InEchos and Icmp6 InEchos of
+/// /proc/net/snmp and snmp6).
+long echo_requests_received(const Node& node);
+
 /// A pod: a network namespace on a worker. Everything but the network is the worker's: files, processes, directory.
 class Container : public Node {
  public:
