@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -32,5 +33,25 @@ Error make_error(const std::string& node, Verb verb, const Attachment& attachmen
 /// For a network whose version has no CHECK.
 Error no_check(const std::string& node, const Attachment& attachment, const std::string& network,
                const std::string& version);
+
+/// For steps of which each gets its chance, whatever those before it met; the first failure is the one that is told.
+class FirstFailure {
+ public:
+  template <typename F>
+  void attempt(F&& step) {
+    try {
+      step();
+    } catch (const knetsim::Error&) {
+      if (!first_) first_ = std::current_exception();
+    }
+  }
+  /// Throws it if there was one.
+  void rethrow() const {
+    if (first_) std::rethrow_exception(first_);
+  }
+
+ private:
+  std::exception_ptr first_;
+};
 
 }  // namespace knetsim::cni

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "cache.h"
-#include "first_failure.h"
 #include "host_local.h"
 #include "invocation.h"
 #include "knetsim/cni/specification.h"

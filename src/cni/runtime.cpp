@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cache.h"
-#include "first_failure.h"
 #include "invocation.h"
 #include "knetsim/netlink/link.h"
 

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "knetsim/cni/config.h"
+#include "knetsim/cni/plugins.h"
 #include "knetsim/emulator/topology.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/sys/error.h"

@@ -12,13 +12,11 @@
 #include <optional>
 
 #include "command.h"
-#include "event_loop.h"
 #include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json.h"
 #include "knetsim/sys/pty.h"
 #include "lab_socket.h"
-#include "terminal.h"
 
 namespace knetsim::cli {
 

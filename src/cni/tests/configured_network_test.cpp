@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "knetsim/cni/config.h"
+#include "knetsim/cni/plugins.h"
 #include "knetsim/sys/file.h"
 #include "world.h"
 

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "../plugin_config.h"
-#include "knetsim/cni/config.h"
+#include "knetsim/cni/plugins.h"
 #include "knetsim/cni/result.h"
 #include "knetsim/cni/specification.h"
 #include "knetsim/sys/file.h"

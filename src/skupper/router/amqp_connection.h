@@ -1,6 +1,7 @@
 #pragma once
 
 #include <proton/connection_driver.h>
+#include <proton/ssl.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -10,9 +11,20 @@
 #include <string>
 #include <string_view>
 
+#include "knetsim/skupper/config.h"
 #include "router/shard.h"
 
 namespace knetsim::skupper::router {
+
+/// Credentials and rules for the TLS of AMQP connections, from an sslProfile. Both throw InputError naming the profile
+/// and the file that can't be used.
+using TlsDomain = std::shared_ptr<pn_ssl_domain_t>;
+TlsDomain client_domain(const SslProfile& profile, bool verify_hostname);
+/// `authenticate_peer`: clients must have a certificate of the profile's CA. `require`: none without TLS.
+TlsDomain server_domain(const SslProfile& profile, bool authenticate_peer, bool require);
+
+/// Before the first byte. `hostname` is what a client verifies; empty for servers.
+void secure(pn_transport_t* transport, const TlsDomain& domain, const std::string& hostname);
 
 /// An AMQP connection: a socket, and Qpid Proton's engine that speaks the protocol on it. The engine's own I/O (its
 /// proactor) isn't used: it moves 16 KiB a system call, and wakes a thread for each hand-over. Here bytes move in

@@ -14,7 +14,6 @@
 #include "router/messages.h"
 #include "router/outgoing_stream.h"
 #include "router/sockets.h"
-#include "router/tls.h"
 #include "wire/proton.h"
 
 namespace knetsim::skupper::router {

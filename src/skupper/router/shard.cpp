@@ -2,7 +2,6 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <tuple>
-#include <utility>
 
 #include "router/router_connection.h"
 #include "wire/address.h"

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "knetsim/cni/config.h"
+#include "knetsim/cni/plugins.h"
 #include "knetsim/cni/result.h"
 #include "knetsim/cni/specification.h"
 #include "knetsim/sys/netns.h"
