@@ -103,6 +103,10 @@ TEST_F(Checks, TheTunnelIsJudgedByTheTopologyAndNotByANumber) {
   EXPECT_EQ(type("check"), 0) << shown;
   EXPECT_THAT(shown, AllOf(ContainsRegex("✓ flannel .*\\(2 workers,"), HasSubstr("9 of 9 checks hold; 2 had")));
   freeze_flannel("w1");
+  type("w1 ip link set eth0 mtu 1380");
+  EXPECT_EQ(type("check --only workers"), 1);
+  EXPECT_THAT(shown, HasSubstr("w1: eth0 has MTU 1380, the topology says 1400"));
+  type("w1 ip link set eth0 mtu 1400");
   type("w1 ip link set flannel.100 mtu 1300");
   EXPECT_EQ(type("check --only flannel"), 1);
   EXPECT_THAT(shown, HasSubstr("w1: flannel.100 has MTU 1300, but over the underlay's 1400 it is 1350"));
@@ -123,7 +127,10 @@ TEST_F(Checks, ABackendWithoutTunnelsNeedsNone) {
   EXPECT_EQ(type("check"), 0) << shown;
   freeze_flannel("w1");
   const auto subnet = emulation_->worker("w2").container("c2").address().to_string();
-  type("w1 sh -c 'ip route del $(ip route | grep \"via 10.0.0.4\" | cut -d \" \" -f 1)'");
+  type("w1 sh -c 'ip route replace $(ip route | grep \"via 10.0.0.4\" | cut -d \" \" -f 1) via 10.0.0.1'");
+  EXPECT_EQ(type("check --only flannel"), 1);
+  EXPECT_THAT(shown, ContainsRegex("w1: has no route to 11[^ ]* of w2\n")) << "but one over somebody else";
+  type("w1 sh -c 'ip route del $(ip route | grep \"via 10.0.0.1\" | cut -d \" \" -f 1)'");
   EXPECT_EQ(type("check --only flannel,pod-to-pod"), 1) << subnet;
   EXPECT_THAT(shown, AllOf(ContainsRegex("✗ flannel[^\n]*\n    w1: has no route to 11[^ ]* of w2\n"),
                            HasSubstr("✗ pod-to-pod"), HasSubstr("0 of 2 checks hold")));
