@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "knetsim/kube/kinds.h"
+
+namespace knetsim::kube {
+
+/// What only the server can give: it is handed in, so that these rules need no clock and no luck.
+struct Birth {
+  std::string ns;    ///< of the request; empty for kinds without
+  std::string name;  ///< of the request's path, if it has one
+  std::string uid;
+  std::string suffix;  ///< five letters for generateName
+  Time now = {};
+};
+
+/// Five letters out of those that Kubernetes takes for generated names ("bcdfghjklmnpqrstvwxz2456789"), from any
+/// number.
+std::string name_suffix(std::uint64_t random);
+
+/// From what a client sent (read_object) to what is stored: metadata, defaults, a status of its own only where the kind
+/// has none to guard. Throws ApiError: 400 (name or namespace differ from the request's), 422, 500 (a resourceVersion).
+/// Addresses and ports of a Service are given afterwards (allocate.h).
+nlohmann::json prepare_create(const Kind& kind, nlohmann::json object, const Birth& birth);
+
+/// From what a client sent, or a patch has made, to what replaces `old`: uid, creationTimestamp, deletionTimestamp and
+/// status are those of `old`, generation grows with spec; of fields that may not change, a change is refused. A
+/// resourceVersion other than that of `old` is 409, another uid too. Equal to `old` if nothing has changed: then
+/// nothing is to be written.
+nlohmann::json prepare_update(const Kind& kind, const nlohmann::json& old, nlohmann::json object);
+
+/// The same for subresource status: all but status and metadata's managedFields is that of `old`.
+nlohmann::json prepare_status_update(const Kind& kind, const nlohmann::json& old, nlohmann::json object);
+
+// Subresource scale (autoscaling/v1 Scale) of kinds that have one.
+nlohmann::json scale_of(const Kind& kind, const nlohmann::json& object);
+/// `object` with the replicas of the Scale. Throws ApiError 409, 422.
+nlohmann::json with_scale(const Kind& kind, nlohmann::json object, const nlohmann::json& scale);
+
+/// Where an object stands in front of its deletion.
+struct Deletion {
+  bool now = false;       ///< it goes at once; else `object` is what stays
+  nlohmann::json object;  ///< with deletionTimestamp and deletionGracePeriodSeconds
+};
+struct DeleteOptions {
+  std::optional<std::int64_t> grace_seconds = {};
+  std::string propagation = {};  ///< "", Background, Foreground, Orphan
+};
+/// Finalizers, grace of pods that have a node, phase Terminating of namespaces.
+Deletion prepare_delete(const Kind& kind, nlohmann::json object, const DeleteOptions& options, Time now);
+/// Whether an update leaves nothing that holds it: a deletionTimestamp, no finalizers, no grace.
+bool is_gone(const Kind& kind, const nlohmann::json& object);
+
+}  // namespace knetsim::kube
