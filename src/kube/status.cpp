@@ -63,6 +63,14 @@ void FieldErrors::duplicate(std::string field, const json& value) {
   errors_.push_back({"FieldValueDuplicate", std::move(field), "Duplicate value: " + shown(value)});
 }
 
+void FieldErrors::duplicate_shown(std::string field, std::string_view shown) {
+  errors_.push_back({"FieldValueDuplicate", std::move(field), fmt::format("Duplicate value: {}", shown)});
+}
+
+void FieldErrors::not_found(std::string field, const json& value) {
+  errors_.push_back({"FieldValueNotFound", std::move(field), "Not found: " + shown(value)});
+}
+
 void FieldErrors::not_supported(std::string field, const json& value, const std::vector<std::string_view>& supported) {
   std::string choices;
   for (const auto& choice : supported) choices += fmt::format("{}\"{}\"", choices.empty() ? "" : ", ", choice);

@@ -21,6 +21,8 @@ nlohmann::json aggregated_discovery(bool core, std::string_view version);
 /// The Content-Type that goes with it: with the parameters, else clients don't take it for aggregated.
 std::string aggregated_discovery_type(std::string_view version);
 
+/// 32 hexadecimal digits that change with the text.
+std::string text_hash(std::string_view text);
 /// A quoted ETag that depends on nothing but the text.
 std::string etag(std::string_view text);
 

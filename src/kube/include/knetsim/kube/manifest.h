@@ -32,8 +32,8 @@ struct Manifest {
 /// isn't ours, a field that isn't (by path and line), a value of the wrong type, beyond a limit.
 std::vector<Manifest> read_manifests(std::string_view file, std::string_view text, const ManifestLimits& limits = {});
 
-/// One YAML document as JSON: scalars by YAML 1.2's core schema as Go's YAML takes them (yes, on and off stay strings
-/// unless plain: true, false). Throws InputError "line 3, column 7: ...".
+/// One YAML document as JSON, scalars as Go's YAML takes them (yes, no, on and off without quotes are booleans, 0644 is
+/// octal). Throws InputError "line 3, column 7: ...".
 nlohmann::json read_yaml(std::string_view text, const ManifestLimits& limits = {});
 
 }  // namespace knetsim::kube

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "knetsim/kube/kinds.h"
+#include "knetsim/kube/selector.h"
 
 namespace knetsim::kube {
 
@@ -25,8 +27,10 @@ std::string name_suffix(std::uint64_t random);
 
 /// From what a client sent (read_object) to what is stored: metadata, defaults, a status of its own only where the kind
 /// has none to guard. Throws ApiError: 400 (name or namespace differ from the request's), 422, 500 (a resourceVersion).
-/// Addresses and ports of a Service are given afterwards (allocate.h).
-nlohmann::json prepare_create(const Kind& kind, nlohmann::json object, const Birth& birth);
+/// `give` (for a Service: allocate()) is called before the object is checked, as upstream does: what was asked for and
+/// is taken is told first. Without it, addresses and ports of a Service are given afterwards.
+nlohmann::json prepare_create(const Kind& kind, nlohmann::json object, const Birth& birth,
+                              const std::function<void(nlohmann::json& object)>& give = {});
 
 /// From what a client sent, or a patch has made, to what replaces `old`: uid, creationTimestamp, deletionTimestamp and
 /// status are those of `old`, generation grows with spec; of fields that may not change, a change is refused. A
@@ -37,10 +41,16 @@ nlohmann::json prepare_update(const Kind& kind, const nlohmann::json& old, nlohm
 /// The same for subresource status: all but status and metadata's managedFields is that of `old`.
 nlohmann::json prepare_status_update(const Kind& kind, const nlohmann::json& old, nlohmann::json object);
 
+/// Subresource finalize of namespaces: spec alone.
+nlohmann::json prepare_finalize(const Kind& kind, const nlohmann::json& old, nlohmann::json object);
+
+/// Subresource binding: the pod on that node. Throws ApiError 409 if it has one, or is being deleted.
+nlohmann::json bound_pod(const Kind& kind, nlohmann::json pod, const std::string& node);
+
 // Subresource scale (autoscaling/v1 Scale) of kinds that have one.
 nlohmann::json scale_of(const Kind& kind, const nlohmann::json& object);
-/// `object` with the replicas of the Scale. Throws ApiError 409, 422.
-nlohmann::json with_scale(const Kind& kind, nlohmann::json object, const nlohmann::json& scale);
+/// What replaces `old`, with the replicas of the Scale. Throws ApiError 409, 422.
+nlohmann::json with_scale(const Kind& kind, const nlohmann::json& old, const nlohmann::json& scale);
 
 /// Where an object stands in front of its deletion.
 struct Deletion {
@@ -53,6 +63,8 @@ struct DeleteOptions {
 };
 /// Finalizers, grace of pods that have a node, phase Terminating of namespaces.
 Deletion prepare_delete(const Kind& kind, nlohmann::json object, const DeleteOptions& options, Time now);
+/// The answer to a DELETE of what goes at once: the object, or for most kinds a Status (Kind::returns_deleted).
+nlohmann::json answer_to_deletion(const Kind& kind, const nlohmann::json& object);
 /// Whether an update leaves nothing that holds it: a deletionTimestamp, no finalizers, no grace.
 bool is_gone(const Kind& kind, const nlohmann::json& object);
 

@@ -50,7 +50,7 @@ struct Schema {
   std::string_view description;
   std::vector<Field> fields;  ///< by name
 
-  const Field* field(std::string_view name) const;
+  const Field* field(std::string_view wanted) const;
 };
 
 /// Null if there is none.

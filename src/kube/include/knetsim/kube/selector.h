@@ -62,4 +62,7 @@ class FieldSelector {
   std::vector<Requirement> requirements_;
 };
 
+/// A LabelSelector object as text, as Tables and Scales show it: "app=web,tier in (a,b)".
+std::string selector_text(const nlohmann::json& selector);
+
 }  // namespace knetsim::kube

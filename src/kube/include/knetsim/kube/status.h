@@ -29,8 +29,11 @@ class FieldErrors {
   void invalid_shown(std::string field, std::string_view shown, std::string_view detail);
   void required(std::string field, std::string_view detail = {});
   void forbidden(std::string field, std::string_view detail);
+  void not_found(std::string field, const nlohmann::json& value);
   void duplicate(std::string field, const nlohmann::json& value);
   void not_supported(std::string field, const nlohmann::json& value, const std::vector<std::string_view>& supported);
+  /// Of a value that is shown as it stands.
+  void duplicate_shown(std::string field, std::string_view shown);
   void too_long(std::string field, std::size_t longest);
   void too_many(std::string field, std::size_t count, std::size_t most);
 

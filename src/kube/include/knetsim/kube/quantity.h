@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace knetsim::kube {
+
+/// A resource.Quantity as the server shows it: "0.5" -> "500m", "1024Mi" -> "1Gi", "2" -> "2". Nullopt for what is
+/// none. Source: k8s.io/apimachinery/pkg/api/resource.
+std::optional<std::string> canonical_quantity(std::string_view text);
+
+/// Where standard base64 (RFC 4648, padded) is broken; nullopt if it is whole.
+std::optional<std::size_t> base64_error(std::string_view text);
+std::string base64_encode(std::string_view bytes);
+/// Of what has no base64_error().
+std::string base64_decode(std::string_view text);
+
+}  // namespace knetsim::kube
