@@ -7,6 +7,7 @@
 
 #include "answer.h"
 #include "auth.h"
+#include "knetsim/sys/error.h"
 #include "knetsim/sys/text.h"
 #include "transport.h"
 #include "wire.h"
@@ -143,6 +144,29 @@ awaitable<Listing> Client::list(std::string prefix) {
                        listing.kvs = wire::key_values(answer, prefix, true);
                        return listing;
                      });
+}
+
+awaitable<Page> Client::page(std::string prefix, PageRequest request) {
+  if (!request.after.empty() && !request.after.starts_with(prefix))
+    throw InputError("etcd client: a page of " + excerpt(prefix) + " can't begin after " + excerpt(request.after));
+  const Revision wanted = request.revision;
+  auto question = wire::page_request(prefix, request);
+  // A variable: GCC 12 destroys a lambda that is a temporary of a co_await twice.
+  const auto reader = [&prefix, wanted](const JsonPlace& answer) {
+    Page page;
+    page.revision = wanted != 0 ? wanted : wire::header_revision(answer);
+    page.kvs = wire::key_values(answer, prefix, true);
+    page.more = wire::bool_at(answer, "more");
+    return page;
+  };
+  std::string gone;
+  try {
+    co_return co_await impl_->call("/v3/kv/range", std::move(question), Retry::unavailable, reader);
+  } catch (const Error& error) {
+    gone = error.what();
+    if (error.code() != Error::Code::out_of_range || gone.find("has been compacted") == std::string::npos) throw;
+  }
+  throw Compacted(wanted, diagnose("etcd", "/v3/kv/range", gone));
 }
 
 awaitable<Revision> Client::put(std::string key, std::string value, LeaseId lease) {

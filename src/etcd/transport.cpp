@@ -20,7 +20,6 @@ namespace http = boost::beast::http;
 
 namespace {
 
-constexpr std::size_t kMaxIdle = 2;
 // The leases of all 65,536 subnets of a /8 are 23 MB of JSON. etcd itself takes requests up to 1.5 MiB, and has no
 // limit for what it answers.
 constexpr std::uint64_t kMaxAnswer = 32ULL << 20;
@@ -139,7 +138,8 @@ std::unique_ptr<Connection> Transport::take_idle(std::size_t endpoint) {
 }
 
 void Transport::keep_idle(std::size_t endpoint, std::unique_ptr<Connection> connection) {
-  if (idle_.size() == kMaxIdle) idle_.erase(idle_.begin());
+  if (options_.idle_connections == 0) return;
+  if (idle_.size() >= options_.idle_connections) idle_.erase(idle_.begin());
   connection->buffer.shrink_to_fit();
   idle_.push_back({endpoint, std::move(connection)});
 }

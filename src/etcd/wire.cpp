@@ -217,6 +217,14 @@ json key_request(const std::string& key, bool prefix) {
   return prefix ? prefix_range(key) : json{{"key", base64_encode(key)}};
 }
 
+json page_request(const std::string& prefix, const PageRequest& page) {
+  json request = prefix_range(prefix);
+  if (!page.after.empty()) request["key"] = base64_encode(page.after + '\0');
+  if (page.limit != 0) request["limit"] = std::to_string(page.limit);
+  if (page.revision != 0) request["revision"] = std::to_string(page.revision);
+  return request;
+}
+
 json put_request(const Put& put) {
   json request{{"key", base64_encode(put.key)}, {"value", base64_encode(put.value)}};
   if (put.lease != 0) request["lease"] = std::to_string(put.lease);

@@ -44,6 +44,7 @@ TxnResult txn_result(const JsonPlace& response, const Txn& txn);
 
 /// Of a range, and of what is to be removed.
 nlohmann::json key_request(const std::string& key, bool prefix);
+nlohmann::json page_request(const std::string& prefix, const PageRequest& page);
 nlohmann::json put_request(const Put& put);
 nlohmann::json txn_request(const Txn& txn);
 nlohmann::json grant_request(std::chrono::seconds ttl);

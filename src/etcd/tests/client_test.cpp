@@ -54,6 +54,28 @@ TEST_F(EtcdClient, AnAbsentKeyIsNoErrorNeitherReadNorRemoved) {
   EXPECT_NO_THROW(etcd().remove_prefix("/none"));
 }
 
+TEST_F(EtcdClient, ReadsAPrefixPageByPageAsOfOneRevision) {
+  Revision last = 0;
+  for (const char* key : {"/p/1", "/p/2", "/p/3", "/q"}) last = etcd().put(key, "v");
+  const auto keys = [](const Page& page) {
+    std::vector<std::string> all;
+    for (const auto& kv : page.kvs) all.push_back(kv.key);
+    return all;
+  };
+  const Page first = etcd().page("/p/", {.limit = 2});
+  EXPECT_THAT(keys(first), ElementsAre("/p/1", "/p/2"));
+  EXPECT_EQ(first.revision, last);
+  EXPECT_TRUE(first.more);
+  etcd().put("/p/4", "later");
+  const Page second = etcd().page("/p/", {.after = "/p/2", .limit = 2, .revision = first.revision});
+  EXPECT_THAT(keys(second), ElementsAre("/p/3"));
+  EXPECT_EQ(second.revision, last);
+  EXPECT_FALSE(second.more);
+  EXPECT_THROW(etcd().page("/p/", {.after = "/q"}), InputError);
+  etcd().compact(last + 1);
+  EXPECT_THROW(etcd().page("/p/", {.revision = first.revision}), Compacted);
+}
+
 TEST_F(EtcdClient, RemovesOneKeyOnly) {
   etcd().put("/a", "1");
   etcd().put("/a/b", "2");

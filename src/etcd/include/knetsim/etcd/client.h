@@ -29,7 +29,8 @@ struct ClientOptions {
   std::vector<std::string> endpoints;  ///< "http://10.0.0.1:2379", "https://..."; the port may be left out (2379)
   std::chrono::milliseconds connect_timeout{1'000};  ///< for each endpoint
   std::chrono::milliseconds request_timeout{
-      10'000};  ///< for each request that was sent; etcd itself gives up after 7 s
+      10'000};                       ///< for each request that was sent; etcd itself gives up after 7 s
+  std::size_t idle_connections = 2;  ///< are kept for the next requests
   TlsFiles tls = {};
   std::string username = {};  ///< empty: nobody logs in
   std::string password = {};
@@ -57,6 +58,8 @@ class Client {
   awaitable<std::optional<KeyValue>> get(std::string key);
   /// All keys that start with `prefix` (empty: all), as of one revision.
   awaitable<Listing> list(std::string prefix);
+  /// Some of them. Compacted if the revision is gone.
+  awaitable<Page> page(std::string prefix, PageRequest request);
   /// The store's revision after the change, as with every change below.
   awaitable<Revision> put(std::string key, std::string value, LeaseId lease = 0);
   /// Absent is no error.

@@ -42,6 +42,9 @@ class SyncClient {
 
   auto get(std::string key) { return finish(&Client::get, std::move(key)); }
   auto list(std::string prefix) { return finish(&Client::list, std::move(prefix)); }
+  auto page(std::string prefix, PageRequest request) {
+    return finish(&Client::page, std::move(prefix), std::move(request));
+  }
   auto put(std::string key, std::string value, LeaseId lease = 0) {
     return finish(&Client::put, std::move(key), std::move(value), lease);
   }

@@ -30,6 +30,16 @@ struct Listing {
   Revision revision = 0;
 };
 
+/// A part of a prefix that is too large for one answer.
+struct PageRequest {
+  std::string after = {};  ///< only keys behind this one; empty: from the first
+  std::int64_t limit = 0;  ///< of keys; 0: all
+  Revision revision = 0;   ///< as of this one; 0: the newest
+};
+struct Page : Listing {
+  bool more = false;  ///< keys follow
+};
+
 struct Event {
   enum class Type { put, remove };
   Type type = Type::put;
