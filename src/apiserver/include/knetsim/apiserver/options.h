@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "knetsim/kube/allocate.h"
+#include "knetsim/sys/network.h"
+
+namespace knetsim::apiserver {
+
+/// What the server is told on its command line. Names and meaning are kube-apiserver's where it has them.
+struct ServerOptions {
+  std::vector<std::string> etcd_servers{"http://127.0.0.1:2379"};
+  Address listen_address = boost::asio::ip::make_address("127.0.0.1");
+  std::uint16_t listen_port = 8001;  ///< 0: any that is free; the log says which
+  kube::ServiceRanges ranges;
+  std::optional<Address> advertise_address;  ///< what the Service kubernetes leads to; nullopt: nowhere
+  std::uint16_t secure_port = 6443;
+  std::size_t watch_window = 4'096;  ///< changes of each kind that watches can go back to
+  std::size_t max_connections = 16'384;
+  std::chrono::seconds request_timeout{30};  ///< for a request to come in, for each piece of an answer to be taken
+  int verbosity = 0;
+};
+
+enum class ServerRequest { run, help, version };
+
+struct ServerCommandLine {
+  ServerRequest request = ServerRequest::run;
+  ServerOptions options;
+  std::string text;  ///< of help and version
+};
+
+/// Throws InputError naming flag, value and remedy.
+ServerCommandLine parse_server_command_line(const std::vector<std::string>& arguments);
+
+/// The arguments that say the same.
+std::vector<std::string> to_arguments(const ServerOptions& options);
+
+}  // namespace knetsim::apiserver
