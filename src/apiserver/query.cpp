@@ -1,0 +1,63 @@
+#include "query.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "knetsim/kube/status.h"
+#include "knetsim/sys/text.h"
+
+namespace knetsim::apiserver {
+
+std::optional<std::string> percent_decoded(std::string_view text, bool plus) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += plus && text[i] == '+' ? ' ' : text[i];
+      continue;
+    }
+    unsigned char byte = 0;
+    const auto* const first = text.data() + i + 1;
+    if (text.size() - i < 3 || std::from_chars(first, first + 2, byte, 16).ptr != first + 2) return std::nullopt;
+    decoded += static_cast<char>(byte);
+    i += 2;
+  }
+  return decoded;
+}
+
+Query::Query(std::string_view text) {
+  while (!text.empty()) {
+    const auto end = std::min(text.find('&'), text.size());
+    const auto pair = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto equals = std::min(pair.find('='), pair.size());
+    auto word = percent_decoded(pair.substr(0, equals), true);
+    auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
+    if (word && value && !word->empty()) words_.emplace(*std::move(word), *std::move(value));
+  }
+}
+
+const std::string& Query::operator[](std::string_view word) const {
+  static const std::string kNone;
+  const auto found = words_.find(word);
+  return found == words_.end() ? kNone : found->second;
+}
+
+bool Query::flag(std::string_view word) const {
+  const auto found = words_.find(word);
+  if (found == words_.end() || found->second == "false" || found->second == "0") return false;
+  if (found->second.empty() || found->second == "true" || found->second == "1") return true;
+  throw kube::bad_request(fmt::format("{}: {} is neither true nor false", word, excerpt(found->second, 60)));
+}
+
+std::optional<std::int64_t> Query::number(std::string_view word) const {
+  const auto& text = (*this)[word];
+  if (text.empty()) return std::nullopt;
+  std::int64_t number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code == std::errc{} && end == text.data() + text.size()) return number;
+  throw kube::bad_request(fmt::format("{}: {} is no whole number", word, excerpt(text, 60)));
+}
+
+}  // namespace knetsim::apiserver
