@@ -1,0 +1,95 @@
+#include "store.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "knetsim/kube/status.h"
+
+namespace knetsim::apiserver {
+
+namespace asio = boost::asio;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::chrono::seconds kPatience{5};
+// Each time somebody else was faster, so that all together get on; more is a storm that its makers should hear of.
+constexpr int kMostAttempts = 100;
+
+json with_revision(json object, etcd::Revision revision) {
+  object["metadata"]["resourceVersion"] = std::to_string(revision);
+  return object;
+}
+
+/// etcd's refusals in the API's words.
+kube::ApiError refusal(const etcd::Error& error) {
+  const std::string_view text = error.what();
+  // By etcd itself, or by the gateway in front of it.
+  if (text.find("request is too large") != std::string_view::npos ||
+      text.find("received message larger than max") != std::string_view::npos)
+    return kube::too_large("etcdserver: request is too large");
+  if (error.code() == etcd::Error::Code::unavailable) return kube::unavailable(error.what());
+  if (error.code() == etcd::Error::Code::deadline_exceeded) return kube::plain_failure(504, error.what());
+  return kube::internal_error(error.what());
+}
+
+}  // namespace
+
+asio::awaitable<etcd::TxnResult> Store::commit(etcd::Txn txn) {
+  std::optional<kube::ApiError> refused;
+  try {
+    auto result = co_await client_->txn(std::move(txn));
+    // Whoever is answered finds what was written: also where another's change is what the answer tells of.
+    if (!co_await cache_->reached(result.revision, kPatience) && result.succeeded)
+      spdlog::warn("the watch of etcd is behind revision {}", result.revision);
+    co_return result;
+  } catch (const etcd::Unavailable& error) {
+    refused = error.maybe_applied() ? kube::plain_failure(504, error.what()) : kube::unavailable(error.what());
+  } catch (const etcd::Error& error) {
+    refused = refusal(error);
+  }
+  throw *refused;
+}
+
+json Store::get(const kube::Kind& kind, const std::string& ns, const std::string& name) const {
+  const auto version = cache_->find(kind, cache_key(ns, name));
+  if (!version) throw kube::not_found(kind, name);
+  return object_of(kind, *version);
+}
+
+asio::awaitable<json> Store::create(const kube::Kind& kind, std::string ns, std::string name, json object) {
+  const auto key = kind.key(ns, name);
+  etcd::Txn txn;
+  txn.compares = {etcd::absent(key)};
+  txn.then = {etcd::Put{key, stored_text(object)}};
+  const auto result = co_await commit(std::move(txn));
+  if (!result.succeeded) throw kube::already_exists(kind, name);
+  co_return with_revision(std::move(object), result.revision);
+}
+
+asio::awaitable<json> Store::change(const kube::Kind& kind, std::string ns, std::string name,
+                                    std::function<Decision(const json&)> decide, bool dry) {
+  const auto key = kind.key(ns, name);
+  VersionPtr current = cache_->find(kind, cache_key(ns, name));
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    if (!current) throw kube::not_found(kind, name);
+    auto decision = decide(object_of(kind, *current));
+    if (dry || decision.deed == Decision::Deed::keep) co_return std::move(decision.object);
+    const bool write = decision.deed == Decision::Deed::write;
+    etcd::Txn txn;
+    txn.compares = {etcd::mod_revision_is(key, current->revision)};
+    if (write)
+      txn.then = {etcd::Put{key, stored_text(decision.object)}};
+    else
+      txn.then = {etcd::Remove{key}};
+    txn.otherwise = {etcd::Get{key}};
+    const auto result = co_await commit(std::move(txn));
+    if (result.succeeded)
+      co_return write ? with_revision(std::move(decision.object), result.revision) : std::move(decision.object);
+    const auto& kvs = result.results.at(0).kvs;
+    current = kvs.empty() ? nullptr : version_of(kvs.front());
+  }
+  throw kube::modified(kind, name);
+}
+
+}  // namespace knetsim::apiserver

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "cache.h"
+#include "knetsim/etcd/client.h"
+#include "knetsim/kube/kinds.h"
+
+namespace knetsim::apiserver {
+
+/// What is to become of an object.
+struct Decision {
+  enum class Deed { keep, write, remove };
+  Deed deed = Deed::keep;
+  nlohmann::json object;  ///< to write; of keep and remove: what the client is told
+};
+
+/// Writes objects: each change is one transaction of etcd, and is seen by whoever reads the cache afterwards.
+class Store {
+ public:
+  Store(etcd::Client& client, Cache& cache) : client_(&client), cache_(&cache) {}
+
+  /// The object as it is now. Throws ApiError 404, 500 if it can't be served.
+  nlohmann::json get(const kube::Kind& kind, const std::string& ns, const std::string& name) const;
+  /// The object with its resourceVersion. Throws ApiError 409 if there is one already.
+  boost::asio::awaitable<nlohmann::json> create(const kube::Kind& kind, std::string ns, std::string name,
+                                                nlohmann::json object);
+  /// Asks `decide` about the object as it is, again if somebody else was faster, and does it. What it throws comes out.
+  /// With `dry` nothing is done. Throws ApiError 404.
+  boost::asio::awaitable<nlohmann::json> change(const kube::Kind& kind, std::string ns, std::string name,
+                                                std::function<Decision(const nlohmann::json&)> decide,
+                                                bool dry = false);
+
+ private:
+  boost::asio::awaitable<etcd::TxnResult> commit(etcd::Txn txn);
+
+  etcd::Client* client_;
+  Cache* cache_;
+};
+
+}  // namespace knetsim::apiserver
