@@ -1,0 +1,79 @@
+#include "body.h"
+
+#include "knetsim/kube/status.h"
+#include "knetsim/sys/json_place.h"
+#include "media.h"
+
+namespace knetsim::apiserver {
+
+using nlohmann::json;
+
+namespace {
+
+enum class Encoding { json, yaml };
+
+Encoding encoding_of(const Request& request) {
+  const auto name = media_type(request.content_type).name;
+  if (name.empty() || name == "application/json") return Encoding::json;
+  if (name == "application/yaml") return Encoding::yaml;
+  throw kube::unsupported_body({"application/json", "application/yaml"});
+}
+
+}  // namespace
+
+kube::ReadObject read_body(const kube::Kind& kind, const Request& request, kube::FieldValidation validation) {
+  if (encoding_of(request) == Encoding::json)
+    return kube::read_object(kind, std::string_view(request.body), validation);
+  return kube::read_object(kind, kube::read_yaml_body(request.body, kind.kind), validation);
+}
+
+json read_json(const Request& request, std::string_view what) {
+  const auto name = media_type(request.content_type).name;
+  const bool yaml = name == "application/yaml" || name == "application/apply-patch+yaml";
+  return yaml ? kube::read_yaml_body(request.body, what) : kube::read_json_body(request.body, what);
+}
+
+kube::PatchType patch_type(const Request& request) {
+  const auto name = media_type(request.content_type).name;
+  if (name == "application/json-patch+json") return kube::PatchType::json;
+  if (name == "application/merge-patch+json") return kube::PatchType::merge;
+  if (name == "application/strategic-merge-patch+json") return kube::PatchType::strategic;
+  throw kube::unsupported_patch_type();
+}
+
+std::string bound_node(const Request& request) {
+  const JsonDocument document{
+      .value = read_json(request, "Binding"), .source = {}, .rules = {.null_is_absent = true, .remedies = false}};
+  try {
+    const auto target = JsonPlace(document)["target"];
+    const auto node = target["name"].string();
+    if (node.empty()) target.refuse_member("name", "is empty");
+    return node;
+  } catch (const InputError& error) {
+    throw kube::bad_request(std::string("Binding: ") + error.what());
+  }
+}
+
+SentDeleteOptions delete_options(const Request& request) {
+  const JsonDocument document{.value = encoding_of(request) == Encoding::yaml
+                                           ? kube::read_yaml_body(request.body, "DeleteOptions")
+                                           : kube::read_json_body(request.body, "DeleteOptions"),
+                              .source = {},
+                              .rules = {.null_is_absent = true, .remedies = false}};
+  SentDeleteOptions options;
+  try {
+    const JsonPlace place(document);
+    if (const auto grace = place.find("gracePeriodSeconds")) options.grace_seconds = grace->integer<std::int64_t>();
+    place.take("propagationPolicy", options.propagation, &JsonPlace::string);
+    if (const auto preconditions = place.find("preconditions")) {
+      preconditions->take("uid", options.uid, &JsonPlace::string);
+      preconditions->take("resourceVersion", options.resource_version, &JsonPlace::string);
+    }
+    for (const auto& word : place.each("dryRun", &JsonPlace::string)) options.dry = options.dry || word == "All";
+  } catch (const InputError& error) {
+    throw kube::bad_request(std::string("DeleteOptions: ") + error.what());
+  }
+  return options;
+}
+
+}  // namespace knetsim::apiserver
