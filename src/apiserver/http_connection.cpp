@@ -1,0 +1,187 @@
+#include "http_connection.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include "event_stream.h"
+
+namespace knetsim::apiserver {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::chrono::seconds kLastWords{2};
+constexpr std::size_t kKeptBuffer = 16 << 10;  // bytes that an idle connection may hold
+
+Request request_of(http::request<http::string_body>& message) {
+  Request request;
+  request.method = message.method_string();
+  const std::string_view target(message.target().data(), message.target().size());
+  const auto mark = std::min(target.find('?'), target.size());
+  request.path = target.substr(0, mark);
+  request.query = Query(target.substr(std::min(mark + 1, target.size())));
+  request.accept = message[http::field::accept];
+  request.content_type = message[http::field::content_type];
+  request.if_none_match = message[http::field::if_none_match];
+  request.body = std::move(message.body());
+  return request;
+}
+
+template <typename Message>
+void set_head(Message& message, const Response& response) {
+  message.set(http::field::content_type, response.content_type);
+  message.set(http::field::cache_control, "no-cache, private");
+  for (const auto& [name, value] : response.headers) message.insert(name, value);
+}
+
+/// What is answered to a request that can't be read; nullopt: nothing, the client has gone.
+std::optional<Response> complaint(const error_code& error) {
+  if (error == http::error::body_limit) return Api::refused(413, "Request entity too large: limit is 3145728");
+  if (error == http::error::header_limit) return Api::refused(400, "the header of the request is too large");
+  if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
+  if (error.category() == http::make_error_code(http::error::bad_version).category())
+    return Api::refused(400, "that isn't HTTP: " + error.message());
+  return std::nullopt;
+}
+
+}  // namespace
+
+asio::awaitable<error_code> HttpConnection::read(Parser& parser) {
+  error_code error;
+  parser.header_limit(limits_.header);
+  parser.body_limit(limits_.body);
+  stream_.expires_after(limits_.idle);
+  // The first byte may be long in coming, the others not.
+  if (buffer_.size() == 0) {
+    constexpr std::size_t kFirst = 4'096;
+    const auto count =
+        co_await stream_.async_read_some(buffer_.prepare(kFirst), asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return error == asio::error::eof ? make_error_code(http::error::end_of_stream) : error;
+    buffer_.commit(count);
+  }
+  stream_.expires_after(limits_.transfer);
+  co_await http::async_read_header(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  if (error) co_return error;
+  if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+    http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
+    co_await http::async_write(stream_, go_on, asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return error;
+  }
+  co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  co_return error;
+}
+
+asio::awaitable<bool> HttpConnection::write(Response response, unsigned version, bool keep_alive, bool head) {
+  http::response<http::string_body> message(http::status::ok, version);
+  message.result(response.status);
+  set_head(message, response);
+  message.body() = std::move(response.body);
+  message.keep_alive(keep_alive);
+  message.prepare_payload();
+  if (response.status == static_cast<unsigned>(http::status::not_modified)) message.erase(http::field::content_type);
+  if (head) message.body().clear();
+  error_code error;
+  http::response_serializer<http::string_body> serializer(message);
+  // Each piece has its time: a client that takes a long list slowly is none that takes nothing.
+  while (!serializer.is_done() && !error) {
+    stream_.expires_after(limits_.transfer);
+    co_await http::async_write_some(stream_, serializer, asio::redirect_error(asio::use_awaitable, error));
+  }
+  co_return !error && message.keep_alive();
+}
+
+asio::awaitable<void> HttpConnection::watch_for_end(std::shared_ptr<HttpConnection> self,
+                                                    std::weak_ptr<EventStream> events) {
+  error_code error;
+  co_await self->stream_.socket().async_wait(asio::socket_base::wait_read,
+                                             asio::redirect_error(asio::use_awaitable, error));
+  const auto stream = events.lock();
+  if (error || !stream) co_return;
+  char byte = 0;
+  if (::recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) stream->end();
+}
+
+asio::awaitable<bool> HttpConnection::write_stream(Response response, unsigned version) {
+  http::response<http::empty_body> message(http::status::ok, version);
+  message.result(response.status);
+  set_head(message, response);
+  message.chunked(true);
+  error_code error;
+  http::response_serializer<http::empty_body> serializer(message);
+  stream_.expires_after(limits_.transfer);
+  co_await http::async_write_header(stream_, serializer, asio::redirect_error(asio::use_awaitable, error));
+  stream_.expires_never();
+  while (!error) {
+    const auto piece = co_await response.stream->next();
+    if (piece.empty()) break;
+    stream_.expires_after(limits_.transfer);
+    co_await asio::async_write(stream_, http::make_chunk(asio::buffer(piece)),
+                               asio::redirect_error(asio::use_awaitable, error));
+    stream_.expires_never();
+  }
+  if (error) co_return false;
+  stream_.expires_after(limits_.transfer);
+  co_await asio::async_write(stream_, http::make_chunk_last(), asio::redirect_error(asio::use_awaitable, error));
+  co_return !error;
+}
+
+asio::awaitable<void> HttpConnection::run(std::shared_ptr<HttpConnection> self) {
+  for (bool usable = true; usable;) {
+    Parser parser;
+    if (const auto error = co_await self->read(parser)) {
+      if (auto refusal = complaint(error)) co_await self->write(*std::move(refusal), 11, false, false);
+      break;
+    }
+    auto message = parser.release();
+    const bool keep_alive = message.keep_alive();
+    const bool head = message.method() == http::verb::head;
+    const auto version = message.version();
+    self->stream_.expires_never();
+    auto response = co_await self->api_->answer(request_of(message));
+    if (response.stream && !head) {
+      asio::co_spawn(self->stream_.get_executor(), watch_for_end(self, response.stream), asio::detached);
+      usable = co_await self->write_stream(std::move(response), version);
+      // The wait for the client's end is still on.
+      error_code ignored;
+      self->stream_.socket().cancel(ignored);
+      usable = usable && keep_alive;
+    } else {
+      usable = co_await self->write(std::move(response), version, keep_alive, head);
+    }
+    if (self->buffer_.capacity() > kKeptBuffer) self->buffer_.shrink_to_fit();
+  }
+  co_await self->part();
+}
+
+asio::awaitable<void> HttpConnection::turn_away(std::shared_ptr<HttpConnection> self) {
+  co_await self->write(Api::refused(429, "Too many connections, please try again later."), 11, false, false);
+  co_await self->part();
+}
+
+asio::awaitable<void> HttpConnection::part() {
+  error_code error;
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  // A socket that is closed with bytes unread resets the connection, and with it what the client hasn't read.
+  stream_.expires_after(kLastWords);
+  std::array<char, 4'096> dropped{};
+  while (!error)
+    co_await stream_.async_read_some(asio::buffer(dropped), asio::redirect_error(asio::use_awaitable, error));
+}
+
+}  // namespace knetsim::apiserver
