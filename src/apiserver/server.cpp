@@ -1,0 +1,104 @@
+#include "server.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <chrono>
+#include <csignal>
+#include <exception>
+
+#include "knetsim/sys/error.h"
+#include "start_objects.h"
+
+namespace knetsim::apiserver {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+constexpr int kFailure = 1;
+constexpr std::chrono::seconds kEtcdPatience{60};
+constexpr std::size_t kEtcdConnections = 16;
+
+tcp::acceptor listen(asio::io_context& context, const ServerOptions& options) {
+  try {
+    return tcp::acceptor(context, tcp::endpoint(options.listen_address, options.listen_port));
+  } catch (const boost::system::system_error& error) {
+    throw Error(
+        describe({.where = {},
+                  .tried = fmt::format("listen on {}:{}", options.listen_address.to_string(), options.listen_port),
+                  .answer = error.code().message(),
+                  .remedy = "choose another --listen"}));
+  }
+}
+
+std::string address_text(const tcp::endpoint& endpoint) {
+  const auto host = endpoint.address().to_string();
+  return fmt::format("{}:{}", endpoint.address().is_v6() ? "[" + host + "]" : host, endpoint.port());
+}
+
+std::string api_address(const ServerOptions& options, const tcp::acceptor& acceptor) {
+  if (!options.advertise_address) return address_text(acceptor.local_endpoint());
+  return address_text(tcp::endpoint(*options.advertise_address, options.secure_port));
+}
+
+}  // namespace
+
+Server::Server(ServerOptions options)
+    : options_(std::move(options)),
+      acceptor_(listen(context_, options_)),
+      client_(context_.get_executor(), {.endpoints = options_.etcd_servers, .idle_connections = kEtcdConnections}),
+      cache_(context_.get_executor(), options_.watch_window),
+      feed_(context_.get_executor(), client_, cache_),
+      store_(client_, cache_),
+      allocations_(cache_, options_.ranges),
+      writer_(cache_, store_, allocations_),
+      api_(context_.get_executor(), client_, cache_, writer_, api_address(options_, acceptor_)),
+      http_(api_, {.connections = options_.max_connections, .transfer = options_.request_timeout}) {
+  api_.connections = [this] { return http_.connections(); };
+}
+
+void Server::stop(int code) {
+  if (exit_code_) return;
+  exit_code_ = code;
+  context_.stop();
+}
+
+void Server::spawn(asio::awaitable<void> coroutine) {
+  asio::co_spawn(context_, std::move(coroutine), [this](const std::exception_ptr& failure) {
+    if (!failure) return;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+      spdlog::error("{}", error.what());
+      stop(kFailure);
+    }
+  });
+}
+
+asio::awaitable<void> Server::start() {
+  const auto begin = std::chrono::steady_clock::now();
+  co_await feed_.fill(kEtcdPatience);
+  spawn(feed_.follow());
+  const OwnAddress own{options_.advertise_address, options_.secure_port};
+  co_await make_start_objects(writer_, store_, options_.ranges, own);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+  spdlog::info("serving on http://{} after {} ms, etcd at revision {}", address_text(acceptor_.local_endpoint()),
+               took.count(), cache_.revision());
+  spawn(http_.serve(acceptor_));
+}
+
+int Server::run() {
+  asio::signal_set signals(context_, SIGINT, SIGTERM);
+  signals.async_wait([this](const boost::system::error_code& error, int) {
+    if (!error) stop(0);
+  });
+  spawn(start());
+  context_.run();
+  return exit_code_.value_or(kFailure);
+}
+
+}  // namespace knetsim::apiserver
