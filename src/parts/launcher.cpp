@@ -29,7 +29,7 @@ Process launch(const LaunchSpec& spec) {
                   .trust = Trust::daemon};
   command.argv.insert(command.argv.end(), spec.arguments.begin(), spec.arguments.end());
   note_in_log(spec.log, fmt::format("# {}: {}\n", to_string(spec.program), fmt::join(command.argv, " ")));
-  return Process::spawn(command, spec.log);
+  return Process::spawn(command, spec.log, spec.kept);
 }
 
 }  // namespace knetsim::parts

@@ -125,12 +125,12 @@ Command in_neutral_environment(Command command, const std::string& prefix) {
   return command;
 }
 
-Process Process::spawn(const Command& command, const fs::path& log) {
+Process Process::spawn(const Command& command, const fs::path& log, const std::vector<FdView>& kept) {
   const Fd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!output) throw SystemError("open the log", log.string());
   const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null) throw SystemError("open", "/dev/null");
-  auto child = Child::launch(command, null, output, output);
+  auto child = Child::launch(command, null, output, output, {.kept = kept});
   auto name = fs::path(command.argv.front()).filename().string();
   return Process(std::make_unique<State>(State{std::move(child), std::move(name), log}));
 }

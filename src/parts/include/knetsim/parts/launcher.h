@@ -17,6 +17,7 @@ struct LaunchSpec {
   const NetNs* netns = nullptr;
   std::filesystem::path directory = {};  ///< cwd and HOME; made if absent
   std::filesystem::path log = {};        ///< appended to, no link is followed; the parent must exist
+  std::vector<FdView> kept = {};         ///< as Process::spawn()
 };
 
 /// Starts it in a session of its own and returns at once: knetsim/sys/ready.h has how to wait for it. What it writes to

@@ -68,8 +68,9 @@ std::filesystem::path require_program(const std::string& name);
 /// background commands. Move-only.
 class Process {
  public:
-  /// stdout and stderr go to `log`, which is created (its parent must be there) or appended to.
-  static Process spawn(const Command& command, const std::filesystem::path& log);
+  /// stdout and stderr go to `log`, which is created (its parent must be there) or appended to. Descriptors that are
+  /// `kept` stay open in it, under the numbers that they have here; above 2.
+  static Process spawn(const Command& command, const std::filesystem::path& log, const std::vector<FdView>& kept = {});
 
   Process(Process&&) noexcept;
   Process& operator=(Process&&) noexcept;
