@@ -98,6 +98,8 @@ ServerCommandLine parse_server_command_line(const std::vector<std::string>& argu
   auto request_timeout = options.request_timeout.count();
   app.add_option("--etcd-servers", etcd, "etcd's endpoints, separated by commas (http://127.0.0.1:2379)");
   app.add_option("--listen", listen, "HOST:PORT to serve plain HTTP on (127.0.0.1:8001)");
+  app.add_option("--listen-fd", options.listen_fd, "an inherited socket that listens already, in place of --listen")
+      ->check(CLI::Range(3, 1'000'000));
   app.add_option("--service-cluster-ip-range", ranges,
                  "where cluster IPs come from; an IPv4 range and, after a comma, an IPv6 one (10.96.0.0/16)");
   app.add_option("--service-node-port-range", node_ports, "where node ports come from (30000-32767)");
@@ -149,6 +151,7 @@ std::vector<std::string> to_arguments(const ServerOptions& options) {
       fmt::format("--service-cluster-ip-range={}", ranges_text(options.ranges)),
       fmt::format("--service-node-port-range={}-{}", options.ranges.first_node_port, options.ranges.last_node_port),
       fmt::format("--secure-port={}", options.secure_port)};
+  if (options.listen_fd) arguments.push_back(fmt::format("--listen-fd={}", *options.listen_fd));
   if (options.advertise_address)
     arguments.push_back(fmt::format("--advertise-address={}", options.advertise_address->to_string()));
   if (options.watch_window != defaults.watch_window)

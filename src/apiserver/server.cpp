@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -23,8 +24,23 @@ constexpr int kFailure = 1;
 constexpr std::chrono::seconds kEtcdPatience{60};
 constexpr std::size_t kEtcdConnections = 16;
 
+/// Of an inherited socket, which must be one that listens (socket(7), SO_ACCEPTCONN).
+tcp family_of(int fd) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) != 0 || value == 0)
+    throw InputError(fmt::format("--listen-fd {}: it is no socket that listens", fd));
+  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &value, &size) != 0) throw SystemError("look at", "--listen-fd");
+  return value == AF_INET6 ? tcp::v6() : tcp::v4();
+}
+
 tcp::acceptor listen(asio::io_context& context, const ServerOptions& options) {
   try {
+    if (options.listen_fd) {
+      tcp::acceptor inherited(context);
+      inherited.assign(family_of(*options.listen_fd), *options.listen_fd);
+      return inherited;
+    }
     return tcp::acceptor(context, tcp::endpoint(options.listen_address, options.listen_port));
   } catch (const boost::system::system_error& error) {
     throw Error(

@@ -17,6 +17,9 @@ struct ServerOptions {
   std::vector<std::string> etcd_servers{"http://127.0.0.1:2379"};
   Address listen_address = boost::asio::ip::make_address("127.0.0.1");
   std::uint16_t listen_port = 8001;  ///< 0: any that is free; the log says which
+  /// A socket that listens already, inherited from whoever started the server: it outlives a restart, and may be of
+  /// another network namespace. Nullopt: the server opens its own.
+  std::optional<int> listen_fd = {};
   kube::ServiceRanges ranges;
   std::optional<Address> advertise_address;  ///< what the Service kubernetes leads to; nullopt: nowhere
   std::uint16_t secure_port = 6443;
