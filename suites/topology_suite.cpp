@@ -36,6 +36,7 @@ using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::Not;
 using testing::SizeIs;
 
@@ -278,6 +279,18 @@ MEMBERS_TEST(PluginsAreToldWhatTheTopologySays, "/clusters/[]/cni/conf", "/clust
   const auto heard = json::parse(read_file("/tmp/knetsim/plugins/ADD"));
   EXPECT_EQ(heard.at("colour"), "blue");
   EXPECT_EQ(heard.at("runtimeConfig"), told);
+}
+
+MEMBERS_TEST(AnApiIsOfferedUnlessItIsNotWanted, "/clusters/[]/api") {
+  stand(json::parse(R"({
+    "underlay": {"network": "10.0.0.0/8", "switches": [{"name": "s0"}]},
+    "clusters": [{"name": "C0", "switch": "s0", "etcd": [{"name": "C0e1", "address": "10.0.0.1"}], "workers": []},
+                 {"name": "C1", "switch": "s0", "etcd": [{"name": "C1e1", "address": "10.0.0.6"}], "workers": [],
+                  "api": false},
+                 {"name": "C2", "switch": "s0", "etcd": [{"name": "C2e1", "address": "10.0.0.9"}], "workers": [],
+                  "api": true}]})"));
+  EXPECT_THAT(listening_tcp_ports(NetNs::current()), IsSupersetOf({8001, 8003}));
+  EXPECT_THAT(listening_tcp_ports(NetNs::current()), Not(Contains(8002)));
 }
 
 MEMBERS_TEST(RoutersCarryServicesOverTheLinks, "/clusters/[]/name", "/clusters/[]/skupper/flavour",

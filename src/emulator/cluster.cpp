@@ -41,7 +41,7 @@ std::size_t useful_threads() { return std::max(4U, 2 * std::thread::hardware_con
 }  // namespace
 
 Cluster::Cluster(ClusterSpec spec, unsigned index, Underlay& underlay, HostsFile& hosts)
-    : spec_(std::move(spec)), mtu_(underlay.spec().mtu) {
+    : spec_(std::move(spec)), index_(index), mtu_(underlay.spec().mtu) {
   for (const auto& node : spec_.etcd) etcd_nodes_.push_back(underlay.plug(node, switch_of(node, spec_)));
   const kubeproxy::ProxyOptions proxy{.pod_networks = pod_networks(spec_),
                                       .bridges = {cni::PodNetworkOptions{}.bridge}};
@@ -66,6 +66,7 @@ void Cluster::start(const BootObserver& observer) {
   if (!etcd_nodes_.empty()) {
     start_etcd();
     stands("etcd");
+    if (offers_api(spec_)) api_.emplace(etcd_nodes_.front(), ClusterApi::port_of(index_), etcd_->endpoints());
   }
   write_static_subnets(mtu_);
   if (spec_.flannel) {
@@ -180,6 +181,22 @@ etcd::Ensemble& Cluster::etcd() {
   return *etcd_;
 }
 
+ClusterApi& Cluster::api() {
+  if (!api_)
+    throw InputError(
+        fmt::format("{} has no Kubernetes API\n  remedy: {}", spec_.name,
+                    spec_.etcd.empty() ? "add \"etcd\" to the cluster in the topology" : "leave \"api\": false out"));
+  const std::scoped_lock lock(objects_);
+  if (published_) return *api_;
+  if (!api_->started()) api_->start();
+  for (const auto& worker : workers_) {
+    api_->publish(*worker);
+    for (const auto* container : worker->containers()) api_->publish(*container, *worker);
+  }
+  published_ = true;
+  return *api_;
+}
+
 Container& Cluster::create_container(const std::string& worker, const std::string& name) {
   if (const auto fault = name_fault(name, Named::container))
     throw InputError(
@@ -188,13 +205,24 @@ Container& Cluster::create_container(const std::string& worker, const std::strin
     if (Names::folded(container->short_name()) == Names::folded(name))
       throw InputError(fmt::format("{} has a container \"{}\" already ({})\n  remedy: choose another name", spec_.name,
                                    name, container->name()));
-  auto& container = this->worker(worker).create_container(name);
+  auto& on = this->worker(worker);
+  const std::scoped_lock lock(objects_);
+  auto& container = on.create_container(name);
+  try {
+    if (published_) api_->publish(container, on);
+  } catch (const Error&) {
+    on.delete_container(name);
+    throw;
+  }
   vips_->reconcile();  // it may have the address of one that is gone
   return container;
 }
 
 void Cluster::delete_container(const std::string& name) {
-  worker_of(name).delete_container(name);
+  auto& worker = worker_of(name);
+  const std::scoped_lock lock(objects_);
+  if (published_) api_->withdraw(worker.container(name));
+  worker.delete_container(name);
   vips_->reconcile();
 }
 
@@ -207,6 +235,9 @@ std::vector<std::string> Cluster::ailments() {
       else if (const auto line = crash_report_in(member.process().log()))
         result.push_back(fmt::format("etcd on {} reports a crash: {}", member.spec().name, *line));
     }
+  // While it is being started there is nothing to tell of it.
+  if (const std::unique_lock lock(objects_, std::try_to_lock); lock && api_ && api_->started())
+    if (auto ailment = api_->server().ailment()) result.push_back(std::move(*ailment));
   for (const auto& worker : workers_)
     if (worker->has_flanneld())
       if (auto ailment = worker->flanneld().ailment()) result.push_back(std::move(*ailment));

@@ -4,14 +4,33 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <mutex>
 
 #include "knetsim/etcd/ensemble.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/file.h"
 #include "knetsim/sys/sandbox.h"
 #include "knetsim/sys/side_by_side.h"
 
 namespace knetsim {
+
+namespace {
+
+const std::string kKubeconfig = std::string(kStateDirectory) + "/kubeconfig";
+/// kubectl caches there what a server has told of itself: another lab's would be wrong.
+const std::string kKubectlHome = std::string(kStateDirectory) + "/kubectl";
+
+void write_kubeconfig(const Topology& topology) {
+  std::vector<KubeContext> contexts;
+  for (std::size_t i = 0; i < topology.clusters.size(); ++i)
+    if (offers_api(topology.clusters[i])) contexts.push_back({topology.clusters[i].name, ClusterApi::url_of(i)});
+  if (contexts.empty()) return;
+  make_directories(kKubectlHome);
+  write_file_atomically(kKubeconfig, kubeconfig(contexts));
+}
+
+}  // namespace
 
 Emulation Emulation::plug(Topology topology) {
   topology.validate();
@@ -21,6 +40,8 @@ Emulation Emulation::plug(Topology topology) {
   const bool any_etcd = std::any_of(spec.clusters.begin(), spec.clusters.end(),
                                     [](const ClusterSpec& cluster) { return !cluster.etcd.empty(); });
   if (any_etcd) etcd::install_etcdctl(kStateDirectory);
+
+  write_kubeconfig(spec);
 
   emulation.hosts_ = std::make_unique<HostsFile>(spec.clusters.empty() ? "" : spec.clusters.front().name);
   emulation.underlay_ = std::make_unique<Underlay>(spec.underlay);
@@ -44,6 +65,27 @@ void Emulation::start(const BootObserver& observer) {
   side_by_side(clusters_.size(), clusters_.size(), [&](std::size_t i) { clusters_[i]->start(guarded); });
   start_routers(observer);
   have_everything_kept();
+}
+
+void Emulation::start_apis() {
+  std::vector<Cluster*> asked;
+  for (const auto& cluster : clusters_)
+    if (offers_api(cluster->spec())) asked.push_back(cluster.get());
+  if (asked.empty())
+    throw InputError(
+        "no cluster of this network has a Kubernetes API\n  remedy: add \"etcd\" to one in the topology, and leave "
+        "\"api\": false out");
+  side_by_side(asked.size(), asked.size(), [&](std::size_t i) { asked[i]->api(); });
+}
+
+Command Emulation::kubectl(std::vector<std::string> arguments) {
+  const auto* chosen = std::getenv("KNETSIM_KUBECTL");
+  Command command{
+      .argv = {chosen != nullptr && *chosen != '\0' ? chosen : "kubectl"},
+      .environment = {{"KUBECONFIG", kKubeconfig}, {"HOME", kKubectlHome}, {"KUBECACHEDIR", kKubectlHome + "/cache"}},
+      .trust = Trust::user};
+  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+  return command;
 }
 
 void Emulation::have_everything_kept() {

@@ -160,7 +160,8 @@ SkupperSpec skupper(const JsonPlace& at) {
 }
 
 ClusterSpec cluster(const JsonPlace& at) {
-  at.expect_members({"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services", "skupper"});
+  at.expect_members(
+      {"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services", "skupper", "api"});
   ClusterSpec spec{.name = at["name"].string(), .switch_name = at["switch"].string()};
   spec.etcd = at.each("etcd", etcd_node);
   spec.workers = at["workers"].each(worker);
@@ -173,6 +174,7 @@ ClusterSpec cluster(const JsonPlace& at) {
     spec.vips = services->each("vips", vip);
   }
   at.take("skupper", spec.skupper, skupper);
+  at.take("api", spec.api, &JsonPlace::boolean);
   return spec;
 }
 

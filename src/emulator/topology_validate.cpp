@@ -286,6 +286,8 @@ class Validation {
 
 }  // namespace
 
+bool offers_api(const ClusterSpec& cluster) { return cluster.api && !cluster.etcd.empty(); }
+
 const std::string& switch_of(const NodeSpec& node, const ClusterSpec& cluster) {
   return node.switch_name.empty() ? cluster.switch_name : node.switch_name;
 }

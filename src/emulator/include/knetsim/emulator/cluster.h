@@ -3,10 +3,12 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "knetsim/emulator/cluster_api.h"
 #include "knetsim/emulator/keeper.h"
 #include "knetsim/emulator/node.h"
 #include "knetsim/emulator/topology.h"
@@ -48,6 +50,10 @@ class Cluster {
   /// Once it has been started.
   bool has_etcd() const noexcept { return etcd_.has_value(); }
 
+  /// Its Kubernetes API, with the workers and containers in it: the first call starts it, from then on they are kept up
+  /// to date. Threads may call it side by side. Throws InputError if the cluster has none, Error if it doesn't come up.
+  ClusterApi& api();
+
   Container& create_container(const std::string& worker, const std::string& name);
   void delete_container(const std::string& name);
 
@@ -68,12 +74,16 @@ class Cluster {
   void write_static_subnets(unsigned mtu);
 
   ClusterSpec spec_;
+  unsigned index_;
   unsigned mtu_;
   std::vector<Node> etcd_nodes_;
   // The daemons come after the nodes that they run on, so that they end first.
   std::optional<etcd::Ensemble> etcd_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<VipBook> vips_;
+  std::mutex objects_;  // guards what the API is told of
+  std::optional<ClusterApi> api_;
+  bool published_ = false;
 };
 
 }  // namespace knetsim

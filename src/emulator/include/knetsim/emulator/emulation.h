@@ -40,6 +40,13 @@ class Emulation {
   Worker& worker(const std::string& name);
   Node& node(const std::string& name);
 
+  /// The Kubernetes APIs of all clusters that have one: those that don't run yet are started, side by side. Threads may
+  /// call it. Throws InputError if there is none, Error if one doesn't come up.
+  void start_apis();
+  /// kubectl, or what KNETSIM_KUBECTL names, outside of all nodes, with a context for each cluster; the first is the
+  /// current one. Answers once start_apis() was called.
+  static Command kubectl(std::vector<std::string> arguments);
+
   ServiceNetwork& service_network() noexcept { return *service_network_; }
 
   /// As Cluster::ailments(), of all clusters and the routers between them.

@@ -95,7 +95,11 @@ struct ClusterSpec {
   std::vector<Network> service_ranges = {};  ///< the workers have a route for each
   std::vector<VipSpec> vips = {};
   std::optional<SkupperSpec> skupper = {};
+  bool api = true;  ///< a cluster with etcd answers kubectl
 };
+
+/// Whether the cluster answers kubectl.
+bool offers_api(const ClusterSpec& cluster);
 
 /// Where a node is plugged in: its own switch, else its cluster's.
 const std::string& switch_of(const NodeSpec& node, const ClusterSpec& cluster);
