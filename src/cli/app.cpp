@@ -13,8 +13,8 @@ namespace knetsim::cli {
 
 namespace {
 
-constexpr std::array<CommandMaker, 7> kCommands{make_up,    make_ps,     make_exec,      make_down,
-                                                make_check, make_doctor, make_completion};
+constexpr std::array<CommandMaker, 8> kCommands{make_up,   make_ps,    make_exec,   make_kubectl,
+                                                make_down, make_check, make_doctor, make_completion};
 
 std::vector<std::string> names_in(const CLI::App& app) {
   std::vector<std::string> names;

@@ -102,12 +102,23 @@ int up(const UpOptions& options, Terminal& terminal) {
   terminal.out << style.bold(fmt::format("knetsim {}: {}", version(), registration.name())) << "\n" << std::flush;
   auto emulation = boot(std::move(topology), interrupts, registration, terminal, style);
   const bool interactive = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
+  // A person finds it ready at the first question; a script that asks nothing doesn't pay for it. Why it doesn't come
+  // up is told to the first who asks.
+  std::future<void> apis;
+  if (interactive)
+    apis = std::async(std::launch::async, [&emulation] {
+      try {
+        emulation->start_apis();
+      } catch (const Error&) {
+      }
+    });
   const auto end = shell::run_prompt(*emulation,
                                      {.interrupts = interrupts,
                                       .registration = registration,
                                       .topology = file.filename().string(),
                                       .interactive = interactive},
                                      terminal, style);
+  if (apis.valid()) apis.wait();
   emulation.reset();
   registration.end();
   if (end.asked_to) return *end.asked_to;

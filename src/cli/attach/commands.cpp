@@ -80,6 +80,13 @@ int exec_in_lab(const std::vector<std::string>& words, const std::vector<std::st
   return run_in_lab(labs.connect(name), *(dashes - 1), {dashes + 1, words.end()}, terminal, variables);
 }
 
+int kubectl_in_lab(const std::string& lab, const std::vector<std::string>& arguments, Terminal& terminal) {
+  const auto labs = StateDirectory::open();
+  const auto name = lab.empty() ? only_lab(labs) : lab;
+  look_whether_it_answers(labs, name, terminal);
+  return run_in_lab(labs.connect(name), {}, arguments, terminal, {});
+}
+
 using std::chrono::seconds;
 
 // What a lab takes that has nothing else to do; from then on it is worth a word.
@@ -157,6 +164,20 @@ Command make_exec(CLI::App& root) {
       "Exit codes: the program's; 128 + the signal's number; 127 it isn't there; 2 could not run.");
   return {app, [app, variables](Terminal& terminal) { return exec_in_lab(app->remaining(), *variables, terminal); },
           true};
+}
+
+Command make_kubectl(CLI::App& root) {
+  auto* app = root.add_subcommand("kubectl", "Run kubectl in a lab that stands, from another terminal");
+  app->prefix_command();
+  auto lab = std::make_shared<std::string>();
+  app->add_option("--lab", *lab, "Which lab, if several stand (knetsim ps)")->type_name("LAB");
+  app->footer(
+      "Usage: knetsim kubectl [--lab LAB] ARGUMENTS...\n"
+      "As: knetsim kubectl get pods -A -o wide\n"
+      "There is a context for each cluster, named as the cluster (--context C1); the first is the current one.\n"
+      "KNETSIM_KUBECTL=PATH, set for knetsim up, chooses the program.\n"
+      "Exit codes: kubectl's; 128 + the signal's number; 127 it isn't there; 2 could not run.");
+  return {app, [app, lab](Terminal& terminal) { return kubectl_in_lab(*lab, app->remaining(), terminal); }, true};
 }
 
 Command make_down(CLI::App& root) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -58,6 +59,7 @@ json request_for(const std::string& node, const std::vector<std::string>& argv, 
           {"argv", argv},
           {"terminal", terminal},
           {"term", term ? term : ""},
+          {"directory", node.empty() ? std::filesystem::current_path().string() : ""},
           {"environment", environment}};
 }
 
@@ -184,8 +186,10 @@ class Visitors::Visit {
   void run(const json& request, const std::vector<Fd>& descriptors) {
     if (child_ || descriptors.size() != 3)
       throw InputError("a program needs three descriptors, and a visit of its own");
-    auto command =
-        host_.command_on(request.at("node").get<std::string>(), request.at("argv").get<std::vector<std::string>>());
+    const auto node = request.at("node").get<std::string>();
+    auto argv = request.at("argv").get<std::vector<std::string>>();
+    auto command = node.empty() ? host_.kubectl(std::move(argv)) : host_.command_on(node, std::move(argv));
+    if (const auto directory = request.value("directory", ""); !directory.empty()) command.directory = directory;
     if (command.argv.empty()) throw InputError("which program?");
     if (const auto term = request.value("term", ""); !term.empty()) command.environment["TERM"] = term;
     for (const auto& [name, value] : request.value("environment", std::map<std::string, std::string>{}))

@@ -18,6 +18,8 @@ namespace knetsim::cli {
 /// are terminals, else on our own three, with those of our environment that `variables` names. Returns the exit code
 /// for `knetsim exec`: the program's, 128 + the number of the signal that ended it, 127 if it isn't there, 2 if it
 /// couldn't be run.
+/// An empty name of a node stands for kubectl, whose arguments `argv` are then: it runs outside of all nodes, in our
+/// working directory.
 int run_in_lab(FdView connection, const std::string& node, const std::vector<std::string>& argv, Terminal& terminal,
                const std::vector<std::string>& variables);
 
@@ -35,6 +37,8 @@ struct Host {
   std::function<std::string()> describe;
   /// The command for a program on a node; throws InputError if there is no such node.
   std::function<knetsim::Command(const std::string& node, std::vector<std::string> argv)> command_on;
+  /// The same for kubectl with these arguments; throws Error if there is no API to ask.
+  std::function<knetsim::Command(std::vector<std::string> arguments)> kubectl;
   /// Take everything down. Whoever asked for it waits until this is closed.
   std::function<void(Fd waiting)> end;
 };

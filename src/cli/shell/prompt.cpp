@@ -41,6 +41,11 @@ Host host_for(Session& session, const std::string& topology, Requests& requests,
               [&session](const std::string& node, std::vector<std::string> argv) {
                 return find_node(session, {node, {0, node.size()}}).command(std::move(argv));
               },
+          .kubectl =
+              [&session](std::vector<std::string> arguments) {
+                session.emulation.start_apis();
+                return Emulation::kubectl(std::move(arguments));
+              },
           .end =
               [&session, &requests, &waiting](Fd visitor) {
                 session.terminal.err << "\nknetsim: taken down by knetsim down\n";

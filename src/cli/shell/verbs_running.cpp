@@ -42,6 +42,24 @@ int shell(Session& session, std::string_view line, const Words& words) {
                       {.argv = {"sh", "-c", std::string(line.substr(begin, end - begin))}, .trust = Trust::user});
 }
 
+/// The words are kubectl's: no name in them stands for an address. What only a shell understands is left to one, which
+/// is given kubectl as $0.
+int kubectl(Session& session, std::string_view line, const Words& words) {
+  if (words.background)
+    throw LineError({words.end, words.end + 1}, "only a program on a node can go on in the background");
+  session.emulation.start_apis();
+  std::vector<std::string> arguments;
+  for (std::size_t i = 1; i < words.words.size(); ++i) arguments.push_back(words.words[i].text);
+  auto command = Emulation::kubectl(arguments);
+  if (words.needs_shell) {
+    const auto begin = words.words.front().span.end;
+    command.argv = {"sh", "-c", fmt::format("\"$0\"{}", line.substr(begin, words.end - begin)), command.argv.front()};
+  } else {
+    require_program(command.argv.front());
+  }
+  return run_in_front(session, command);
+}
+
 std::vector<std::string> interfaces_of(const Node& node) {
   auto socket = node.netlink();
   std::vector<std::string> names{"any"};
@@ -190,6 +208,12 @@ std::vector<Verb> running_verbs() {
        {"sh ps aux | grep etcd"},
        {Argument::program, Argument::words},
        shell},
+      {"kubectl ARGUMENTS...",
+       "ask the clusters' Kubernetes API",
+       {"kubectl get nodes,pods -A -o wide", "kubectl --context C1 get pods"},
+       {Argument::words},
+       kubectl,
+       "There is a context for each cluster, named as the cluster; the first is the current one."},
       {"capture NODE INTERFACE FILE | capture stop",
        "write packets to a file for Wireshark, in the background",
        {"capture C0w1 eth0 /tmp/knetsim/walk.pcap", "C0w1/c1 ping -c 1 C0w2/c2", "capture stop"},

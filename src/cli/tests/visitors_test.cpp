@@ -65,7 +65,7 @@ class NoDescriptorLeft {
 TEST(VisitorsOfALab, AreTurnedAwayWithAWordWhenItHasNoDescriptorLeft) {
   const auto door = make_door();
   EventLoop loop;
-  const Visitors visitors(loop, door, {.describe = [] { return "{}"; }, .command_on = {}, .end = {}});
+  const Visitors visitors(loop, door, {.describe = [] { return "{}"; }, .command_on = {}, .kubectl = {}, .end = {}});
   for (const auto* which : {"the first", "the next one"}) {
     SCOPED_TRACE(which);
     const auto visitor = knock();
@@ -85,7 +85,7 @@ TEST(VisitorsOfALab, AreTurnedAwayWithAWordWhenItHasNoDescriptorLeft) {
 TEST(VisitorsOfALab, AreServedAgainAfterwards) {
   const auto door = make_door();
   EventLoop loop;
-  const Visitors visitors(loop, door, {.describe = [] { return "{}"; }, .command_on = {}, .end = {}});
+  const Visitors visitors(loop, door, {.describe = [] { return "{}"; }, .command_on = {}, .kubectl = {}, .end = {}});
   const auto turned_away = knock();
   {
     const NoDescriptorLeft limit;
