@@ -13,9 +13,9 @@ namespace {
 
 using nlohmann::json;
 
-// Upstream's limits.
-constexpr std::size_t kMostOperations = 10'000;
-constexpr std::size_t kMostCopied = 3UL << 20;
+constexpr std::size_t kMostOperations = 10'000;  // upstream's
+constexpr std::size_t kMostCopied = 16UL << 20;  // upstream's are 3 MiB of text; here what they take in memory
+constexpr std::size_t kMostShifted = 32UL << 20;
 constexpr std::size_t kDeepest = 200;
 
 [[noreturn]] void does_not_fit() {
@@ -29,7 +29,8 @@ struct Extent {
 
 /// Roughly what a value takes, and how deep it goes.
 Extent extent_of(const json& value) {
-  Extent extent{.bytes = 8, .depth = 0};
+  constexpr std::size_t kOfEach = 64;  // a node of a map, a string
+  Extent extent{.bytes = kOfEach, .depth = 0};
   if (value.is_string()) extent.bytes += text_in(value).size();
   if (!value.is_structured()) return extent;
   for (auto item = value.begin(); item != value.end(); ++item) {
@@ -42,16 +43,34 @@ Extent extent_of(const json& value) {
 
 std::size_t levels_of(const std::string& pointer) { return static_cast<std::size_t>(std::ranges::count(pointer, '/')); }
 
-/// What an operation puts somewhere must not make the object grow without end.
-void check_growth(const json& object, const json& operation, std::size_t& copied) {
+/// What the operations of one patch have cost by now.
+struct Effort {
+  std::size_t copied = 0;   ///< as extent_of() counts
+  std::size_t shifted = 0;  ///< elements of lists that stood behind an insertion or a removal, at most
+};
+
+/// As many elements as the list has that this place is in; 0 if it is in none.
+std::size_t neighbours_of(const json& object, const std::string& place) {
+  const json::json_pointer pointer(place);
+  if (pointer.empty() || !object.contains(pointer.parent_pointer())) return 0;
+  const auto& around = object.at(pointer.parent_pointer());
+  return around.is_array() ? around.size() : 0;
+}
+
+/// What an operation puts somewhere must not make the object grow without end, nor must all of them take long.
+void check_effort(const json& object, const json& operation, Effort& effort) {
   const auto& op = text_at(operation, "op");
-  const bool copy = op == "copy";
-  if (!copy && op != "move" && op != "add" && op != "replace") return;
-  const auto& from = member(operation, "value");
-  const auto extent =
-      copy || op == "move" ? extent_of(object.at(json::json_pointer(text_at(operation, "from")))) : extent_of(from);
-  if (copy) copied += extent.bytes;
-  if (copied > kMostCopied || extent.depth + levels_of(text_at(operation, "path")) > kDeepest) does_not_fit();
+  if (op == "test") return;
+  const auto& path = text_at(operation, "path");
+  const bool takes = op == "copy" || op == "move";
+  if (op != "replace") effort.shifted += neighbours_of(object, path);
+  if (op == "move") effort.shifted += neighbours_of(object, text_at(operation, "from"));
+  Extent extent;
+  if (takes) extent = extent_of(object.at(json::json_pointer(text_at(operation, "from"))));
+  if (op == "add" || op == "replace") extent = extent_of(member(operation, "value"));
+  if (takes) effort.copied += extent.bytes;
+  if (effort.copied > kMostCopied || effort.shifted > kMostShifted || extent.depth + levels_of(path) > kDeepest)
+    does_not_fit();
 }
 
 json with_operations(json object, const json& operations) {
@@ -62,10 +81,10 @@ json with_operations(json object, const json& operations) {
     throw too_large(fmt::format("The allowed maximum operations in a JSON patch is {}, got {}", kMostOperations,
                                 operations.size()));
   }
-  std::size_t copied = 0;
+  Effort effort;
   try {
     for (const auto& operation : operations) {
-      check_growth(object, operation, copied);
+      check_effort(object, operation, effort);
       object.patch_inplace(json::array({operation}));
     }
   } catch (const json::exception&) {

@@ -41,51 +41,54 @@ std::string resource_and_name(const Kind& kind, std::string_view name) {
 
 }  // namespace
 
+void FieldErrors::add(FieldError error) {
+  constexpr std::size_t kMost = 100;
+  if (errors_.size() < kMost) errors_.push_back(std::move(error));
+}
+
 void FieldErrors::invalid(std::string field, const json& value, std::string_view detail) {
   invalid_shown(std::move(field), shown(value), detail);
 }
 
 void FieldErrors::invalid_shown(std::string field, std::string_view shown, std::string_view detail) {
-  errors_.push_back({"FieldValueInvalid", std::move(field),
-                     fmt::format("Invalid value: {}{}{}", shown, detail.empty() ? "" : ": ", detail)});
+  add({"FieldValueInvalid", std::move(field),
+       fmt::format("Invalid value: {}{}{}", shown, detail.empty() ? "" : ": ", detail)});
 }
 
 void FieldErrors::required(std::string field, std::string_view detail) {
-  errors_.push_back(
-      {"FieldValueRequired", std::move(field), fmt::format("Required value{}{}", detail.empty() ? "" : ": ", detail)});
+  add({"FieldValueRequired", std::move(field), fmt::format("Required value{}{}", detail.empty() ? "" : ": ", detail)});
 }
 
 void FieldErrors::forbidden(std::string field, std::string_view detail) {
-  errors_.push_back({"FieldValueForbidden", std::move(field), fmt::format("Forbidden: {}", detail)});
+  add({"FieldValueForbidden", std::move(field), fmt::format("Forbidden: {}", detail)});
 }
 
 void FieldErrors::duplicate(std::string field, const json& value) {
-  errors_.push_back({"FieldValueDuplicate", std::move(field), "Duplicate value: " + shown(value)});
+  add({"FieldValueDuplicate", std::move(field), "Duplicate value: " + shown(value)});
 }
 
 void FieldErrors::duplicate_shown(std::string field, std::string_view shown) {
-  errors_.push_back({"FieldValueDuplicate", std::move(field), fmt::format("Duplicate value: {}", shown)});
+  add({"FieldValueDuplicate", std::move(field), fmt::format("Duplicate value: {}", shown)});
 }
 
 void FieldErrors::not_found(std::string field, const json& value) {
-  errors_.push_back({"FieldValueNotFound", std::move(field), "Not found: " + shown(value)});
+  add({"FieldValueNotFound", std::move(field), "Not found: " + shown(value)});
 }
 
 void FieldErrors::not_supported(std::string field, const json& value, const std::vector<std::string_view>& supported) {
   std::string choices;
   for (const auto& choice : supported) choices += fmt::format("{}\"{}\"", choices.empty() ? "" : ", ", choice);
-  errors_.push_back({"FieldValueNotSupported", std::move(field),
-                     fmt::format("Unsupported value: {}: supported values: {}", shown(value), choices)});
+  add({"FieldValueNotSupported", std::move(field),
+       fmt::format("Unsupported value: {}: supported values: {}", shown(value), choices)});
 }
 
 void FieldErrors::too_long(std::string field, std::size_t longest) {
-  errors_.push_back(
-      {"FieldValueTooLong", std::move(field), fmt::format("Too long: may not be more than {} bytes", longest)});
+  add({"FieldValueTooLong", std::move(field), fmt::format("Too long: may not be more than {} bytes", longest)});
 }
 
 void FieldErrors::too_many(std::string field, std::size_t count, std::size_t most) {
-  errors_.push_back({"FieldValueTooMany", std::move(field),
-                     fmt::format("Too many: {}: must have at most {} item{}", count, most, most == 1 ? "" : "s")});
+  add({"FieldValueTooMany", std::move(field),
+       fmt::format("Too many: {}: must have at most {} item{}", count, most, most == 1 ? "" : "s")});
 }
 
 ApiError::ApiError(int code, std::string_view reason, const std::string& message, json details)

@@ -117,6 +117,17 @@ TEST(JsonPatch, CannotMakeAnObjectGrowWithoutEnd) {
   for (int i = 0; i < 60; ++i)
     doubling.push_back({{"op", "copy"}, {"from", "/data"}, {"path", fmt::format("/data/k{}", i)}});
   EXPECT_EQ(refused_with(PatchType::json, {{"data", {{"a", "b"}}}}, doubling), 422);
+  json large = json::object();
+  for (int i = 0; i < 40'000; ++i) large[std::to_string(i)] = "";
+  auto there_and_back = json::array();
+  for (int i = 0; i < 100; ++i) {
+    there_and_back.push_back({{"op", "move"}, {"from", "/data"}, {"path", "/x"}});
+    there_and_back.push_back({{"op", "move"}, {"from", "/x"}, {"path", "/data"}});
+  }
+  EXPECT_EQ(refused_with(PatchType::json, {{"data", large}}, there_and_back), 422) << "moving costs as copying does";
+  const std::vector<json> insertions(1'000, json{{"op", "add"}, {"path", "/x/0"}, {"value", 1}});
+  EXPECT_EQ(refused_with(PatchType::json, {{"x", std::vector<int>(100'000)}}, json(insertions)), 422)
+      << "each moves all that stand behind it";
   const std::vector<json> many(10'001, json{{"op", "test"}, {"path", "/a"}, {"value", 1}});
   EXPECT_EQ(refused_with(PatchType::json, {{"a", 1}}, json(many)), 413);
 }

@@ -41,6 +41,7 @@ class FieldErrors {
   const std::vector<FieldError>& all() const noexcept { return errors_; }
 
  private:
+  void add(FieldError error);  // the first hundred; a body can hold ten thousands of mistakes
   std::vector<FieldError> errors_;
 };
 
