@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "knetsim/kube/status.h"
 
 namespace knetsim::apiserver {
@@ -40,8 +42,12 @@ asio::awaitable<etcd::TxnResult> Store::commit(etcd::Txn txn) {
   try {
     auto result = co_await client_->txn(std::move(txn));
     // Whoever is answered finds what was written: also where another's change is what the answer tells of.
-    if (!co_await cache_->reached(result.revision, kPatience) && result.succeeded)
-      spdlog::warn("the watch of etcd is behind revision {}", result.revision);
+    // A refused one's revision may be of a key that isn't ours, which the watch never tells of.
+    auto seen = result.succeeded ? result.revision : etcd::Revision{0};
+    if (!result.succeeded)
+      for (const auto& each : result.results)
+        for (const auto& kv : each.kvs) seen = std::max(seen, kv.mod_revision);
+    if (!co_await cache_->reached(seen, kPatience)) spdlog::warn("the watch of etcd is behind revision {}", seen);
     co_return result;
   } catch (const etcd::Unavailable& error) {
     refused = error.maybe_applied() ? kube::plain_failure(504, error.what()) : kube::unavailable(error.what());
@@ -62,6 +68,7 @@ asio::awaitable<json> Store::create(const kube::Kind& kind, std::string ns, std:
   etcd::Txn txn;
   txn.compares = {etcd::absent(key)};
   txn.then = {etcd::Put{key, stored_text(object)}};
+  txn.otherwise = {etcd::Get{key}};
   const auto result = co_await commit(std::move(txn));
   if (!result.succeeded) throw kube::already_exists(kind, name);
   co_return with_revision(std::move(object), result.revision);

@@ -2,6 +2,8 @@
 #include <set>
 #include <thread>
 
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
 #include "lab.h"
 
 namespace knetsim::apiserver::test {
@@ -10,6 +12,7 @@ namespace {
 using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 class ApiServerObjects : public ApiTest {
@@ -52,6 +55,13 @@ TEST_F(ApiServerObjects, ThatOthersPutIntoEtcdAreServed) {
   Watch watch(std::string(kConfigMaps) + "?watch=true&fieldSelector=metadata.name%3Dforeign");
   EXPECT_THAT(watch.events(1), ElementsAre("ADDED foreign"));
   EXPECT_EQ(client().merge(at("foreign"), {{"data", {{"a", "c"}}}}).json()["data"]["a"], "c");
+}
+
+TEST_F(ApiServerObjects, ThatAreTakenAreRefusedWhateverElseIsWrittenIntoEtcd) {
+  ASSERT_EQ(client().post(kConfigMaps, config_map("a")).status, 201U);
+  etcd().put("/coreos.com/network/foreign", "a key that the server doesn't watch");
+  EXPECT_EQ(client().post(kConfigMaps, config_map("a")).status, 409U);
+  EXPECT_THAT(read_file(std::string(kStateDirectory) + "/apiserver.log"), Not(HasSubstr("is behind revision")));
 }
 
 TEST_F(ApiServerObjects, InProtobufAreRefusedByTheirKeyWithTheRemedy) {
