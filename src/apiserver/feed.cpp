@@ -2,8 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <optional>
 
 #include "knetsim/etcd/watcher.h"
 
@@ -14,6 +16,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::int64_t kPage = 2'000;  // objects; etcd's answers are bounded by its client
+constexpr std::int64_t kSmallestPage = 10;
 constexpr std::chrono::milliseconds kPause{50};
 
 }  // namespace
@@ -23,7 +26,19 @@ asio::awaitable<void> Feed::list() {
   const std::string root(Cache::kRoot);
   etcd::PageRequest request{.limit = kPage};
   for (bool more = true; more;) {
-    const etcd::Page page = co_await client_->page(root, request);
+    std::optional<etcd::Page> answer;
+    try {
+      answer = co_await client_->page(root, request);
+    } catch (const etcd::Unavailable& error) {
+      // So it is said, too, when an answer is longer than etcd's client reads.
+      if (request.limit <= kSmallestPage) throw;
+      spdlog::warn("reading {} objects at once: {}", request.limit, error.what());
+    }
+    if (!answer) {
+      request.limit = std::max(kSmallestPage, request.limit / 8);
+      continue;
+    }
+    const etcd::Page page = *std::move(answer);
     for (const auto& kv : page.kvs) Cache::add(contents, kv);
     request.revision = page.revision;
     if (!page.kvs.empty()) request.after = page.kvs.back().key;
