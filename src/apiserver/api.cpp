@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 
 #include "knetsim/kube/status.h"
 
@@ -23,7 +24,7 @@ Response status_response(const kube::ApiError& error) {
   Response response;
   response.status = static_cast<unsigned>(error.code());
   const auto status = error.status();
-  response.body = status.dump() + '\n';
+  response.body = status.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
   const auto details = status.find("details");
   if (details != status.end() && details->contains("retryAfterSeconds"))
     response.headers.emplace_back("Retry-After", (*details)["retryAfterSeconds"].dump());
@@ -48,7 +49,9 @@ Response Api::refused(int code, const std::string& message) {
 }
 
 asio::awaitable<Response> Api::answer(const Request& request) {
-  std::string verb = request.method;
+  // Metrics are kept for each verb: no client makes up new ones.
+  constexpr std::array<std::string_view, 6> kMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+  std::string verb = std::ranges::find(kMethods, request.method) != kMethods.end() ? request.method : "other";
   std::string resource;
   Response response;
   try {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "body.h"
 #include "knetsim/kube/status.h"
 #include "now.h"
@@ -138,7 +141,7 @@ asio::awaitable<Response> Writer::change(const Target& target, const Request& re
 asio::awaitable<Response> Writer::update(const Target& target, const Request& request) {
   const auto validation = kube::field_validation(request.query["fieldValidation"]);
   if (target.subresource == "scale") {
-    const auto scale = read_json(request, "Scale");
+    auto scale = read_json(request, "Scale");
     co_return co_await change(target, request, validation, [&scale](const json&) { return scale; });
   }
   const auto body = read_body(*target.kind, request, validation);
@@ -200,6 +203,9 @@ Writer::Removal Writer::removal_of(const Request& request) const {
 
 asio::awaitable<json> Writer::remove(const kube::Kind& kind, const std::string& ns, const std::string& name,
                                      const Removal& removal, bool& gone) {
+  constexpr std::array<std::string_view, 3> kEverywhere{"default", "kube-system", "kube-public"};
+  if (kind.plural == "namespaces" && std::ranges::find(kEverywhere, name) != kEverywhere.end())
+    throw kube::forbidden(kind, name, "this namespace may not be deleted");
   auto decide = [&](const json& old) -> Decision {
     const auto& uid = text_at(old, "uid");
     if (!removal.uid.empty() && removal.uid != uid) throw kube::uid_precondition(kind, name, removal.uid, uid);
