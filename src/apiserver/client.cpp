@@ -100,6 +100,7 @@ Answer Client::ask(const std::string& method, const std::string& target, const n
     request.set(http::field::content_type, type);
     request.body() = body.dump();
   }
+  request.keep_alive(false);  // one that the server has closed meanwhile would be found out too late
   request.prepare_payload();
   try {
     const auto response = connection_->exchange(request);
