@@ -70,6 +70,8 @@ TEST_F(Kube, KeepsWhatWasAcknowledgedWhenItsServerIsKilled) {
   server.restart();
   EXPECT_EQ(kubectl({"get", "configmap", "notes", "-o", "jsonpath={.data.a}"}), "1");
   EXPECT_THAT(kubectl({"get", "nodes"}), ContainsRegex("w1 +Ready"));
+  emulation().clusters().front()->create_container("w1", "afterwards");
+  EXPECT_THAT(kubectl({"get", "pods"}), HasSubstr("afterwards"));
 }
 
 TEST_F(Kube, IsNotThereWhereTheTopologySaysSo) {
@@ -98,8 +100,21 @@ TEST(KubeAtThePrompt, TakesKubectlsWordsAsTheyAreTyped) {
   EXPECT_THAT(prompt.type("kubectl get pods"), ContainsRegex("c1 +1/1 +Running"));
   EXPECT_THAT(prompt.type("kubectl get pod c1 -o name"), HasSubstr("pod/c1")) << "a name is no address here";
   EXPECT_THAT(prompt.type("kubectl get pods -o name | wc -l"), HasSubstr("3"));
-  prompt.type("create w1/c9");
-  EXPECT_THAT(prompt.type("kubectl get pods"), ContainsRegex("c9 +1/1 +Running"));
+  prompt.type("create w1/c_9");
+  EXPECT_THAT(prompt.type("kubectl get pods"), ContainsRegex("c-9 +1/1 +Running"));
+  EXPECT_THAT(prompt.type("create w1/c-9"), HasSubstr("to Kubernetes, containers \"c_9\" and \"c-9\" have one name"));
+  EXPECT_THAT(prompt.type("kubectl get pods"), ContainsRegex("c-9 +1/1 +Running"));
+  prompt.type("delete w1/c_9");
+  EXPECT_THAT(prompt.type("kubectl get pods"), Not(HasSubstr("c-9")));
+}
+
+TEST(KubeAtThePrompt, HasAServerThatIsKilledAndRestartedLikeAnyDaemon) {
+  Prompt prompt("pair");
+  prompt.type("kubectl get nodes");
+  EXPECT_THAT(prompt.type("kill e1 apiserver"), Not(HasSubstr("no program")));
+  EXPECT_THAT(prompt.type("kubectl get nodes"), HasSubstr("restart e1 apiserver"));
+  prompt.type("restart e1 apiserver");
+  EXPECT_THAT(prompt.type("kubectl get nodes"), ContainsRegex("w1 +Ready"));
 }
 
 TEST(KubeAtThePrompt, AnswersOtherTerminalsInTheirOwnDirectory) {

@@ -187,7 +187,14 @@ ClusterApi& Cluster::api() {
         fmt::format("{} has no Kubernetes API\n  remedy: {}", spec_.name,
                     spec_.etcd.empty() ? "add \"etcd\" to the cluster in the topology" : "leave \"api\": false out"));
   const std::scoped_lock lock(objects_);
-  if (published_) return *api_;
+  if (published_) {
+    if (!api_->server().running())
+      throw Error(describe({.where = etcd_nodes_.front().name(),
+                            .tried = "ask the Kubernetes API",
+                            .answer = "its server doesn't run",
+                            .remedy = fmt::format("restart {} apiserver", etcd_nodes_.front().name())}));
+    return *api_;
+  }
   if (!api_->started()) api_->start();
   for (const auto& worker : workers_) {
     api_->publish(*worker);
@@ -195,6 +202,11 @@ ClusterApi& Cluster::api() {
   }
   published_ = true;
   return *api_;
+}
+
+Daemon* Cluster::api_server() {
+  const std::unique_lock lock(objects_, std::try_to_lock);  // who starts it holds it
+  return lock && api_ && api_->started() ? &api_->server() : nullptr;
 }
 
 Container& Cluster::create_container(const std::string& worker, const std::string& name) {
@@ -211,6 +223,11 @@ Container& Cluster::create_container(const std::string& worker, const std::strin
   try {
     if (published_) api_->publish(container, on);
   } catch (const Error&) {
+    try {
+      api_->withdraw(container);
+    } catch (const Error&) {
+      // The first complaint is the one to tell.
+    }
     on.delete_container(name);
     throw;
   }
@@ -235,9 +252,8 @@ std::vector<std::string> Cluster::ailments() {
       else if (const auto line = crash_report_in(member.process().log()))
         result.push_back(fmt::format("etcd on {} reports a crash: {}", member.spec().name, *line));
     }
-  // While it is being started there is nothing to tell of it.
-  if (const std::unique_lock lock(objects_, std::try_to_lock); lock && api_ && api_->started())
-    if (auto ailment = api_->server().ailment()) result.push_back(std::move(*ailment));
+  if (auto* server = api_server())
+    if (auto ailment = server->ailment()) result.push_back(std::move(*ailment));
   for (const auto& worker : workers_)
     if (worker->has_flanneld())
       if (auto ailment = worker->flanneld().ailment()) result.push_back(std::move(*ailment));

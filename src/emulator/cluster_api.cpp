@@ -29,6 +29,8 @@ constexpr parts::Part kApiServer{.name = "API server",
                                  .real = {},
                                  .variable = "KNETSIM_APISERVER"};
 
+const nlohmann::json kAtOnce{{"gracePeriodSeconds", 0}};
+const nlohmann::json::json_pointer kContainer("/metadata/labels/knetsim.io~1container");
 const Address kLoopback = boost::asio::ip::address_v4::loopback();
 
 Fd listen_on(std::uint16_t port) {
@@ -112,9 +114,27 @@ Daemon& ClusterApi::server() {
 
 void ClusterApi::put(const std::string& collection, const nlohmann::json& object) {
   constexpr unsigned kConflict = 409;
+  constexpr unsigned kNotFound = 404;
   const auto one = collection + "/" + object.at("metadata").at("name").get<std::string>();
-  client_.must("POST", collection, object, "application/json", kConflict);
+  if (client_.must("POST", collection, object, "application/json", kConflict).status == kConflict) {
+    // An older one, or somebody's who applied it before: what stands here is what counts.
+    refuse_anothers(one, object);
+    client_.must("DELETE", one, kAtOnce, "application/json", kNotFound);
+    client_.must("POST", collection, object);
+  }
   client_.must("PATCH", one + "/status", {{"status", object.at("status")}}, "application/merge-patch+json");
+}
+
+void ClusterApi::refuse_anothers(const std::string& one, const nlohmann::json& object) {
+  const auto there = container_of(one);
+  const auto wanted = object.value(kContainer, "");
+  if (there.empty() || there == wanted) return;
+  throw InputError(fmt::format("to Kubernetes, containers \"{}\" and \"{}\" have one name\n  remedy: choose another",
+                               there, wanted));
+}
+
+std::string ClusterApi::container_of(const std::string& pod) {
+  return client_.ask("GET", pod).body.value(kContainer, "");
 }
 
 void ClusterApi::publish(const Worker& worker) {
@@ -135,8 +155,9 @@ void ClusterApi::publish(const Container& container, const Worker& worker) {
 
 void ClusterApi::withdraw(const Container& container) {
   constexpr unsigned kNotFound = 404;
-  client_.must("DELETE", "/api/v1/namespaces/default/pods/" + kube_name(container.short_name()),
-               {{"gracePeriodSeconds", 0}}, "application/json", kNotFound);
+  const auto pod = "/api/v1/namespaces/default/pods/" + kube_name(container.short_name());
+  if (const auto whose = container_of(pod); !whose.empty() && whose != container.short_name()) return;
+  client_.must("DELETE", pod, kAtOnce, "application/json", kNotFound);
 }
 
 std::string kubeconfig(const std::vector<KubeContext>& contexts) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/algorithm/string/case_conv.hpp>
+#include <boost/algorithm/string/replace.hpp>
 
 #include "knetsim/kube/time.h"
 
@@ -35,7 +36,9 @@ Json pod_condition(const char* type, bool holds, const std::string& now) {
 
 }  // namespace
 
-std::string kube_name(const std::string& name) { return boost::algorithm::to_lower_copy(name); }
+std::string kube_name(const std::string& name) {
+  return boost::algorithm::replace_all_copy(boost::algorithm::to_lower_copy(name), "_", "-");
+}
 
 Json node_object(const NodeFacts& facts, std::chrono::sys_seconds now) {
   const auto name = kube_name(facts.name);
@@ -74,7 +77,8 @@ Json node_object(const NodeFacts& facts, std::chrono::sys_seconds now) {
 Json pod_object(const PodFacts& facts, std::chrono::sys_seconds now) {
   const auto name = kube_name(facts.name);
   const auto time = kube::timestamp(now);
-  Json container{{"name", name}, {"image", facts.command.empty() ? "knetsim/pause" : "knetsim/host"}};
+  const auto label = boost::algorithm::replace_all_copy(name, ".", "-");  // containers' names have no dots
+  Json container{{"name", label}, {"image", facts.command.empty() ? "knetsim/pause" : "knetsim/host"}};
   if (!facts.command.empty()) container["command"] = facts.command;
   Json pod{
       {"apiVersion", "v1"},
@@ -97,7 +101,7 @@ Json pod_object(const PodFacts& facts, std::chrono::sys_seconds now) {
   }
   const Json state = facts.running ? Json{{"running", {{"startedAt", time}}}}
                                    : Json{{"terminated", {{"exitCode", 1}, {"reason", "Error"}, {"finishedAt", time}}}};
-  status["containerStatuses"] = {{{"name", name},
+  status["containerStatuses"] = {{{"name", label},
                                   {"state", state},
                                   {"lastState", Json::object()},
                                   {"ready", facts.running},

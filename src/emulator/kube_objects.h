@@ -9,7 +9,8 @@
 
 namespace knetsim {
 
-/// What Kubernetes calls a node of ours: "C0w1" -> "c0w1". A real API server refuses capitals (RFC 1123).
+/// What Kubernetes calls a node or a container of ours: "C0w1" -> "c0w1", "c_1" -> "c-1". A real API server refuses
+/// capitals and underscores (RFC 1123).
 std::string kube_name(const std::string& name);
 
 /// A worker, as far as its Node tells of it.

@@ -74,6 +74,7 @@ int exec_in_lab(const std::vector<std::string>& words, const std::vector<std::st
         fmt::format("say where, then --, then what\n  usage: {}\n  as: knetsim exec C0w1/c1 -- ping -c 1 "
                     "10.0.0.4",
                     kUsage));
+  if ((dashes - 1)->empty()) throw InputError("\"\" is the name of no node\n  remedy: as C0w1, or C0w1/c1");
   const auto labs = StateDirectory::open();
   const auto name = before == 2 ? words.front() : only_lab(labs);
   look_whether_it_answers(labs, name, terminal);

@@ -151,6 +151,8 @@ std::vector<Running> running_programs(Session& session) {
   std::vector<Running> all;
   for (auto* cluster : session.emulation.clusters()) {
     add_etcd(*cluster, all);
+    if (auto* server = cluster->api_server())
+      add_daemon(cluster->etcd_nodes().front()->name(), "apiserver", *server, all);
     for (auto* worker : cluster->workers())
       if (worker->has_flanneld()) add_flanneld(*worker, all);
     add_router(session, *cluster, all);

@@ -140,10 +140,13 @@ void create_container_on(Session& session, Worker& worker, const Word& name) {
 }
 
 void delete_container(Session& session, Container& container) {
-  const auto& name = container.name();
-  session.background.end_on(name);
-  const auto slash = name.find('/');
-  session.emulation.worker(name.substr(0, slash)).delete_container(name.substr(slash + 1));
+  session.background.end_on(container.name());
+  for (auto* cluster : session.emulation.clusters()) {
+    const auto theirs = cluster->containers();
+    if (std::find(theirs.begin(), theirs.end(), &container) == theirs.end()) continue;
+    cluster->delete_container(container.short_name());
+    return;
+  }
 }
 
 }  // namespace knetsim::cli::shell

@@ -53,6 +53,8 @@ class Cluster {
   /// Its Kubernetes API, with the workers and containers in it: the first call starts it, from then on they are kept up
   /// to date. Threads may call it side by side. Throws InputError if the cluster has none, Error if it doesn't come up.
   ClusterApi& api();
+  /// Its server, if somebody has asked it; null before that.
+  Daemon* api_server();
 
   Container& create_container(const std::string& worker, const std::string& name);
   void delete_container(const std::string& name);

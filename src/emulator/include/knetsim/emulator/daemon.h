@@ -25,6 +25,7 @@ class Daemon {
 
   /// Its end, from now on, is no ailment: a test is about to bring it about in some other way.
   void expect_end() noexcept { told_to_end_ = true; }
+  bool running() { return process_ && process_->running(); }
   bool told_to_end() const noexcept { return told_to_end_; }
   /// SIGTERM and wait.
   ExitStatus stop();
