@@ -46,7 +46,7 @@ std::string bound_node(const Request& request) {
       .value = read_json(request, "Binding"), .source = {}, .rules = {.null_is_absent = true, .remedies = false}};
   try {
     const auto target = JsonPlace(document)["target"];
-    const auto node = target["name"].string();
+    auto node = target["name"].string();
     if (node.empty()) target.refuse_member("name", "is empty");
     return node;
   } catch (const InputError& error) {

@@ -26,10 +26,10 @@ bool Selection::covers(std::string_view key) const {
   return ns.empty() || (key.size() > ns.size() && key[ns.size()] == '/' && key.starts_with(ns));
 }
 
-EventStream::EventStream(asio::any_io_executor executor, Cache& cache, WatchRequest request)
+EventStream::EventStream(const asio::any_io_executor& executor, Cache& cache, WatchRequest request)
     : cache_(&cache),
       request_(std::move(request)),
-      timer_(std::move(executor)),
+      timer_(executor),
       deadline_(Clock::now() + request_.timeout),
       next_bookmark_(Clock::now() + kBookmarkEvery) {
   cache_->subscribe(*request_.selection.kind, *this);

@@ -50,7 +50,7 @@ struct WatchRequest {
 /// on from where it was.
 class EventStream : public Subscriber {
  public:
-  EventStream(boost::asio::any_io_executor executor, Cache& cache, WatchRequest request);
+  EventStream(const boost::asio::any_io_executor& executor, Cache& cache, WatchRequest request);
   ~EventStream() override;
 
   /// The next lines; empty at the end.

@@ -235,8 +235,8 @@ Response Reader::watch(const Target& target, const Request& request) const {
   if (!initial && revisions.wanted && *revisions.wanted > 0) watch.since = revisions.wanted;
   if (query.has("sendInitialEvents") && !initial && !watch.since) watch.since = cache_->revision();
   const auto seconds = query.number("timeoutSeconds").value_or(0);
-  constexpr std::int64_t kLongest = 24 * 3600;
-  watch.timeout = seconds > 0 ? std::chrono::milliseconds(std::min(seconds, kLongest) * 1'000)
+  constexpr std::int64_t kDay = 24 * 3600;
+  watch.timeout = seconds > 0 ? std::chrono::milliseconds(std::min(seconds, kDay) * 1'000)
                               : kShortestWatch + std::chrono::milliseconds(std::random_device{}() % 1'800'000);
   watch.token = token_;
   Response response;
