@@ -74,7 +74,6 @@ Watch::Watch(const std::string& target, const Headers& headers) {
   check(finish(context_, [&](auto done) { http::async_write(stream_, request, done); }));
   parser_.body_limit(1ULL << 30);
   check(finish(context_, [&](auto done) { http::async_read_header(stream_, buffer_, parser_, done); }));
-  status_ = parser_.get().result_int();
 }
 
 bool Watch::read_some(std::chrono::milliseconds patience) {

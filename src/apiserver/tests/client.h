@@ -52,7 +52,7 @@ class Client {
 class Watch {
  public:
   explicit Watch(const std::string& target, const Headers& headers = {});
-  unsigned status() const noexcept { return status_; }
+  unsigned status() const { return parser_.get().result_int(); }
   /// Nullopt at the end of the stream, or if nothing comes in time: ended() tells.
   std::optional<nlohmann::json> next(std::chrono::milliseconds patience = kPatience);
   bool ended() const noexcept { return ended_; }
@@ -67,7 +67,6 @@ class Watch {
   boost::beast::flat_buffer buffer_;
   boost::beast::http::response_parser<boost::beast::http::buffer_body> parser_;
   std::string text_;
-  unsigned status_ = 0;
   bool ended_ = false;
 };
 
