@@ -32,7 +32,7 @@ asio::awaitable<void> Feed::list() {
     } catch (const etcd::Unavailable& error) {
       // So it is said, too, when an answer is longer than etcd's client reads.
       if (request.limit <= kSmallestPage) throw;
-      spdlog::warn("reading {} objects at once: {}", request.limit, error.what());
+      if (!told_) spdlog::warn("reading {} objects at once: {}", request.limit, error.what());
     }
     if (!answer) {
       request.limit = std::max(kSmallestPage, request.limit / 8);
@@ -51,11 +51,14 @@ asio::awaitable<void> Feed::fill(std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
     try {
-      co_return co_await list();
+      co_await list();
+      told_ = false;
+      co_return;
     } catch (const etcd::Compacted&) {
       // Between two pages: from the first one again.
     } catch (const etcd::Unavailable&) {
       if (std::chrono::steady_clock::now() >= deadline) throw;
+      told_ = true;  // while etcd is away, the same would be said twenty times a second
     }
     asio::steady_timer pause(executor_, kPause);
     co_await pause.async_wait(asio::use_awaitable);

@@ -25,6 +25,7 @@ class Feed {
   boost::asio::any_io_executor executor_;
   etcd::Client* client_;
   Cache* cache_;
+  bool told_ = false;  // that etcd is away
 };
 
 }  // namespace knetsim::apiserver
