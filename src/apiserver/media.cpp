@@ -31,8 +31,6 @@ bool is_json(const MediaType& type) {
   return type.name == "application/json" || type.name == "application/*" || type.name == "*/*";
 }
 
-[[noreturn]] void refuse() { throw kube::not_acceptable({"application/json"}); }
-
 }  // namespace
 
 std::string_view MediaType::parameter(std::string_view word) const {
@@ -63,35 +61,42 @@ std::vector<MediaType> media_types(std::string_view header) {
   return types;
 }
 
-Form accepted_form(std::string_view accept) {
+namespace {
+
+/// What `take` makes of the first JSON that it can serve: it is given the type and its parameter "as". Plain JSON, or
+/// no wish at all, is an empty T.
+template <typename T, typename Take>
+T first_that_can_be_served(std::string_view accept, Take take) {
   const auto types = media_types(accept);
   if (types.empty()) return {};
   for (const auto& type : types) {
     if (!is_json(type)) continue;
     const auto as = type.parameter("as");
     if (as.empty()) return {};
-    const auto version = type.parameter("v");
-    if (type.parameter("g") != "meta.k8s.io" || (version != "v1" && version != "v1beta1")) continue;
-    if (as == "Table") return {Form::Kind::table, std::string(version)};
-    if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList")
-      return {Form::Kind::metadata, std::string(version)};
+    if (auto taken = take(type, as)) return *std::move(taken);
   }
-  refuse();
+  throw kube::not_acceptable({"application/json"});
+}
+
+}  // namespace
+
+Form accepted_form(std::string_view accept) {
+  return first_that_can_be_served<Form>(accept, [](const MediaType& type, std::string_view as) -> std::optional<Form> {
+    const std::string version(type.parameter("v"));
+    if (type.parameter("g") != "meta.k8s.io" || (version != "v1" && version != "v1beta1")) return std::nullopt;
+    if (as == "Table") return Form{Form::Kind::table, version};
+    if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList") return Form{Form::Kind::metadata, version};
+    return std::nullopt;
+  });
 }
 
 std::string accepted_discovery(std::string_view accept) {
-  const auto types = media_types(accept);
-  if (types.empty()) return {};
-  for (const auto& type : types) {
-    if (!is_json(type)) continue;
-    const auto as = type.parameter("as");
-    if (as.empty()) return {};
-    const auto version = type.parameter("v");
-    if (as == "APIGroupDiscoveryList" && type.parameter("g") == "apidiscovery.k8s.io" &&
-        (version == "v2" || version == "v2beta1"))
-      return std::string(version);
-  }
-  refuse();
+  return first_that_can_be_served<std::string>(
+      accept, [](const MediaType& type, std::string_view as) -> std::optional<std::string> {
+        const std::string version(type.parameter("v"));
+        if (as != "APIGroupDiscoveryList" || type.parameter("g") != "apidiscovery.k8s.io") return std::nullopt;
+        return version == "v2" || version == "v2beta1" ? std::optional(version) : std::nullopt;
+      });
 }
 
 }  // namespace knetsim::apiserver
