@@ -7,8 +7,6 @@
 
 #include "knetsim/kube/access.h"
 #include "knetsim/kube/kinds.h"
-#include "knetsim/kube/quantity.h"
-#include "knetsim/sys/error.h"
 
 namespace knetsim::kube {
 namespace {
@@ -274,31 +272,6 @@ void allocate(json& service, const json* old, const ServiceRanges& ranges, const
   if (text_at(service, "spec", "type") == "ExternalName") return;
   allocate_addresses(service, held, ranges, taken, random);
   allocate_ports(service, held, ranges, taken, random);
-}
-
-RangeBitmap RangeBitmap::decode(std::string_view base64, std::size_t size) {
-  if (base64_error(base64)) throw InputError("the range's data is no base64");
-  RangeBitmap bitmap(size);
-  const auto bytes = base64_decode(base64);
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(bytes[bytes.size() - 1 - i]);
-    for (std::size_t bit = 0; bit < 8; ++bit) {
-      if ((byte >> bit & 1U) == 0) continue;
-      if (i * 8 + bit >= size) throw InputError(fmt::format("bit {} of a range of {}", i * 8 + bit, size));
-      bitmap.set(i * 8 + bit);
-    }
-  }
-  return bitmap;
-}
-
-std::string RangeBitmap::encode() const {
-  std::string bytes((bits_.size() + 7) / 8, '\0');
-  for (std::size_t i = 0; i < bits_.size(); ++i) {
-    auto& byte = bytes[bytes.size() - 1 - i / 8];
-    if (bits_[i]) byte = static_cast<char>(static_cast<unsigned char>(byte) | 1U << i % 8);
-  }
-  bytes.erase(0, std::min(bytes.find_first_not_of('\0'), bytes.size()));
-  return base64_encode(bytes);
 }
 
 }  // namespace knetsim::kube

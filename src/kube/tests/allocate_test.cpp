@@ -9,7 +9,6 @@
 
 #include "knetsim/kube/access.h"
 #include "knetsim/kube/status.h"
-#include "knetsim/sys/error.h"
 
 namespace knetsim::kube {
 namespace {
@@ -125,18 +124,6 @@ TEST(Allocation, IsDualStackWhereTheClusterIs) {
   auto demanding = plain();
   demanding["spec"]["ipFamilyPolicy"] = "RequireDualStack";
   EXPECT_THROW(allocate(demanding, nullptr, {}, Ledger{}.taken(), no_luck), ApiError);
-}
-
-TEST(RangeBitmaps, AreABigEndianNumber) {
-  RangeBitmap bitmap(20);
-  EXPECT_EQ(bitmap.encode(), "");
-  bitmap.set(0);
-  bitmap.set(9);
-  EXPECT_EQ(bitmap.encode(), "AgE=");  // 0x0201
-  const auto again = RangeBitmap::decode("AgE=", 20);
-  for (std::size_t i = 0; i < 20; ++i) EXPECT_EQ(again.test(i), i == 0 || i == 9) << i;
-  EXPECT_THROW(RangeBitmap::decode("%", 20), InputError);
-  EXPECT_THROW(RangeBitmap::decode("gAAA", 20), InputError) << "a bit outside";
 }
 
 }  // namespace

@@ -39,21 +39,4 @@ Holdings holdings(const nlohmann::json& service);
 void allocate(nlohmann::json& service, const nlohmann::json* old, const ServiceRanges& ranges, const Taken& taken,
               const std::function<std::uint64_t()>& random);
 
-/// A set of numbers as RangeAllocation (v1) keeps it in `data`: base64 of a big-endian number whose bit n stands for
-/// the range's base + n.
-class RangeBitmap {
- public:
-  explicit RangeBitmap(std::size_t size) : bits_(size) {}
-  /// Throws InputError.
-  static RangeBitmap decode(std::string_view base64, std::size_t size);
-  std::string encode() const;
-
-  std::size_t size() const noexcept { return bits_.size(); }
-  bool test(std::size_t bit) const { return bits_.at(bit); }
-  void set(std::size_t bit, bool value = true) { bits_.at(bit) = value; }
-
- private:
-  std::vector<bool> bits_;
-};
-
 }  // namespace knetsim::kube

@@ -73,7 +73,6 @@ struct Kind {
   std::string api_version() const;  ///< "v1", "apps/v1"
   std::string list_kind() const { return std::string(kind) + "List"; }
   const Subresource* subresource(std::string_view wanted) const;
-  bool has_scale() const { return subresource("scale") != nullptr; }
   bool allows(std::string_view verb) const;
   /// "/registry/services/specs/shop/web"; without a name the prefix of all in the namespace, without a namespace of all
   /// there are. Prefixes end in "/".
