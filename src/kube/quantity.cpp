@@ -121,34 +121,4 @@ std::optional<std::size_t> base64_error(std::string_view text) {
   return (symbols + padding) % 4 == 0 ? std::nullopt : std::optional(text.size());
 }
 
-std::string base64_encode(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto group = bytes.substr(i, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      bits = bits << 8U | (j < group.size() ? static_cast<unsigned char>(group[j]) : 0U);
-    for (std::size_t j = 0; j < 4; ++j) text += j <= group.size() ? kAlphabet[bits >> (18 - 6 * j) & 63U] : '=';
-  }
-  return text;
-}
-
-std::string base64_decode(std::string_view text) {
-  std::string bytes;
-  std::uint32_t bits = 0;
-  unsigned have = 0;
-  for (const auto symbol : text) {
-    const auto value = kAlphabet.find(symbol);
-    if (value == std::string_view::npos) continue;
-    bits = bits << 6U | static_cast<std::uint32_t>(value);
-    have += 6;
-    if (have >= 8) {
-      have -= 8;
-      bytes += static_cast<char>(bits >> have & 0xffU);
-    }
-  }
-  return bytes;
-}
-
 }  // namespace knetsim::kube

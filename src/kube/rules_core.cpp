@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "knetsim/kube/access.h"
-#include "knetsim/kube/quantity.h"
+#include "knetsim/sys/base64.h"
 #include "names.h"
 #include "rules.h"
 

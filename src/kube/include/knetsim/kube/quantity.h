@@ -11,10 +11,8 @@ namespace knetsim::kube {
 /// none. Source: k8s.io/apimachinery/pkg/api/resource.
 std::optional<std::string> canonical_quantity(std::string_view text);
 
-/// Where standard base64 (RFC 4648, padded) is broken; nullopt if it is whole.
+/// Where standard base64 (RFC 4648, padded) is broken; nullopt if it is whole. Ends of lines count for nothing, as with
+/// Go's encoding/base64.
 std::optional<std::size_t> base64_error(std::string_view text);
-std::string base64_encode(std::string_view bytes);
-/// Of what has no base64_error().
-std::string base64_decode(std::string_view text);
 
 }  // namespace knetsim::kube
