@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-// What untrusted bytes are fed to: by libFuzzer (fuzz/libfuzzer.cpp) and, mutated from what is valid, by the unit
+// What untrusted bytes are fed to: by libFuzzer (sys/tests/libfuzzer.cpp) and, mutated from what is valid, by the unit
 // tests.
 namespace knetsim::skupper::fuzz {
 
