@@ -119,9 +119,15 @@ TEST(KubeAtThePrompt, HasAServerThatIsKilledAndRestartedLikeAnyDaemon) {
 
 TEST(KubeAtThePrompt, AnswersOtherTerminalsInTheirOwnDirectory) {
   Prompt prompt("pair", {"--name", "mine"});
-  const auto here = std::filesystem::current_path();
-  std::ofstream(here / "notes.json") << kConfigMap;
+  // Not where the lab was started.
+  const auto before = std::filesystem::current_path();
+  const auto elsewhere = before / "elsewhere";
+  std::filesystem::create_directories(elsewhere);
+  std::filesystem::current_path(elsewhere);
+  std::ofstream("notes.json") << kConfigMap;
   const auto made = knetsim({"kubectl", "create", "-f", "notes.json", "--validate=false"});
+  std::filesystem::current_path(before);
+  std::filesystem::remove_all(elsewhere);
   EXPECT_EQ(made.status.code(), 0) << made.err;
   EXPECT_THAT(knetsim({"kubectl", "--lab", "mine", "get", "configmap", "notes", "-o", "jsonpath={.data.a}"}).out, "1");
   EXPECT_EQ(knetsim({"kubectl", "get", "pod", "nobody"}).status.code(), 1);

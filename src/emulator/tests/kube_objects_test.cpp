@@ -68,6 +68,8 @@ TEST(KubeObjectsTest, AContainerWhoseProgramEndedIsNotReady) {
   const auto pod = pod_object(facts, kNow);
   EXPECT_NO_THROW(taken(kube::must_be("pods"), pod, "default"));
   EXPECT_EQ(kube::must_be("pods").row(pod, kNow).at(1), "0/1");
+  EXPECT_EQ(pod["status"]["containerStatuses"][0]["ready"], false);
+  EXPECT_EQ(pod["status"]["conditions"][0]["status"], "False");
 }
 
 TEST(KubeObjectsTest, AKubeconfigHasAContextForEachClusterAndBeginsWithTheFirst) {
