@@ -40,6 +40,8 @@ std::string kube_name(const std::string& name) {
   return boost::algorithm::replace_all_copy(boost::algorithm::to_lower_copy(name), "_", "-");
 }
 
+std::string container_label(const std::string& pod) { return boost::algorithm::replace_all_copy(pod, ".", "-"); }
+
 Json node_object(const NodeFacts& facts, std::chrono::sys_seconds now) {
   const auto name = kube_name(facts.name);
   const auto time = kube::timestamp(now);
@@ -77,7 +79,7 @@ Json node_object(const NodeFacts& facts, std::chrono::sys_seconds now) {
 Json pod_object(const PodFacts& facts, std::chrono::sys_seconds now) {
   const auto name = kube_name(facts.name);
   const auto time = kube::timestamp(now);
-  const auto label = boost::algorithm::replace_all_copy(name, ".", "-");  // containers' names have no dots
+  const auto label = container_label(name);
   Json container{{"name", label}, {"image", facts.command.empty() ? "knetsim/pause" : "knetsim/host"}};
   if (!facts.command.empty()) container["command"] = facts.command;
   Json pod{

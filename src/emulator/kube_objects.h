@@ -13,6 +13,9 @@ namespace knetsim {
 /// capitals and underscores (RFC 1123).
 std::string kube_name(const std::string& name);
 
+/// What the one container in the pod of that name is called: containers' names have no dots.
+std::string container_label(const std::string& pod);
+
 /// A worker, as far as its Node tells of it.
 struct NodeFacts {
   std::string name;  ///< "C0w1"

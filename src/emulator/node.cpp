@@ -8,6 +8,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/sysctl.h"
+#include "pod_runtime.h"
 
 namespace knetsim {
 
@@ -97,9 +98,14 @@ long echo_requests_received(const Node& node) {
 }
 
 Daemon& Container::run(const std::vector<std::string>& argv) {
-  const auto start = [this, argv] { return std::make_shared<Process>(spawn(argv, short_name_ + ".log")); };
+  const auto start = [this, argv] { return std::make_shared<Process>(spawn(argv, log().filename())); };
   program_.reset();
   return program_.emplace(name() + " " + argv.at(0), start(), start);
+}
+
+Fd Container::end() {
+  if (!life_.write) life_ = Pipe::create();
+  return duplicate(life_.read);
 }
 
 Daemon& Container::program() {

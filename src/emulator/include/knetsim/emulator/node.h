@@ -10,6 +10,7 @@
 #include "knetsim/cni/result.h"
 #include "knetsim/emulator/daemon.h"
 #include "knetsim/netlink/socket.h"
+#include "knetsim/sys/fd.h"
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/network.h"
 #include "knetsim/sys/process.h"
@@ -87,12 +88,17 @@ class Container : public Node {
   /// Throws InputError if nothing has been run.
   Daemon& program();
   bool has_program() const noexcept { return program_.has_value(); }
+  /// What its program prints; absent if it never ran one.
+  std::filesystem::path log() const { return directory() / (short_name_ + ".log"); }
+  /// Hung up when the container is gone.
+  Fd end();
 
  private:
   std::string short_name_;
   std::string id_;
   cni::Result network_;
   std::optional<Daemon> program_;
+  Pipe life_ = {};  // made when somebody asks for its end
 };
 
 }  // namespace knetsim
