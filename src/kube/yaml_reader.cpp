@@ -96,13 +96,19 @@ std::string key_text(const json& scalar, const std::string& plain) {
 class DocumentBuilder : public YAML::EventHandler {
  public:
   /// With a pointer, only the line of what it names is of interest.
-  explicit DocumentBuilder(const ManifestLimits& limits, const std::string* wanted = nullptr)
-      : limits_(limits), wanted_(wanted) {}
+  explicit DocumentBuilder(const ManifestLimits& limits, const std::string* wanted = nullptr, int before = -1)
+      : limits_(limits), wanted_(wanted), before_(before) {}
 
   YamlDocument take() { return {.value = std::move(root_), .line = line_}; }
   std::size_t wanted_line() const { return wanted_line_; }
+  /// Where the document begins, in characters.
+  int start() const { return start_; }
 
-  void OnDocumentStart(const YAML::Mark& mark) override { line_ = static_cast<std::size_t>(mark.line) + 1; }
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos == before_) refuse(mark, "what begins here is no document");
+    start_ = mark.pos;
+    line_ = static_cast<std::size_t>(mark.line) + 1;
+  }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(mark, anchor, nullptr, {}, false); }
@@ -266,6 +272,10 @@ class DocumentBuilder : public YAML::EventHandler {
 
   const ManifestLimits& limits_;
   const std::string* wanted_;
+  // Where the document before began: yaml-cpp leaves a stray ',' or '}' and would find an empty document there for
+  // ever.
+  int before_;
+  int start_ = -1;
   std::size_t wanted_line_ = 0;
   std::size_t matched_ = 0;
   json root_;
@@ -294,9 +304,11 @@ void for_each_yaml_document(std::string_view text, const ManifestLimits& limits,
   std::istream stream(&buffer);
   try {
     YAML::Parser parser(stream);
-    while (true) {
-      DocumentBuilder builder(limits);
-      if (!parser.HandleNextDocument(builder) || !take(builder.take())) return;
+    for (int before = -1;;) {
+      DocumentBuilder builder(limits, nullptr, before);
+      if (!parser.HandleNextDocument(builder)) return;
+      before = builder.start();
+      if (!take(builder.take())) return;
     }
   } catch (const YAML::Exception& error) {
     refuse(error.mark, excerpt(error.msg));

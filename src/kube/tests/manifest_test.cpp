@@ -79,6 +79,8 @@ TEST(Manifests, SayFileDocumentAndLineOfWhatIsWrong) {
       {"a: [\n", "web.yaml: line "},
       {"a: 1\na: 2\n", "web.yaml: line 2, column 1: the key \"a\" stands twice"},
       {"a: *nobody\n", "web.yaml: line 1, column"},
+      {",\n", "web.yaml: line 1, column 1: what begins here is no document"},
+      {"# a document without content\n---\n,", "web.yaml: line 3, column 1: what begins here is no document"},
       {"a: !!python/object x\n", "web.yaml: line 1, column"},
       {std::string("a: \0b", 5), "web.yaml: line 1, column 1: a NUL byte"}};
   for (const auto& [text, problem] : table) EXPECT_THAT(manifest_refusal(text), StartsWith(problem)) << text;
