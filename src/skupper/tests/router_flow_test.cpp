@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <functional>
 #include <future>
 #include <ostream>
+#include <utility>
 #include <vector>
 
 #include "knetsim/sys/error.h"
@@ -214,7 +218,7 @@ TEST_F(FlowTest, AListenerWithoutAnAddressOfThisMachineSaysSoOnce) {
   EXPECT_THAT(log, HasSubstr("remedy: give an address that this machine has: ip address"));
 }
 
-// How a client and a service of one router may end a flow; the other one is told, and each tells the other.
+// How a client and a service of one router may end a flow; in the router each half tells the other.
 struct LocalEnd {
   const char* name;
   std::function<void(TcpPeer& client)> client;
@@ -308,6 +312,68 @@ TEST_P(LocalFlowTest, EndsBothWaysAndTheRouterServesTheNext) {
   auto client = TcpPeer::connect(1028);
   client.send("ping");
   EXPECT_EQ(client.receive(4), "ping");
+}
+
+/// The two ends of a flow whose client and service are one router's, each of them held by the test.
+struct LocalHalves {
+  TcpPeer client;
+  TcpPeer service;
+};
+
+LocalHalves open_local_flow(FdView listening) {
+  auto client = TcpPeer::connect(1028);
+  TcpPeer service(Fd(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+  client.send("?");
+  service.receive(1);
+  service.send("!");
+  client.receive(1);
+  return {std::move(client), std::move(service)};
+}
+
+/// Sends until the connection breaks. Throws if the peer takes no more and doesn't end.
+void expect_sending_breaks(TcpPeer& peer) {
+  static const auto piece = pattern(64 * 1024);
+  try {
+    for (;;) peer.send(piece);
+  } catch (const SystemError& error) {
+    EXPECT_TRUE(error.error() == EPIPE || error.error() == ECONNRESET) << error.what();
+  }
+}
+
+TEST_F(FlowTest, TheOtherHalfOfALocalFlowIsToldOfItsEnd) {
+  auto listening = listen_on(8080);
+  const timeval patience{20, 0};
+  ::setsockopt(listening.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  start("c0", {service("svc", 8080), entrance("svc", 1028)});
+  wait_for_port(1028);
+  for (const auto& [ending, other] : {std::pair(&LocalHalves::client, &LocalHalves::service),
+                                      std::pair(&LocalHalves::service, &LocalHalves::client)}) {
+    SCOPED_TRACE(ending == &LocalHalves::client ? "the client ends" : "the service ends");
+    auto both_finish = open_local_flow(listening);
+    (both_finish.*ending).finish();
+    EXPECT_EQ((both_finish.*other).wait_for_end(), "closed");
+    (both_finish.*other).send("more");
+    (both_finish.*other).finish();
+    EXPECT_EQ((both_finish.*ending).receive_to_end(), "more");
+
+    auto reset = open_local_flow(listening);
+    (reset.*ending).reset();
+    EXPECT_EQ((reset.*other).wait_for_end(), "reset");
+
+    auto finished_and_reset = open_local_flow(listening);
+    (finished_and_reset.*ending).finish();
+    EXPECT_EQ((finished_and_reset.*other).wait_for_end(), "closed");
+    (finished_and_reset.*ending).reset();
+    expect_sending_breaks(finished_and_reset.*other);
+
+    auto answered_by_reset = open_local_flow(listening);
+    (answered_by_reset.*other).finish();
+    EXPECT_EQ((answered_by_reset.*ending).wait_for_end(), "closed");
+    (answered_by_reset.*ending).reset();
+    EXPECT_EQ((answered_by_reset.*other).wait_for_end(), "reset");
+  }
+  listening.reset();
+  EXPECT_EQ(TcpPeer::connect(1028).wait_for_end(), "closed") << "nobody serves";
 }
 
 TEST_F(FlowTest, ServiceTwoHopsAwayIsReachedThroughTheRouterBetween) {
