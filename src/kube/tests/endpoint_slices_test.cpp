@@ -179,6 +179,11 @@ TEST(EndpointSlices, ChangeAsLittleAsCanBe) {
   const auto more = cluster.apply();
   EXPECT_EQ(more.update.size(), 1U) << "it goes where there is room";
   EXPECT_EQ(cluster.addresses().size(), 5U);
+  for (const int number : {9, 10}) cluster.pods.push_back(pod(number));
+  const auto full = cluster.apply();
+  EXPECT_EQ(full.update.size(), 1U);
+  EXPECT_EQ(full.create.size(), 1U) << "and no more than there is room";
+  EXPECT_EQ(cluster.addresses().size(), 7U);
   cluster.pods.clear();
   cluster.apply();
   EXPECT_EQ(cluster.slices.size(), 1U) << "an empty one says that there are none";
