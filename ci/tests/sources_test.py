@@ -1,6 +1,7 @@
 """What no compiler sees, since it looks at one translation unit at a time."""
 
 import collections
+import fnmatch
 import pathlib
 import re
 import unittest
@@ -43,6 +44,24 @@ class Sources(unittest.TestCase):
         text = 'namespace a {\nclass B;\nstruct C final : D {\n struct E {};\n};\nnamespace {\nstruct F {};\n}\n' \
                'struct C::G {};  // struct H {\nnamespace b::c {\nclass I {};\nvoid f() { struct J {}; }\n}\n}\n'
         self.assertEqual(list(types_of(text)), ["a::C", "a::b::c::I"])
+
+    def test_a_source_is_found_from_a_header(self):
+        """One of its stem in its room, or one that names it, as "in verbs_*.cpp". Programs need none."""
+        rooms = [ROOT / "fixtures", *(path for path in (ROOT / "src").iterdir() if path.is_dir())]
+        self.assertGreater(len(rooms), 10, "the rooms were found")
+        stale, lost = [], []
+        for room in rooms:
+            own = [path for path in room.rglob("*") if "tests" not in path.relative_to(room).parts]
+            headers = [path for path in own if path.suffix == ".h"]
+            sources = [path for path in own if path.suffix == ".cpp"]
+            named = {name for path in headers for name in re.findall(r"[\w*]+\.cpp\b", path.read_text())}
+            stale += [f"{room.name}: {name}" for name in named if not fnmatch.filter([path.name for path in sources], name)]
+            found = named | {path.stem + ".cpp" for path in headers}
+            lost += [str(path.relative_to(ROOT)) for path in sources
+                     if not any(fnmatch.fnmatch(path.name, name) for name in found)
+                     and not re.search(r"^int main\(", path.read_text(), re.MULTILINE)]
+        self.assertEqual(stale, [], "named in a header of that room, and not there")
+        self.assertEqual(lost, [], "name them in the headers of what they define")
 
     def test_processes_are_started_in_one_room(self):
         for top in ("src", "fixtures", "suites", "reports"):

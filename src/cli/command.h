@@ -26,7 +26,8 @@ struct Command {
   bool takes_rest = false;
 };
 
-/// A subcommand is such a function (x_command.cpp, attach/commands.cpp), and its line in the table in app.cpp.
+/// A subcommand is such a function (in *_command.cpp, doctor.cpp, completion.cpp, attach/commands.cpp), and its line in
+/// the table in app.cpp.
 using CommandMaker = Command (*)(CLI::App& root);
 
 Command make_up(CLI::App& root);

@@ -63,7 +63,7 @@ HttpRequest make_request(const Endpoint& endpoint, boost::beast::http::verb verb
                          std::string body, const std::string& content_type);
 
 /// What connections to https endpoints are made with; null if there are none. Throws InputError naming the file that
-/// can't be used.
+/// can't be used. Boost's own code of it is compiled in asio_ssl.cpp.
 std::shared_ptr<boost::asio::ssl::context> make_tls_context(const ClientOptions& options);
 
 }  // namespace knetsim::etcd

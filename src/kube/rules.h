@@ -10,8 +10,8 @@
 
 namespace knetsim::kube {
 
-// The rules of the kinds, as their rows in the table name them. Objects have been decoded: what is there is of its
-// type.
+// The rules of the kinds, as their rows in the table name them: in rules_*.cpp. Objects have been decoded: what is
+// there is of its type.
 
 using Cells = std::vector<nlohmann::json>;
 
@@ -78,7 +78,7 @@ void validate_cidr(const nlohmann::json& value, const std::string& at, FieldErro
 /// Puts it there if there is nothing.
 void put_default(nlohmann::json& object, std::string_view key, nlohmann::json value);
 
-// Rows of Tables.
+// Rows of Tables: in rows.cpp.
 Cells namespace_row(const nlohmann::json& object, Time now);
 Cells node_row(const nlohmann::json& object, Time now);
 Cells pod_row(const nlohmann::json& object, Time now);

@@ -4,11 +4,10 @@
 
 namespace knetsim::kube {
 
-// The types of Kubernetes' API, in our own words. A line that isn't indented begins a type: "ServicePort: One port.".
-// The indented ones are its fields: name, type, flags, and after "--" what it is for.
+// The types of Kubernetes' API, in our own words: in schema_*.cpp. A line that isn't indented begins a type:
+// "ServicePort: One port.". The indented ones are its fields: name, type, flags, and after "--" what it is for.
 //   types   string bool int32 int64 number quantity IntOrString time microTime bytes any, or another type's name; with
-//   [] in
-//           front a list, with map[string] in front a map
+//           [] in front a list, with map[string] in front a map
 //   flags   *           an empty value says something else than none (a pointer in Go)
 //           always      shown empty where it isn't given (no omitempty in Go, or a struct)
 //           required

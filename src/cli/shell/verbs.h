@@ -48,7 +48,7 @@ const std::vector<Verb>& forms();
 /// By name or alias; nullptr if there is none.
 const Verb* find_verb(std::string_view name);
 
-/// The tables, one for each subject, in verbs_showing.cpp and so on.
+/// The tables, one for each subject, in verbs_*.cpp.
 std::vector<Verb> showing_verbs();
 std::vector<Verb> changing_verbs();
 std::vector<Verb> running_verbs();

@@ -48,7 +48,7 @@ class Router : public ConnectionObserver {
   /// back.
   void keep_house();
 
-  // On any shard.
+  // router_events.cpp: what happens on connections and in the routing protocol. On any shard.
   std::variant<Shard*, std::string> greeted(RouterConnection& connection) override;
   void opened(std::shared_ptr<RouterConnection> connection) override;
   void control_ready(std::shared_ptr<RouterConnection> connection) override;

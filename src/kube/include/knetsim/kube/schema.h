@@ -64,8 +64,8 @@ struct Decoded {
   std::vector<std::string> unknown;  ///< "spec.nope", "spec.ports[0].prot"
 };
 
-/// Throws InputError whose text ends as Go's decoder would put it: "json: cannot unmarshal string into Go struct field
-/// ServicePort.spec.ports.port of type int32".
+/// In decode.cpp. Throws InputError whose text ends as Go's decoder would put it: "json: cannot unmarshal string into
+/// Go struct field ServicePort.spec.ports.port of type int32".
 Decoded decode(const Schema& schema, const nlohmann::json& value);
 
 }  // namespace knetsim::kube
