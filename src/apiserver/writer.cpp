@@ -171,7 +171,7 @@ asio::awaitable<Response> Writer::patch(const Target& target, const Request& req
 asio::awaitable<Response> Writer::bind(const Target& target, const Request& request) {
   const auto node = bound_node(request);
   auto decide = [&](const json& old) -> Decision {
-    return {Decision::Deed::write, kube::bound_pod(*target.kind, old, node)};
+    return {Decision::Deed::write, kube::bound_pod(*target.kind, old, node, now())};
   };
   co_await store_->change(*target.kind, target.ns, target.name, decide, dry_run(request.query));
   Response response;

@@ -263,7 +263,7 @@ json with_scale(const Kind& kind, const json& old, const json& scale) {
   return prepare_update(kind, old, std::move(object));
 }
 
-json bound_pod(const Kind& kind, json pod, const std::string& node) {
+json bound_pod(const Kind& kind, json pod, const std::string& node, Time now) {
   const auto& before = text_at(pod, "spec", "nodeName");
   const auto& name = name_of(pod);
   if (!text_at(pod, "metadata", "deletionTimestamp").empty()) {
@@ -272,6 +272,14 @@ json bound_pod(const Kind& kind, json pod, const std::string& node) {
   if (!before.empty())
     throw conflict(kind, name, fmt::format("pod {} is already assigned to node \"{}\"", name, before));
   pod["spec"]["nodeName"] = node;
+  auto conditions = json::array();
+  for (const auto& each : list_at(pod, "status", "conditions"))
+    if (text_at(each, "type") != "PodScheduled") conditions.push_back(each);
+  conditions.push_back({{"type", "PodScheduled"},
+                        {"status", "True"},
+                        {"lastProbeTime", nullptr},
+                        {"lastTransitionTime", timestamp(now)}});
+  pod["status"]["conditions"] = std::move(conditions);
   return pod;
 }
 

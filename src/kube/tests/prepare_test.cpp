@@ -240,7 +240,7 @@ TEST(Deletion, WaitsForFinalizersAndForGrace) {
   const auto& pods = must_be("pods");
   auto pod = made(pods, pod_with({{"name", "c"}, {"image", "x"}}));
   EXPECT_TRUE(prepare_delete(pods, pod, {}, kNow).now) << "a pod without a node goes at once";
-  pod = bound_pod(pods, pod, "w1");
+  pod = bound_pod(pods, pod, "w1", kNow);
   const auto graceful = prepare_delete(pods, pod, {}, kNow);
   EXPECT_FALSE(graceful.now);
   EXPECT_EQ(text_at(graceful.object, "metadata", "deletionTimestamp"), "2026-11-28T14:00:30Z");
@@ -277,9 +277,10 @@ TEST(Deletion, WaitsForFinalizersAndForGrace) {
 
 TEST(Binding, HappensOnce) {
   const auto& pods = must_be("pods");
-  const auto pod = bound_pod(pods, made(pods, pod_with({{"name", "c"}, {"image", "x"}})), "w1");
+  const auto pod = bound_pod(pods, made(pods, pod_with({{"name", "c"}, {"image", "x"}})), "w1", kNow);
   EXPECT_EQ(text_at(pod, "spec", "nodeName"), "w1");
-  EXPECT_THROW(bound_pod(pods, pod, "w2"), ApiError);
+  EXPECT_EQ(pod["status"]["conditions"].back()["type"], "PodScheduled");
+  EXPECT_THROW(bound_pod(pods, pod, "w2", kNow), ApiError);
 }
 
 TEST(Names, OfGeneratedOnesAreGood) {

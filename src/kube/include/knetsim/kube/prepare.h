@@ -44,8 +44,9 @@ nlohmann::json prepare_status_update(const Kind& kind, const nlohmann::json& old
 /// Subresource finalize of namespaces: spec alone.
 nlohmann::json prepare_finalize(const Kind& kind, const nlohmann::json& old, nlohmann::json object);
 
-/// Subresource binding: the pod on that node. Throws ApiError 409 if it has one, or is being deleted.
-nlohmann::json bound_pod(const Kind& kind, nlohmann::json pod, const std::string& node);
+/// Subresource binding: the pod on that node, with condition PodScheduled. Throws ApiError 409 if it has one, or is
+/// being deleted.
+nlohmann::json bound_pod(const Kind& kind, nlohmann::json pod, const std::string& node, Time now);
 
 // Subresource scale (autoscaling/v1 Scale) of kinds that have one.
 nlohmann::json scale_of(const Kind& kind, const nlohmann::json& object);
