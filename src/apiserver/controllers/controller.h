@@ -31,6 +31,7 @@ struct Controller {
 extern const Controller kEndpointSlices;  ///< in endpoint_slices.cpp
 extern const Controller kNamespaces;      ///< in namespaces.cpp
 extern const Controller kGarbage;         ///< in garbage.cpp
+extern const Controller kScheduler;       ///< in scheduler.cpp
 
 /// All of them; in controllers.cpp.
 std::span<const Controller* const> controllers();

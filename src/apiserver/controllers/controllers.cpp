@@ -5,7 +5,7 @@
 namespace knetsim::controllers {
 
 std::span<const Controller* const> controllers() {
-  static constexpr std::array<const Controller*, 3> kAll{&kEndpointSlices, &kNamespaces, &kGarbage};
+  static constexpr std::array<const Controller*, 4> kAll{&kEndpointSlices, &kNamespaces, &kGarbage, &kScheduler};
   return kAll;
 }
 
