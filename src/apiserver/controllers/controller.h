@@ -32,6 +32,8 @@ extern const Controller kEndpointSlices;  ///< in endpoint_slices.cpp
 extern const Controller kNamespaces;      ///< in namespaces.cpp
 extern const Controller kGarbage;         ///< in garbage.cpp
 extern const Controller kScheduler;       ///< in scheduler.cpp
+extern const Controller kReplicaSets;     ///< in replica_sets.cpp
+extern const Controller kDeployments;     ///< in deployments.cpp
 
 /// All of them; in controllers.cpp.
 std::span<const Controller* const> controllers();

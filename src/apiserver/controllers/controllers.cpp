@@ -5,7 +5,8 @@
 namespace knetsim::controllers {
 
 std::span<const Controller* const> controllers() {
-  static constexpr std::array<const Controller*, 4> kAll{&kEndpointSlices, &kNamespaces, &kGarbage, &kScheduler};
+  static constexpr std::array<const Controller*, 6> kAll{&kEndpointSlices, &kNamespaces,  &kGarbage,
+                                                         &kScheduler,      &kReplicaSets, &kDeployments};
   return kAll;
 }
 
