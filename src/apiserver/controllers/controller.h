@@ -34,6 +34,8 @@ extern const Controller kGarbage;         ///< in garbage.cpp
 extern const Controller kScheduler;       ///< in scheduler.cpp
 extern const Controller kReplicaSets;     ///< in replica_sets.cpp
 extern const Controller kDeployments;     ///< in deployments.cpp
+extern const Controller kDaemonSets;      ///< in daemon_sets.cpp
+extern const Controller kStatefulSets;    ///< in stateful_sets.cpp
 
 /// All of them; in controllers.cpp.
 std::span<const Controller* const> controllers();

@@ -5,8 +5,8 @@
 namespace knetsim::controllers {
 
 std::span<const Controller* const> controllers() {
-  static constexpr std::array<const Controller*, 6> kAll{&kEndpointSlices, &kNamespaces,  &kGarbage,
-                                                         &kScheduler,      &kReplicaSets, &kDeployments};
+  static constexpr std::array<const Controller*, 8> kAll{&kEndpointSlices, &kNamespaces,  &kGarbage,    &kScheduler,
+                                                         &kReplicaSets,    &kDeployments, &kDaemonSets, &kStatefulSets};
   return kAll;
 }
 
