@@ -1,6 +1,7 @@
 #include "knetsim/apiserver/client.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -10,6 +11,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <cerrno>
 #include <chrono>
 
 #include "knetsim/sys/error.h"
@@ -27,6 +29,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::chrono::seconds kAnswerBudget{10};
+constexpr std::chrono::seconds kIdle{10};  // the server waits longer for the next question
 constexpr std::uint64_t kLongestAnswer = 64ULL << 20;
 
 nlohmann::json read(const std::string& text) {
@@ -44,6 +47,7 @@ struct Client::Connection {
   asio::io_context context;
   beast::tcp_stream stream{context};
   beast::flat_buffer buffer;
+  std::chrono::steady_clock::time_point used;
 
   explicit Connection(tcp::endpoint to) : server(std::move(to)) {}
 
@@ -58,14 +62,24 @@ struct Client::Connection {
   }
 
   http::response<http::string_body> exchange(const http::request<http::string_body>& request) {
+    if (!is_fresh()) drop();
     stream.expires_after(kAnswerBudget);
     if (!stream.socket().is_open()) finish([&](auto done) { stream.async_connect(server, done); });
     http::response_parser<http::string_body> parser;
     parser.body_limit(kLongestAnswer);
     finish([&](auto done) { http::async_write(stream, request, done); });
     finish([&](auto done) { http::async_read(stream, buffer, parser, done); });
+    used = std::chrono::steady_clock::now();
     if (!parser.get().keep_alive()) drop();
     return parser.release();
+  }
+
+  /// Nothing waits on it: neither the end of a server that has ended meanwhile, nor what nobody has asked for.
+  bool is_fresh() {
+    if (!stream.socket().is_open() || std::chrono::steady_clock::now() - used > kIdle) return false;
+    char byte = 0;
+    return ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
   }
 
   void drop() {
@@ -100,7 +114,7 @@ Answer Client::ask(const std::string& method, const std::string& target, const n
     request.set(http::field::content_type, type);
     request.body() = body.dump();
   }
-  request.keep_alive(false);  // one that the server has closed meanwhile would be found out too late
+  request.keep_alive(true);
   request.prepare_payload();
   try {
     const auto response = connection_->exchange(request);
