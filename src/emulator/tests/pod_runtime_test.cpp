@@ -1,4 +1,4 @@
-#include "pod_runtime.h"
+#include "../pod_runtime.h"
 
 #include <gmock/gmock.h>
 #include <poll.h>
