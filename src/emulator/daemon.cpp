@@ -19,22 +19,43 @@ Process& Daemon::process() {
   return *process_;
 }
 
-ExitStatus Daemon::stop() {
+void Daemon::expect_end() noexcept {
+  const std::scoped_lock lock(*mutex_);
   told_to_end_ = true;
+}
+
+Daemon::Handle Daemon::end_beside() noexcept {
+  const std::scoped_lock lock(*mutex_);
+  told_to_end_ = true;
+  return process_;
+}
+
+bool Daemon::told_to_end() const noexcept {
+  const std::scoped_lock lock(*mutex_);
+  return told_to_end_;
+}
+
+void Daemon::set(Handle process, bool told_to_end) noexcept {
+  const std::scoped_lock lock(*mutex_);
+  process_.swap(process);
+  told_to_end_ = told_to_end;
+}
+
+ExitStatus Daemon::stop() {
+  expect_end();
   return process().terminate();
 }
 
 void Daemon::kill() {
-  told_to_end_ = true;
+  expect_end();
   process().signal(SIGKILL);
   process().wait(std::chrono::seconds(10));
 }
 
 void Daemon::restart() {
   if (process_ && process_->running()) stop();
-  process_.reset();  // the old one is gone before the new one opens the same files
-  process_ = start_();
-  told_to_end_ = false;
+  set(nullptr, told_to_end());  // the old one is gone before the new one opens the same files
+  set(start_(), false);
 }
 
 std::optional<std::string> Daemon::ailment() {
@@ -42,7 +63,7 @@ std::optional<std::string> Daemon::ailment() {
   if (const auto line = crash_report_in(process_->log()))
     return fmt::format("{} reports a crash: {}\n{}", name_, *line, process_->log_tail());
   const auto status = process_->status();
-  if (!status || told_to_end_) return std::nullopt;
+  if (!status || told_to_end()) return std::nullopt;
   return fmt::format("{} ended without having been told to ({}); its log ends with\n{}", name_, status->describe(),
                      process_->log_tail());
 }

@@ -1,7 +1,12 @@
 #include "knetsim/emulator/node.h"
 
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <sstream>
 #include <utility>
 
@@ -53,6 +58,21 @@ long v6_requests(const std::string& snmp6) {
   return 0;  // a kernel without IPv6
 }
 
+/// Whatever runs in this namespace, but for ourselves, who may look into it just now.
+void kill_all_in(const NetNs& netns) {
+  const auto inode = netns.inode();
+  std::error_code gone;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", gone)) {
+    const auto pid = std::atoi(entry.path().filename().c_str());
+    if (pid <= 0 || pid == ::getpid()) continue;
+    // Opened before it is looked at: its number can't be another's then.
+    const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    struct stat its {};
+    if (process && ::stat((entry.path() / "ns" / "net").c_str(), &its) == 0 && its.st_ino == inode)
+      ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+  }
+}
+
 }  // namespace
 
 Node::Node(std::string name, std::string pin, std::filesystem::path directory, std::shared_ptr<const UtsNs> machine)
@@ -68,7 +88,12 @@ Node::Node(std::string name, std::string pin, std::filesystem::path directory, s
 }
 
 Node::~Node() {
-  if (!pin_.empty()) NetNs::unpin(pin_);
+  if (!pin_.empty() && pinned_) NetNs::unpin(pin_);
+}
+
+void Node::unpin() {
+  NetNs::unpin(pin_);
+  pinned_ = false;
 }
 
 Command Node::command(std::vector<std::string> argv) const {
@@ -106,6 +131,12 @@ Daemon& Container::run(const std::vector<std::string>& argv) {
 Fd Container::end() {
   if (!life_.write) life_ = Pipe::create();
   return duplicate(life_.read);
+}
+
+void Container::retire() {
+  unpin();
+  life_.write.reset();
+  kill_all_in(netns());
 }
 
 Daemon& Container::program() {

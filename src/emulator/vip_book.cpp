@@ -73,12 +73,14 @@ void VipBook::start(const std::vector<VipSpec>& vips) {
       netlink::replace_route(socket, route);
     }
   }
+  const std::scoped_lock lock(mutex_);
   std::vector<kubeproxy::Service> services;
   for (const auto& vip : vips) services.push_back(service(vip));
   if (!services.empty()) apply(std::move(services));
 }
 
 void VipBook::add(const std::string& vip, const std::vector<std::string>& containers) {
+  const std::scoped_lock lock(mutex_);
   auto added = service({parse_address(vip), containers});
   auto services = services_;
   std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == added.address; });
@@ -87,6 +89,7 @@ void VipBook::add(const std::string& vip, const std::vector<std::string>& contai
 }
 
 void VipBook::remove(const std::string& vip) {
+  const std::scoped_lock lock(mutex_);
   auto services = services_;
   const auto address = parse_address(vip);
   if (std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == address; }) == 0)
@@ -95,9 +98,15 @@ void VipBook::remove(const std::string& vip) {
 }
 
 void VipBook::reconcile() {
+  const std::scoped_lock lock(mutex_);
   auto services = services_;
   tell_who_is_gone(services, workers_);
   if (services != services_) apply(std::move(services));
+}
+
+std::vector<kubeproxy::Service> VipBook::services() const {
+  const std::scoped_lock lock(mutex_);
+  return services_;
 }
 
 void VipBook::apply(std::vector<kubeproxy::Service> services) {

@@ -19,27 +19,37 @@ Worker::Worker(Node node, std::string prefix, const cni::Plugins& plugins, const
 
 Worker::~Worker() = default;
 
-Container& Worker::create_container(const std::string& name, const std::string& runtime_config) {
-  if (containers_.contains(name))
+Container& Worker::create_container(const std::string& name, const std::string& runtime_config,
+                                    const std::string& hostname) {
+  const auto is_taken = [&] {
+    const std::scoped_lock lock(listed_);
+    return containers_.contains(name);
+  };
+  if (is_taken())
     throw InputError(describe({.where = this->name(),
                                .tried = "create container " + name,
                                .answer = "there is one already",
                                .remedy = "delete it first, or choose another name"}));
   const auto id = prefix_ + name;
-  Node node(this->name() + "/" + name, id, directory(), uts());
+  Node node(this->name() + "/" + name, id, directory(),
+            hostname.empty() ? uts() : std::make_shared<const UtsNs>(UtsNs::create(hostname)));
   cni::Attachment attachment{.container_id = id, .netns = "/run/netns/" + id};
   if (!runtime_config.empty()) attachment.capabilities = parse_json(runtime_config);
   auto network = pods_.attach(attachment);
-  auto& slot = containers_[name];
-  slot = std::make_unique<Container>(std::move(node), name, id, std::move(network));
-  hosts_.add_container(cluster_, *slot);
-  if (keeper_ != nullptr) keep_routes_of(*slot);
-  return *slot;
+  auto made = std::make_unique<Container>(std::move(node), name, id, std::move(network));
+  auto& container = *made;
+  {
+    const std::scoped_lock lock(listed_);
+    containers_[name] = std::move(made);
+  }
+  hosts_.add_container(cluster_, container);
+  if (keeper_ != nullptr) keep_routes_of(container);
+  return container;
 }
 
 void Worker::have_routes_kept(Keeper& keeper) {
   keeper_ = &keeper;
-  for (const auto& [name, container] : containers_) keep_routes_of(*container);
+  for (const auto* container : containers()) keep_routes_of(*container);
 }
 
 void Worker::keep_routes_of(const Container& container) {
@@ -53,15 +63,35 @@ void Worker::keep_routes_of(const Container& container) {
   if (!kept.routes.empty()) keeper_->keep(container.name(), container.netns(), std::move(kept));
 }
 
+void Worker::disconnect(const Container& container) {
+  if (keeper_ != nullptr) keeper_->forget(container.name());
+  pods_.detach(container.id());
+  hosts_.remove(container);
+}
+
 void Worker::delete_container(const std::string& name) {
-  auto& leaving = container(name);
-  if (keeper_ != nullptr) keeper_->forget(leaving.name());
-  pods_.detach(leaving.id());
-  hosts_.remove(leaving);
+  disconnect(container(name));
+  const std::scoped_lock lock(listed_);
   containers_.erase(name);
 }
 
+void Worker::retire_container(const std::string& name) {
+  auto& leaving = container(name);
+  disconnect(leaving);
+  leaving.retire();
+  const std::scoped_lock lock(listed_);
+  retired_.push_back(std::move(containers_.at(name)));
+  containers_.erase(name);
+}
+
+void Worker::bury_retired() {
+  std::vector<std::unique_ptr<Container>> buried;
+  const std::scoped_lock lock(listed_);
+  buried.swap(retired_);
+}
+
 Container& Worker::container(const std::string& name) {
+  const std::scoped_lock lock(listed_);
   const auto found = containers_.find(name);
   if (found != containers_.end()) return *found->second;
   std::vector<std::string> names;
@@ -74,6 +104,7 @@ Container& Worker::container(const std::string& name) {
 }
 
 std::vector<Container*> Worker::containers() {
+  const std::scoped_lock lock(listed_);
   std::vector<Container*> result;
   for (const auto& [name, container] : containers_) result.push_back(container.get());
   return result;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -10,7 +11,8 @@
 
 namespace knetsim {
 
-/// A daemon of the emulation: whoever ends it says so here, so that an end that nobody asked for can be told apart.
+/// A daemon of the emulation: whoever ends it says so here, so that an end that nobody asked for can be told apart. For
+/// one thread, but for end_beside().
 class Daemon {
  public:
   /// A process together with whatever owns it.
@@ -24,9 +26,12 @@ class Daemon {
   Process& process();
 
   /// Its end, from now on, is no ailment: a test is about to bring it about in some other way.
-  void expect_end() noexcept { told_to_end_ = true; }
+  void expect_end() noexcept;
+  /// For another thread that is going to end it, by its pidfd: the process, or null if there is none. Its end is no
+  /// ailment.
+  Handle end_beside() noexcept;
   bool running() { return process_ && process_->running(); }
-  bool told_to_end() const noexcept { return told_to_end_; }
+  bool told_to_end() const noexcept;
   /// SIGTERM and wait.
   ExitStatus stop();
   /// SIGKILL and wait.
@@ -40,6 +45,9 @@ class Daemon {
 
  private:
   std::string name_;
+  void set(Handle process, bool told_to_end) noexcept;
+
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();  // guards process_ (as written) and told_to_end_
   Handle process_;
   std::function<Handle()> start_;
   bool told_to_end_ = false;

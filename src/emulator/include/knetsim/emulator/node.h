@@ -49,6 +49,8 @@ class Node {
   /// For another program's start: this node's namespace, hostname and directory, its name as KNETSIM_NODE, and a
   /// shell's prompt that says it.
   Command command(std::vector<std::string> argv) const;
+  /// Gives its pin back, for another that will be called so. Everything else stays as it is, until the handle goes.
+  void unpin();
   /// A fresh socket to look at and change its links, addresses, routes.
   netlink::Socket netlink() const;
 
@@ -60,6 +62,7 @@ class Node {
   std::filesystem::path directory_;
   std::vector<Address> addresses_;
   Trust trust_ = Trust::user;
+  bool pinned_ = true;
 };
 
 /// How many ICMP echo requests the node's stack has received so far (Icmp InEchos and Icmp6 InEchos of
@@ -90,8 +93,10 @@ class Container : public Node {
   bool has_program() const noexcept { return program_.has_value(); }
   /// What its program prints; absent if it never ran one.
   std::filesystem::path log() const { return directory() / (short_name_ + ".log"); }
-  /// Hung up when the container is gone.
+  /// Hung up when the container is gone, or retired.
   Fd end();
+  /// It has left the network, and whatever runs in it is killed; see Worker::retire_container().
+  void retire();
 
  private:
   std::string short_name_;

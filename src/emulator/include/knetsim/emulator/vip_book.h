@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@
 namespace knetsim {
 
 /// A cluster's virtual addresses: which containers stand behind each. All workers translate them alike: each change is
-/// made by all or, with an Error, by none. Not thread-safe.
+/// made by all or, with an Error, by none. Threads may use it side by side.
 class VipBook {
  public:
   /// The workers must outlive it.
@@ -31,7 +32,7 @@ class VipBook {
   /// After containers have come or gone.
   void reconcile();
 
-  const std::vector<kubeproxy::Service>& services() const noexcept { return services_; }
+  std::vector<kubeproxy::Service> services() const;
 
   /// To the ranges, without an interface: a packet of the worker's own reaches the OUTPUT hook only if it has a route
   /// before it is translated.
@@ -45,6 +46,7 @@ class VipBook {
   std::string cluster_;
   std::vector<Network> ranges_;
   std::vector<Worker*> workers_;
+  mutable std::mutex mutex_;  // guards what follows, and that all workers have the same
   std::vector<kubeproxy::Service> services_;
   unsigned revision_ = 0;  // of the service added last: one that is added again starts anew
 };

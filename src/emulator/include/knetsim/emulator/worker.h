@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,7 +19,8 @@
 namespace knetsim {
 
 /// A Kubernetes node: containers, a proxy, and perhaps a flannel daemon, which its cluster starts. Stays where it is
-/// made; different workers may be used by different threads.
+/// made; different workers may be used by different threads, and its containers may be looked up while others come and
+/// go.
 class Worker : public Node {
  public:
   /// `prefix` goes before the pinned names of its containers: "k0_". `hosts`, which learns those of `cluster` as they
@@ -29,10 +31,16 @@ class Worker : public Node {
   ~Worker();
 
   /// Adds a container to the network (CNI ADD), which is told of `runtime_config` (as ContainerSpec has it). Throws if
-  /// the name is taken, and leaves nothing behind on failure.
-  Container& create_container(const std::string& name, const std::string& runtime_config = {});
+  /// the name is taken, and leaves nothing behind on failure. Its hostname is the worker's, if none is given.
+  Container& create_container(const std::string& name, const std::string& runtime_config = {},
+                              const std::string& hostname = {});
   /// Removes it from the network (CNI DEL) and ends it. Throws InputError if there is none.
   void delete_container(const std::string& name);
+  /// The same, for a thread that isn't the one that looks containers up: who has found it already may go on with it, in
+  /// a network that has no way out any more, until bury_retired(). It isn't found any more.
+  void retire_container(const std::string& name);
+  /// Nobody goes on with those that were retired.
+  void bury_retired();
   /// Throws InputError naming the containers that are there.
   Container& container(const std::string& name);
   std::vector<Container*> containers();
@@ -55,13 +63,17 @@ class Worker : public Node {
 
  private:
   void keep_routes_of(const Container& container);
+  /// Out of the network and the names; it stays in the list.
+  void disconnect(const Container& container);
 
   std::string prefix_;
   std::string cluster_;
   HostsFile& hosts_;
   cni::PodNetwork pods_;
   kubeproxy::Proxy proxy_;
+  mutable std::mutex listed_;  // guards the lists, not what is in them
   std::map<std::string, std::unique_ptr<Container>> containers_;
+  std::vector<std::unique_ptr<Container>> retired_;
   std::optional<Daemon> flanneld_;
   Keeper* keeper_ = nullptr;
 };
