@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cluster_parts.h"
+#include "container_runtime.h"
 #include "knetsim/emulator/names.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/subnet_env.h"
@@ -18,6 +19,8 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/side_by_side.h"
 #include "knetsim/sys/text.h"
+#include "kubelet/kubelet.h"
+#include "kubelet/pod_registry.h"
 
 namespace knetsim {
 
@@ -196,32 +199,32 @@ ClusterApi& Cluster::api() {
     return *api_;
   }
   if (!api_->started()) api_->start();
+  api_started_ = true;
   for (const auto& worker : workers_) {
     api_->publish(*worker);
-    for (const auto* container : worker->containers()) api_->publish(*container, *worker);
+    for (const auto* container : worker->containers())
+      published_pods_[api_->publish(*container, *worker)] = container->short_name();
   }
   published_ = true;
+  own_pods_ = std::make_unique<ContainerRuntime>(*this, objects_);
+  pod_containers_ = std::make_unique<kubelet::PodRegistry>(*own_pods_);
+  kubelet_ = std::make_unique<Kubelet>(*this, ClusterApi::port_of(index_), *pod_containers_,
+                                       etcd_nodes_.front().directory() / "kubelet.log");
   return *api_;
 }
 
-Daemon* Cluster::api_server() {
-  const std::unique_lock lock(objects_, std::try_to_lock);  // who starts it holds it
-  return lock && api_ && api_->started() ? &api_->server() : nullptr;
-}
+Daemon* Cluster::api_server() { return api_started_ ? &api_->server() : nullptr; }
 
 Container& Cluster::create_container(const std::string& worker, const std::string& name) {
   if (const auto fault = name_fault(name, Named::container))
     throw InputError(
         fmt::format("no container can be called {}: {}\n  remedy: {}", excerpt(name), fault->problem, fault->remedy));
-  for (const auto* container : containers())
-    if (Names::folded(container->short_name()) == Names::folded(name))
-      throw InputError(fmt::format("{} has a container \"{}\" already ({})\n  remedy: choose another name", spec_.name,
-                                   name, container->name()));
   auto& on = this->worker(worker);
   const std::scoped_lock lock(objects_);
+  refuse_taken(name);
   auto& container = on.create_container(name);
   try {
-    if (published_) api_->publish(container, on);
+    if (published_) published_pods_[api_->publish(container, on)] = name;
   } catch (const Error&) {
     try {
       api_->withdraw(container);
@@ -235,13 +238,74 @@ Container& Cluster::create_container(const std::string& worker, const std::strin
   return container;
 }
 
+void Cluster::refuse_taken(const std::string& name) {
+  for (const auto* container : containers())
+    if (Names::folded(container->short_name()) == Names::folded(name))
+      throw InputError(fmt::format("{} has a container \"{}\" already ({})\n  remedy: choose another name", spec_.name,
+                                   name, container->name()));
+}
+
 void Cluster::delete_container(const std::string& name) {
   auto& worker = worker_of(name);
+  {
+    const std::scoped_lock lock(objects_);
+    auto& container = worker.container(name);
+    const bool own = std::any_of(published_pods_.begin(), published_pods_.end(),
+                                 [&](const auto& pod) { return pod.second == name; });
+    if (!published_ || own) {
+      if (published_) api_->withdraw(container);
+      std::erase_if(published_pods_, [&](const auto& pod) { return pod.second == name; });
+      worker.delete_container(name);
+      vips_->reconcile();
+      return;
+    }
+  }
+  kubelet_->remove(name);
+}
+
+Container& Cluster::create_pod(Worker& worker, const std::string& name, const std::string& hostname) {
   const std::scoped_lock lock(objects_);
-  if (published_) api_->withdraw(worker.container(name));
-  worker.delete_container(name);
+  refuse_taken(name);
+  auto& container = worker.create_container(name, {}, hostname);
+  vips_->reconcile();
+  return container;
+}
+
+void Cluster::retire(const std::string& name) {
+  std::erase_if(published_pods_, [&](const auto& pod) { return pod.second == name; });
+  worker_of(name).retire_container(name);
   vips_->reconcile();
 }
+
+void Cluster::retire_pod(const Container& container) {
+  const std::scoped_lock lock(objects_);
+  retire(std::string(container.short_name()));
+}
+
+bool Cluster::is_published(const std::string& uid) {
+  const std::scoped_lock lock(objects_);
+  return published_pods_.contains(uid);
+}
+
+Daemon::Handle Cluster::end_program_of_published(const std::string& uid) {
+  const std::scoped_lock lock(objects_);
+  const auto found = published_pods_.find(uid);
+  if (found == published_pods_.end()) return nullptr;
+  auto& ending = container(found->second);
+  return ending.has_program() ? ending.program().end_beside() : nullptr;
+}
+
+void Cluster::retire_published(const std::string& uid) {
+  const std::scoped_lock lock(objects_);
+  const auto found = published_pods_.find(uid);
+  if (found != published_pods_.end()) retire(std::string(found->second));
+}
+
+void Cluster::bury_retired() {
+  for (const auto& worker : workers_) worker->bury_retired();
+}
+
+void Cluster::end_kubelet() noexcept { kubelet_.reset(); }
 
 std::vector<std::string> Cluster::ailments() {
   std::vector<std::string> result;

@@ -112,17 +112,19 @@ Daemon& ClusterApi::server() {
   return *server_;
 }
 
-void ClusterApi::put(const std::string& collection, const nlohmann::json& object) {
+std::string ClusterApi::put(const std::string& collection, const nlohmann::json& object) {
   constexpr unsigned kConflict = 409;
   constexpr unsigned kNotFound = 404;
   const auto one = collection + "/" + object.at("metadata").at("name").get<std::string>();
-  if (client_.must("POST", collection, object, "application/json", kConflict).status == kConflict) {
+  auto made = client_.must("POST", collection, object, "application/json", kConflict);
+  if (made.status == kConflict) {
     // An older one, or somebody's who applied it before: what stands here is what counts.
     refuse_anothers(one, object);
     client_.must("DELETE", one, kAtOnce, "application/json", kNotFound);
-    client_.must("POST", collection, object);
+    made = client_.must("POST", collection, object);
   }
   client_.must("PATCH", one + "/status", {{"status", object.at("status")}}, "application/merge-patch+json");
+  return made.body.at("metadata").at("uid").get<std::string>();
 }
 
 void ClusterApi::refuse_anothers(const std::string& one, const nlohmann::json& object) {
@@ -145,12 +147,12 @@ void ClusterApi::publish(const Worker& worker) {
                                    now()));
 }
 
-void ClusterApi::publish(const Container& container, const Worker& worker) {
-  put("/api/v1/namespaces/default/pods", pod_object({.name = container.short_name(),
-                                                     .node = worker.name(),
-                                                     .addresses = container.addresses(),
-                                                     .node_address = worker.address()},
-                                                    now()));
+std::string ClusterApi::publish(const Container& container, const Worker& worker) {
+  return put("/api/v1/namespaces/default/pods", pod_object({.name = container.short_name(),
+                                                            .node = worker.name(),
+                                                            .addresses = container.addresses(),
+                                                            .node_address = worker.address()},
+                                                           now()));
 }
 
 void ClusterApi::withdraw(const Container& container) {

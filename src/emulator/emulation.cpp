@@ -124,7 +124,12 @@ void Emulation::start_routers(const BootObserver& observer) {
   if (observer) observer("routers", elapsed.count());
 }
 
+void Emulation::bury_retired() {
+  for (const auto& cluster : clusters_) cluster->bury_retired();
+}
+
 Emulation::~Emulation() {
+  for (const auto& cluster : clusters_) cluster->end_kubelet();
   for (const auto* node : nodes()) dismantle_at_the_end(node->netns());
 }
 

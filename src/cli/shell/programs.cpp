@@ -139,6 +139,14 @@ void create_container_on(Session& session, Worker& worker, const Word& name) {
     }
 }
 
+void bury_retired(Session& session) {
+  std::vector<std::string> gone;
+  for (const auto& program : session.background.programs())
+    if (session.emulation.find(program.node) == nullptr) gone.push_back(program.node);
+  for (const auto& node : gone) session.background.end_on(node);
+  session.emulation.bury_retired();
+}
+
 void delete_container(Session& session, Container& container) {
   session.background.end_on(container.name());
   for (auto* cluster : session.emulation.clusters()) {

@@ -21,6 +21,8 @@ int run_in_front(Session& session, const knetsim::Command& command);
 
 /// Whatever runs in the container from here ends first.
 void delete_container(Session& session, Container& container);
+/// Of containers of Pods that have gone since the last line, nothing is held any more; what was started in them ends.
+void bury_retired(Session& session);
 void create_container_on(Session& session, Worker& worker, const Word& name);
 
 }  // namespace knetsim::cli::shell

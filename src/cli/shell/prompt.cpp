@@ -17,6 +17,7 @@
 #include "line_source.h"
 #include "lookup.h"
 #include "picture.h"
+#include "programs.h"
 #include "session.h"
 
 namespace knetsim::cli::shell {
@@ -120,6 +121,7 @@ PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal&
     terminal.out << std::flush;
     if (first_failure == kDone) first_failure = status;
     tell_news();
+    bury_retired(session);
     if (editor != nullptr) editor->type(foreground.take_typed_ahead());
   }
   tell_news();

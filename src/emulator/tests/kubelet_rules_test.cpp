@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "../kubelet/environment.h"
+#include "../kubelet/events.h"
+#include "../kubelet/handler_run.h"
 #include "../kubelet/images.h"
 #include "../kubelet/lifecycle.h"
 #include "../kubelet/pod_status.h"
@@ -305,6 +307,25 @@ TEST(KubeletStatus, SaysWhatKubectlPrints) {
   EXPECT_EQ(object["status"]["conditions"][2]["message"], "containers with unready status: [a b]");
   play.life.refused("a", "ErrImagePull", "no such image", play.now);
   EXPECT_THAT(shown(), HasSubstr("ErrImagePull"));
+}
+
+TEST(KubeletEvents, AreWhatAServerTakesAndKubectlPrints) {
+  auto object = pod(R"({"containers": [{"name": "a"}], "nodeName": "w1"})");
+  const auto event = event_object(object, "web.1", true, "BackOff", "Back-off", "a", 3, kMorning, kMorning);
+  const auto stored = kube::prepare_create(kube::must_be("events"), event,
+                                           {.ns = "default", .name = {}, .uid = "u2", .suffix = {}, .now = kMorning});
+  EXPECT_EQ(stored["involvedObject"]["fieldPath"], "spec.containers{a}");
+  const auto cells = kube::must_be("events").row(stored, kMorning);
+  EXPECT_EQ(cells[1], "Warning");
+  EXPECT_EQ(cells[3], "pod/web");
+}
+
+TEST(KubeletProbe, FindsAPortByNumberOrName) {
+  const auto container = json::parse(R"({"ports": [{"name": "http", "containerPort": 8080}]})");
+  EXPECT_EQ(port_of(80, container), 80);
+  EXPECT_EQ(port_of("http", container), 8080);
+  for (const json& wrong : {json("https"), json(0), json(65'536), json(), json(-1)})
+    EXPECT_EQ(port_of(wrong, container), std::nullopt) << wrong;
 }
 
 TEST(KubeletStatus, KeepsTheTimeOfWhatHasNotChangedAndTheConditionsOfOthers) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,6 +20,12 @@
 #include "knetsim/etcd/ensemble.h"
 
 namespace knetsim {
+
+class Kubelet;
+class PodRuntime;
+namespace kubelet {
+class PodRegistry;
+}  // namespace kubelet
 
 /// Told of each part that stands: "C0: etcd" and the seconds since its cluster's start, "routers" and the seconds since
 /// all clusters stood. Called from several threads,
@@ -57,7 +65,25 @@ class Cluster {
   Daemon* api_server();
 
   Container& create_container(const std::string& worker, const std::string& name);
+  /// What stands for a Pod that somebody applied goes with it.
   void delete_container(const std::string& name);
+
+  // For the kubelet, in its own thread.
+  /// A container that stands for a Pod: the API has it already.
+  Container& create_pod(Worker& worker, const std::string& name, const std::string& hostname);
+  /// It is found no more; see Worker::retire_container().
+  void retire_pod(const Container& container);
+  /// Whether a container was published as the Pod with this uid, and is there.
+  bool is_published(const std::string& uid);
+  /// Its program, which is about to be ended by its pidfd; null if it runs none.
+  Daemon::Handle end_program_of_published(const std::string& uid);
+  /// The same as retire_pod(). Gone already is no error.
+  void retire_published(const std::string& uid);
+
+  /// Whoever has looked containers up is done with them: those that have gone meanwhile may be destroyed.
+  void bury_retired();
+  /// From now on Pods are neither started nor ended.
+  void end_kubelet() noexcept;
 
   VipBook& vips() noexcept { return *vips_; }
 
@@ -83,9 +109,19 @@ class Cluster {
   std::optional<etcd::Ensemble> etcd_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<VipBook> vips_;
-  std::mutex objects_;  // guards what the API is told of
+  // With objects_:
+  /// Throws InputError if the cluster has one of that name.
+  void refuse_taken(const std::string& name);
+  void retire(const std::string& name);
+
+  std::mutex objects_;  // guards which containers there are, and what the API is told of them
   std::optional<ClusterApi> api_;
+  std::atomic<bool> api_started_ = false;
   bool published_ = false;
+  std::map<std::string, std::string> published_pods_;     // uid -> short name of the container
+  std::unique_ptr<PodRuntime> own_pods_;                  // what can be done in the containers that were published,
+  std::unique_ptr<kubelet::PodRegistry> pod_containers_;  // and in those of all Pods
+  std::unique_ptr<Kubelet> kubelet_;                      // ends before what it makes containers of
 };
 
 }  // namespace knetsim

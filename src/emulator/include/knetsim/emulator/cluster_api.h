@@ -41,12 +41,14 @@ class ClusterApi {
 
   /// The Node, or the Pod, as it is now: made, or brought up to date.
   void publish(const Worker& worker);
-  void publish(const Container& container, const Worker& worker);
+  /// Returns the Pod's uid.
+  std::string publish(const Container& container, const Worker& worker);
   /// Its Pod goes at once; one that isn't there is no error.
   void withdraw(const Container& container);
 
  private:
-  void put(const std::string& collection, const nlohmann::json& object);
+  /// Returns its uid.
+  std::string put(const std::string& collection, const nlohmann::json& object);
   /// Whose Pod it is; empty if nobody's of ours, or if there is none.
   std::string container_of(const std::string& pod);
   /// Throws InputError if the Pod there is another container's.

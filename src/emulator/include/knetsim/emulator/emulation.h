@@ -47,6 +47,9 @@ class Emulation {
   /// current one. Answers once start_apis() was called.
   static Command kubectl(std::vector<std::string> arguments);
 
+  /// Nobody holds on to containers that were looked up before: those of Pods that have gone since are destroyed.
+  void bury_retired();
+
   ServiceNetwork& service_network() noexcept { return *service_network_; }
 
   /// As Cluster::ailments(), of all clusters and the routers between them.

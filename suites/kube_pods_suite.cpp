@@ -1,0 +1,248 @@
+// What is applied runs: a Pod that is bound to a worker is a container of the emulation, with its programs, probes,
+// restarts and end; and a container of the emulation ends with its Pod.
+//
+// What a kubelet decides is proven in unit-emulator; here is that it does so. Topology: pair.json.
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "knetsim/apiserver/client.h"
+#include "knetsim/fixtures/emulation_test.h"
+#include "knetsim/fixtures/matchers.h"
+#include "knetsim/fixtures/prompt.h"
+#include "knetsim/fixtures/topologies.h"
+#include "knetsim/sys/error.h"
+#include "knetsim/sys/eventually.h"
+#include "knetsim/sys/file.h"
+
+namespace knetsim::fixtures {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+class KubePods : public EmulationTest {
+ protected:
+  void stand() {
+    boot(topology("pair.json"));
+    emulation().start_apis();
+  }
+  Cluster& only() { return *emulation().clusters().front(); }
+  static std::string kubectl(std::vector<std::string> arguments, const std::string& input = {}) {
+    const auto result = exec(Emulation::kubectl(std::move(arguments)), kExecTimeout, input);
+    EXPECT_TRUE(result.ok()) << result.err;
+    return result.out;
+  }
+  static void apply(const std::string& yaml) { kubectl({"create", "-f", "-", "--validate=false"}, yaml); }
+  /// A pod on w1 with one container, called a; `rest` is YAML of that container, indented by four.
+  static void apply_pod(const std::string& name, const std::string& image, const std::string& rest,
+                        const std::string& policy = "Always") {
+    apply(
+        fmt::format("apiVersion: v1\nkind: Pod\nmetadata: {{name: {}}}\nspec:\n  nodeName: w1\n  restartPolicy: {}\n"
+                    "  containers:\n  - name: a\n    image: {}\n{}",
+                    name, policy, image, rest));
+  }
+  static json status(const std::string& pod) {
+    apiserver::Client client(parse_address("127.0.0.1"), ClusterApi::port_of(0));
+    const auto answer = client.ask("GET", "/api/v1/namespaces/default/pods/" + pod);
+    return answer.good() ? answer.body.value("status", json::object()) : json::object();
+  }
+  /// Waits until a value of the pod's status is this.
+  static void wait_for(const std::string& pod, const std::string& pointer, const json& wanted) {
+    eventually([&]() -> std::optional<std::string> {
+      const auto now = status(pod);
+      const json::json_pointer place(pointer);
+      if (now.contains(place) && now.at(place) == wanted) return std::nullopt;
+      return fmt::format("{} of {} to be {}: {}", pointer, pod, wanted.dump(), now.dump());
+    });
+  }
+  static void wait_until_gone(const std::string& pod) {
+    eventually([&]() -> std::optional<std::string> {
+      return status(pod).empty() ? std::nullopt : std::optional("the end of " + pod);
+    });
+  }
+  bool has_container(const std::string& name) {
+    const auto all = only().containers();
+    return std::any_of(all.begin(), all.end(), [&](const Container* one) { return one->short_name() == name; });
+  }
+};
+
+constexpr const char* kFirst = "/containerStatuses/0/";
+
+TEST_F(KubePods, AreContainersOfTheEmulation) {
+  stand();
+  apply(R"(apiVersion: v1
+kind: Pod
+metadata: {name: web-0, labels: {app: web}}
+spec:
+  nodeName: w1
+  initContainers:
+  - {name: first, image: busybox, command: [sh, -c, "echo first > made-by-init"]}
+  containers:
+  - name: server
+    image: registry.k8s.io/e2e-test-images/agnhost:2.47
+    args: [netexec]
+    ports: [{name: http, containerPort: 8080}]
+    readinessProbe: {httpGet: {path: /healthz, port: http}}
+  - name: side
+    image: busybox
+    command: [sh, -c, "cat made-by-init; echo $MY_NAME $(MY_IP) $KUBERNETES_SERVICE_PORT; sleep 1000"]
+    env:
+    - {name: MY_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+    - {name: MY_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+)");
+  wait_for("web-0", "/conditions/2/status", "True");
+  auto& web = only().container("web-0");
+  const auto address = web.address().to_string();
+  EXPECT_THAT(kubectl({"get", "pods", "-o", "wide"}),
+              ContainsRegex("web-0 +2/2 +Running +0 +[0-9]+s +" + address + " +w1 "));
+  auto& c3 = only().container("c3");
+  EXPECT_THAT(c3, CanPing(web));
+  EXPECT_EQ(c3.exec({"curl", "-s", "--max-time", "5", "http://" + address + ":8080/hostname"}).out, "web-0");
+  EXPECT_THAT(c3.exec({"curl", "-s", "--max-time", "5", "http://" + address + ":8080/clientip"}).out,
+              HasSubstr(c3.address().to_string() + ":"));
+  EXPECT_EQ(emulation().find("web-0.w1"), &web) << "its names are those of every container";
+  const auto log = only().worker("w1").directory() / "pods";
+  std::string said;
+  for (const auto& pod : std::filesystem::directory_iterator(log))
+    std::getline(std::ifstream(pod.path() / "side" / "0.log"), said, '\0');
+  EXPECT_EQ(said, "first\nweb-0 " + address + " 443\n");
+  EXPECT_THAT(kubectl({"get", "events", "--field-selector", "involvedObject.name=web-0"}),
+              AllOf(HasSubstr("Started container server"), HasSubstr("Created container: side")));
+
+  kubectl({"delete", "pod", "web-0", "--timeout=20s"});
+  EXPECT_FALSE(has_container("web-0"));
+  EXPECT_EQ(emulation().find("web-0.w1"), nullptr);
+  EXPECT_THAT(only().worker("w1").create_container("web-0"), CanPing(c3)) << "its name is free again";
+}
+
+TEST_F(KubePods, SayWhatIsWrongWithThem) {
+  stand();
+  apply_pod("crashing", "busybox", "    command: [sh, -c, exit 3]\n");
+  apply_pod("unknown", "example.com/nobody/knows:1", "");
+  apply_pod("lacking", "busybox", "    command: [no-such-program-anywhere]\n");
+  apply_pod("unfed", "busybox", "    envFrom: [{configMapRef: {name: not-there}}]\n");
+  apply_pod("done", "busybox", "    command: [sh, -c, exit 0]\n", "Never");
+  apply_pod("failed", "busybox", "    command: [sh, -c, exit 7]\n", "Never");
+  const std::string first = kFirst;
+  wait_for("crashing", first + "state/waiting/reason", "CrashLoopBackOff");
+  EXPECT_EQ(status("crashing")["containerStatuses"][0]["lastState"]["terminated"]["exitCode"], 3);
+  EXPECT_EQ(status("crashing")["containerStatuses"][0]["restartCount"], 1);
+  wait_for("unknown", first + "state/waiting/reason", "ErrImagePull");
+  wait_for("lacking", first + "state/waiting/reason", "CreateContainerError");
+  wait_for("unfed", first + "state/waiting/reason", "CreateContainerConfigError");
+  wait_for("done", "/phase", "Succeeded");
+  wait_for("failed", "/phase", "Failed");
+  EXPECT_EQ(status("failed")["containerStatuses"][0]["state"]["terminated"]["exitCode"], 7);
+  eventually([&]() -> std::optional<std::string> {
+    return has_container("done") ? std::optional("the end of its container") : std::nullopt;
+  });
+  const auto events = kubectl({"get", "events"});
+  EXPECT_THAT(events, AllOf(HasSubstr("none stands for \"example.com/nobody/knows:1\""),
+                            HasSubstr("no-such-program-anywhere"), HasSubstr("configmap \"not-there\" not found"),
+                            HasSubstr("Back-off restarting failed container a in pod crashing_default")));
+}
+
+TEST_F(KubePods, AreReadyAndLiveAsTheirProbesSay) {
+  stand();
+  const auto file = (only().worker("w1").directory() / "ready").string();
+  const auto alive = (only().worker("w1").directory() / "alive").string();
+  std::ofstream(alive) << "yes";
+  apply_pod("probed", "busybox",
+            fmt::format("    command: [sleep, '1000']\n"
+                        "    readinessProbe: {{exec: {{command: [cat, {}]}}, periodSeconds: 1, failureThreshold: 1}}\n"
+                        "    livenessProbe: {{exec: {{command: [cat, {}]}}, periodSeconds: 1, failureThreshold: 2}}\n",
+                        file, alive));
+  const std::string first = kFirst;
+  wait_for("probed", "/phase", "Running");
+  EXPECT_EQ(status("probed")["containerStatuses"][0]["ready"], false);
+  std::ofstream(file) << "yes";
+  wait_for("probed", first + "ready", true);
+  std::filesystem::remove(file);
+  wait_for("probed", first + "ready", false);
+  EXPECT_EQ(status("probed")["containerStatuses"][0]["restartCount"], 0);
+  std::filesystem::remove(alive);
+  wait_for("probed", first + "restartCount", 1);
+  EXPECT_THAT(kubectl({"get", "events"}),
+              AllOf(ContainsRegex("Readiness probe failed: .*cat: " + file + ": No such file"),
+                    HasSubstr("Container a failed liveness probe, will be restarted")));
+}
+
+TEST_F(KubePods, EndWithGraceAndNotLater) {
+  stand();
+  const auto directory = only().worker("w1").directory();
+  const auto apply_trap = [&](const std::string& name, const std::string& trap) {
+    apply_pod(name, "bash",
+              fmt::format("    command: [bash, -c, '{} echo > {}; while :; do read -t 1 <> <(:); done']\n", trap,
+                          (directory / name).string()));
+    wait_for_file(directory / name, std::chrono::seconds(10));
+  };
+  const auto ended = directory / "ended-well";
+  apply_trap("polite", fmt::format("trap \"echo > {}; exit\" TERM;", ended.string()));
+  apply_trap("stubborn", "trap \"\" TERM;");
+  const auto begin = std::chrono::steady_clock::now();
+  kubectl({"delete", "pod", "stubborn", "--grace-period=2", "--timeout=20s"});
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+  EXPECT_FALSE(has_container("stubborn"));
+  kubectl({"delete", "pod", "polite", "--timeout=20s"});
+  EXPECT_TRUE(std::filesystem::exists(ended));
+
+  const auto daemon = directory / "daemon";
+  apply_pod("forced", "bash",
+            fmt::format("    command: [bash, -c, 'setsid sleep 1000 & echo $! > {}; sleep 1000']\n", daemon.string()));
+  wait_for_file(daemon, std::chrono::seconds(10));
+  kubectl({"delete", "pod", "forced", "--force", "--grace-period=0"});
+  eventually([&]() -> std::optional<std::string> {
+    return has_container("forced") ? std::optional("the end of its container") : std::nullopt;
+  });
+  eventually([&]() -> std::optional<std::string> {
+    int pid = 0;
+    std::ifstream(daemon) >> pid;
+    return pid != 0 && ::kill(pid, 0) == 0 ? std::optional("the end of what it had left behind") : std::nullopt;
+  });
+}
+
+TEST_F(KubePods, AreOneThingWithTheirContainers) {
+  stand();
+  only().container("c1").run({"sleep", "1000"});
+  kubectl({"delete", "pod", "c1", "c2", "--timeout=20s"});
+  EXPECT_FALSE(has_container("c1"));
+  EXPECT_FALSE(has_container("c2"));
+  auto& again = only().create_container("w1", "c1");
+  EXPECT_THAT(only().container("c3"), CanPing(again));
+  EXPECT_EQ(status("c1")["podIP"], again.address().to_string());
+  EXPECT_TRUE(emulation().ailments().empty()) << "that a program was ended is none";
+
+  apply_pod("applied", "busybox", "    command: [sleep, '1000']\n");
+  wait_for("applied", "/phase", "Running");
+  EXPECT_THROW(only().create_container("w2", "applied"), InputError);
+  only().delete_container("applied");
+  EXPECT_TRUE(status("applied").empty());
+  EXPECT_FALSE(has_container("applied"));
+}
+
+TEST(KubePodsAtThePrompt, ComeAndGoThere) {
+  Prompt prompt("pair");
+  prompt.type("kubectl run web --image=nginx --overrides '{\"spec\": {\"nodeName\": \"w1\"}}'");
+  eventually([&]() -> std::optional<std::string> {
+    if (prompt.type("nodes").find(", web ") != std::string::npos) return std::nullopt;
+    return "web in the picture";
+  });
+  EXPECT_THAT(prompt.type("w2/c2 ping -c 1 -W 2 web.w1"), HasSubstr("1 received"));
+  prompt.type("delete w1/web");
+  EXPECT_THAT(prompt.type("kubectl get pods"), Not(HasSubstr("web")));
+  EXPECT_THAT(prompt.type("nodes"), Not(HasSubstr("web")));
+}
+
+}  // namespace
+}  // namespace knetsim::fixtures
