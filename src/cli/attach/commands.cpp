@@ -15,6 +15,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json.h"
 #include "options.h"
+#include "process_state.h"
 #include "text.h"
 
 namespace knetsim::cli {
@@ -59,7 +60,7 @@ void look_whether_it_answers(const StateDirectory& labs, const std::string& name
   const auto connection = labs.connect(name);
   if (!describe_lab(connection).empty()) return;
   const auto pid = peer_of(connection).pid;
-  if (is_stopped(pid))
+  if (process_state(pid) == 'T')
     throw InputError(fmt::format(
         "{}: it is stopped\n  remedy: kill -CONT {} lets it go on, knetsim down --kill {} ends it", name, pid, name));
   terminal.err << fmt::format("knetsim: waiting for {} (pid {}): it is busy at its prompt, or hangs\n", name, pid)
@@ -119,7 +120,7 @@ std::string end_lab(FdView connection, pid_t pid, const DownOptions& options, co
   const seconds patience(options.patience);
   if (wait_for_the_end(connection, std::min(kUsual, patience))) return {};
   const auto kill_it = fmt::format("knetsim down --kill {} ends it at once", name);
-  if (is_stopped(pid)) return fmt::format("it is stopped; kill -CONT {} lets it go on, {}", pid, kill_it);
+  if (process_state(pid) == 'T') return fmt::format("it is stopped; kill -CONT {} lets it go on, {}", pid, kill_it);
   terminal.err << fmt::format("knetsim: waiting for {} (pid {}), up to {} s\n", name, pid, patience.count())
                << std::flush;
   if (wait_for_the_end(connection, patience - kUsual)) return {};

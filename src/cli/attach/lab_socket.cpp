@@ -15,7 +15,6 @@
 #include <cstring>
 
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/file.h"
 #include "knetsim/sys/text.h"
 #include "text.h"
 
@@ -194,14 +193,6 @@ Peer peer_of(FdView connection) {
   if (::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0)
     throw SystemError("ask who is at the other end");
   return {credentials.pid, credentials.uid};
-}
-
-bool is_stopped(pid_t pid) try {
-  const auto stat = read_file(fmt::format("/proc/{}/stat", pid));
-  const auto name_end = stat.rfind(") ");
-  return name_end != std::string::npos && stat.substr(name_end + 2, 1) == "T";
-} catch (const SystemError&) {
-  return false;  // it is gone
 }
 
 void send_message(FdView socket, const std::string& text, const std::vector<FdView>& descriptors) {

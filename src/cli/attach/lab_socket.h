@@ -68,8 +68,6 @@ struct Peer {
   uid_t uid;
 };
 Peer peer_of(FdView connection);
-/// Whether that process is stopped (SIGSTOP, Ctrl-Z).
-bool is_stopped(pid_t pid);
 
 /// What goes over a lab's socket: one JSON object, docs/results-schema.md, "knetsim.attach/1", and descriptors.
 struct Message {

@@ -10,6 +10,7 @@
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/text.h"
+#include "process_state.h"
 #include "text.h"
 
 namespace knetsim::cli::shell {
@@ -94,13 +95,6 @@ void add_background(Session& session, std::vector<Running>& all) {
                    Running::Whose::prompt});
 }
 
-/// Whether it sleeps, which proc(5) calls S: for the next request, most likely.
-bool waits(const Process& process) {
-  const auto stat = read_file(fmt::format("/proc/{}/stat", process.pid()));
-  const auto name_end = stat.rfind(") ");
-  return name_end != std::string::npos && stat.substr(name_end + 2, 1) == "S";
-}
-
 }  // namespace
 
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
@@ -182,7 +176,8 @@ void News::settle(Session& session) try {
           for (auto* container : cluster->containers()) {
             if (!container->has_program()) continue;
             auto& process = container->program().process();
-            if (process.running() && !waits(process)) return container->name() + "'s program";
+            // Whoever sleeps waits for the next request, most likely.
+            if (process.running() && process_state(process.pid()) != 'S') return container->name() + "'s program";
           }
         return std::nullopt;
       },

@@ -18,6 +18,7 @@
 #include "knetsim/sys/ready.h"
 #include "knetsim/sys/text.h"
 #include "lookup.h"
+#include "process_state.h"
 #include "programs.h"
 #include "text.h"
 #include "verbs.h"
@@ -105,10 +106,7 @@ void wait_until_all_is_read(Process& tcpdump) {
   try {
     eventually(
         [&]() -> std::optional<std::string> {
-          const auto stat = read_file(fmt::format("/proc/{}/stat", tcpdump.pid()));
-          const auto state = stat.rfind(") ");
-          if (state == std::string::npos || stat.substr(state + 2, 1) != "R") return std::nullopt;
-          return "tcpdump's sleep";
+          return process_state(tcpdump.pid()) == 'R' ? std::optional<std::string>("tcpdump's sleep") : std::nullopt;
         },
         std::chrono::seconds(1));
   } catch (const StillMissing&) {
