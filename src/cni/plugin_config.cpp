@@ -6,6 +6,7 @@
 #include <string>
 
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/json_place.h"
 
 namespace knetsim::cni {
 
@@ -81,21 +82,23 @@ json to_plugin_config(const BridgeConfig& config, const std::string& type) {
   return document;
 }
 
-BridgeConfig parse_plugin_config(const json& config) {
-  const auto& ipam = config.at("ipam");
-  BridgeConfig parsed{.name = config.at("name"),
-                      .cni_version = config.at("cniVersion"),
-                      .bridge = config.at("bridge"),
-                      .mtu = config.value("mtu", 0U),
-                      .is_default_gateway = config.at("isDefaultGateway"),
-                      .hairpin = config.at("hairpinMode"),
-                      .subnets = {},
-                      .routes = {},
-                      .allocations = ipam.at("dataDir").get<std::string>()};
-  for (const auto& range : ipam.at("ranges"))
-    parsed.subnets.push_back(parse_network(range.at(0).at("subnet").get<std::string>()));
-  for (const auto& route : ipam.at("routes"))
-    parsed.routes.push_back(parse_network(route.at("dst").get<std::string>()));
+BridgeConfig parse_plugin_config(json config) {
+  const JsonDocument document{.value = std::move(config), .source = {.file = "the cached config"}};
+  const JsonPlace at(document);
+  const auto ipam = at["ipam"];
+  const auto network = [](const JsonPlace& place) {
+    return place.parsed([](const std::string& text) { return parse_network(text); });
+  };
+  BridgeConfig parsed{
+      .name = at["name"].string(),
+      .cni_version = at["cniVersion"].string(),
+      .bridge = at["bridge"].string(),
+      .is_default_gateway = at["isDefaultGateway"].boolean(),
+      .hairpin = at["hairpinMode"].boolean(),
+      .subnets = ipam["ranges"].each([&](const JsonPlace& range) { return network(range[0]["subnet"]); }),
+      .routes = ipam["routes"].each([&](const JsonPlace& route) { return network(route["dst"]); }),
+      .allocations = ipam["dataDir"].string()};
+  at.take("mtu", parsed.mtu, [](const JsonPlace& mtu) { return mtu.integer<unsigned>(); });
   return parsed;
 }
 

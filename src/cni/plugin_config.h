@@ -27,7 +27,7 @@ PodLease read_pod_lease(const std::filesystem::path& subnet_env);
 /// As the plugin `bridge` reads it; "type" is `type`.
 nlohmann::json to_plugin_config(const BridgeConfig& config, const std::string& type = "bridge");
 /// The way back, for what to_plugin_config() made.
-BridgeConfig parse_plugin_config(const nlohmann::json& config);
+BridgeConfig parse_plugin_config(nlohmann::json config);
 
 /// The delegate's config for the plugin's own one and a lease. Throws InputError if "delegate" has a "name" or "ipam",
 /// or a "type" that isn't a string.

@@ -5,6 +5,7 @@
 #include "cache.h"
 #include "invocation.h"
 #include "knetsim/netlink/link.h"
+#include "knetsim/sys/json_place.h"
 
 namespace knetsim::cni {
 
@@ -165,11 +166,12 @@ void Runtime::gc(const NetworkConfig& config, const std::vector<AttachmentId>& v
 
 std::vector<std::string> Runtime::versions(const std::string& type) {
   const Attachment none;
-  const auto answer =
-      invoke(worker_, options_, Verb::version, none, type, {{"cniVersion", supported_versions().back()}});
+  const JsonDocument answer{
+      .value = invoke(worker_, options_, Verb::version, none, type, {{"cniVersion", supported_versions().back()}}),
+      .source = {.file = "its answer"}};
   try {
-    return answer.at("supportedVersions").get<std::vector<std::string>>();
-  } catch (const json::exception& error) {
+    return JsonPlace(answer)["supportedVersions"].each(&JsonPlace::string);
+  } catch (const JsonError& error) {
     throw make_error(options_.node, Verb::version, none, "the plugin " + type,
                      {.code = kUndecodable, .message = error.what()});
   }

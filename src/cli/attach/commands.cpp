@@ -6,14 +6,13 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "attach/lab_socket.h"
 #include "attach/visit.h"
 #include "command.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/json.h"
+#include "knetsim/sys/json_place.h"
 #include "options.h"
 #include "process_state.h"
 #include "text.h"
@@ -27,13 +26,14 @@ Row row_of(const StateDirectory& labs, const std::string& name) {
   const auto pid = std::to_string(peer_of(connection).pid);
   const auto text = describe_lab(connection);
   if (text.empty()) return {name, pid, "busy"};
-  const auto lab = parse_json(text);
+  const auto document = read_json({.file = name + "'s answer", .text = text});
+  const JsonPlace lab(document);
   return {name,
           pid,
-          lab.value("started", ""),
-          lab.value("topology", ""),
-          std::to_string(lab.value("nodes", 0)),
-          std::to_string(lab.value("containers", 0))};
+          lab["started"].string(),
+          lab["topology"].string(),
+          std::to_string(lab["nodes"].integer<std::size_t>()),
+          std::to_string(lab["containers"].integer<std::size_t>())};
 }
 
 int ps(bool names_only, Terminal& terminal) {

@@ -15,7 +15,7 @@
 #include "command.h"
 #include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
-#include "knetsim/sys/json.h"
+#include "knetsim/sys/json_place.h"
 #include "knetsim/sys/pty.h"
 #include "lab_socket.h"
 
@@ -34,18 +34,22 @@ class ProgramEnd {
  public:
   void take(FdView connection) {
     const auto message = receive_message(connection);
-    content_ = message ? parse_json(message->text) : json{{"refused", "the lab has ended"}, {"code", kExitBad}};
+    content_ = message ? read_json({.file = "the lab's answer", .text = message->text})
+                       : JsonDocument{.value = {{"refused", "the lab has ended"}, {"code", kExitBad}}};
   }
   explicit operator bool() const noexcept { return content_.has_value(); }
 
   int tell(Terminal& terminal) const {
-    if (content_->contains("refused")) terminal.err << "knetsim: " << content_->value("refused", "") << '\n';
-    if (content_->contains("killed")) return kExitSignal + content_->value("killed", 0);
-    return content_->value(content_->contains("refused") ? "code" : "ended", kExitCouldNotRun);
+    const JsonPlace answer(*content_);
+    const auto refused = answer.find("refused");
+    if (refused) terminal.err << "knetsim: " << refused->string() << '\n';
+    if (const auto killed = answer.find("killed")) return kExitSignal + killed->integer<int>();
+    const auto code = answer.find(refused ? "code" : "ended");
+    return code ? code->integer<int>() : kExitCouldNotRun;
   }
 
  private:
-  std::optional<json> content_;
+  std::optional<JsonDocument> content_;
 };
 
 json request_for(const std::string& node, const std::vector<std::string>& argv, bool terminal,
@@ -167,14 +171,15 @@ class Visitors::Visit {
       leave();
       return;
     }
-    const auto request = parse_json(message->text, {.depth = 8});
-    const auto ask = request.at("ask").get<std::string>();
+    const auto document = read_json({.file = "the question", .text = message->text}, {.depth = 8});
+    const JsonPlace request(document);
+    const auto ask = request["ask"].string();
     if (ask == "describe")
-      answer(json::parse(host_.describe()));
+      answer(host_.describe());
     else if (ask == "run")
       run(request, message->descriptors);
     else if (ask == "signal")
-      signal(request.at("number").get<int>());
+      signal(request["number"].integer<int>());
     else if (ask == "down")
       end();
     else
@@ -183,17 +188,19 @@ class Visitors::Visit {
     answer(refusal(error.what(), kExitCouldNotRun));
   }
 
-  void run(const json& request, const std::vector<Fd>& descriptors) {
+  void run(const JsonPlace& request, const std::vector<Fd>& descriptors) {
     if (child_ || descriptors.size() != 3)
       throw InputError("a program needs three descriptors, and a visit of its own");
-    const auto node = request.at("node").get<std::string>();
-    auto argv = request.at("argv").get<std::vector<std::string>>();
+    const auto node = request["node"].string();
+    auto argv = request["argv"].each(&JsonPlace::string);
     auto command = node.empty() ? host_.kubectl(std::move(argv)) : host_.command_on(node, std::move(argv));
-    if (const auto directory = request.value("directory", ""); !directory.empty()) command.directory = directory;
+    if (const auto directory = request.find("directory"); directory && !directory->string().empty())
+      command.directory = directory->string();
     if (command.argv.empty()) throw InputError("which program?");
-    if (const auto term = request.value("term", ""); !term.empty()) command.environment["TERM"] = term;
-    for (const auto& [name, value] : request.value("environment", std::map<std::string, std::string>{}))
-      command.environment[name] = value;
+    if (const auto term = request.find("term"); term && !term->string().empty())
+      command.environment["TERM"] = term->string();
+    if (const auto environment = request.find("environment"))
+      for (const auto& [name, value] : environment->members()) command.environment[std::string(name)] = value.string();
     try {
       require_program(command.argv.front());
     } catch (const InputError& error) {
@@ -201,7 +208,7 @@ class Visitors::Visit {
       return;
     }
     child_ = Child::launch(command, descriptors[0], descriptors[1], descriptors[2],
-                           {.terminal = request.at("terminal").get<bool>()});
+                           {.terminal = request["terminal"].boolean()});
     end_ = loop_.watch(child_->pidfd(), POLLIN, [this] {
       end_.end();
       answer(end_of(*child_->status()));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ bool wait_for_the_end(FdView connection, std::chrono::milliseconds budget);
 /// What visitors may ask of a lab.
 struct Host {
   /// A JSON object for `knetsim ps`.
-  std::function<std::string()> describe;
+  std::function<nlohmann::json()> describe;
   /// The command for a program on a node; throws InputError if there is no such node.
   std::function<knetsim::Command(const std::string& node, std::vector<std::string> argv)> command_on;
   /// The same for kubectl with these arguments; throws Error if there is no API to ask.

@@ -35,8 +35,7 @@ Host host_for(Session& session, const std::string& topology, Requests& requests,
                                       {"topology", topology},
                                       {"started", started},
                                       {"nodes", session.emulation.nodes().size() - containers},
-                                      {"containers", containers}}
-                    .dump();
+                                      {"containers", containers}};
               },
           .command_on =
               [&session](const std::string& node, std::vector<std::string> argv) {

@@ -8,6 +8,10 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "attach/lab_socket.h"
 #include "attach/visit.h"
@@ -17,6 +21,7 @@
 namespace knetsim::cli {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 sockaddr_un door_address() {
@@ -65,7 +70,8 @@ class NoDescriptorLeft {
 TEST(VisitorsOfALab, AreTurnedAwayWithAWordWhenItHasNoDescriptorLeft) {
   const auto door = make_door();
   EventLoop loop;
-  const Visitors visitors(loop, door, {.describe = [] { return "{}"; }, .command_on = {}, .kubectl = {}, .end = {}});
+  const Visitors visitors(
+      loop, door, {.describe = [] { return nlohmann::json::object(); }, .command_on = {}, .kubectl = {}, .end = {}});
   for (const auto* which : {"the first", "the next one"}) {
     SCOPED_TRACE(which);
     const auto visitor = knock();
@@ -85,7 +91,8 @@ TEST(VisitorsOfALab, AreTurnedAwayWithAWordWhenItHasNoDescriptorLeft) {
 TEST(VisitorsOfALab, AreServedAgainAfterwards) {
   const auto door = make_door();
   EventLoop loop;
-  const Visitors visitors(loop, door, {.describe = [] { return "{}"; }, .command_on = {}, .kubectl = {}, .end = {}});
+  const Visitors visitors(
+      loop, door, {.describe = [] { return nlohmann::json::object(); }, .command_on = {}, .kubectl = {}, .end = {}});
   const auto turned_away = knock();
   {
     const NoDescriptorLeft limit;
@@ -100,6 +107,30 @@ TEST(VisitorsOfALab, AreServedAgainAfterwards) {
   const auto message = receive_message(visitor);
   ASSERT_TRUE(message);
   EXPECT_EQ(message->text, "{}");
+}
+
+TEST(VisitorsOfALab, HearWhereTheirQuestionIsWrong) {
+  const auto door = make_door();
+  EventLoop loop;
+  const Visitors visitors(loop, door, {.describe = {}, .command_on = {}, .kubectl = {}, .end = {}});
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"{}", "the question:1: /ask: "},
+      {R"({"ask": 7})", "the question:1: /ask: 7: "},
+      {R"({"ask": "signal", "number": "9"})", "the question:1: /number: "},
+      {R"({"ask": )", "the question:1:"},
+      {"[]", "the question:1: "},
+  };
+  for (const auto& [question, place] : cases) {
+    const auto visitor = knock();
+    send_message(visitor, question);
+    bool answered = false;
+    const auto answer = loop.watch(visitor, POLLIN, [&] { answered = true; });
+    loop.run_until([&] { return answered; }, std::chrono::seconds(10));
+    ASSERT_TRUE(answered) << question;
+    const auto message = receive_message(visitor);
+    ASSERT_TRUE(message) << question;
+    EXPECT_THAT(message->text, AllOf(HasSubstr("refused"), HasSubstr(place))) << question;
+  }
 }
 
 }  // namespace
