@@ -3,6 +3,7 @@
 // Topology: pair.json. The tests that must be red are in selftest/emulation.cpp.
 
 #include <gmock/gmock.h>
+#include <gtest/gtest-spi.h>
 #include <sys/mount.h>
 
 #include <csignal>
@@ -114,12 +115,22 @@ TEST(Lab, DoesEverythingWithoutTheViewOfItsState) {
   EXPECT_THAT(emulation.ailments(), IsEmpty());
 }
 
-/// What a matcher says of this value, as the reports show it.
+/// GoogleTest's message of an assertion that this value is red with.
+template <typename T>
+std::string failure_of(const T& value, const testing::Matcher<const T&>& matcher) {
+  testing::TestPartResultArray failures;
+  {
+    const testing::ScopedFakeTestPartResultReporter reporter(
+        testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &failures);
+    EXPECT_THAT(value, matcher);
+  }
+  return failures.size() == 0 ? "it is green" : failures.GetTestPartResult(0).message();
+}
+
+/// The same as the reports show it.
 template <typename T>
 std::string sentence_of(const T& value, const testing::Matcher<const T&>& matcher) {
-  testing::StringMatchResultListener said;
-  EXPECT_FALSE(matcher.MatchAndExplain(value, &said));
-  return failure_sentence(said.str());
+  return failure_sentence(failure_of(value, matcher));
 }
 
 TEST(Matchers, SayInOneSentenceWhatIsWrong) {
@@ -128,6 +139,7 @@ TEST(Matchers, SayInOneSentenceWhatIsWrong) {
   const auto& c1 = emulation.cluster("C0").container("c1");
   const auto nowhere = parse_address("10.0.0.99");
   EXPECT_EQ(sentence_of<Node>(c1, CanPing(parse_address("192.0.2.1"))).find("w1/c1 can't ping 192.0.2.1: "), 0U);
+  EXPECT_THAT(failure_of<Node>(c1, CanPing(parse_address("192.0.2.1"))), HasSubstr("\npath: w1/c1 -> 192.0.2.1\n"));
   EXPECT_THAT(sentence_of<Node>(w1, CanPing(nowhere)),
               testing::StartsWith("w1 can't ping 10.0.0.99: 1 sent, 0 received"));
   EXPECT_EQ(sentence_of<Node>(w1, CannotPing(emulation.worker("w2"))), "w1 can ping 10.0.0.4, and must not");
