@@ -399,10 +399,10 @@ TEST_F(Shell, CompletesWhatFits) {
   EXPECT_THAT(offered("check --only vip "), IsEmpty());
   EXPECT_THAT(offered("capture C0w1 e"), ElementsAre("eth0"));
   EXPECT_THAT(offered("delete C0w1/c1 "), IsEmpty());
-  EXPECT_THAT(offered("vip add C0 "), IsEmpty());
   EXPECT_THAT(offered("unexpose C0 "), IsEmpty());
   EXPECT_EQ(type("vip add 100.64.10.7 c1"), 0);
   EXPECT_THAT(offered("vip del C0 "), ElementsAre("100.64.10.7"));
+  EXPECT_THAT(offered("vip add C0 "), IsEmpty());
   EXPECT_THAT(offered("vip add C0 100.64.10.7 C0w1/c1 C0w1/"), ElementsAre("C0w1/c1", "C0w1/c2"));
   EXPECT_THAT(offered("py C0w1.I"), ElementsAre("IP()"));
   EXPECT_THAT(offered("help ca"), ElementsAre("capture"));
