@@ -65,7 +65,7 @@ TEST_F(Kube, FollowsContainersThatComeAndGo) {
 TEST_F(Kube, KeepsWhatWasAcknowledgedWhenItsServerIsKilled) {
   stand("pair.json");
   auto& server = emulation().clusters().front()->api().server();
-  EXPECT_THAT(kubectl({"create", "-f", "-", "--validate=false"}, kConfigMap), HasSubstr("configmap/notes created"));
+  EXPECT_THAT(kubectl({"create", "-f", "-"}, kConfigMap), HasSubstr("configmap/notes created"));
   server.kill();
   server.restart();
   EXPECT_EQ(kubectl({"get", "configmap", "notes", "-o", "jsonpath={.data.a}"}), "1");
@@ -125,7 +125,7 @@ TEST(KubeAtThePrompt, AnswersOtherTerminalsInTheirOwnDirectory) {
   std::filesystem::create_directories(elsewhere);
   std::filesystem::current_path(elsewhere);
   std::ofstream("notes.json") << kConfigMap;
-  const auto made = knetsim({"kubectl", "create", "-f", "notes.json", "--validate=false"});
+  const auto made = knetsim({"kubectl", "create", "-f", "notes.json"});
   std::filesystem::current_path(before);
   std::filesystem::remove_all(elsewhere);
   EXPECT_EQ(made.status.code(), 0) << made.err;

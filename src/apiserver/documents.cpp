@@ -16,7 +16,10 @@ using nlohmann::json;
 
 namespace {
 
-Response plain(const json& body) { return {.body = body.dump() + '\n'}; }
+std::string written(const json& document) { return document.dump() + '\n'; }
+std::string written(std::string bytes) { return bytes; }
+
+Response plain(const json& body) { return {.body = written(body)}; }
 
 /// The document, or 304 if the client has it.
 Response fresh(const std::string& body, const std::string& etag, std::string type, const Request& request) {
@@ -45,7 +48,7 @@ json root_paths() {
     paths.push_back(fmt::format("/apis/{}", kind.group));
     paths.push_back(fmt::format("/apis/{}", kind.api_version()));
   }
-  for (const char* path : {"/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version"})
+  for (const char* path : {"/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"})
     paths.push_back(path);
   return {{"paths", paths}};
 }
@@ -56,7 +59,7 @@ template <typename Make>
 const Documents::Text& Documents::text(const std::string& key, Make make) {
   auto& text = texts_[key];
   if (text.body.empty()) {
-    text.body = make().dump() + '\n';
+    text.body = written(make());
     text.etag = kube::etag(text.body);
   }
   return text;
@@ -69,6 +72,10 @@ Response Documents::aggregated(bool core, const std::string& version, const Requ
 }
 
 std::optional<Response> Documents::openapi(const std::vector<std::string>& words, const Request& request) {
+  if (words[1] == "v2") {
+    const auto& [body, etag] = text("openapi v2", kube::openapi_v2);
+    return fresh(body, etag, kube::kOpenapiV2Type, request);
+  }
   if (words.size() == 2) {
     const auto& [body, etag] = text("openapi", kube::openapi_index);
     return fresh(body, etag, "application/json", request);
@@ -89,7 +96,8 @@ std::optional<Response> Documents::find(const std::vector<std::string>& words, c
   if (words.empty()) return plain(root_paths());
   const auto& first = words.front();
   if (first == "version" && words.size() == 1) return plain(version_document());
-  if (first == "openapi" && words.size() > 1 && words[1] == "v3") return openapi(words, request);
+  if (first == "openapi" && words.size() > 1 && (words[1] == "v3" || (words[1] == "v2" && words.size() == 2)))
+    return openapi(words, request);
   if (first != "api" && first != "apis") return std::nullopt;
   const bool core = first == "api";
   if (words.size() == 1) {

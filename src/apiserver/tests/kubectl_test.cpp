@@ -1,4 +1,6 @@
 // The real kubectl.
+#include "kubectl.h"
+
 #include <cstdlib>
 
 #include "knetsim/sys/eventually.h"
@@ -15,28 +17,10 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::StartsWith;
 
-std::filesystem::path kubectl() {
-  if (const char* named = std::getenv("KNETSIM_KUBECTL"); named != nullptr && *named != '\0') return named;
-  // Where several are installed, kubectl is a program that chooses one of those beside it.
-  const auto program = require_program("kubectl");
-  const auto one = std::filesystem::canonical(program).parent_path() / "kubectl.1.32";
-  return std::filesystem::exists(one) ? one : program;
-}
-
-/// Debian 12's is 1.20: it asks for OpenAPI v2 in protobuf before it sends anything, unless it is told not to check.
-bool knows_openapi_v3() {
-  Command command;
-  command.argv = {kubectl().string(), "version", "--client", "-o", "json"};
-  const auto version = nlohmann::json::parse(exec(command).out);
-  constexpr int kFirstThatDoes = 27;
-  return std::stoi(version.at("clientVersion").at("minor").get<std::string>()) >= kFirstThatDoes;
-}
-
-/// "apply" or "create", of what is on stdin.
-std::vector<std::string> send(const std::string& verb) {
-  std::vector<std::string> words{verb, "-f", "-"};
-  if (!knows_openapi_v3()) words.emplace_back("--validate=false");
-  return words;
+/// Debian 12's is 1.20: it leaves the fields of what is sent to the server's warnings, and can't wait for a path.
+bool is_new() {
+  constexpr int kFirst = 27;
+  return minor_version(kubectl()) >= kFirst;
 }
 
 class RealKubectl : public ApiTest {
@@ -46,14 +30,7 @@ class RealKubectl : public ApiTest {
     serve();
   }
 
-  static Command command(const std::vector<std::string>& arguments) {
-    Command command;
-    command.argv = {kubectl().string(), "--server=http://127.0.0.1:8001",
-                    std::string("--cache-dir=") + kStateDirectory + "/kube-cache"};
-    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-    command.environment = {{"HOME", kStateDirectory}, {"KUBECONFIG", "/dev/null"}};
-    return command;
-  }
+  static Command command(const std::vector<std::string>& arguments) { return kubectl_command(kubectl(), arguments); }
   static ExecResult run(const std::vector<std::string>& arguments, const std::string& input = {}) {
     return exec(command(arguments), kExecTimeout, input);
   }
@@ -86,11 +63,11 @@ spec:
 )";
 
 TEST_F(RealKubectl, AppliesLooksChangesAndDeletes) {
-  EXPECT_EQ(out(send("apply"), kManifest), "configmap/cfg created\nservice/web created\n");
-  EXPECT_EQ(out(send("apply"), kManifest), "configmap/cfg unchanged\nservice/web unchanged\n");
+  EXPECT_EQ(out({"apply", "-f", "-"}, kManifest), "configmap/cfg created\nservice/web created\n");
+  EXPECT_EQ(out({"apply", "-f", "-"}, kManifest), "configmap/cfg unchanged\nservice/web unchanged\n");
   std::string changed = kManifest;
   changed.replace(changed.find("port: 80\n"), 9, "port: 81\n");
-  EXPECT_EQ(out(send("apply"), changed), "configmap/cfg unchanged\nservice/web configured\n");
+  EXPECT_EQ(out({"apply", "-f", "-"}, changed), "configmap/cfg unchanged\nservice/web configured\n");
   EXPECT_THAT(out({"get", "nodes,pods,svc", "-A"}),
               AllOf(HasSubstr("NAMESPACE"), HasSubstr("service/kubernetes"), HasSubstr("81/TCP")));
   EXPECT_THAT(out({"get", "svc", "web", "-o", "wide"}), AllOf(HasSubstr("SELECTOR"), HasSubstr("app=web")));
@@ -106,14 +83,14 @@ TEST_F(RealKubectl, AppliesLooksChangesAndDeletes) {
 TEST_F(RealKubectl, ChecksFieldsAgainstTheServer) {
   std::string odd = kManifest;
   odd.replace(odd.find("\ndata:"), 6, "\ndate:");
-  const auto result = run(send("apply"), odd);
+  const auto result = run({"apply", "-f", "-"}, odd);
   // One that doesn't ask for the check isn't refused.
-  EXPECT_EQ(result.ok(), !knows_openapi_v3()) << result.err;
+  EXPECT_EQ(result.ok(), !is_new()) << result.err;
   EXPECT_THAT(result.err, HasSubstr(result.ok() ? "" : "unknown field \"date\""));
 }
 
 TEST_F(RealKubectl, WatchesAndWaits) {
-  out(send("apply"), kManifest);
+  out({"apply", "-f", "-"}, kManifest);
   const auto log = std::filesystem::path(kStateDirectory) / "watch.log";
   auto watching = Process::spawn(command({"get", "cm", "-w", "-o", "name"}), log);
   const auto seen = [&](const std::string& line) {
@@ -123,9 +100,9 @@ TEST_F(RealKubectl, WatchesAndWaits) {
     });
   };
   seen("configmap/cfg\n");
-  out(send("create"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: later}\n");
+  out({"create", "-f", "-"}, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: later}\n");
   seen("configmap/later\n");
-  if (knows_openapi_v3()) {  // and, since before, paths to wait for
+  if (is_new()) {  // and, since before, paths to wait for
     EXPECT_THAT(out({"wait", "--for=jsonpath={.data.greeting}=hello", "cm/cfg", "--timeout=10s"}),
                 HasSubstr("condition met"));
   }

@@ -13,4 +13,9 @@ nlohmann::json openapi_index();
 /// apply, diff and explain work. Nullopt if nothing is served there. Not cheap: keep the text.
 std::optional<nlohmann::json> openapi_document(std::string_view path);
 
+/// GET /openapi/v2, in protobuf, which is the only form that kubectl reads: the same operations and schemas. kubectl
+/// asks for it before it sends a List, and before anything if it is older than 1.27. Not cheap.
+std::string openapi_v2();
+inline constexpr const char* kOpenapiV2Type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
 }  // namespace knetsim::kube
