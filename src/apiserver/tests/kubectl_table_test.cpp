@@ -1,0 +1,140 @@
+// 148 commands of kubectl 1.32, one after the other, over a real API server of that version on which neither kubelets
+// nor controllers ran: exit code and output as recorded, with what each server makes for itself put aside.
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
+#include "kubectl.h"
+#include "lab.h"
+
+namespace knetsim::apiserver::test {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kNotOurs = "it shows kinds that aren't served here";
+constexpr const char* kServerSideApply = "server-side apply isn't there yet";
+constexpr const char* kProtobuf = "bodies in protobuf aren't there yet";
+constexpr const char* kEndless = "it ends when it is told to";
+
+/// Commands that aren't compared, and why.
+const std::map<std::string, const char*> kLeftOut{
+    {"version-fresh", "it names the server's version"},
+    {"api-versions-fresh", kNotOurs},
+    {"api-resources", kNotOurs},
+    {"describe-namespace", kNotOurs},
+    {"autoscale", kNotOurs},
+    {"auth-can-i", kNotOurs},
+    {"auth-whoami", kNotOurs},
+    {"create-token", kNotOurs},
+    {"get-raw", "members come in another order"},
+    {"describe-node", "an admission plug-in had tainted it"},
+    {"explain", "descriptions are in our own words"},
+    {"explain-netpol", "descriptions are in our own words"},
+    {"logs", "no kubelet was there"},
+    {"exec", "no kubelet was there"},
+    {"finalizer-delete", "kubectl tells of its own troubles, with its process's number"},
+    {"apply-ssa", kServerSideApply},
+    {"apply-ssa-force", kServerSideApply},
+    {"apply-ssa-svc", kServerSideApply},
+    {"apply-ssa-conflict", kServerSideApply},
+    {"diff-ssa", kServerSideApply},
+    {"apply-noval", "server-side apply had changed what was applied last"},
+    {"create-svc-clusterip", kProtobuf},
+    {"create-cm", kProtobuf},
+    {"create-deploy", kProtobuf},
+    {"no-namespace", kProtobuf},
+    {"create-in-terminating", kProtobuf},
+    {"delete-cm", "protobuf would have made it"},
+    {"delete-all", "protobuf would have made one of them"},
+    {"watch-svc", kEndless},
+    {"watch-only-svc", kEndless},
+    {"port-forward", kEndless},
+    {"delete-orphan", "it waits for a controller"},
+};
+/// What other versions of kubectl print in another way.
+const std::set<std::string> kWords{"cluster-info", "describe-svc", "describe-networkpolicy", "describe-configmap",
+                                   "describe-ingress"};
+
+/// Addresses, ports, times, ages and identities; and how wide the columns are, which follows from them.
+std::string without_its_own(std::string text) {
+  static const std::vector<std::pair<std::regex, const char*>> kOwn{
+      {std::regex("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UID"},
+      {std::regex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z"), "TIME"},
+      {std::regex("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}(\\.[0-9]+)? \\+0000( UTC)?"), "TIME"},
+      {std::regex("[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} \\+0000"), "TIME"},
+      {std::regex("10\\.(9[6-9]|10[0-9]|11[01])\\.[0-9]+\\.[0-9]+"), "CLUSTER-IP"},
+      {std::regex("\\b3[0-2][0-9]{3}\\b"), "NODE-PORT"},
+      {std::regex("resourceVersion\"?: ?\"[0-9]+\""), "VERSION"},
+      {std::regex("/tmp/(LIVE|MERGED)-[0-9]+"), "/tmp/$1"},
+      {std::regex("([ \n])([0-9]+[dhms])+(?=\\s|$)"), "$1AGE"},
+      {std::regex(" +"), " "},
+      {std::regex(" \n"), "\n"}};
+  for (const auto& [pattern, name] : kOwn) text = std::regex_replace(text, pattern, name);
+  return text;
+}
+
+/// The recording kept the first 600 characters of what was long.
+bool same(const std::string& printed, const std::string& recorded) {
+  constexpr std::size_t kKept = 600;
+  constexpr std::size_t kTornWord = 12;
+  auto wanted = without_its_own(recorded);
+  auto seen = without_its_own(printed);
+  if (recorded.size() >= kKept) {
+    wanted.resize(wanted.size() - kTornWord);
+    seen.resize(std::min(seen.size(), wanted.size()));
+  }
+  return seen == wanted;
+}
+
+class KubectlTable : public ApiTest, public testing::WithParamInterface<std::string> {};
+
+TEST_P(KubectlTable, IsAnsweredAsByARealServer) {
+  const auto program = kubectl_of(GetParam());
+  if (!program) GTEST_SKIP() << "kubectl " << GetParam() << " isn't here";
+  serve();
+  const std::filesystem::path directory(kStateDirectory);
+  std::ifstream file(std::string(KNETSIM_RECORDED) + "/kubectl-table.json");
+  const auto table = json::parse(file);
+  for (const auto& [name, text] : table["files"].items())
+    std::ofstream(directory / name) << text.get_ref<const std::string&>();
+  std::set<std::string> left_out;
+  std::size_t compared = 0;
+  for (const auto& row : table["rows"]) {
+    const auto& name = row["name"].get_ref<const std::string&>();
+    const bool is_left_out = kLeftOut.contains(name);
+    if (is_left_out) left_out.insert(name);
+    if (row["rc"] == "timeout") continue;
+    auto command = kubectl_command(*program, row["argv"].get<std::vector<std::string>>());
+    command.directory = directory;
+    command.environment["KUBE_EDITOR"] = "sed -i s/two/TWO/";
+    command.environment["TZ"] = "UTC";
+    const auto result = exec(command, kExecTimeout, row.value("stdin", ""));
+    const bool is_as_recorded =
+        result.status.code() == row["rc"].get<int>() && same(result.out, row["out"]) && same(result.err, row["err"]);
+    const bool is_other_version = GetParam() != "1.32";
+    if (is_left_out || (is_other_version && kWords.contains(name))) {
+      EXPECT_TRUE(is_other_version || !is_as_recorded) << name << " can be compared now";
+      continue;
+    }
+    ++compared;
+    EXPECT_TRUE(is_as_recorded) << name << ": exit code " << result.status.code().value_or(-1) << '\n'
+                                << result.out << result.err << "recorded:\n"
+                                << row["out"].get_ref<const std::string&>() << row["err"].get_ref<const std::string&>();
+  }
+  EXPECT_EQ(left_out.size(), kLeftOut.size());
+  EXPECT_GE(compared, 110U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kubectl, KubectlTable, testing::Values("1.30", "1.31", "1.32", "1.33"),
+                         [](const auto& version) {
+                           return "v" + version.param.substr(0, 1) + "_" + version.param.substr(2);
+                         });
+
+}  // namespace
+}  // namespace knetsim::apiserver::test
