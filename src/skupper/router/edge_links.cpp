@@ -39,7 +39,7 @@ bool has_downlink_capability(pn_terminus_t* terminus) {
 /// [key, whether it has consumers]
 std::string tracking_message(const std::string& router, const std::string& address, bool reachable) {
   wire::Encoder encoder;
-  encoder.section(wire::code(wire::Section::header), wire::List{false});
+  encoder.section(wire::code(wire::Section::header), wire::list_of(false));
   encoder.section(wire::code(wire::Section::amqp_value), wire::List{wire::mobile_key(address), reachable});
   return wire::encode(wire::originate(router)) + encoder.take();
 }

@@ -77,7 +77,7 @@ TEST(Codec, ReadsBackEveryType) {
                     Binary{"\0\xff"s},
                     "text",
                     Symbol{"symbol"},
-                    List{List{List{}}},
+                    list_of(list_of(List{})),
                     Map{{"key", Map{{Symbol{"inner"}, std::int32_t{1}}}}},
                     Array{{Symbol{"a"}, Symbol{"b"}}},
                     Array{{described(0x10, std::int32_t{1}), described(0x10, std::int32_t{2})}},
@@ -193,8 +193,8 @@ TEST(ControlBodies, AreRefusedWithTheReason) {
   const std::pair<Value, Value> seq{"mobile_seq", std::int64_t{1}};
   EXPECT_THAT(error("MAU", Map{id, seq}), HasSubstr("either exist, or both add and del"));
   EXPECT_THAT(error("MAU", Map{id, seq, {"exist", List{}}, {"add", List{}}}), HasSubstr("either exist"));
-  EXPECT_THAT(error("MAU", Map{id, seq, {"exist", List{List{}}}}), HasSubstr("begins with an address"));
-  EXPECT_THAT(error("MAU", Map{id, seq, {"exist", List{List{"Mx", "y"}}}}), HasSubstr("treatment and links"));
+  EXPECT_THAT(error("MAU", Map{id, seq, {"exist", list_of(List{})}}), HasSubstr("begins with an address"));
+  EXPECT_THAT(error("MAU", Map{id, seq, {"exist", list_of(List{"Mx", "y"})}}), HasSubstr("treatment and links"));
 }
 
 TEST(ControlBodies, OfEarlierAndLaterVersionsAreRead) {

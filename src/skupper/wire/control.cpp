@@ -166,7 +166,7 @@ Map map_of(const MobileAddressUpdate& body) {
   std::visit(Overloaded{[&](const AbsoluteAddresses& all) { add<Mobile>(map, "exist", entries(all.exist)); },
                         [&](const AddressChanges& changes) {
                           List deleted;
-                          for (const auto& key : changes.del) deleted.emplace_back(List{key});
+                          for (const auto& key : changes.del) deleted.emplace_back(list_of(key));
                           add<Mobile>(map, "add", entries(changes.add));
                           add<Mobile>(map, "del", std::move(deleted));
                         }},
@@ -177,7 +177,7 @@ Map map_of(const MobileAddressUpdate& body) {
 template <typename Style, typename Body>
 std::string message(const ControlMessage& control, const Body& body) {
   Encoder encoder(Style::kEmptyList);
-  encoder.section(code(Section::header), List{false});  // durable
+  encoder.section(code(Section::header), list_of(false));  // durable
   List properties{Value(), Value(), control.to};
   properties.resize(Style::kPropertyFields);
   encoder.section(code(Section::properties), properties);

@@ -86,6 +86,15 @@ class Value {
   Variant variant_;
 };
 
+/// A list of these. Not List{value}: with one element, clang 14 takes that for a copy of it where it can (CWG 2137).
+template <typename... Values>
+List list_of(Values&&... values) {
+  List list;
+  list.reserve(sizeof...(values));
+  (list.emplace_back(std::forward<Values>(values)), ...);
+  return list;
+}
+
 Value described(std::uint64_t descriptor, Value value);
 
 /// The number in an integer of any width and sign; nullopt for other types, and for what doesn't fit.

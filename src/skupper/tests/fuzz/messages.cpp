@@ -183,7 +183,7 @@ void message_on_a_link(std::string_view bytes) {
 
 std::vector<std::string> message_seeds() {
   wire::Encoder module;
-  module.section(wire::code(wire::Section::header), wire::List{false});
+  module.section(wire::code(wire::Section::header), wire::list_of(false));
   module.section(wire::code(wire::Section::properties),
                  wire::List{wire::Value(), wire::Value(), std::string("_$qd.mesh_discovery")});
   module.section(wire::code(wire::Section::application_properties), wire::Map{{std::string("id"), std::string("m")}});
