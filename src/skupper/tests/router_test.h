@@ -33,7 +33,8 @@ class RouterTest : public testing::Test {
   static void wait_for_no_port(std::uint16_t port);
   static std::string log_of(const Process& router);
   static void wait_for_log(const Process& router, const std::string& text);
-  /// Resident memory, KiB; a sanitizer's own share, which grows with what was ever allocated, is taken off.
+  /// Resident memory, KiB; 0 in an instrumented build, where it is shadow, red zones and what was freed but not given
+  /// back.
   static std::size_t memory_kib(const Process& router);
 
   /// No router may have crashed, or have been told off by a sanitizer.
