@@ -111,6 +111,8 @@ spec:
   EXPECT_EQ(c3.exec({"curl", "-s", "--max-time", "5", "http://" + address + ":8080/hostname"}).out, "web-0");
   EXPECT_THAT(c3.exec({"curl", "-s", "--max-time", "5", "http://" + address + ":8080/clientip"}).out,
               HasSubstr(c3.address().to_string() + ":"));
+  const auto datagram = fmt::format("exec 3<>/dev/udp/{}/8081; echo hostname >&3; timeout 5 head -c 5 <&3", address);
+  EXPECT_EQ(c3.exec({"bash", "-c", datagram}).out, "web-0");
   EXPECT_EQ(emulation().find("web-0.w1"), &web) << "its names are those of every container";
   const auto log = only().worker("w1").directory() / "pods";
   std::string said;
