@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -25,6 +24,7 @@
 #include "knetsim/sys/json.h"
 #include "knetsim/sys/text.h"
 #include "lifecycle.h"
+#include "process_end.h"
 
 namespace knetsim::kubelet {
 
@@ -78,7 +78,7 @@ struct HandlerRun::State : std::enable_shared_from_this<State> {
   // exec
   std::filesystem::path output;
   std::optional<Child> child;
-  std::optional<asio::posix::stream_descriptor> ended;
+  std::optional<ProcessEnd> ended;
 
   void finish(const std::optional<std::string>& failure) {
     const auto call = std::exchange(done, nullptr);
@@ -123,13 +123,17 @@ struct HandlerRun::State : std::enable_shared_from_this<State> {
     if (!null || !file) throw SystemError("write what a probe prints", output.string());
     late = fmt::format("command timed out: {}", excerpt(argv.empty() ? "" : argv.front()));
     child.emplace(Child::launch(place.command(std::move(argv)), null, file, file));
-    ended.emplace(context, ::fcntl(child->pidfd().get(), F_DUPFD_CLOEXEC, 0));
-    ended->async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](error_code error) {
-      if (error || !self->child) return;
-      const auto status = self->child->status();
-      if (!status || status->success()) return self->finish(std::nullopt);
-      self->finish(beginning_of(self->output).empty() ? status->describe() : beginning_of(self->output));
+    ended.emplace(context, child->pidfd(), [self = weak_from_this()] {
+      if (const auto state = self.lock()) state->has_ended();
     });
+  }
+
+  void has_ended() {
+    if (!child) return;
+    const auto status = child->status();
+    if (status && status->success()) return finish(std::nullopt);
+    const auto said = beginning_of(output);
+    finish(!said.empty() ? said : status ? status->describe() : "its end isn't known");
   }
 
   void connect(const json& target, const HandlerPlace& place, bool get) {

@@ -5,11 +5,11 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <list>
 #include <map>
@@ -25,6 +25,7 @@
 #include "knetsim/sys/eventually.h"
 #include "pod_registry.h"
 #include "pod_worker.h"
+#include "process_end.h"
 
 namespace knetsim {
 
@@ -50,15 +51,15 @@ std::string pod_path(const json& pod) {
 struct Kubelet::State {
   /// A container of the topology, or one that was made at the prompt, whose Pod was deleted.
   struct Leaving {
-    Leaving(asio::io_context& context, json of_pod, Daemon::Handle its_program)
+    Leaving(asio::io_context& context, json of_pod, Daemon::Handle its_program, std::function<void()> when_ended)
         : pod(std::move(of_pod)),
           program(std::move(its_program)),
-          ended(context, duplicate(program->pidfd()).release()),
+          ended(context, program->pidfd(), std::move(when_ended)),
           clock(context) {}
 
     json pod;
     Daemon::Handle program;
-    asio::posix::stream_descriptor ended;
+    kubelet::ProcessEnd ended;
     asio::steady_timer clock;  // the end of the grace
   };
 
@@ -147,13 +148,13 @@ struct Kubelet::State {
     if (const auto found = leaving.find(uid); found != leaving.end()) return set_clock(uid, *found->second, grace);
     const auto program = cluster.end_program_of_published(uid);
     if (!program) return take_away(uid, pod);
-    auto& one = *(leaving[uid] = std::make_unique<Leaving>(context, pod, program));
-    one.ended.async_wait(asio::posix::descriptor_base::wait_read, [this, uid](error_code error) {
+    const auto when_ended = [this, uid] {
       const auto found = leaving.find(uid);
-      if (error || found == leaving.end()) return;
+      if (found == leaving.end()) return;
       take_away(uid, found->second->pod);
       leaving.erase(uid);
-    });
+    };
+    auto& one = *(leaving[uid] = std::make_unique<Leaving>(context, pod, program, when_ended));
     signal_by(program->pidfd(), SIGTERM);
     set_clock(uid, one, grace);
   }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/algorithm/string/replace.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <csignal>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "pod_names.h"
+#include "process_end.h"
 
 namespace knetsim::kubelet {
 
@@ -62,17 +62,18 @@ struct PodWorker::ProbeLoop {
 };
 
 struct PodWorker::Run {
-  Run(asio::io_context& context, std::string of_name, Child of_child, Environment of_environment)
+  Run(asio::io_context& context, std::string of_name, Child of_child, Environment of_environment,
+      std::function<void()> when_ended)
       : name(std::move(of_name)),
         child(std::move(of_child)),
         environment(std::move(of_environment)),
-        end(context, duplicate(child.pidfd()).release()),
+        end(context, child.pidfd(), std::move(when_ended)),
         clock(context) {}
 
   std::string name;
   Child child;
   Environment environment;
-  asio::posix::stream_descriptor end;
+  ProcessEnd end;
   asio::steady_timer clock;  ///< the end of the grace
   bool stopping = false;
   Instant deadline{};
@@ -322,10 +323,11 @@ void PodWorker::launch(const std::string& name, const json& spec, const Environm
   events_.tell(pod_, false, "Created", "Created container: " + name, name);
   registered.ended = duplicate(program.child.pidfd());
   registered.gone = duplicate(life_line_.read);
-  auto& run = *(runs_[name] = std::make_unique<Run>(around_.context, name, std::move(program.child), environment));
-  run.end.async_wait(asio::posix::descriptor_base::wait_read, [weak = weak_from_this(), name](error_code error) {
-    if (const auto self = weak.lock(); self && !error) self->has_ended(name);
-  });
+  const auto when_ended = [weak = weak_from_this(), name] {
+    if (const auto self = weak.lock()) self->has_ended(name);
+  };
+  auto& run =
+      *(runs_[name] = std::make_unique<Run>(around_.context, name, std::move(program.child), environment, when_ended));
   around_.registry.put(where(name), std::move(registered));
   life_.started(name, fmt::format("knetsim://{}/{}/{}", uid_, name, number), spec.contains("startupProbe"),
                 spec.contains("readinessProbe"), steady_now(), wall_clock());
