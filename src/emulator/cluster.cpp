@@ -215,6 +215,11 @@ ClusterApi& Cluster::api() {
 
 Daemon* Cluster::api_server() { return api_started_ ? &api_->server() : nullptr; }
 
+Daemon* Cluster::api_controllers() {
+  const std::unique_lock lock(objects_, std::try_to_lock);
+  return lock && api_ && api_->started() ? &api_->controllers() : nullptr;
+}
+
 Container& Cluster::create_container(const std::string& worker, const std::string& name) {
   if (const auto fault = name_fault(name, Named::container))
     throw InputError(
@@ -316,8 +321,9 @@ std::vector<std::string> Cluster::ailments() {
       else if (const auto line = crash_report_in(member.process().log()))
         result.push_back(fmt::format("etcd on {} reports a crash: {}", member.spec().name, *line));
     }
-  if (auto* server = api_server())
-    if (auto ailment = server->ailment()) result.push_back(std::move(*ailment));
+  for (auto* daemon : {api_server(), api_controllers()})
+    if (daemon != nullptr)
+      if (auto ailment = daemon->ailment()) result.push_back(std::move(*ailment));
   for (const auto& worker : workers_)
     if (worker->has_flanneld())
       if (auto ailment = worker->flanneld().ailment()) result.push_back(std::move(*ailment));

@@ -29,6 +29,13 @@ constexpr parts::Part kApiServer{.name = "API server",
                                  .real = {},
                                  .variable = "KNETSIM_APISERVER"};
 
+constexpr parts::Part kControllers{.name = "controllers",
+                                   .kind = "daemon",
+                                   .title = "kube-controller-manager",
+                                   .own = "knetsim-controllers",
+                                   .real = {},
+                                   .variable = "KNETSIM_CONTROLLERS"};
+
 const nlohmann::json kAtOnce{{"gracePeriodSeconds", 0}};
 const nlohmann::json::json_pointer kContainer("/metadata/labels/knetsim.io~1container");
 const Address kLoopback = boost::asio::ip::address_v4::loopback();
@@ -75,6 +82,11 @@ ClusterApi::ClusterApi(const Node& node, std::uint16_t port, std::vector<std::st
 std::string ClusterApi::url_of(std::size_t index) { return fmt::format("http://127.0.0.1:{}", port_of(index)); }
 
 void ClusterApi::start() {
+  if (!server_) start_server();
+  start_controllers();
+}
+
+void ClusterApi::start_server() {
   apiserver::ServerOptions options;
   options.etcd_servers = etcd_;
   options.listen_port = port_;
@@ -103,14 +115,29 @@ void ClusterApi::start() {
   server_.emplace(node_->name() + " apiserver", std::move(running), launch);
 }
 
-Daemon& ClusterApi::server() {
-  if (!server_)
+void ClusterApi::start_controllers() {
+  // The port that they need is outside of all nodes, and it listens: while the server is away they wait.
+  const auto launch = [this] {
+    return std::make_shared<Process>(parts::launch({.program = parts::resolve(kControllers, parts::Flavour::builtin),
+                                                    .arguments = {fmt::format("--master=http://127.0.0.1:{}", port_)},
+                                                    .directory = node_->directory(),
+                                                    .log = node_->directory() / "controllers.log"}));
+  };
+  auto running = launch();
+  controllers_.emplace(node_->name() + " controllers", std::move(running), launch);
+}
+
+Daemon& ClusterApi::of(std::optional<Daemon>& daemon, const char* what) const {
+  if (!daemon)
     throw InputError(describe({.where = node_->name(),
-                               .tried = "find its API server",
+                               .tried = fmt::format("find its {}", what),
                                .answer = "nobody has asked the API for anything yet",
                                .remedy = "use it first"}));
-  return *server_;
+  return *daemon;
 }
+
+Daemon& ClusterApi::server() { return of(server_, "API server"); }
+Daemon& ClusterApi::controllers() { return of(controllers_, "controllers"); }
 
 std::string ClusterApi::put(const std::string& collection, const nlohmann::json& object) {
   constexpr unsigned kConflict = 409;

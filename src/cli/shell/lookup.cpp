@@ -147,6 +147,8 @@ std::vector<Running> running_programs(Session& session) {
     add_etcd(*cluster, all);
     if (auto* server = cluster->api_server())
       add_daemon(cluster->etcd_nodes().front()->name(), "apiserver", *server, all);
+    if (auto* controllers = cluster->api_controllers())
+      add_daemon(cluster->etcd_nodes().front()->name(), "controllers", *controllers, all);
     for (auto* worker : cluster->workers())
       if (worker->has_flanneld()) add_flanneld(*worker, all);
     add_router(session, *cluster, all);

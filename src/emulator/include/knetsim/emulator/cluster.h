@@ -63,6 +63,8 @@ class Cluster {
   ClusterApi& api();
   /// Its server, if somebody has asked it; null before that.
   Daemon* api_server();
+  /// Its controllers, likewise.
+  Daemon* api_controllers();
 
   Container& create_container(const std::string& worker, const std::string& name);
   /// What stands for a Pod that somebody applied goes with it.

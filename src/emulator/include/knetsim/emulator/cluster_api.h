@@ -28,16 +28,17 @@ class ClusterApi {
   /// is taken.
   ClusterApi(const Node& node, std::uint16_t port, std::vector<std::string> etcd_endpoints);
 
-  /// Starts the server and returns when it answers. Throws InputError if the program isn't there, Error with the end of
-  /// its log if it doesn't come up.
+  /// Starts the server and returns when it answers; the controllers are started then, and not waited for. Throws
+  /// InputError if a program isn't there, Error with the end of its log if the server doesn't come up.
   void start();
-  bool started() const noexcept { return server_.has_value(); }
+  bool started() const noexcept { return controllers_.has_value(); }
 
   std::uint16_t port() const noexcept { return port_; }
   /// Where somebody who connects can be seen: it listens from the beginning.
   FdView listener() const noexcept { return listener_; }
-  /// Throws InputError if it wasn't started.
+  /// These throw InputError if it wasn't started.
   Daemon& server();
+  Daemon& controllers();
 
   /// The Node, or the Pod, as it is now: made, or brought up to date.
   void publish(const Worker& worker);
@@ -47,6 +48,9 @@ class ClusterApi {
   void withdraw(const Container& container);
 
  private:
+  Daemon& of(std::optional<Daemon>& daemon, const char* what) const;
+  void start_server();
+  void start_controllers();
   /// Returns its uid.
   std::string put(const std::string& collection, const nlohmann::json& object);
   /// Whose Pod it is; empty if nobody's of ours, or if there is none.
@@ -59,6 +63,7 @@ class ClusterApi {
   std::vector<std::string> etcd_;
   Fd listener_;
   std::optional<Daemon> server_;
+  std::optional<Daemon> controllers_;
   apiserver::Client client_;
 };
 

@@ -1,0 +1,79 @@
+// What is applied to a lab's API is acted upon: each API has its controllers.
+//
+// What they decide is proven in unit-controllers; here is that labs are wired to them.
+//
+// Topology: pair.json.
+
+#include <gmock/gmock.h>
+
+#include <csignal>
+
+#include "knetsim/fixtures/emulation_test.h"
+#include "knetsim/fixtures/prompt.h"
+#include "knetsim/fixtures/topologies.h"
+#include "knetsim/sys/eventually.h"
+
+namespace knetsim::fixtures {
+namespace {
+
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+class KubeControllers : public EmulationTest {
+ protected:
+  void SetUp() override {
+    boot(topology("pair.json"));
+    emulation().start_apis();
+  }
+  static ExecResult run(std::vector<std::string> arguments, const std::string& input = {}) {
+    return exec(Emulation::kubectl(std::move(arguments)), kExecTimeout, input);
+  }
+  /// Until kubectl prints what matches.
+  static void shows(const std::string& expression, const std::vector<std::string>& arguments) {
+    eventually([&]() -> std::optional<std::string> {
+      const auto result = run(arguments);
+      if (testing::Matches(ContainsRegex(expression))(result.out)) return std::nullopt;
+      return expression + " in: " + result.out + result.err;
+    });
+  }
+};
+
+TEST_F(KubeControllers, GiveAServiceTheContainersThatItSelects) {
+  const auto& made = cluster("C0").container("c1");
+  const auto applied = run({"apply", "--validate=false", "-f", "-"},
+                           R"({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {
+                                "selector": {"knetsim.io/container": "c1"}, "ports": [{"port": 80}]}})");
+  ASSERT_TRUE(applied.ok()) << applied.err;
+  shows("web-[a-z0-9]+ +IPv4 +80 +" + made.address().to_string(), {"get", "endpointslices"});
+  shows("web +" + made.address().to_string() + ":80", {"get", "endpoints"});
+  emulation().clusters().front()->delete_container("c1");
+  shows("web-[a-z0-9]+ +IPv4 +<unset> +<unset>", {"get", "endpointslices"});
+}
+
+TEST_F(KubeControllers, EndANamespace) {
+  ASSERT_TRUE(run({"create", "-f", "-", "--validate=false"},
+                  R"({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})")
+                  .ok());
+  ASSERT_TRUE(run({"-n", "shop", "create", "-f", "-", "--validate=false"},
+                  R"({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "notes"}})")
+                  .ok());
+  const auto deleted = run({"delete", "namespace", "shop", "--timeout=20s"});
+  EXPECT_TRUE(deleted.ok()) << deleted.err;
+  EXPECT_THAT(run({"get", "namespaces"}).out, Not(HasSubstr("shop")));
+}
+
+TEST_F(KubeControllers, AreToldOfWhenTheyDieAndGoOnWhenTheyAreRestarted) {
+  auto& controllers = emulation().clusters().front()->api().controllers();
+  controllers.process().signal(SIGKILL);
+  controllers.process().wait(std::chrono::seconds(10));
+  EXPECT_THAT(emulation().ailments(), testing::ElementsAre(HasSubstr("controllers ended without having been told to")));
+  controllers.restart();
+  ASSERT_TRUE(run({"create", "-f", "-", "--validate=false"},
+                  R"({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "late"}})")
+                  .ok());
+  EXPECT_TRUE(run({"delete", "namespace", "late", "--timeout=20s"}).ok());
+}
+
+}  // namespace
+}  // namespace knetsim::fixtures
