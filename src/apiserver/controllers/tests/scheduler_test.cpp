@@ -33,7 +33,7 @@ std::string place(Lab& lab, const json& what) {
 TEST(SchedulerTest, SpreadsThePodsOfOneKindOverNodesAndThenAllPods) {
   Lab lab;
   for (const auto* const name : {"w1", "w2", "w3"}) lab.put(nodes(), node(name));
-  lab.put(pods(), pod("other", {{"app", "db"}}, {}, "w1"));
+  for (const auto* const name : {"other", "another"}) lab.put(pods(), pod(name, {{"app", "db"}}, {}, "w1"));
   EXPECT_EQ(place(lab, waiting("a")), "w2");
   EXPECT_THAT(lab.events, ElementsAre("Normal Scheduled Successfully assigned shop/a to w2"));
   EXPECT_EQ(place(lab, waiting("b")), "w3");
