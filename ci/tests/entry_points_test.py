@@ -141,7 +141,8 @@ class EntryPoints(unittest.TestCase):
     def test_the_check_is_set_up_built_and_run_with_the_arguments(self):
         self.assertEqual(self.run_script("ci/check", "--only", "vip"), 0, self.text)
         self.assertEqual(self.called, ["setup --check", "cmake --preset release",
-                                       "cmake --build --preset release --target suite-readme", "knetsim check --only vip"])
+                                       "cmake --build --preset release --target suite-readme", "knetsim check --only vip",
+                                       "cmake --build --preset release --target knetsim_programs"])
         self.assertIn("takes some", self.text)
 
     def test_the_check_s_exit_code_is_that_of_knetsim(self):
