@@ -138,8 +138,9 @@ TEST(Matchers, SayInOneSentenceWhatIsWrong) {
   const auto& w1 = emulation.worker("w1");
   const auto& c1 = emulation.cluster("C0").container("c1");
   const auto nowhere = parse_address("10.0.0.99");
-  EXPECT_EQ(sentence_of<Node>(c1, CanPing(parse_address("192.0.2.1"))).find("w1/c1 can't ping 192.0.2.1: "), 0U);
-  EXPECT_THAT(failure_of<Node>(c1, CanPing(parse_address("192.0.2.1"))), HasSubstr("\npath: w1/c1 -> 192.0.2.1\n"));
+  const auto far = failure_of<Node>(c1, CanPing(parse_address("192.0.2.1")));
+  EXPECT_EQ(failure_sentence(far).find("w1/c1 can't ping 192.0.2.1: "), 0U) << far;
+  EXPECT_THAT(far, HasSubstr("\npath: w1/c1 -> 192.0.2.1\n"));
   EXPECT_THAT(sentence_of<Node>(w1, CanPing(nowhere)),
               testing::StartsWith("w1 can't ping 10.0.0.99: 1 sent, 0 received"));
   EXPECT_EQ(sentence_of<Node>(w1, CannotPing(emulation.worker("w2"))), "w1 can ping 10.0.0.4, and must not");
