@@ -14,10 +14,11 @@ include(CMakePackageConfigHelpers)
 
 get_property(layers GLOBAL PROPERTY KNETSIM_LAYERS)
 list(TRANSFORM layers PREPEND knetsim_ OUTPUT_VARIABLE libraries)
-list(APPEND libraries knetsim_boost knetsim_host_state knetsim_test_main knetsim_fixtures)
+list(APPEND libraries knetsim_boost knetsim_host_state knetsim_test_main knetsim_testing knetsim_fixtures)
 set_target_properties(knetsim_boost PROPERTIES EXPORT_NAME boost)
 set_target_properties(knetsim_host_state PROPERTIES EXPORT_NAME host_state)
 set_target_properties(knetsim_test_main PROPERTIES EXPORT_NAME test_main)
+set_target_properties(knetsim_testing PROPERTIES EXPORT_NAME testing)
 set_target_properties(knetsim_fixtures PROPERTIES EXPORT_NAME fixtures)
 
 get_property(suites GLOBAL PROPERTY KNETSIM_SUITES)

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "../../sys/tests/golden.h"
 #include "good_topologies.h"
 #include "knetsim/emulator/topology.h"
+#include "knetsim/fixtures/golden.h"
 #include "knetsim/sys/error.h"
 
 namespace knetsim {

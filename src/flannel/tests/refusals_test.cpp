@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../../sys/tests/golden.h"
+#include "knetsim/fixtures/golden.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/options.h"
 #include "knetsim/sys/error.h"

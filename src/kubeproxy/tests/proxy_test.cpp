@@ -8,7 +8,7 @@
 #include <array>
 #include <cerrno>
 
-#include "../../nft/tests/lab.h"
+#include "knetsim/fixtures/packet_lab.h"
 #include "knetsim/nft/batch.h"
 
 namespace knetsim::kubeproxy {

@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-#include "../../nft/tests/lab.h"
+#include "knetsim/fixtures/packet_lab.h"
 #include "knetsim/kubeproxy/proxy.h"
 #include "knetsim/sys/process.h"
 

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <map>
 
-#include "../../nft/tests/lab.h"
+#include "knetsim/fixtures/packet_lab.h"
 #include "knetsim/kubeproxy/proxy.h"
 #include "knetsim/netlink/conntrack.h"
 #include "knetsim/netlink/link.h"

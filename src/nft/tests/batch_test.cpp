@@ -10,8 +10,8 @@
 #include <chrono>
 
 #include "demo_table.h"
+#include "knetsim/fixtures/packet_lab.h"
 #include "knetsim/nft/ruleset.h"
-#include "lab.h"
 
 namespace knetsim::nft {
 namespace {

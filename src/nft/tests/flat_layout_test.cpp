@@ -12,9 +12,9 @@
 #include <map>
 #include <set>
 
+#include "knetsim/fixtures/packet_lab.h"
 #include "knetsim/nft/batch.h"
 #include "knetsim/nft/ruleset.h"
-#include "lab.h"
 
 namespace knetsim::nft {
 namespace {

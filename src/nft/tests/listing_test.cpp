@@ -1,8 +1,8 @@
 // What `nft list ruleset` shows of our rulesets is, letter by letter, what a person would have typed.
 #include <gtest/gtest.h>
 
+#include "knetsim/fixtures/packet_lab.h"
 #include "knetsim/nft/batch.h"
-#include "lab.h"
 
 namespace knetsim::nft {
 namespace {

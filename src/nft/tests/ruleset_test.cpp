@@ -7,8 +7,8 @@
 #include <cerrno>
 
 #include "demo_table.h"
+#include "knetsim/fixtures/packet_lab.h"
 #include "knetsim/nft/batch.h"
-#include "lab.h"
 
 namespace knetsim::nft {
 namespace {

@@ -5,9 +5,9 @@
 #include <set>
 
 #include "demo_table.h"
+#include "knetsim/fixtures/packet_lab.h"
 #include "knetsim/nft/batch.h"
 #include "knetsim/nft/ruleset.h"
-#include "lab.h"
 
 namespace knetsim::nft {
 namespace {
