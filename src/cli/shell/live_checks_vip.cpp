@@ -41,7 +41,7 @@ const Node* first_client(Worker& worker, bool v6) {
 /// An address and whoever asks it.
 struct Flows {
   Cluster* cluster;
-  const Service* service;
+  Service service;
   std::vector<const Node*> clients;
 };
 
@@ -52,7 +52,7 @@ std::vector<Flows> flows_of(Session& session, ClientOf client_of) {
   std::vector<Flows> all;
   for (auto* cluster : session.emulation.clusters())
     for (const auto& service : cluster->vips().services()) {
-      Flows flows{cluster, &service, {}};
+      Flows flows{cluster, service, {}};
       for (auto* worker : cluster->workers())
         if (const auto* client = client_of(*worker, service.address.is_v6());
             client != nullptr && can_serve(*cluster, service, *worker))
@@ -65,8 +65,8 @@ std::vector<Flows> flows_of(Session& session, ClientOf client_of) {
 /// From each client, a ping for each container behind the address.
 void add_pings(const Flows& flows, std::vector<Ping>& pings) {
   for (const auto* client : flows.clients)
-    for (std::size_t turn = 0; turn < flows.service->endpoints.size(); ++turn)
-      pings.push_back({client, flows.service->address});
+    for (std::size_t turn = 0; turn < flows.service.endpoints.size(); ++turn)
+      pings.push_back({client, flows.service.address});
 }
 
 Finding reach_all(Session& session, ClientOf client_of) {
@@ -97,7 +97,7 @@ Finding check_vips_of_workers(Session& session) {
 Finding check_turns(Session& session) {
   Finding finding;
   for (const auto& flows : flows_of(session, first_client)) {
-    const auto& endpoints = flows.service->endpoints;
+    const auto& endpoints = flows.service.endpoints;
     if (endpoints.size() < 2) continue;
     ++finding.looked_at;
     std::vector<std::pair<const Container*, long>> before;
@@ -111,7 +111,7 @@ Finding check_turns(Session& session) {
       const auto came = echo_requests_received(*holder) - count;
       if (came < static_cast<long>(flows.clients.size()))
         finding.wrong.push_back(fmt::format("{}: {} of {} came to {}, its share is {}",
-                                            flows.service->address.to_string(), came, count_of(pings.size(), "ping"),
+                                            flows.service.address.to_string(), came, count_of(pings.size(), "ping"),
                                             holder->name(), flows.clients.size()));
     }
   }
