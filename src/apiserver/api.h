@@ -10,6 +10,7 @@
 #include "knetsim/etcd/client.h"
 #include "message.h"
 #include "metrics.h"
+#include "pod_streams.h"
 #include "reader.h"
 #include "target.h"
 #include "writer.h"
@@ -23,7 +24,8 @@ class Api {
       : client_(&client),
         cache_(&cache),
         writer_(&writer),
-        reader_(std::move(executor), cache),
+        reader_(executor, cache),
+        pod_streams_(std::move(executor), cache),
         documents_(std::move(address)) {}
 
   /// Never throws: what goes wrong is answered with a Status.
@@ -44,6 +46,7 @@ class Api {
   Cache* cache_;
   Writer* writer_;
   Reader reader_;
+  PodStreams pod_streams_;
   Documents documents_;
   Metrics metrics_;
 };

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <boost/algorithm/string/predicate.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -14,8 +15,10 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
 
 #include "event_stream.h"
+#include "relay.h"
 
 namespace knetsim::apiserver {
 
@@ -39,6 +42,14 @@ Request request_of(http::request<http::string_body>& message) {
   request.accept = message[http::field::accept];
   request.content_type = message[http::field::content_type];
   request.if_none_match = message[http::field::if_none_match];
+  if (beast::websocket::is_upgrade(message)) {
+    request.upgrade = "websocket";
+    for (const auto& field : message)
+      if (boost::algorithm::istarts_with(field.name_string(), "Sec-WebSocket-"))
+        request.websocket.emplace_back(field.name_string(), field.value());
+  } else {
+    request.upgrade = message[http::field::upgrade];
+  }
   request.body = std::move(message.body());
   return request;
 }
@@ -154,6 +165,12 @@ asio::awaitable<void> HttpConnection::run(std::shared_ptr<HttpConnection> self) 
     const auto version = message.version();
     self->stream_.expires_never();
     auto response = co_await self->api_->answer(request_of(message));
+    if (response.relay) {
+      const auto already = self->buffer_.cdata();
+      response.relay->request.append(static_cast<const char*>(already.data()), already.size());
+      co_await relay(self->stream_.socket(), *response.relay);
+      break;
+    }
     if (response.stream && !head) {
       asio::co_spawn(self->stream_.get_executor(), watch_for_end(self, response.stream), asio::detached);
       usable = co_await self->write_stream(std::move(response), version);

@@ -5,11 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "query.h"
+#include "knetsim/apiserver/query.h"
 
 namespace knetsim::apiserver {
 
 class EventStream;
+struct Relay;
 
 struct Request {
   std::string method;  ///< "GET"
@@ -18,6 +19,8 @@ struct Request {
   std::string accept;
   std::string content_type;
   std::string if_none_match;
+  std::string upgrade;                                              ///< "websocket"; empty: none is asked for
+  std::vector<std::pair<std::string, std::string>> websocket = {};  ///< its Sec-WebSocket-... fields
   std::string body;
 };
 
@@ -27,6 +30,7 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string body = {};
   std::shared_ptr<EventStream> stream = {};  ///< its events are the body, as they come
+  std::shared_ptr<Relay> relay = {};         ///< it answers, and nothing of this is said
 };
 
 }  // namespace knetsim::apiserver

@@ -1,4 +1,4 @@
-#include "query.h"
+#include "knetsim/apiserver/query.h"
 
 #include <fmt/format.h>
 
@@ -8,6 +8,18 @@
 #include "knetsim/sys/text.h"
 
 namespace knetsim::apiserver {
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+  std::string encoded;
+  for (const char byte : text) {
+    if (kPlain.find(byte) != std::string_view::npos)
+      encoded += byte;
+    else
+      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(byte));
+  }
+  return encoded;
+}
 
 std::optional<std::string> percent_decoded(std::string_view text, bool plus) {
   std::string decoded;
@@ -34,21 +46,28 @@ Query::Query(std::string_view text) {
     const auto equals = std::min(pair.find('='), pair.size());
     auto word = percent_decoded(pair.substr(0, equals), true);
     auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
-    if (word && value && !word->empty()) words_.emplace(*std::move(word), *std::move(value));
+    if (word && value && !word->empty()) words_[*std::move(word)].push_back(*std::move(value));
   }
 }
 
 const std::string& Query::operator[](std::string_view word) const {
   static const std::string kNone;
   const auto found = words_.find(word);
-  return found == words_.end() ? kNone : found->second;
+  return found == words_.end() ? kNone : found->second.front();
+}
+
+std::vector<std::string> Query::all(std::string_view word) const {
+  const auto found = words_.find(word);
+  return found == words_.end() ? std::vector<std::string>() : found->second;
 }
 
 bool Query::flag(std::string_view word) const {
   const auto found = words_.find(word);
-  if (found == words_.end() || found->second == "false" || found->second == "0") return false;
-  if (found->second.empty() || found->second == "true" || found->second == "1") return true;
-  throw kube::bad_request(fmt::format("{}: {} is neither true nor false", word, excerpt(found->second, 60)));
+  if (found == words_.end()) return false;
+  const auto& value = found->second.front();
+  if (value == "false" || value == "0") return false;
+  if (value.empty() || value == "true" || value == "1") return true;
+  throw kube::bad_request(fmt::format("{}: {} is neither true nor false", word, excerpt(value, 60)));
 }
 
 std::optional<std::int64_t> Query::number(std::string_view word) const {

@@ -1,7 +1,7 @@
 #include "target.h"
 
+#include "knetsim/apiserver/query.h"
 #include "knetsim/kube/status.h"
-#include "query.h"
 
 namespace knetsim::apiserver {
 

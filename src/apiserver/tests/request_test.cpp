@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "continue_token.h"
+#include "knetsim/apiserver/query.h"
 #include "knetsim/kube/status.h"
 #include "media.h"
-#include "query.h"
 #include "target.h"
 
 namespace knetsim::apiserver {
@@ -22,12 +22,24 @@ TEST(ApiServerQuery, IsReadAsGoReadsIt) {
   EXPECT_EQ(query["labelSelector"], "a in (b,c)");
   EXPECT_TRUE(query.flag("watch"));
   EXPECT_EQ(query.number("limit"), 5);
+  EXPECT_THAT(query.all("limit"), ElementsAre("5", "6"));
+  EXPECT_THAT(query.all("none"), ElementsAre());
   EXPECT_FALSE(query.has("bad"));
   EXPECT_TRUE(query.has("resourceVersion"));
   EXPECT_FALSE(query.flag("none"));
   EXPECT_THROW(Query("watch=maybe").flag("watch"), kube::ApiError);
   EXPECT_THROW(Query("limit=9999999999999999999").number("limit"), kube::ApiError);
   EXPECT_THROW(Query("limit=5x").number("limit"), kube::ApiError);
+}
+
+TEST(ApiServerQuery, IsWrittenSoThatItReadsTheSame) {
+  EXPECT_EQ(percent_encoded("sh -c 'a&b=+'"), "sh%20-c%20%27a%26b%3D%2B%27");
+  const std::string all_bytes = [] {
+    std::string bytes;
+    for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
+    return bytes;
+  }();
+  EXPECT_EQ(Query("word=" + percent_encoded(all_bytes))["word"], all_bytes);
 }
 
 TEST(ApiServerPath, IsDecodedWordByWord) {

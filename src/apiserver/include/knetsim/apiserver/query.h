@@ -4,13 +4,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace knetsim::apiserver {
+
+/// "a b" -> "a%20b": fit for a word of a path or of a query.
+std::string percent_encoded(std::string_view text);
 
 /// "%2F" -> "/"; nullopt for what is no encoding. `plus`: in queries a plus is a space.
 std::optional<std::string> percent_decoded(std::string_view text, bool plus);
 
-/// The words behind the question mark. Of a word that is given twice the first counts, as in Go.
+/// The words behind the question mark. Of a word that is given twice the first counts, as in Go, unless all are asked
+/// for.
 class Query {
  public:
   Query() = default;
@@ -20,14 +25,16 @@ class Query {
   /// Empty if it isn't there.
   const std::string& operator[](std::string_view word) const;
   bool has(std::string_view word) const { return words_.find(word) != words_.end(); }
+  /// In the order in which they were given.
+  std::vector<std::string> all(std::string_view word) const;
   /// "true", "1", or given without a value; throws ApiError 400 for what is neither true nor false.
   bool flag(std::string_view word) const;
   /// Throws ApiError 400 for what is no number.
   std::optional<std::int64_t> number(std::string_view word) const;
-  void set(std::string word, std::string value) { words_[std::move(word)] = std::move(value); }
+  void set(std::string word, std::string value) { words_[std::move(word)] = {std::move(value)}; }
 
  private:
-  std::map<std::string, std::string, std::less<>> words_;
+  std::map<std::string, std::vector<std::string>, std::less<>> words_;
 };
 
 }  // namespace knetsim::apiserver

@@ -1,0 +1,170 @@
+#include "pod_streams.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <boost/algorithm/string/predicate.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "knetsim/kube/status.h"
+#include "relay.h"
+#include "version.h"
+
+namespace knetsim::apiserver {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::chrono::seconds kDialPatience{10};
+constexpr std::uint16_t kUsualPort = 10250;
+const json kNothing = json::object();
+
+const json& member(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() ? kNothing : *found;
+}
+
+std::vector<std::string> names_of(const json& spec, const char* list) {
+  std::vector<std::string> names;
+  for (const auto& one : member(spec, list)) names.push_back(one.value("name", ""));
+  return names;
+}
+
+/// As k8s.io/kubernetes/pkg/registry/core/pod has it.
+std::string container_of(const json& spec, const std::string& pod, const std::string& wanted) {
+  const auto containers = names_of(spec, "containers");
+  const auto init = names_of(spec, "initContainers");
+  if (wanted.empty()) {
+    if (containers.size() == 1 && init.empty()) return containers.front();
+    if (containers.empty()) throw kube::bad_request(fmt::format("a container name must be specified for pod {}", pod));
+    auto message = fmt::format("a container name must be specified for pod {}, choose one of: [{}]", pod,
+                               fmt::join(containers, " "));
+    if (!init.empty()) message += fmt::format(" or one of the init containers: [{}]", fmt::join(init, " "));
+    throw kube::bad_request(message);
+  }
+  for (const auto& names : {containers, init, names_of(spec, "ephemeralContainers")})
+    for (const auto& name : names)
+      if (name == wanted) return wanted;
+  throw kube::bad_request(fmt::format("container {} is not valid for pod {}", wanted, pod));
+}
+
+/// What kubelets call what the API's clients say.
+std::string kubelet_query(const std::string& subresource, const Query& query) {
+  std::vector<std::string> words;
+  if (subresource == "log") {
+    for (const auto* word :
+         {"follow", "previous", "timestamps", "sinceSeconds", "sinceTime", "tailLines", "limitBytes"})
+      if (query.has(word)) words.push_back(fmt::format("{}={}", word, percent_encoded(query[word])));
+  } else {
+    for (const auto& word : query.all("command")) words.push_back("command=" + percent_encoded(word));
+    for (const auto& [ours, kubelets] :
+         {std::pair("stdin", "input"), {"stdout", "output"}, {"stderr", "error"}, {"tty", "tty"}})
+      if (query.flag(ours)) words.push_back(fmt::format("{}=1", kubelets));
+  }
+  return fmt::format("{}", fmt::join(words, "&"));
+}
+
+void require_streams(const Target& target, const Query& query) {
+  if (!query.flag("stdin") && !query.flag("stdout") && !query.flag("stderr"))
+    throw kube::bad_request("you must specify at least 1 of stdin, stdout, stderr");
+  if (target.subresource == "exec" && query.all("command").empty())
+    throw kube::bad_request("you must specify at least 1 command for the container");
+}
+
+kube::ApiError not_upgraded(const std::string& asked_for) {
+  if (boost::algorithm::istarts_with(asked_for, "SPDY"))
+    return kube::bad_request(
+        "this server streams over WebSocket and not over SPDY: use kubectl 1.30 or later, or 1.29 with "
+        "KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true");
+  return kube::bad_request("Upgrade request required");
+}
+
+asio::awaitable<tcp::socket> dial(const asio::any_io_executor& executor, const tcp::endpoint& endpoint) {
+  using namespace asio::experimental::awaitable_operators;  // NOLINT(google-build-using-namespace)
+  tcp::socket socket(executor);
+  asio::steady_timer timer(executor, kDialPatience);
+  boost::system::error_code error;
+  boost::system::error_code ignored;
+  const auto first = co_await (socket.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error)) ||
+                               timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored)));
+  if (first.index() == 1) error = asio::error::timed_out;
+  const auto where = endpoint.address().is_v6()
+                         ? fmt::format("[{}]:{}", endpoint.address().to_string(), endpoint.port())
+                         : fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
+  if (error)
+    throw kube::plain_failure(500, fmt::format("error dialing backend: dial tcp {}: {}", where, error.message()));
+  socket.set_option(tcp::no_delay(true), ignored);
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  co_return socket;
+}
+
+}  // namespace
+
+std::optional<KubeletCall> kubelet_call(const json& pod, const Target& target, const Query& query) {
+  const auto& spec = member(pod, "spec");
+  const auto container = container_of(spec, target.name, query["container"]);
+  if (target.subresource != "log") require_streams(target, query);
+  auto node = spec.value("nodeName", "");
+  if (node.empty()) {
+    if (target.subresource == "log") return std::nullopt;
+    throw kube::bad_request(fmt::format("pod {} does not have a host assigned", target.name));
+  }
+  return KubeletCall{
+      .node = std::move(node),
+      .target = fmt::format("/{}/{}/{}/{}?{}", target.subresource == "log" ? "containerLogs" : target.subresource,
+                            percent_encoded(target.ns), percent_encoded(target.name), percent_encoded(container),
+                            kubelet_query(target.subresource, query))};
+}
+
+tcp::endpoint kubelet_endpoint(const json& node) {
+  const auto& status = member(node, "status");
+  const auto& endpoint = member(member(status, "daemonEndpoints"), "kubeletEndpoint");
+  const auto port = endpoint.value("Port", std::int64_t{kUsualPort});
+  for (const auto& each : member(status, "addresses")) {
+    if (each.value("type", "") != "InternalIP") continue;
+    boost::system::error_code error;
+    const auto address = asio::ip::make_address(each.value("address", ""), error);
+    if (!error && port > 0 && port <= std::numeric_limits<std::uint16_t>::max())
+      return {address, static_cast<std::uint16_t>(port)};
+  }
+  throw kube::plain_failure(500, fmt::format("node {} has no InternalIP, or no port of its kubelet",
+                                             member(node, "metadata").value("name", "")));
+}
+
+asio::awaitable<Response> PodStreams::open(const Target& target, const Request& request) {
+  if (request.method != "GET" && (request.method != "POST" || target.subresource == "log"))
+    throw kube::method_not_allowed();
+  const auto pod = cache_->find(*target.kind, cache_key(target.ns, target.name));
+  if (!pod) throw kube::not_found(*target.kind, target.name);
+  const auto call = kubelet_call(object_of(*target.kind, *pod), target, request.query);
+  if (!call) co_return Response{.content_type = "text/plain"};
+  const auto* const nodes = kube::find("", "v1", "nodes");
+  const auto node = cache_->find(*nodes, cache_key("", call->node));
+  if (!node) throw kube::not_found(*nodes, call->node);
+  auto backend = co_await dial(executor_, kubelet_endpoint(object_of(*nodes, *node)));
+  // Said last: a client whose WebSocket was refused tries SPDY, and shows what is said to that.
+  const bool upgraded = request.upgrade == "websocket" && request.method == "GET";
+  if (target.subresource != "log" && !upgraded) throw not_upgraded(request.upgrade);
+  auto head = fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\n", call->target, call->node);
+  if (target.subresource == "log") {
+    head += "Connection: close\r\n";
+  } else {
+    head += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    for (const auto& [name, value] : request.websocket) head += fmt::format("{}: {}\r\n", name, value);
+  }
+  Response response;
+  response.relay = std::make_shared<Relay>(Relay{.backend = std::move(backend), .request = head + "\r\n"});
+  co_return response;
+}
+
+}  // namespace knetsim::apiserver

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "cache.h"
+#include "message.h"
+#include "target.h"
+
+namespace knetsim::apiserver {
+
+/// Where, and with which path, the kubelet of a pod's node is asked.
+struct KubeletCall {
+  std::string node;
+  std::string target;  ///< "/exec/default/web/web?command=ls&output=1"
+};
+
+/// For a request for exec, attach or log of this pod; nullopt: of its log, and no node has it yet. Throws ApiError.
+std::optional<KubeletCall> kubelet_call(const nlohmann::json& pod, const Target& target, const Query& query);
+/// Of a Node: its InternalIP and its kubelet's port. Throws ApiError if it has no address.
+boost::asio::ip::tcp::endpoint kubelet_endpoint(const nlohmann::json& node);
+
+/// exec, attach and log of pods: answered by the kubelets of their nodes.
+class PodStreams {
+ public:
+  PodStreams(boost::asio::any_io_executor executor, Cache& cache) : executor_(std::move(executor)), cache_(&cache) {}
+
+  /// Throws ApiError, also if the kubelet can't be reached.
+  boost::asio::awaitable<Response> open(const Target& target, const Request& request);
+
+ private:
+  boost::asio::any_io_executor executor_;
+  Cache* cache_;
+};
+
+}  // namespace knetsim::apiserver

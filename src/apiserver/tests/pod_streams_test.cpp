@@ -1,0 +1,164 @@
+// exec, attach and log of pods: what the kubelet is asked, and that its answer comes through.
+#include "pod_streams.h"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <future>
+
+#include "knetsim/kube/status.h"
+#include "lab.h"
+
+namespace knetsim::apiserver::test {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+const json kOneContainer{{"spec", {{"nodeName", "w1"}, {"containers", {{{"name", "web"}}}}}}};
+const json kTwoContainers{
+    {"spec",
+     {{"nodeName", "w1"}, {"containers", {{{"name", "a"}}, {{"name", "b"}}}}, {"initContainers", {{{"name", "i"}}}}}}};
+const json kNowhere{{"spec", {{"containers", {{{"name", "web"}}}}}}};
+
+struct Asked {
+  const char* subresource;
+  const json& pod;
+  const char* query;
+  const char* expected;  ///< the kubelet's target, or how the refusal begins
+};
+
+TEST(KubeletCall, IsWhatTheClientAskedInTheKubeletsWords) {
+  const std::vector<Asked> table{
+      {"exec", kOneContainer, "command=sh&command=-c&command=a%26b+c&stdin=true&stdout=true&tty=true",
+       "/exec/shop/web/web?command=sh&command=-c&command=a%26b%20c&input=1&output=1&tty=1"},
+      {"exec", kOneContainer, "command=ls&container=web&stderr=1", "/exec/shop/web/web?command=ls&error=1"},
+      {"exec", kOneContainer, "command=ls&container=x&stdout=true", "container x is not valid for pod web"},
+      {"exec", kOneContainer, "command=ls", "you must specify at least 1 of stdin, stdout, stderr"},
+      {"exec", kOneContainer, "stdout=true", "you must specify at least 1 command"},
+      {"exec", kTwoContainers, "command=ls&stdout=true",
+       "a container name must be specified for pod web, choose one of: [a b] or one of the init containers: [i]"},
+      {"exec", kNowhere, "command=ls&stdout=true", "pod web does not have a host assigned"},
+      {"attach", kTwoContainers, "container=b&stdout=true", "/attach/shop/web/b?output=1"},
+      {"log", kTwoContainers, "container=i&follow=true&tailLines=5&pretty=true",
+       "/containerLogs/shop/web/i?follow=true&tailLines=5"},
+      {"log", kNowhere, "", ""}};
+  for (const auto& [subresource, pod, query, expected] : table) {
+    const Target target{.kind = kube::find("", "v1", "pods"), .ns = "shop", .name = "web", .subresource = subresource};
+    std::string answer;
+    try {
+      if (const auto call = kubelet_call(pod, target, Query(query))) answer = call->target;
+    } catch (const kube::ApiError& error) {
+      EXPECT_EQ(error.code(), 400);
+      answer = error.what();
+    }
+    EXPECT_THAT(answer, StartsWith(expected)) << query;
+    EXPECT_EQ(answer.empty(), std::string_view(expected).empty()) << query;
+  }
+}
+
+TEST(KubeletEndpointOfANode, IsItsInternalAddressAndItsKubeletsPort) {
+  json node{
+      {"status",
+       {{"addresses", {{{"type", "Hostname"}, {"address", "w1"}}, {{"type", "InternalIP"}, {"address", "10.0.0.3"}}}},
+        {"daemonEndpoints", {{"kubeletEndpoint", {{"Port", 10251}}}}}}}};
+  EXPECT_EQ(kubelet_endpoint(node), boost::asio::ip::tcp::endpoint(boost::asio::ip::make_address("10.0.0.3"), 10251));
+  node["status"].erase("daemonEndpoints");
+  EXPECT_EQ(kubelet_endpoint(node).port(), 10250);
+  node["status"]["addresses"][1]["address"] = "fd00::3";
+  EXPECT_TRUE(kubelet_endpoint(node).address().is_v6());
+  node["status"].erase("addresses");
+  EXPECT_THROW(kubelet_endpoint(node), kube::ApiError);
+}
+
+/// Answers one request with these bytes, and tells what it was asked.
+class Kubelet {
+ public:
+  explicit Kubelet(std::string answer) : answer_(std::move(answer)) {
+    asked_ = std::async(std::launch::async, [this] {
+      boost::asio::ip::tcp::socket socket(context_);
+      acceptor_.accept(socket);
+      std::string text;
+      boost::system::error_code gone;
+      boost::asio::read_until(socket, boost::asio::dynamic_buffer(text), "\r\n\r\n", gone);
+      boost::asio::write(socket, boost::asio::buffer(answer_), gone);
+      return text;
+    });
+  }
+  unsigned short port() const { return acceptor_.local_endpoint().port(); }
+  std::string asked() { return asked_.get(); }
+
+ private:
+  std::string answer_;
+  boost::asio::io_context context_;
+  boost::asio::ip::tcp::acceptor acceptor_{context_, {boost::asio::ip::address_v4::loopback(), 0}};
+  std::future<std::string> asked_;
+};
+
+class PodStreamsOverHttp : public ApiTest {
+ protected:
+  void SetUp() override {
+    ApiTest::SetUp();
+    serve();
+    make_namespace("shop");
+    EXPECT_EQ(client().post("/api/v1/nodes", {{"metadata", {{"name", "w1"}}}}).status, 201);
+    EXPECT_EQ(client()
+                  .post("/api/v1/namespaces/shop/pods",
+                        {{"metadata", {{"name", "web"}}},
+                         {"spec", {{"nodeName", "w1"}, {"containers", {{{"name", "web"}, {"image", "x"}}}}}}})
+                  .status,
+              201);
+  }
+  void point_at(unsigned short port) {
+    EXPECT_EQ(
+        client()
+            .merge("/api/v1/nodes/w1/status", {{"status",
+                                                {{"addresses", {{{"type", "InternalIP"}, {"address", "127.0.0.1"}}}},
+                                                 {"daemonEndpoints", {{"kubeletEndpoint", {{"Port", port}}}}}}}})
+            .status,
+        200);
+  }
+  static constexpr const char* kExec = "/api/v1/namespaces/shop/pods/web/exec?command=ls&stdout=true";
+  static std::string upgrade(const std::string& target) {
+    return "GET " + target +
+           " HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+           "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n";
+  }
+};
+
+TEST_F(PodStreamsOverHttp, AreRelayedByteByByte) {
+  Kubelet kubelet("HTTP/1.1 101 Whatever\r\nX: y\r\n\r\n\x82\x01z");
+  point_at(kubelet.port());
+  EXPECT_EQ(exchange_raw(upgrade(kExec)), "HTTP/1.1 101 Whatever\r\nX: y\r\n\r\n\x82\x01z");
+  EXPECT_THAT(kubelet.asked(),
+              AllOf(StartsWith("GET /exec/shop/web/web?command=ls&output=1 HTTP/1.1\r\n"),
+                    HasSubstr("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"),
+                    HasSubstr("Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n"), HasSubstr("Upgrade: websocket\r\n")));
+
+  Kubelet logs("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nlog");
+  point_at(logs.port());
+  EXPECT_THAT(exchange_raw("GET /api/v1/namespaces/shop/pods/web/log?tailLines=3 HTTP/1.1\r\nHost: a\r\n\r\n"),
+              EndsWith("\r\n\r\nlog"));
+  EXPECT_THAT(logs.asked(), AllOf(StartsWith("GET /containerLogs/shop/web/web?tailLines=3 HTTP/1.1\r\n"),
+                                  HasSubstr("Connection: close\r\n"), Not(HasSubstr("Upgrade"))));
+}
+
+TEST_F(PodStreamsOverHttp, AreRefusedWhereNobodyCanAnswer) {
+  Kubelet kubelet("");
+  point_at(kubelet.port());
+  EXPECT_THAT(exchange_raw("POST " + std::string(kExec) +
+                           " HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: SPDY/3.1\r\n\r\n"),
+              AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("use kubectl 1.30 or later")));
+  point_at(1);
+  EXPECT_THAT(exchange_raw(upgrade(kExec)),
+              AllOf(StartsWith("HTTP/1.1 500"), HasSubstr("error dialing backend: dial tcp 127.0.0.1:1: ")));
+  EXPECT_EQ(client().get("/api/v1/namespaces/shop/pods/none/log").status, 404);
+  EXPECT_EQ(client().put("/api/v1/namespaces/shop/pods/web/exec", json::object()).status, 405);
+}
+
+}  // namespace
+}  // namespace knetsim::apiserver::test
