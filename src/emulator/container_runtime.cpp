@@ -6,6 +6,7 @@
 
 #include "knetsim/emulator/cluster.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/fd_events.h"
 #include "kube_objects.h"
 
 namespace knetsim {
@@ -14,8 +15,9 @@ namespace {
 
 /// Of what it runs now; empty if nothing.
 Fd end_of_program(Container& container) {
-  if (!container.has_program() || !container.program().running()) return {};
-  return duplicate(container.program().process().pidfd());
+  if (!container.has_program()) return {};
+  auto end = duplicate(container.program().process().pidfd());
+  return happened(end) ? Fd() : std::move(end);
 }
 
 }  // namespace

@@ -1,0 +1,135 @@
+#include "kubelet_connection.h"
+
+#include <sys/epoll.h>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+
+#include "knetsim/sys/error.h"
+
+namespace knetsim {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::uint32_t kLongestHeader = 256 << 10;  // bytes: a command may be long
+constexpr std::chrono::seconds kPatience{10};
+
+kube::ApiError not_upgraded(const std::string& asked_for) {
+  if (beast::iequals(asked_for, "SPDY/3.1"))
+    return kube::bad_request("exec and attach are served over WebSocket (v5.channel.k8s.io), not over SPDY");
+  return kube::bad_request("Upgrade request required");
+}
+
+}  // namespace
+
+asio::awaitable<void> KubeletConnection::run() {
+  http::request_parser<http::string_body> parser;
+  parser.header_limit(kLongestHeader);
+  parser.body_limit(0);
+  error_code error;
+  stream_.expires_after(kPatience);
+  co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
+  if (error == http::error::header_limit)
+    co_await refuse(kube::bad_request("the header of the request is too large"));
+  else if (error == http::error::body_limit)
+    co_await refuse(kube::too_large("a request to this endpoint has no body"));
+  else if (!error)
+    co_await answer(parser.release());
+}
+
+asio::awaitable<void> KubeletConnection::answer(Request message) {
+  std::optional<kube::ApiError> refusal;
+  KubeletRequest request;
+  std::string protocol;
+  try {
+    if (message.method() != http::verb::get && message.method() != http::verb::post) throw kube::method_not_allowed();
+    request = KubeletRequest::parse(message.target());
+    request.where.node = node_;
+    if (request.deed != KubeletRequest::Deed::log) {
+      if (!beast::websocket::is_upgrade(message)) throw not_upgraded(message[http::field::upgrade]);
+      protocol = stream_frames::choose_protocol(message[http::field::sec_websocket_protocol]);
+      if (protocol.empty()) throw kube::bad_request("none of the protocols that are offered is v5.channel.k8s.io");
+      if (buffer_.size() > 0) throw kube::bad_request("there are bytes before the upgrade is answered");
+    }
+  } catch (const kube::ApiError& error) {
+    refusal = error;
+  }
+  if (refusal) co_return co_await refuse(*refusal);
+  if (request.deed == KubeletRequest::Deed::log) co_return co_await send_log(std::move(request));
+  session_ = std::make_shared<StreamSession>(std::move(stream_));
+  co_await session_->run(std::move(message), std::move(protocol), std::move(request), *pods_);
+}
+
+asio::awaitable<void> KubeletConnection::refuse(const kube::ApiError& error) {
+  http::response<http::string_body> response(static_cast<http::status>(error.code()), 11);
+  response.set(http::field::content_type, "application/json");
+  response.body() = error.status().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+  response.keep_alive(false);
+  response.prepare_payload();
+  error_code ignored;
+  stream_.expires_after(kPatience);
+  co_await http::async_write(stream_, response, asio::redirect_error(asio::use_awaitable, ignored));
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
+asio::awaitable<void> KubeletConnection::send_log(KubeletRequest request) {
+  using namespace asio::experimental::awaitable_operators;  // NOLINT(google-build-using-namespace)
+  std::optional<kube::ApiError> refusal;
+  try {
+    log_.emplace(stream_.get_executor(), pods_->log(request.where, request.log.previous), request.log);
+  } catch (const InputError& error) {
+    refusal = kube::bad_request(error.what());
+  } catch (const std::exception& error) {
+    refusal = kube::internal_error(error.what());
+  }
+  if (refusal) co_return co_await refuse(*refusal);
+  const auto send = [this]() -> asio::awaitable<void> {
+    http::response<http::empty_body> response(http::status::ok, 11);
+    response.set(http::field::content_type, "text/plain");
+    response.chunked(true);
+    response.keep_alive(false);
+    http::response_serializer<http::empty_body> serializer(response);
+    error_code error;
+    stream_.expires_never();
+    co_await http::async_write_header(stream_, serializer, asio::redirect_error(asio::use_awaitable, error));
+    while (!error) {
+      const auto piece = co_await log_->next();
+      if (piece.empty()) break;
+      co_await asio::async_write(stream_, http::make_chunk(asio::buffer(piece)),
+                                 asio::redirect_error(asio::use_awaitable, error));
+    }
+    if (!error)
+      co_await asio::async_write(stream_, http::make_chunk_last(), asio::redirect_error(asio::use_awaitable, error));
+    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
+    client_.cancel();
+  };
+  const auto watch = [this]() -> asio::awaitable<void> {
+    co_await client_.wait();
+    end();
+  };
+  client_.add(FdView(stream_.socket().native_handle()), EPOLLRDHUP);
+  co_await (send() && watch());
+}
+
+void KubeletConnection::end() {
+  if (session_) return session_->end();
+  if (log_) log_->stop();
+  client_.cancel();
+  stream_.close();
+}
+
+}  // namespace knetsim
