@@ -21,6 +21,7 @@
 #include "knetsim/sys/text.h"
 #include "kubelet/kubelet.h"
 #include "kubelet/pod_registry.h"
+#include "kubelet_server.h"
 
 namespace knetsim {
 
@@ -200,17 +201,24 @@ ClusterApi& Cluster::api() {
   }
   if (!api_->started()) api_->start();
   api_started_ = true;
+  if (!kubelet_server_) start_kubelet_server();
   for (const auto& worker : workers_) {
     api_->publish(*worker);
     for (const auto* container : worker->containers())
       published_pods_[api_->publish(*container, *worker)] = container->short_name();
   }
   published_ = true;
-  own_pods_ = std::make_unique<ContainerRuntime>(*this, objects_);
-  pod_containers_ = std::make_unique<kubelet::PodRegistry>(*own_pods_);
   kubelet_ = std::make_unique<Kubelet>(*this, ClusterApi::port_of(index_), *pod_containers_,
                                        etcd_nodes_.front().directory() / "kubelet.log");
   return *api_;
+}
+
+void Cluster::start_kubelet_server() {
+  own_pods_ = std::make_unique<ContainerRuntime>(*this, objects_);
+  pod_containers_ = std::make_unique<kubelet::PodRegistry>(*own_pods_);
+  auto server = std::make_unique<KubeletServer>(*pod_containers_);
+  for (const auto& worker : workers_) server->listen(worker->name(), worker->netns());
+  kubelet_server_ = std::move(server);
 }
 
 Daemon* Cluster::api_server() { return api_started_ ? &api_->server() : nullptr; }

@@ -17,6 +17,7 @@
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/ready.h"
 #include "kube_objects.h"
+#include "kubelet_server.h"
 
 namespace knetsim {
 
@@ -170,7 +171,8 @@ void ClusterApi::publish(const Worker& worker) {
   put("/api/v1/nodes", node_object({.name = worker.name(),
                                     .addresses = worker.addresses(),
                                     .pod_subnets = pod_subnets(worker),
-                                    .kernel = kernel_release()},
+                                    .kernel = kernel_release(),
+                                    .kubelet_port = KubeletServer::kPort},
                                    now()));
 }
 

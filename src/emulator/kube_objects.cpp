@@ -55,6 +55,7 @@ Json node_object(const NodeFacts& facts, std::chrono::sys_seconds now) {
             {"spec", Json::object()},
             {"status",
              {{"addresses", addresses_of(facts.addresses, name)},
+              {"daemonEndpoints", {{"kubeletEndpoint", {{"Port", facts.kubelet_port}}}}},
               {"conditions", {condition("Ready", true, time, "KubeletReady", "the worker's network stands")}},
               {"nodeInfo",
                {{"machineID", ""},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct NodeFacts {
   std::vector<Address> addresses;
   std::vector<Network> pod_subnets;  ///< may be empty: no lease yet
   std::string kernel;                ///< its release: "6.18.0"
+  std::uint16_t kubelet_port = 0;    ///< where exec and logs of its pods are answered
 };
 
 /// A container, as far as its Pod tells of it.

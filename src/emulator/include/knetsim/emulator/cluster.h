@@ -22,6 +22,7 @@
 namespace knetsim {
 
 class Kubelet;
+class KubeletServer;
 class PodRuntime;
 namespace kubelet {
 class PodRegistry;
@@ -101,6 +102,7 @@ class Cluster {
 
  private:
   void start_etcd();
+  void start_kubelet_server();
   void write_static_subnets(unsigned mtu);
 
   ClusterSpec spec_;
@@ -124,6 +126,7 @@ class Cluster {
   std::unique_ptr<PodRuntime> own_pods_;                  // what can be done in the containers that were published,
   std::unique_ptr<kubelet::PodRegistry> pod_containers_;  // and in those of all Pods
   std::unique_ptr<Kubelet> kubelet_;                      // ends before what it makes containers of
+  std::unique_ptr<KubeletServer> kubelet_server_;         // ends first, with all that runs for its clients
 };
 
 }  // namespace knetsim
