@@ -40,12 +40,11 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus) {
 
 Query::Query(std::string_view text) {
   while (!text.empty()) {
-    const auto end = std::min(text.find('&'), text.size());
-    const auto pair = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    const auto equals = std::min(pair.find('='), pair.size());
-    auto word = percent_decoded(pair.substr(0, equals), true);
-    auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
+    const auto pair = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(pair.size() + 1, text.size()));
+    const auto name = pair.substr(0, pair.find('='));
+    auto word = percent_decoded(name, true);
+    auto value = percent_decoded(pair.substr(std::min(name.size() + 1, pair.size())), true);
     if (word && value && !word->empty()) words_[*std::move(word)].push_back(*std::move(value));
   }
 }
