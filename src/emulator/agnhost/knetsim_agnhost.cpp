@@ -36,6 +36,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "knetsim/sys/standard_output.h"
+
 namespace {
 
 namespace asio = boost::asio;
@@ -337,7 +339,11 @@ int main(int argc, char** argv) {
   serve->add_flag("--tcp", hostname.tcp, "By TCP alone");
   serve->add_flag("--udp", hostname.udp, "By UDP");
   app.add_subcommand("pause", "Waits for SIGTERM");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& asked) {
+    return knetsim::exit_code_after_output("knetsim-agnhost", app.exit(asked));
+  }
   try {
     std::signal(SIGPIPE, SIG_IGN);
     if (net->parsed()) return netexec(ports);

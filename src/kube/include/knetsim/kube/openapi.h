@@ -15,6 +15,7 @@ std::optional<nlohmann::json> openapi_document(std::string_view path);
 
 /// GET /openapi/v2, in protobuf, which is the only form that kubectl reads: the same operations and schemas. kubectl
 /// asks for it before it sends a List, and before anything if it is older than 1.27. Not cheap.
+/// In openapi_v2.cpp.
 std::string openapi_v2();
 inline constexpr const char* kOpenapiV2Type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
