@@ -10,20 +10,24 @@ using nlohmann::json;
 
 namespace {
 
-enum class Encoding { json, yaml };
+enum class Encoding { json, yaml, protobuf };
+constexpr std::string_view kProtobuf = "application/vnd.kubernetes.protobuf";
 
 Encoding encoding_of(const Request& request) {
   const auto name = media_type(request.content_type).name;
   if (name.empty() || name == "application/json") return Encoding::json;
   if (name == "application/yaml") return Encoding::yaml;
-  throw kube::unsupported_body({"application/json", "application/yaml"});
+  if (name == kProtobuf) return Encoding::protobuf;
+  throw kube::unsupported_body({"application/json", "application/yaml", std::string(kProtobuf)});
 }
 
 }  // namespace
 
 kube::ReadObject read_body(const kube::Kind& kind, const Request& request, kube::FieldValidation validation) {
-  if (encoding_of(request) == Encoding::json)
-    return kube::read_object(kind, std::string_view(request.body), validation);
+  const auto encoding = encoding_of(request);
+  if (encoding == Encoding::json) return kube::read_object(kind, std::string_view(request.body), validation);
+  if (encoding == Encoding::protobuf)
+    return kube::read_object(kind, kube::read_protobuf_body(request.body), validation);
   return kube::read_object(kind, kube::read_yaml_body(request.body, kind.kind), validation);
 }
 

@@ -13,16 +13,16 @@ namespace {
 using nlohmann::json;
 
 /// A message in protobuf's wire format, as far as this document needs it.
-class Wire {
+class WireMessage {
  public:
-  Wire& text(unsigned field, std::string_view value) {
+  WireMessage& text(unsigned field, std::string_view value) {
     number((field << 3U) | kLengthDelimited);
     number(value.size());
     bytes_.append(value);
     return *this;
   }
-  Wire& part(unsigned field, const Wire& message) { return text(field, message.bytes_); }
-  Wire& flag(unsigned field) {
+  WireMessage& part(unsigned field, const WireMessage& message) { return text(field, message.bytes_); }
+  WireMessage& flag(unsigned field) {
     number(field << 3U);
     number(1);
     return *this;
@@ -42,15 +42,15 @@ class Wire {
 };
 
 /// Extensions hold YAML, which JSON is.
-Wire extension(std::string_view name, const json& value) {
-  return Wire().text(1, name).part(2, Wire().text(2, value.dump()));
+WireMessage extension(std::string_view name, const json& value) {
+  return WireMessage().text(1, name).part(2, WireMessage().text(2, value.dump()));
 }
 
-Wire schema_of(const json& schema);
+WireMessage schema_of(const json& schema);
 
-Wire reference_of(const json& schema) {
+WireMessage reference_of(const json& schema) {
   const auto& target = schema.at("$ref").get_ref<const std::string&>();
-  return Wire().text(1, fmt::format("#/definitions/{}", target.substr(target.rfind('/') + 1)));
+  return WireMessage().text(1, fmt::format("#/definitions/{}", target.substr(target.rfind('/') + 1)));
 }
 
 /// "oneOf" came with version 3: what may be several things has a format of its own here, and what it can be written as.
@@ -59,21 +59,22 @@ std::string type_of(const json& schema) {
   return schema.value("type", "");
 }
 
-Wire schema_of(const json& schema) {
+WireMessage schema_of(const json& schema) {
   if (schema.contains("$ref")) return reference_of(schema);
   if (schema.contains("allOf")) return reference_of(schema["allOf"].front());
-  Wire wire;
+  WireMessage wire;
   if (schema.contains("format")) wire.text(2, schema["format"].get_ref<const std::string&>());
   if (schema.contains("description")) wire.text(4, schema["description"].get_ref<const std::string&>());
   if (schema.contains("required"))
     for (const auto& field : schema["required"]) wire.text(19, field.get_ref<const std::string&>());
-  if (schema.contains("additionalProperties")) wire.part(21, Wire().part(1, schema_of(schema["additionalProperties"])));
-  if (const auto type = type_of(schema); !type.empty()) wire.part(22, Wire().text(1, type));
-  if (schema.contains("items")) wire.part(23, Wire().part(1, schema_of(schema["items"])));
+  if (schema.contains("additionalProperties"))
+    wire.part(21, WireMessage().part(1, schema_of(schema["additionalProperties"])));
+  if (const auto type = type_of(schema); !type.empty()) wire.part(22, WireMessage().text(1, type));
+  if (schema.contains("items")) wire.part(23, WireMessage().part(1, schema_of(schema["items"])));
   if (schema.contains("properties")) {
-    Wire properties;
+    WireMessage properties;
     for (const auto& [name, property] : schema["properties"].items())
-      properties.part(1, Wire().text(1, name).part(2, schema_of(property)));
+      properties.part(1, WireMessage().text(1, name).part(2, schema_of(property)));
     wire.part(25, properties);
   }
   for (const auto& [name, value] : schema.items())
@@ -81,23 +82,23 @@ Wire schema_of(const json& schema) {
   return wire;
 }
 
-Wire parameter_of(const json& parameter) {
-  const auto query = Wire()
+WireMessage parameter_of(const json& parameter) {
+  const auto query = WireMessage()
                          .text(2, "query")
                          .text(3, parameter.at("description").get_ref<const std::string&>())
                          .text(4, parameter.at("name").get_ref<const std::string&>())
                          .text(6, "string")
                          .flag(20);
-  return Wire().part(1, Wire().part(2, Wire().part(3, query)));
+  return WireMessage().part(1, WireMessage().part(2, WireMessage().part(3, query)));
 }
 
-Wire operation_of(const json& operation) {
-  Wire wire;
+WireMessage operation_of(const json& operation) {
+  WireMessage wire;
   for (const auto* const type : {"application/json", "application/yaml"}) wire.text(6, type);
   if (operation.contains("parameters"))
     for (const auto& parameter : operation["parameters"]) wire.part(8, parameter_of(parameter));
-  const auto answer = Wire().part(1, Wire().text(1, "OK"));
-  wire.part(9, Wire().part(1, Wire().text(1, "200").part(2, answer)));
+  const auto answer = WireMessage().part(1, WireMessage().text(1, "OK"));
+  wire.part(9, WireMessage().part(1, WireMessage().text(1, "200").part(2, answer)));
   for (const auto& [name, value] : operation.items())
     if (name.starts_with("x-")) wire.part(13, extension(name, value));
   return wire;
@@ -113,22 +114,22 @@ unsigned method_number(std::string_view method) {
 }  // namespace
 
 std::string openapi_v2() {
-  Wire paths;
-  Wire definitions;
+  WireMessage paths;
+  WireMessage definitions;
   for (const auto& group : openapi_index().at("paths").items()) {
     const auto document = openapi_document(group.key()).value();
     for (const auto& [path, operations] : document["paths"].items()) {
-      Wire item;
+      WireMessage item;
       for (const auto& [method, operation] : operations.items())
         item.part(method_number(method), operation_of(operation));
-      paths.part(2, Wire().text(1, path).part(2, item));
+      paths.part(2, WireMessage().text(1, path).part(2, item));
     }
     for (const auto& [name, schema] : document["components"]["schemas"].items())
-      definitions.part(1, Wire().text(1, name).part(2, schema_of(schema)));
+      definitions.part(1, WireMessage().text(1, name).part(2, schema_of(schema)));
   }
-  return Wire()
+  return WireMessage()
       .text(1, "2.0")
-      .part(2, Wire().text(1, "Kubernetes").text(2, "unversioned"))
+      .part(2, WireMessage().text(1, "Kubernetes").text(2, "unversioned"))
       .part(8, paths)
       .part(9, definitions)
       .bytes();

@@ -11,11 +11,23 @@
 #include "knetsim/kube/reader.h"
 #include "knetsim/kube/selector.h"
 #include "knetsim/kube/table.h"
+#include "knetsim/sys/base64.h"
 
 namespace knetsim::kube::fuzz {
 namespace {
 
 using nlohmann::json;
+
+/// `kubectl create service nodeport`, `deployment`, `ingress`, `configmap`.
+constexpr std::string_view kWireSeeds[] = {
+    "azhzAAoNCgJ2MRIHU2VydmljZRKKAQofCgN3ZWISABoAIgAqADIAOABCAFoKCgNhcHASA3dlYhJjCh0KBzgwLTgwODASA1RDUBhQIgcIABCQPxoAKI"
+    "DrAQoeCgY1My1kbnMSA1RDUBg1IgkIARAAGgNkbnMogOsBEgoKA2FwcBIDd2ViGgAiCE5vZGVQb3J0OgBCAFIAWgBgAGgAGgIKABoAIgA=",
+    "azhzAAoVCgdhcHBzL3YxEgpEZXBsb3ltZW50EtEBCh8KA3dlYhIAGgAiACoAMgA4AEIAWgoKA2FwcBIDd2ViEp8BCAMSDAoKCgNhcHASA3dlYhqEAQ"
+    "ocCgASABoAIgAqADIAOABCAFoKCgNhcHASA3dlYhJkEiIKBW5naW54EgVuZ2lueCoAQgBqAHIAgAEAiAEAkAEAogEAEiIKBXJlZGlzEgVyZWRpcyoA"
+    "QgBqAHIAgAEAiAEAkAEAogEAGgAyAEIASgBSAFgAYABoAIIBAIoBAJoBAMIBACICCgAoADgAGgwIABAAGAAgACgAOAAaACIA",
+    "azhzAAofChRuZXR3b3JraW5nLms4cy5pby92MRIHSW5ncmVzcxJnChsKA3dheRIAGgAiACoAMgA4AEIAYgYKAWESAWISRBISCgdmb28uY29tEgdteS"
+    "1jZXJ0Gi4KB2Zvby5jb20SIwohCh8KBC9iYXISDyINCgRzdmMxEgUKABCQPxoGUHJlZml4GgIKABoAIgA=",
+    "azhzAAoPCgJ2MRIJQ29uZmlnTWFwEiAKEwoDYmluEgAaACIAKgAyADgAQgAaCQoBeBIEAf8AehoAIgA="};
 
 const Kind& kind_by(unsigned char choice) { return kinds()[choice % kinds().size()]; }
 
@@ -43,6 +55,12 @@ void live(const Kind& kind, std::string_view text) {
 void read_any(std::string_view bytes) {
   if (bytes.empty()) return;
   live(kind_by(static_cast<unsigned char>(bytes.front())), bytes.substr(1));
+}
+
+void read_wire(std::string_view bytes) {
+  const auto object = read_protobuf_body(bytes, {.size = 1U << 16U, .depth = 50});
+  const auto* const kind = kind_of(object.at("apiVersion").get<std::string>(), object.at("kind").get<std::string>());
+  live(*kind, object.dump());
 }
 
 /// The first byte chooses kind and type, a line break parts object and patch.
@@ -91,6 +109,7 @@ const std::map<std::string, std::function<void(std::string_view)>>& targets() {
   static const std::map<std::string, std::function<void(std::string_view)>> all{{"manifest", refusing(read_manifest)},
                                                                                 {"object", refusing(read_any)},
                                                                                 {"patch", refusing(patch_any)},
+                                                                                {"protobuf", refusing(read_wire)},
                                                                                 {"selector", refusing(select_any)}};
   return all;
 }
@@ -99,6 +118,11 @@ std::vector<std::string> seeds(const std::string& target) {
   if (target == "selector")
     return {std::string(1, 2) + "app in (web,api),!old,n>3",
             std::string(1, 11) + "spec.nodeName=w1,status.phase!=Failed"};
+  if (target == "protobuf") {
+    std::vector<std::string> bodies;
+    for (const std::string_view text : kWireSeeds) bodies.push_back(*base64_decode(text));
+    return bodies;
+  }
   if (target == "manifest") {
     return {
         "apiVersion: v1\nkind: List\nitems:\n- &a {apiVersion: v1, kind: Service, spec: {ports: [{port: 80}]}}\n- "
