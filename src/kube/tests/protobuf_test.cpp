@@ -1,4 +1,4 @@
-// What kubectl 1.32 and 1.33 sent in protobuf (both the same), each beside what `--dry-run=client -o json` of the same
+// What kubectl 1.32 or 1.33 sent in protobuf, each beside what `--dry-run=client -o json` of the same
 // command printed.
 #include <gmock/gmock.h>
 
