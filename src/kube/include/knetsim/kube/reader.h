@@ -38,8 +38,9 @@ ReadObject read_object(const Kind& kind, const nlohmann::json& value, FieldValid
 nlohmann::json read_json_body(std::string_view body, std::string_view what, const ReadLimits& limits = {});
 /// application/yaml: one document.
 nlohmann::json read_yaml_body(std::string_view body, std::string_view what, const ReadLimits& limits = {});
-/// application/vnd.kubernetes.protobuf, as kubectl sends it for `create configmap` and kin: the same object as JSON. Of
-/// the kinds that it creates, and of them the fields that it sends; anything else is refused. Throws ApiError 400, 413.
+/// In protobuf.cpp: application/vnd.kubernetes.protobuf, as kubectl sends it for `create configmap` and kin, as JSON.
+/// Of the kinds that it creates, and of them the fields that it sends; anything else is refused. Throws ApiError 400,
+/// 413.
 nlohmann::json read_protobuf_body(std::string_view body, const ReadLimits& limits = {});
 
 /// `299 - "unknown field \"spec.nope\""`
