@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <boost/asio/ip/udp.hpp>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -23,6 +24,7 @@
 namespace knetsim::kubeproxy {
 namespace {
 
+using boost::asio::ip::udp;
 using lab::Lab;
 using lab::Protocol;
 using testing::IsEmpty;
@@ -30,23 +32,6 @@ using testing::SizeIs;
 
 constexpr std::uint16_t kTalkPort = 9000;
 constexpr int kBudgetMilliseconds = 5000;
-
-sockaddr_storage socket_address(const Address& address, std::uint16_t port) {
-  sockaddr_storage storage{};
-  if (address.is_v4()) {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    v4.sin_addr.s_addr = htonl(address.to_v4().to_uint());
-  } else {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    const auto bytes = address.to_v6().to_bytes();
-    std::memcpy(&v6.sin6_addr, bytes.data(), bytes.size());
-  }
-  return storage;
-}
 
 Fd open_in(const NetNs& ns, bool v6, int type, int protocol) {
   Fd fd(ns.run([&] { return ::socket(v6 ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol); }));
@@ -85,9 +70,9 @@ class StaleFlows : public testing::TestWithParam<Case> {
     route_vips_outside(lab);
     for (int i = 0; i < 3; ++i) {
       servers_.push_back(open_talker(lab.server(i), v6, GetParam().protocol));
-      const auto any = socket_address(parse_address(v6 ? "::" : "0.0.0.0"), kTalkPort);
+      const udp::endpoint any(v6 ? udp::v6() : udp::v4(), kTalkPort);
       if (GetParam().protocol == Protocol::udp &&
-          ::bind(servers_.back().get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0)
+          ::bind(servers_.back().get(), any.data(), static_cast<socklen_t>(any.size())) != 0)
         throw SystemError("bind a socket");
     }
   }
@@ -136,14 +121,14 @@ class StaleFlows : public testing::TestWithParam<Case> {
     icmphdr packet{};
     packet.un.echo.id = htons(talker.id);
     packet.un.echo.sequence = htons(++last_number_);
-    const auto to = socket_address(target, GetParam().protocol == Protocol::udp ? kTalkPort : std::uint16_t{0});
+    const udp::endpoint to(target, GetParam().protocol == Protocol::udp ? kTalkPort : std::uint16_t{0});
     packet.type = v6 ? std::uint8_t{ICMP6_ECHO_REQUEST} : std::uint8_t{ICMP_ECHO};
     std::uint32_t sum = packet.type;
     sum += packet.un.echo.id + packet.un.echo.sequence;
     while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
     packet.checksum = static_cast<std::uint16_t>(~sum);
     // A drop in the OUTPUT hook's way is told to the sender.
-    if (::sendto(talker.fd.get(), &packet, sizeof packet, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0 &&
+    if (::sendto(talker.fd.get(), &packet, sizeof packet, 0, to.data(), static_cast<socklen_t>(to.size())) < 0 &&
         errno != EPERM)
       throw SystemError("send");
     return last_number_;
@@ -269,8 +254,8 @@ TEST_P(TcpFlows, StayWithTheServerThatTheyHaveAndOnesWithoutAnAnswerAreForgotten
   proxy.apply({served(vip, 0)});
   const auto connect = [&](const Address& target) {
     auto fd = open_in(lab.client(), v6, SOCK_STREAM, 0);
-    const auto to = socket_address(target, Lab::kPort);
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS)
+    const udp::endpoint to(target, Lab::kPort);
+    if (::connect(fd.get(), to.data(), static_cast<socklen_t>(to.size())) != 0 && errno != EINPROGRESS)
       throw SystemError("connect");
     return fd;
   };
