@@ -63,6 +63,24 @@ TEST_F(KubeControllers, EndANamespace) {
   EXPECT_THAT(run({"get", "namespaces"}).out, Not(HasSubstr("shop")));
 }
 
+TEST_F(KubeControllers, RollADeploymentOutThatRunsOnTheWorkers) {
+  ASSERT_TRUE(
+      run({"create", "-f", "-", "--validate=false"},
+          R"({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 2,
+                      "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}},
+                      "spec": {"containers": [{"name": "web", "image": "agnhost", "args": ["netexec"]}]}}}})")
+          .ok());
+  const auto rolled_out = run({"rollout", "status", "deployment", "web", "--timeout=30s"});
+  EXPECT_TRUE(rolled_out.ok()) << rolled_out.out << rolled_out.err;
+  // One on each worker, with an address of its pod network.
+  EXPECT_THAT(run({"get", "pods", "-l", "app=web", "-o", "wide"}).out,
+              testing::AllOf(ContainsRegex("web-.* 1/1 +Running .* w1 "), ContainsRegex("web-.* 1/1 +Running .* w2 ")));
+  ASSERT_TRUE(run({"expose", "deployment", "web", "--port=80", "--target-port=8080"}).ok());
+  shows("web +[0-9.]+:8080,[0-9.]+:8080", {"get", "endpoints"});
+  ASSERT_TRUE(run({"delete", "deployment", "web", "--cascade=foreground", "--timeout=30s"}).ok());
+  EXPECT_THAT(run({"get", "pods"}).out, Not(HasSubstr("web-")));
+}
+
 TEST_F(KubeControllers, AreToldOfWhenTheyDieAndGoOnWhenTheyAreRestarted) {
   auto& controllers = emulation().clusters().front()->api().controllers();
   controllers.process().signal(SIGKILL);
