@@ -15,8 +15,10 @@ namespace {
 
 /// Of what it runs now; empty if nothing.
 Fd end_of_program(Container& container) {
-  if (!container.has_program()) return {};
-  auto end = duplicate(container.program().process().pidfd());
+  // The prompt may end it, or start it anew, meanwhile.
+  const auto process = container.has_program() ? container.program().beside() : nullptr;
+  if (!process) return {};
+  auto end = duplicate(process->pidfd());
   return happened(end) ? Fd() : std::move(end);
 }
 

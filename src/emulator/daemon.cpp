@@ -24,6 +24,11 @@ void Daemon::expect_end() noexcept {
   told_to_end_ = true;
 }
 
+Daemon::Handle Daemon::beside() const noexcept {
+  const std::scoped_lock lock(*mutex_);
+  return process_;
+}
+
 Daemon::Handle Daemon::end_beside() noexcept {
   const std::scoped_lock lock(*mutex_);
   told_to_end_ = true;

@@ -12,7 +12,7 @@
 namespace knetsim {
 
 /// A daemon of the emulation: whoever ends it says so here, so that an end that nobody asked for can be told apart. For
-/// one thread, but for end_beside().
+/// one thread, but for beside() and end_beside().
 class Daemon {
  public:
   /// A process together with whatever owns it.
@@ -27,8 +27,9 @@ class Daemon {
 
   /// Its end, from now on, is no ailment: a test is about to bring it about in some other way.
   void expect_end() noexcept;
-  /// For another thread that is going to end it, by its pidfd: the process, or null if there is none. Its end is no
-  /// ailment.
+  /// For another thread, which may use its pidfd and nothing else: the process, or null if there is none.
+  Handle beside() const noexcept;
+  /// The same for one that is going to end it, by its pidfd: its end is no ailment.
   Handle end_beside() noexcept;
   bool running() { return process_ && process_->running(); }
   bool told_to_end() const noexcept;
