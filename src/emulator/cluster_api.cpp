@@ -23,20 +23,6 @@ namespace knetsim {
 
 namespace {
 
-constexpr parts::Part kApiServer{.name = "API server",
-                                 .kind = "daemon",
-                                 .title = "kube-apiserver",
-                                 .own = "knetsim-apiserver",
-                                 .real = {},
-                                 .variable = "KNETSIM_APISERVER"};
-
-constexpr parts::Part kControllers{.name = "controllers",
-                                   .kind = "daemon",
-                                   .title = "kube-controller-manager",
-                                   .own = "knetsim-controllers",
-                                   .real = {},
-                                   .variable = "KNETSIM_CONTROLLERS"};
-
 const nlohmann::json kAtOnce{{"gracePeriodSeconds", 0}};
 const nlohmann::json::json_pointer kContainer("/metadata/labels/knetsim.io~1container");
 const Address kLoopback = boost::asio::ip::address_v4::loopback();
@@ -96,13 +82,12 @@ void ClusterApi::start_server() {
   const auto log = node_->directory() / "apiserver.log";
   const auto launch = [=, this] {
     const auto written = std::filesystem::exists(log) ? std::filesystem::file_size(log) : 0;
-    auto process =
-        std::make_shared<Process>(parts::launch({.program = parts::resolve(kApiServer, parts::Flavour::builtin),
-                                                 .arguments = apiserver::to_arguments(options),
-                                                 .netns = &node_->netns(),
-                                                 .directory = node_->directory(),
-                                                 .log = log,
-                                                 .kept = {listener_}}));
+    auto process = std::make_shared<Process>(parts::launch({.program = parts::find_own("knetsim-apiserver"),
+                                                            .arguments = apiserver::to_arguments(options),
+                                                            .netns = &node_->netns(),
+                                                            .directory = node_->directory(),
+                                                            .log = log,
+                                                            .kept = {listener_}}));
     wait_until_ready(*process, {.deed = "served",
                                 .probe = [&]() -> std::optional<std::string> {
                                   if (read_file(log).find("serving on", written) != std::string::npos)
@@ -119,7 +104,7 @@ void ClusterApi::start_server() {
 void ClusterApi::start_controllers() {
   // The port that they need is outside of all nodes, and it listens: while the server is away they wait.
   const auto launch = [this] {
-    return std::make_shared<Process>(parts::launch({.program = parts::resolve(kControllers, parts::Flavour::builtin),
+    return std::make_shared<Process>(parts::launch({.program = parts::find_own("knetsim-controllers"),
                                                     .arguments = {fmt::format("--master=http://127.0.0.1:{}", port_)},
                                                     .directory = node_->directory(),
                                                     .log = node_->directory() / "controllers.log"}));

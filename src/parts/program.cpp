@@ -31,17 +31,9 @@ bool is_program(const fs::path& path) {
 }
 
 Program find_builtin(const Part& part, const Environment& environment) {
-  std::vector<fs::path> directories{own_directory()};
-  if (const auto bindir = environment.get("KNETSIM_BINDIR")) directories.insert(directories.begin(), *bindir);
-  const std::string name(part.own);
-  if (const auto path = find_file(name, directories, {".", "../libexec/knetsim", "../bin", "../../bin"});
-      path && is_program(*path))
-    return {.part = &part, .flavour = Flavour::builtin, .path = *path};
-  if (const auto path = find_program(name)) return {.part = &part, .flavour = Flavour::builtin, .path = *path};
-  throw InputError(
-      describe({.tried = "find " + name,
-                .answer = "it is neither beside this program nor on PATH",
-                .remedy = fmt::format("build the target {}, or set KNETSIM_BINDIR to its directory", name)}));
+  auto program = find_own(std::string(part.own), environment);
+  program.part = &part;
+  return program;
 }
 
 /// In an image: links in there are the image's own, and are followed only when it has become the root.
@@ -159,6 +151,19 @@ Program resolve(const Part& part, Flavour requested, const Environment& environm
   if (auto program = find_real(part, environment)) return examine(std::move(*program));
   if (flavour == Flavour::automatic) return find_builtin(part, environment);
   throw refused(part, fmt::format("use a real {}", part.real.front()), "there is none on PATH");
+}
+
+Program find_own(const std::string& name, const Environment& environment) {
+  std::vector<fs::path> directories{own_directory()};
+  if (const auto bindir = environment.get("KNETSIM_BINDIR")) directories.insert(directories.begin(), *bindir);
+  if (const auto path = find_file(name, directories, {".", "../libexec/knetsim", "../bin", "../../bin"});
+      path && is_program(*path))
+    return {.path = *path};
+  if (const auto path = find_program(name)) return {.path = *path};
+  throw InputError(
+      describe({.tried = "find " + name,
+                .answer = "it is neither beside this program nor on PATH",
+                .remedy = fmt::format("build the target {}, or set KNETSIM_BINDIR to its directory", name)}));
 }
 
 std::optional<std::string> why_not_beside_builtin(const Program& program) {

@@ -29,13 +29,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr parts::Part kAgnhostPart{.name = "agnhost",
-                                   .kind = "program",
-                                   .title = "agnhost",
-                                   .own = "knetsim-agnhost",
-                                   .real = {},
-                                   .variable = "KNETSIM_AGNHOST"};
-
 std::vector<std::string> words_of(const json& list) {
   std::vector<std::string> words;
   for (const auto& word : kube::list_in(list)) words.push_back(kube::text_in(word));
@@ -100,7 +93,7 @@ std::vector<std::string> program_of(const json& spec, const Environment& environ
   if (!image->files.empty())
     for (auto& word : argv) boost::replace_all(word, std::string(kImageDirectory), files.string());
   if (argv.front() == kAgnhost)
-    argv.front() = parts::resolve(kAgnhostPart, parts::Flavour::builtin).path.string();
+    argv.front() = parts::find_own("knetsim-agnhost").path.string();
   else if (image->applets && !find_program(argv.front()) && find_program("busybox"))
     argv.insert(argv.begin(), "busybox");
   try {

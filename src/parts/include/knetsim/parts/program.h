@@ -35,7 +35,7 @@ Flavour chosen(const Part& part, Flavour requested, const Environment& environme
 
 /// A program that can stand for a part.
 struct Program {
-  const Part* part = nullptr;
+  const Part* part = nullptr;          ///< null: of none
   Flavour flavour = Flavour::builtin;  ///< or real
   std::filesystem::path path;          ///< in `root`, if there is one
   std::filesystem::path root = {};     ///< its own root directory: an unpacked image
@@ -54,6 +54,9 @@ std::string to_string(const Program& program);
 /// one that is found can't work here: what was chosen is never replaced.
 Program resolve(const Part& part, Flavour requested = Flavour::automatic,
                 const Environment& environment = Environment::current());
+
+/// A program of ours that stands for no part, as there is no choice of another: looked for likewise. Throws InputError.
+Program find_own(const std::string& name, const Environment& environment = Environment::current());
 
 /// Why this one can't be a neighbour of ours; nullopt if it can.
 std::optional<std::string> why_not_beside_builtin(const Program& program);
