@@ -243,7 +243,8 @@ void answer_netexec(const Request& request, const std::string& client, Response&
   } else if (path == "/header") {
     response.body() = request[query_word(target, "key")];
   } else if (path == "/redirect") {
-    response.result(static_cast<unsigned>(number_in(query_word(target, "code")).value_or(302)));
+    const auto code = number_in(query_word(target, "code")).value_or(302);
+    response.result(code >= 300 && code < 400 ? static_cast<unsigned>(code) : 400);
     response.set(http::field::location, query_word(target, "location"));
   } else if (path == "/exit") {
     std::_Exit(number_in(query_word(target, "code")).value_or(0));
