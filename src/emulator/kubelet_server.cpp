@@ -25,8 +25,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kMostConnections = 512;
-
 /// On every address of both families; of IPv4 alone where the kernel has no IPv6.
 Fd listen_on_all(const std::string& node) {
   Fd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

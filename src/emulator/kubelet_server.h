@@ -23,6 +23,8 @@ class KubeletConnection;
 class KubeletServer {
  public:
   static constexpr std::uint16_t kPort = 10250;
+  /// Each holds some ten descriptors, and the emulation has a thousand in all. Who comes beyond them is hung up on.
+  static constexpr std::size_t kMostConnections = 64;
 
   /// `pods` must outlive it; it is called from the server's thread.
   explicit KubeletServer(PodRuntime& pods);
