@@ -32,9 +32,9 @@ Fd open_to_read(const std::filesystem::path& path) {
   return file;
 }
 
-Fd watch_of(const std::filesystem::path& path) {
+Fd watch_of(const std::filesystem::path& path, std::uint32_t events) {
   Fd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (watch && ::inotify_add_watch(watch.get(), path.c_str(), IN_MODIFY | IN_DONT_FOLLOW) >= 0) return watch;
+  if (watch && ::inotify_add_watch(watch.get(), path.c_str(), events | IN_DONT_FOLLOW) >= 0) return watch;
   const int error = errno;
   throw SystemError(error, {.where = path.string(), .tried = "watch it", .remedy = remedy_for_inotify(error)});
 }
@@ -67,16 +67,24 @@ LogReader::LogReader(const asio::any_io_executor& executor, PodLog log, const Lo
       left_(options.limit_bytes.value_or(std::numeric_limits<std::uint64_t>::max())) {
   if (follow_) {
     events_.add(log_.ended, EPOLLIN);
-    if (file_) {
-      changes_ = watch_of(log_.file);
-      events_.add(changes_, EPOLLIN);
-    }
+    watch();
   }
   if (file_ && options.tail_lines) ::lseek(file_.get(), begin_of_last(file_, *options.tail_lines), SEEK_SET);
 }
 
 LogReader LogReader::from_now_on(const asio::any_io_executor& executor, PodLog log) {
   return {executor, std::move(log), {.follow = true, .previous = false, .tail_lines = 0, .limit_bytes = {}}};
+}
+
+void LogReader::watch() {
+  changes_ = file_ ? watch_of(log_.file, IN_MODIFY) : watch_of(log_.file.parent_path(), IN_CREATE | IN_MOVED_TO);
+  events_.add(changes_, EPOLLIN);
+}
+
+// Asked for while its directory is watched, so that none is missed.
+void LogReader::open_late() {
+  file_ = open_to_read(log_.file);
+  if (file_) watch();
 }
 
 std::string LogReader::read_on() {
@@ -94,6 +102,7 @@ asio::awaitable<std::string> LogReader::next() {
     std::array<char, 4'096> dropped;
     while (changes_ && ::read(changes_.get(), dropped.data(), dropped.size()) > 0) {
     }
+    if (follow_ && !file_) open_late();
     auto piece = read_on();
     if (!piece.empty()) co_return piece;
     if (over) break;

@@ -25,11 +25,13 @@ class LogReader {
   void stop();
 
  private:
+  void watch();
+  void open_late();
   std::string read_on();
 
   PodLog log_;
-  Fd file_;     // empty: there is none
-  Fd changes_;  // inotify(7), if it is followed
+  Fd file_;     // empty: there is none yet
+  Fd changes_;  // inotify(7) of it, or of its directory, if it is followed
   FdEvents events_;
   bool follow_;
   bool stopped_ = false;
