@@ -9,6 +9,7 @@
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
+#include <stdexcept>
 
 namespace knetsim::test {
 
@@ -45,6 +46,7 @@ void StreamClient::send(unsigned char channel, std::string_view data) {
 std::pair<unsigned char, std::string> StreamClient::next() {
   boost::beast::flat_buffer buffer;
   socket_.read(buffer);
+  if (!socket_.got_binary()) throw std::runtime_error("a text message: kubectl takes binary ones alone");
   const auto message = boost::beast::buffers_to_string(buffer.data());
   if (message.empty()) return {0, ""};
   return {static_cast<unsigned char>(message.front()), message.substr(1)};

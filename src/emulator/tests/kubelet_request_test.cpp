@@ -32,17 +32,18 @@ TEST(KubeletRequests, AreReadAsAKubeletReadsThem) {
 
 TEST(KubeletRequests, ThatAreNoneAreRefused) {
   for (const auto* target :
-       {"", "/", "exec/shop/web/c?command=ls&output=1", "/exec/shop/web?command=ls&output=1", "/exec/shop/web/c/d",
-        "/run/shop/web/c", "/exec/shop/web/c?output=1", "/exec/shop/web/c?command=&output=1",
-        "/exec/shop/web/c?command=ls", "/exec/shop/web/c?command=a%00b&output=1", "/attach/shop/web/c",
-        "/exec/shop/web/c?command=ls&output=maybe", "/containerLogs/shop/web/c?tailLines=x",
+       {"", "/", "exec/shop/web/c?command=ls&output=1", "/exec/shop/web?command=ls&output=1",
+        "/exec/shop/web/c/d?command=ls&output=1", "/run/shop/web/c?command=ls&output=1", "/exec/shop/web/c?output=1",
+        "/exec/shop/web/c?command=&output=1", "/exec/shop/web/c?command=ls", "/exec/shop/web/c?command=a%00b&output=1",
+        "/attach/shop/web/c", "/exec/shop/web/c?command=ls&output=maybe", "/containerLogs/shop/web/c?tailLines=x",
         "/containerLogs/shop/web/c?sinceSeconds=5"})
     EXPECT_THROW(KubeletRequest::parse(target), kube::ApiError) << target;
 }
 
 TEST(StreamFrames, AreChosenByWhatTheClientOffersFirst) {
   EXPECT_EQ(stream_frames::choose_protocol("v5.channel.k8s.io, v4.channel.k8s.io"), "v5.channel.k8s.io");
-  EXPECT_EQ(stream_frames::choose_protocol("base64.channel.k8s.io,v4.channel.k8s.io"), "v4.channel.k8s.io");
+  EXPECT_EQ(stream_frames::choose_protocol("v4.channel.k8s.io,v5.channel.k8s.io"), "v4.channel.k8s.io");
+  EXPECT_EQ(stream_frames::choose_protocol("base64.channel.k8s.io, v4.channel.k8s.io"), "v4.channel.k8s.io");
   EXPECT_EQ(stream_frames::choose_protocol("SPDY/3.1+portforward.k8s.io"), "");
   EXPECT_EQ(stream_frames::choose_protocol(""), "");
 }
@@ -54,10 +55,12 @@ TEST(StreamFrames, SayInputItsEndAndASize) {
   EXPECT_EQ(size.kind, Message::Kind::resize);
   EXPECT_EQ(size.window.columns, 80);
   EXPECT_EQ(size.window.rows, 24);
+  const auto long_one = "\x04{\"Width\":80,\"Height\":24}" + std::string(256, ' ');
   for (const std::string_view nothing :
        {std::string_view(), std::string_view("\0", 1), std::string_view("\xff"), std::string_view("\xff\x01"),
         std::string_view("\x01out"), std::string_view("\x04"), std::string_view("\x04{\"Width\":80}"),
-        std::string_view("\x04{\"Width\":-1,\"Height\":24}"), std::string_view("\x04{\"Width\":65536,\"Height\":24}")})
+        std::string_view("\x04{\"Width\":-1,\"Height\":24}"), std::string_view("\x04{\"Width\":65536,\"Height\":24}"),
+        std::string_view("\x04{\"Width\":80,\"Height\":0}"), std::string_view(long_one)})
     EXPECT_EQ(stream_frames::read(nothing).kind, Message::Kind::nothing) << testing::PrintToString(nothing);
 }
 

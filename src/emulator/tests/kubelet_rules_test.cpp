@@ -311,11 +311,16 @@ TEST(KubeletStatus, SaysWhatKubectlPrints) {
 
 TEST(KubeletEvents, AreWhatAServerTakesAndKubectlPrints) {
   auto object = pod(R"({"containers": [{"name": "a"}], "nodeName": "w1"})");
-  const auto event = event_object(object, "web.1", true, "BackOff", "Back-off", "a", 3, kMorning, kMorning);
+  const auto event =
+      event_object(object, "web.1", true, "BackOff", "Back-off", "a", 3, kMorning, kMorning + seconds(60));
   const auto stored = kube::prepare_create(kube::must_be("events"), event,
                                            {.ns = "default", .name = {}, .uid = "u2", .suffix = {}, .now = kMorning});
   EXPECT_EQ(stored["involvedObject"]["fieldPath"], "spec.containers{a}");
+  EXPECT_EQ(stored["firstTimestamp"], kube::timestamp(kMorning));
+  EXPECT_EQ(stored["lastTimestamp"], kube::timestamp(kMorning + seconds(60)));
+  EXPECT_EQ(stored["count"], 3);
   const auto cells = kube::must_be("events").row(stored, kMorning);
+  EXPECT_EQ(event_object(object, "web.2", false, "Started", "", "a", 1, kMorning, kMorning)["type"], "Normal");
   EXPECT_EQ(cells[1], "Warning");
   EXPECT_EQ(cells[3], "pod/web");
 }

@@ -17,6 +17,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
 #include "kubelet_client.h"
 
 namespace knetsim {
@@ -29,6 +30,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
+// As they are on the wire, whatever the code calls them.
 constexpr unsigned char kIn = 0;
 constexpr unsigned char kOut = 1;
 constexpr unsigned char kErr = 2;
@@ -104,7 +106,7 @@ class KubeletEndpoint : public testing::Test {
     return pid != 0 && ::kill(pid, 0) != 0 ? std::nullopt : std::optional(fmt::format("process {} runs", pid));
   }
 
-  std::filesystem::path directory_ = std::filesystem::temp_directory_path() / fmt::format("kubelet-{}", ::getpid());
+  std::filesystem::path directory_ = std::filesystem::path(kStateDirectory) / "kubelet";
   std::optional<OnePod> pods_;
   std::optional<KubeletServer> server_;
 };
@@ -124,6 +126,18 @@ TEST_F(KubeletEndpoint, KeepsAProgramsStreamsApartAndTellsItsExitCode) {
       "137");
 }
 
+TEST_F(KubeletEndpoint, SendsWholeMessagesOfStreamsThatSpeakAtOnce) {
+  StreamClient client(exec("yes complaint | head -c 1000000 >&2 & yes said | head -c 1000000; wait"));
+  auto said = client.rest();
+  const auto repeated = [](std::string_view line) {
+    std::string text;
+    while (text.size() < 1'000'000) text += line;
+    return text.substr(0, 1'000'000);
+  };
+  EXPECT_TRUE(said[kOut] == repeated("said\n")) << said[kOut].size();
+  EXPECT_TRUE(said[kErr] == repeated("complaint\n")) << said[kErr].size();
+}
+
 TEST_F(KubeletEndpoint, HandsInputOnUntilItIsClosed) {
   StreamClient client(exec("cat; echo end"));
   client.send(kIn, "one ");
@@ -131,11 +145,24 @@ TEST_F(KubeletEndpoint, HandsInputOnUntilItIsClosed) {
   client.send(kIn, "two ");
   client.send(kClose, std::string_view("\0", 1));
   EXPECT_EQ(client.rest()[kOut], "one two end\n");
+  // More than a pipe holds.
+  StreamClient much(exec("read line; wc -c"));
+  for (int i = 0; i < 10; ++i) much.send(kIn, std::string(32'768, 'x'));
+  much.send(kIn, "\n");
+  for (int i = 0; i < 10; ++i) much.send(kIn, std::string(32'768, 'x'));
+  much.send(kClose, std::string_view("\0", 1));
+  EXPECT_EQ(much.rest()[kOut], "327680\n");
   // The older protocol has no way to end it, and clients of it read until they have enough.
   StreamClient old(exec("read line; echo $line"), "v4.channel.k8s.io");
   EXPECT_EQ(old.protocol(), "v4.channel.k8s.io");
   old.send(kIn, "typed\n");
   EXPECT_EQ(old.rest()[kOut], "typed\n");
+  // A terminal stays: its end of input is a character.
+  StreamClient terminal(exec("cat; echo end", "input=1&output=1&tty=1"));
+  terminal.send(kIn, "typed\n");
+  terminal.expect(kOut, "typed\r\ntyped\r\n");
+  terminal.send(kClose, std::string_view("\0", 1));
+  EXPECT_THAT(terminal.rest()[kOut], HasSubstr("end\r\n"));
 }
 
 TEST_F(KubeletEndpoint, HasATerminalThatIsResizedAndInterrupted) {
@@ -150,10 +177,19 @@ TEST_F(KubeletEndpoint, HasATerminalThatIsResizedAndInterrupted) {
 }
 
 TEST_F(KubeletEndpoint, DoesNotWaitForWhatAProgramLeavesBehind) {
-  StreamClient client(exec("sleep 1000 & echo $!"));
-  auto said = client.rest();
+  // Whether its end comes while more is waited for, or with the last that it says.
+  StreamClient waiting(exec("sleep 1000 & echo $!; read line"));
+  waiting.expect(kOut, "\n");
+  waiting.send(kIn, "go on\n");
+  auto said = waiting.rest();
   EXPECT_THAT(said[kStatus], HasSubstr("Success"));
   EXPECT_EQ(::kill(std::stoi(said[kOut]), SIGKILL), 0);
+  StreamClient client(exec("sleep 1000 & echo $!"));
+  said = client.rest();
+  EXPECT_THAT(said[kStatus], HasSubstr("Success"));
+  EXPECT_EQ(::kill(std::stoi(said[kOut]), SIGKILL), 0);
+  StreamClient talkative(exec("yes & exit 3"));
+  EXPECT_THAT(talkative.rest()[kStatus], HasSubstr(R"("message":"3")"));
 }
 
 TEST_F(KubeletEndpoint, EndsTheProgramOfAClientThatIsGone) {
@@ -247,6 +283,9 @@ TEST_F(KubeletEndpoint, OutlivesClientsThatBreakTheRules) {
   EXPECT_THAT(kubelet_answer(upgrade + frames.front()), HasSubstr("before the upgrade"));
   EXPECT_THAT(kubelet_answer("GET / HTTP/1.1\r\nX: " + std::string(300'000, 'x') + "\r\n\r\n"),
               StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(kubelet_answer("POST " + exec("cat") + " HTTP/1.1\r\nContent-Length: 1\r\n\r\nx"),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(kubelet_answer("DELETE " + exec("cat") + " HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 405"));
   EXPECT_THAT(StreamClient(exec("echo well")).rest()[kOut], "well\n");
 }
 
@@ -273,10 +312,15 @@ TEST_F(KubeletEndpoint, ShowsALogOrItsEnd) {
   EXPECT_THAT(log("previous=true"), AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("no run before")));
   EXPECT_THAT(log("tailLines=-1"), StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(log("timestamps=true"), AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("no times")));
+  // Looked for from the end, in more than one piece.
+  print("\n" + std::string(40'000, 'x') + "\nend\n");
+  EXPECT_THAT(log("tailLines=1"), HasSubstr("\r\n\r\n4\r\nend\n\r\n0\r\n"));
+  EXPECT_THAT(log("tailLines=2"), AllOf(HasSubstr("x\nend\n"), testing::Not(HasSubstr("three"))));
+  EXPECT_THAT(log("tailLines=3"), AllOf(HasSubstr("three\nxxx"), testing::Not(HasSubstr("two"))));
 }
 
 TEST_F(KubeletEndpoint, FollowsALogUntilItsProgramEnds) {
-  print("old\n");
+  print("older\nold\n");
   boost::asio::io_context context;
   boost::asio::ip::tcp::socket socket(context);
   socket.connect({boost::asio::ip::address_v4::loopback(), 10250});
@@ -293,7 +337,55 @@ TEST_F(KubeletEndpoint, FollowsALogUntilItsProgramEnds) {
   print("last\n");
   pods_->life.write.reset();
   read_to("\r\n0\r\n\r\n");
-  EXPECT_THAT(text, HasSubstr("last\n"));
+  EXPECT_THAT(text, AllOf(HasSubstr("last\n"), testing::Not(HasSubstr("older"))));
+}
+
+TEST_F(KubeletEndpoint, FollowsALogThatComesLater) {
+  StreamClient client("/attach/shop/web/web?input=1&output=1");
+  client.send(kIn, "x");
+  char typed = 0;
+  ASSERT_EQ(::read(pods_->input.read.get(), &typed, 1), 1);  // from here on it follows
+  print("first\n");
+  client.expect(kOut, "first\n");
+  print("second\n");
+  client.expect(kOut, "second\n");
+}
+
+TEST_F(KubeletEndpoint, LetsGoOfFollowersThatAreGone) {
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  const auto before = descriptors();
+  {
+    StreamClient attached("/attach/shop/web/web?output=1");
+    StreamClient other("/attach/shop/web/web?output=1");
+    boost::asio::io_context context;
+    boost::asio::ip::tcp::socket log(context);
+    log.connect({boost::asio::ip::address_v4::loopback(), 10250});
+    const std::string request = "GET /containerLogs/shop/web/web?follow=true HTTP/1.1\r\nHost: w1\r\n\r\n";
+    boost::asio::write(log, boost::asio::buffer(request));
+    std::string text;
+    boost::asio::read_until(log, boost::asio::dynamic_buffer(text), "\r\n\r\n");
+    attached.vanish();
+    other.vanish();
+  }
+  eventually([&]() -> std::optional<std::string> {
+    return descriptors() == before ? std::nullopt : std::optional<std::string>("the end of what was held for them");
+  });
+}
+
+TEST_F(KubeletEndpoint, TurnsAwayWhomItHasNoPlaceFor) {
+  boost::asio::io_context context;
+  std::vector<boost::asio::ip::tcp::socket> all;
+  const std::string request = "GET / HTTP/1.1\r\n\r\n";
+  for (std::size_t i = 0; i < KubeletServer::kMostConnections; ++i)
+    all.emplace_back(context).connect({boost::asio::ip::address_v4::loopback(), 10250});
+  EXPECT_EQ(kubelet_answer(request), "");
+  all.clear();
+  eventually([&]() -> std::optional<std::string> {
+    return kubelet_answer(request).starts_with("HTTP/1.1 404") ? std::nullopt : std::optional<std::string>("a place");
+  });
 }
 
 TEST_F(KubeletEndpoint, FollowsNoLinkAndWaitsForNoPipe) {
@@ -308,6 +400,9 @@ TEST_F(KubeletEndpoint, FollowsNoLinkAndWaitsForNoPipe) {
 
 TEST_F(KubeletEndpoint, AttachesToWhatIsPrintedFromThenOn) {
   print("old\n");
+  StreamClient typist("/attach/shop/web/web?input=1");
+  StreamClient reader("/attach/shop/web/web?output=1");
+  reader.send(kIn, "not asked for");
   StreamClient client("/attach/shop/web/web?input=1&output=1&error=1");
   client.send(kIn, "typed");
   std::array<char, 16> typed{};
@@ -318,6 +413,8 @@ TEST_F(KubeletEndpoint, AttachesToWhatIsPrintedFromThenOn) {
   auto said = client.rest();
   EXPECT_EQ(said[kOut], "new\n");
   EXPECT_THAT(said[kStatus], HasSubstr("Success"));
+  EXPECT_EQ(typist.rest()[kOut], "");
+  EXPECT_EQ(reader.rest()[kOut], "new\n");
 }
 
 }  // namespace

@@ -43,15 +43,24 @@ TEST_F(Registry, LooksForItsOwnPodsAndAsksOthersForTheRest) {
   EXPECT_EQ(complaint([&] { registry_.log(kWeb, false); }), "others");
   registry_.add("default", "web");
   EXPECT_THAT(complaint([&] { registry_.log(kWeb, false); }), HasSubstr("hasn't been started on w1"));
-  registry_.put(kWeb, {.runs = true, .log = "/logs/1.log", .previous = "/logs/0.log"});
+  auto run = Pipe::create();
+  registry_.put(kWeb, {.runs = true, .log = "/logs/1.log", .previous = "/logs/0.log", .ended = std::move(run.read)});
+  auto elsewhere = kWeb;
+  elsewhere.node = "w2";
+  EXPECT_THAT(complaint([&] { registry_.log(elsewhere, false); }), HasSubstr("hasn't been started on w2"));
+  EXPECT_TRUE(registry_.log(kWeb, false).ended);
   EXPECT_EQ(registry_.log(kWeb, false).file, "/logs/1.log");
   EXPECT_EQ(registry_.log(kWeb, true).file, "/logs/0.log");
   registry_.ended(kWeb);
+  EXPECT_FALSE(registry_.log(kWeb, false).ended);
   EXPECT_EQ(registry_.log(kWeb, false).file, "/logs/1.log") << "its log outlives its run";
   EXPECT_THAT(complaint([&] { registry_.start(kWeb, {"true"}, {}); }), HasSubstr("isn't running"));
   EXPECT_THAT(complaint([&] { registry_.attach(kWeb); }), HasSubstr("isn't running"));
   registry_.forget("default", "web");
   EXPECT_EQ(complaint([&] { registry_.start(kWeb, {"true"}, {}); }), "others");
+  registry_.add("default", "web");
+  EXPECT_THAT(complaint([&] { registry_.log(kWeb, false); }), HasSubstr("hasn't been started"))
+      << "another of its name";
 }
 
 TEST_F(Registry, TellsAProgramThatItsPodIsGone) {
@@ -73,11 +82,25 @@ TEST_F(Registry, TellsAProgramThatItsPodIsGone) {
 TEST_F(Registry, GivesAnInputThatIsReadOnceToOne) {
   auto once = Pipe::create();
   registry_.add("default", "web");
-  registry_.put(kWeb, {.runs = true, .in = std::move(once.write), .in_once = true});
-  EXPECT_TRUE(registry_.attach(kWeb).in);
+  registry_.put(kWeb, {.runs = true, .in = std::move(once.write), .in_once = true, .terminal = true});
+  {
+    const auto first = registry_.attach(kWeb);
+    EXPECT_TRUE(first.in && first.terminal);
+  }
   EXPECT_FALSE(registry_.attach(kWeb).in);
   char none = 0;
   EXPECT_EQ(::read(once.read.get(), &none, 1), 0) << "its end came with the end of the first";
+}
+
+TEST_F(Registry, GivesAnInputToEachUntilItsProgramEnds) {
+  auto in = Pipe::create();
+  registry_.add("default", "web");
+  registry_.put(kWeb, {.runs = true, .in = std::move(in.write)});
+  EXPECT_TRUE(registry_.attach(kWeb).in);
+  EXPECT_TRUE(registry_.attach(kWeb).in);
+  registry_.ended(kWeb);
+  pollfd end{in.read.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&end, 1, 0), 1) << "nobody holds it any more";
 }
 
 }  // namespace
