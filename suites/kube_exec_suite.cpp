@@ -23,11 +23,14 @@ using testing::AllOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 
+constexpr auto kNeedsWebSockets = "kubectl before 1.29 streams over SPDY alone";
+
 class KubeExec : public EmulationTest {
  protected:
   void SetUp() override {
     auto talking = topology("pair.json");
-    talking.clusters.front().containers.at(1).command = {"sh", "-c", "echo first; echo second; exec sleep 1000"};
+    talking.clusters.front().containers.at(1).command = {
+        "sh", "-c", "trap 'echo last; kill $!; exit' TERM; echo first; echo second; sleep 1000 & wait"};
     boot(std::move(talking));
     emulation().start_apis();
   }
@@ -79,8 +82,17 @@ TEST_F(KubeExec, RunsProgramsAndCopiesFiles) {
   EXPECT_THAT(kubectl({"exec", "c1", "--", "no-such-program"}).err, HasSubstr("no-such-program"));
 }
 
+TEST_F(KubeExec, EndsWithItsContainer) {
+  if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
+  auto left = PtyProcess::spawn(command({"exec", "c1", "--", "sh", "-c", "echo ready; exec sleep 1000"}));
+  left.expect("ready");
+  cluster("C0").delete_container("c1");
+  left.expect("exit code 137");
+  EXPECT_EQ(left.wait().code(), 137);
+}
+
 TEST_F(KubeExec, GivesAShellATerminal) {
-  if (!streams_over_websockets()) return;  // RunsProgramsAndCopiesFiles sees what it is told
+  if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
   auto shell = PtyProcess::spawn(command({"exec", "-it", "c1", "--", "sh"}), {.rows = 33, .columns = 101});
   shell.write("stty size\n");
   shell.expect("33 101\r\n");
@@ -91,7 +103,8 @@ TEST_F(KubeExec, GivesAShellATerminal) {
                ? std::nullopt
                : std::optional<std::string>("the new size");
   });
-  shell.write("echo $((6 * 7)); sleep 1000\n");
+  // Said by whoever has the terminal, so that Ctrl-C is for it.
+  shell.write("sh -c 'echo $((6 * 7)); exec sleep 1000'\n");
   shell.expect("42\r\n");
   shell.write("\x03");
   shell.write("echo $((7 * 7)); exit 5\n");
@@ -104,17 +117,27 @@ TEST_F(KubeExec, ShowsWhatContainersPrint) {
   EXPECT_EQ(kubectl({"logs", "c2", "--tail=1"}).out, "second\n");
   EXPECT_EQ(kubectl({"logs", "c1"}).out, "");
   EXPECT_THAT(kubectl({"logs", "c2", "--previous"}).err, HasSubstr("previous terminated container"));
+  // As any program of the lab may ask it.
+  const auto asked = [&](const std::string& pod) {
+    return worker("w2").exec({"curl", "-s", "http://127.0.0.1:10250/containerLogs/" + pod}).out;
+  };
+  EXPECT_EQ(asked("default/c2/c2"), "first\nsecond\n");
+  EXPECT_THAT(asked("default/c1/c1"), HasSubstr("container c1 of pod default/c1 isn't on w2"));
+  EXPECT_THAT(asked("shop/c2/c2"), HasSubstr("isn't on w2"));
   auto follower = PtyProcess::spawn(command({"logs", "-f", "c2"}));
   follower.expect("second\r\n");
   cluster("C0").container("c2").program().stop();
+  follower.expect("last\r\n");
   EXPECT_EQ(follower.wait().code(), 0);
 }
 
 TEST_F(KubeExec, TellsWhichNodeItCannotReach) {
-  if (!streams_over_websockets()) return;
-  auto& worker = this->worker("w1");
-  ASSERT_TRUE(worker.exec({"ip", "link", "set", Underlay::kInterface, "down"}).ok());
-  EXPECT_THAT(kubectl({"exec", "c1", "--", "true"}).err, HasSubstr("error dialing backend: dial tcp 10.0.0.3:10250"));
+  if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
+  // What the server's kernel finds out by itself after three seconds without an answer to ARP, at each try.
+  const auto& server = *cluster("C0").etcd_nodes().front();
+  ASSERT_TRUE(server.exec({"ip", "route", "add", "unreachable", "10.0.0.3"}).ok());
+  EXPECT_THAT(kubectl({"exec", "c1", "--", "true"}).err,
+              HasSubstr("error dialing backend: dial tcp 10.0.0.3:10250: No route to host"));
 }
 
 }  // namespace
