@@ -71,6 +71,18 @@ class KubePods : public EmulationTest {
       return status(pod).empty() ? std::nullopt : std::optional("the end of " + pod);
     });
   }
+  static json list(const std::string& what) {
+    apiserver::Client client(parse_address("127.0.0.1"), ClusterApi::port_of(0));
+    return client.must("GET", "/api/v1/namespaces/default/" + what).body.at("items");
+  }
+  /// Of the process whose number is written there.
+  static void wait_for_end_of(const std::filesystem::path& file) {
+    eventually([&]() -> std::optional<std::string> {
+      int pid = 0;
+      std::ifstream(file) >> pid;
+      return pid == 0 || ::kill(pid, 0) == 0 ? std::optional(fmt::format("the end of process {}", pid)) : std::nullopt;
+    });
+  }
   bool has_container(const std::string& name) {
     const auto all = only().containers();
     return std::any_of(all.begin(), all.end(), [&](const Container* one) { return one->short_name() == name; });
@@ -111,6 +123,10 @@ spec:
   EXPECT_EQ(c3.exec({"curl", "-s", "--max-time", "5", "http://" + address + ":8080/hostname"}).out, "web-0");
   EXPECT_THAT(c3.exec({"curl", "-s", "--max-time", "5", "http://" + address + ":8080/clientip"}).out,
               HasSubstr(c3.address().to_string() + ":"));
+  EXPECT_EQ(c3.exec({"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5",
+                     "http://" + address + ":8080/redirect?code=99999"})
+                .out,
+            "400");
   const auto datagram = fmt::format("exec 3<>/dev/udp/{}/8081; echo hostname >&3; timeout 5 head -c 5 <&3", address);
   EXPECT_EQ(c3.exec({"bash", "-c", datagram}).out, "web-0");
   EXPECT_EQ(emulation().find("web-0.w1"), &web) << "its names are those of every container";
@@ -130,7 +146,9 @@ spec:
 
 TEST_F(KubePods, SayWhatIsWrongWithThem) {
   stand();
-  apply_pod("crashing", "busybox", "    command: [sh, -c, exit 3]\n");
+  const auto left = only().worker("w1").directory() / "left-behind";
+  apply_pod("crashing", "busybox",
+            fmt::format("    command: [sh, -c, 'sleep 1000 & echo $! > {}; exit 3']\n", left.string()));
   apply_pod("unknown", "example.com/nobody/knows:1", "");
   apply_pod("lacking", "busybox", "    command: [no-such-program-anywhere]\n");
   apply_pod("unfed", "busybox", "    envFrom: [{configMapRef: {name: not-there}}]\n");
@@ -140,6 +158,11 @@ TEST_F(KubePods, SayWhatIsWrongWithThem) {
   wait_for("crashing", first + "state/waiting/reason", "CrashLoopBackOff");
   EXPECT_EQ(status("crashing")["containerStatuses"][0]["lastState"]["terminated"]["exitCode"], 3);
   EXPECT_EQ(status("crashing")["containerStatuses"][0]["restartCount"], 1);
+  wait_for_end_of(left);
+  eventually([]() -> std::optional<std::string> {
+    const auto told = list("events?fieldSelector=involvedObject.name%3Dcrashing%2Creason%3DCreated");
+    return told.size() == 1 && told[0]["count"] == 2 ? std::nullopt : std::optional("one event of two: " + told.dump());
+  });
   wait_for("unknown", first + "state/waiting/reason", "ErrImagePull");
   wait_for("lacking", first + "state/waiting/reason", "CreateContainerError");
   wait_for("unfed", first + "state/waiting/reason", "CreateContainerConfigError");
@@ -207,11 +230,7 @@ TEST_F(KubePods, EndWithGraceAndNotLater) {
   eventually([&]() -> std::optional<std::string> {
     return has_container("forced") ? std::optional("the end of its container") : std::nullopt;
   });
-  eventually([&]() -> std::optional<std::string> {
-    int pid = 0;
-    std::ifstream(daemon) >> pid;
-    return pid != 0 && ::kill(pid, 0) == 0 ? std::optional("the end of what it had left behind") : std::nullopt;
-  });
+  wait_for_end_of(daemon);
 }
 
 TEST_F(KubePods, AreOneThingWithTheirContainers) {
