@@ -13,9 +13,9 @@ namespace knetsim::apiserver {
 
 // What a request carries, by its Content-Type. Without one it is JSON: kubectl 1.20 sends none.
 
-/// An object of the kind, in JSON or YAML. Throws ApiError 400, 415.
+/// An object of the kind, in JSON, YAML or protobuf. Throws ApiError 400, 413, 415.
 kube::ReadObject read_body(const kube::Kind& kind, const Request& request, kube::FieldValidation validation);
-/// Something else. Throws ApiError 400, 415.
+/// Something else, in JSON or YAML. Throws ApiError 400, 413, 415.
 nlohmann::json read_json(const Request& request, std::string_view what);
 /// Throws ApiError 415.
 kube::PatchType patch_type(const Request& request);
