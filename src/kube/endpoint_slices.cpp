@@ -17,12 +17,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr auto kServiceNameLabel = "kubernetes.io/service-name";
-constexpr auto kManagedByLabel = "endpointslice.kubernetes.io/managed-by";
-constexpr auto kManager = "endpointslice-controller.k8s.io";
 constexpr auto kHeadlessLabel = "service.kubernetes.io/headless";
 constexpr auto kTriggerAnnotation = "endpoints.kubernetes.io/last-change-trigger-time";
-constexpr auto kZoneLabel = "topology.kubernetes.io/zone";
 
 bool has_headless_address(const json& service) { return text_at(service, "spec", "clusterIP") == "None"; }
 
@@ -127,7 +123,7 @@ json labels_of(const json& service) {
       if (key != kServiceNameLabel && key != kManagedByLabel && key != kHeadlessLabel) labels[key] = value;
   if (has_headless_address(service)) labels[kHeadlessLabel] = "";
   labels[kServiceNameLabel] = name_of(service);
-  labels[kManagedByLabel] = kManager;
+  labels[kManagedByLabel] = kSliceManager;
   return labels;
 }
 

@@ -15,12 +15,6 @@ namespace knetsim::controllers {
 namespace {
 
 constexpr auto kDaemonComponent = "daemonset-controller";
-constexpr auto kRevisionLabel = "controller-revision-hash";
-
-const kube::Kind& daemon_sets() {
-  static const auto& kind = kube::must_be("daemonsets", "apps");
-  return kind;
-}
 
 /// The node that a pod of a DaemonSet is for, whether it is there already or not.
 std::string node_for(const json& pod) {

@@ -8,11 +8,6 @@ namespace knetsim::controllers {
 
 namespace {
 
-constexpr auto kServiceName = "kubernetes.io/service-name";
-constexpr auto kManagedBy = "endpointslice.kubernetes.io/managed-by";
-constexpr auto kManager = "endpointslice-controller.k8s.io";
-constexpr auto kZone = "topology.kubernetes.io/zone";
-
 const kube::Kind& slices() {
   static const auto& kind = kube::must_be("endpointslices", "discovery.k8s.io");
   return kind;
@@ -26,7 +21,8 @@ const json& selector_of(const json& service) { return kube::member(service, "spe
 
 bool is_ours(const json& slice, const std::string& service) {
   const auto& labels = kube::member(slice, "metadata", "labels");
-  return kube::text_at(labels, kServiceName) == service && kube::text_at(labels, kManagedBy) == kManager;
+  return kube::text_at(labels, kube::kServiceNameLabel) == service &&
+         kube::text_at(labels, kube::kManagedByLabel) == kube::kSliceManager;
 }
 
 void services_that_select(const View& view, const json& pod, std::set<std::string>& keys) {
@@ -43,12 +39,12 @@ void endpoint_concerns(const View& view, const Change& change, std::set<std::str
   if (change.is(endpoints()) && view.find(services(), key_of(change.either())) != nullptr)
     keys.insert(key_of(change.either()));
   if (change.is(slices())) {
-    const auto& service = kube::text_at(change.either(), "metadata", "labels", kServiceName);
+    const auto& service = kube::text_at(change.either(), "metadata", "labels", kube::kServiceNameLabel);
     if (is_ours(change.either(), service)) keys.insert(kube::namespace_of(change.either()) + "/" + service);
   }
   if (change.is(nodes())) {
     const auto zone = [](const json* node) {
-      return node == nullptr ? std::string() : kube::text_at(*node, "metadata", "labels", kZone);
+      return node == nullptr ? std::string() : kube::text_at(*node, "metadata", "labels", kube::kZoneLabel);
     };
     if (zone(change.before) != zone(change.now))
       for (const auto* service : view.in(services())) keys.insert(key_of(*service));

@@ -8,6 +8,7 @@
 
 #include "controller.h"
 #include "knetsim/kube/access.h"
+#include "knetsim/kube/endpoint_slices.h"
 #include "knetsim/kube/selector.h"
 #include "node_fit.h"
 
@@ -17,7 +18,6 @@ namespace {
 
 constexpr auto kSchedulerComponent = "default-scheduler";
 constexpr auto kHostname = "kubernetes.io/hostname";
-constexpr auto kZoneOfNode = "topology.kubernetes.io/zone";
 
 bool is_waiting(const json& pod) {
   const auto& scheduler = kube::text_at(pod, "spec", "schedulerName");
@@ -239,7 +239,7 @@ std::string obstacle(const Placement& placement, const json& pod, const json& no
 /// The lower, the better.
 auto rank_of_node(const Placement& placement, const json& pod, const json& node) {
   const auto& owner = kube::text_at(controller_of(pod), "uid");
-  const auto& zone = Placement::domain(node, kZoneOfNode);
+  const auto& zone = Placement::domain(node, kube::kZoneLabel);
   std::int64_t skews = 0;
   for (const auto& constraint : kube::list_at(pod, "spec", "topologySpreadConstraints"))
     skews += skew(placement, constraint, pod, node);
@@ -254,7 +254,7 @@ auto rank_of_node(const Placement& placement, const json& pod, const json& node)
                        : kube::text_at(controller_of(*other), "uid") == owner);
     if (is_here) ++here;
     if (is_here && is_kin) ++kin_here;
-    if (is_kin && !zone.empty() && placement.domain_of(*other, kZoneOfNode) == zone) ++kin_in_zone;
+    if (is_kin && !zone.empty() && placement.domain_of(*other, kube::kZoneLabel) == zone) ++kin_in_zone;
   }
   return std::tuple(-preference(pod, node), skews, kin_here, kin_in_zone, here, kube::name_of(node));
 }

@@ -14,12 +14,6 @@ namespace knetsim::controllers {
 namespace {
 
 constexpr auto kStatefulComponent = "statefulset-controller";
-constexpr auto kRevisionOfPod = "controller-revision-hash";
-
-const kube::Kind& stateful_sets() {
-  static const auto& kind = kube::must_be("statefulsets", "apps");
-  return kind;
-}
 
 /// "web-3" of "web": 3; nullopt for what has no such name.
 std::optional<std::int64_t> ordinal_of(const json& set, const json& pod) {
@@ -40,7 +34,7 @@ json member_of(const json& set, std::int64_t ordinal, const std::string& revisio
   auto& labels = pod["metadata"]["labels"];
   labels["statefulset.kubernetes.io/pod-name"] = name;
   labels["apps.kubernetes.io/pod-index"] = std::to_string(ordinal);
-  labels[kRevisionOfPod] = revision;
+  labels[kRevisionLabel] = revision;
   pod["spec"]["hostname"] = name;
   if (const auto& service = kube::text_at(set, "spec", "serviceName"); !service.empty())
     pod["spec"]["subdomain"] = service;
@@ -74,7 +68,7 @@ class Ordinals {
 
  private:
   bool is_up(const json& pod) const { return !is_ending(pod) && is_pod_available(pod, min_ready_, view_.now); }
-  bool is_new(const json& pod) const { return kube::text_at(pod, "metadata", "labels", kRevisionOfPod) == revision_; }
+  bool is_new(const json& pod) const { return kube::text_at(pod, "metadata", "labels", kRevisionLabel) == revision_; }
   bool is_wanted(std::int64_t ordinal) const { return ordinal >= first_ && ordinal < first_ + wanted_; }
 
   void end(const json& pod) {

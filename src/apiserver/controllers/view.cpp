@@ -90,6 +90,14 @@ const kube::Kind& deployments() {
   static const auto& kind = kube::must_be("deployments", "apps");
   return kind;
 }
+const kube::Kind& daemon_sets() {
+  static const auto& kind = kube::must_be("daemonsets", "apps");
+  return kind;
+}
+const kube::Kind& stateful_sets() {
+  static const auto& kind = kube::must_be("statefulsets", "apps");
+  return kind;
+}
 
 std::string key_of(const json& object) { return apiserver::Informer::key_of(object); }
 

@@ -60,6 +60,8 @@ const kube::Kind& nodes();
 const kube::Kind& namespaces();
 const kube::Kind& replica_sets();
 const kube::Kind& deployments();
+const kube::Kind& daemon_sets();
+const kube::Kind& stateful_sets();
 
 std::string key_of(const json& object);
 const std::string& uid_of(const json& object);

@@ -11,6 +11,9 @@ namespace knetsim::controllers {
 
 // What the controllers of Pods have in common.
 
+/// Of a pod of a DaemonSet or StatefulSet: which template it was made of.
+inline constexpr auto kRevisionLabel = "controller-revision-hash";
+
 /// Its pods have neither ended nor been told to.
 bool is_active(const json& pod);
 bool is_pod_ready(const json& pod);

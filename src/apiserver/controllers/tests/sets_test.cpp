@@ -9,9 +9,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-const kube::Kind& daemons() { return kube::must_be("daemonsets", "apps"); }
-const kube::Kind& statefuls() { return kube::must_be("statefulsets", "apps"); }
-
 json set_of(const char* kind, const json& spec) {
   json made{{"apiVersion", "apps/v1"},
             {"kind", kind},
@@ -89,7 +86,7 @@ class Sets : public testing::Test {
 };
 
 TEST_F(Sets, ADaemonSetHasOnePodOnEachNode) {
-  lab.put(daemons(), set_of("DaemonSet", json::object()));
+  lab.put(daemon_sets(), set_of("DaemonSet", json::object()));
   settle(kDaemonSets);
   EXPECT_THAT(places(), ElementsAre("w1", "w2"));
   add_node("w3", {{"unschedulable", true}});
@@ -97,7 +94,7 @@ TEST_F(Sets, ADaemonSetHasOnePodOnEachNode) {
   add_node("w4", {{"taints", {{{"key", "k"}, {"effect", "NoSchedule"}}}}});
   settle(kDaemonSets);
   EXPECT_THAT(places(), ElementsAre("w1", "w2", "w3")) << "cordoned is no obstacle, a taint of somebody's is";
-  const auto status = lab.get(daemons(), "shop/web")["status"];
+  const auto status = lab.get(daemon_sets(), "shop/web")["status"];
   for (const auto* const count : {"desiredNumberScheduled", "currentNumberScheduled", "numberReady", "numberAvailable"})
     EXPECT_EQ(status[count], 3) << count;
   lab.remove(nodes(), "w1");
@@ -106,18 +103,18 @@ TEST_F(Sets, ADaemonSetHasOnePodOnEachNode) {
 }
 
 TEST_F(Sets, ADaemonSetIsRenewedNodeByNode) {
-  lab.put(daemons(), set_of("DaemonSet", json::object()));
+  lab.put(daemon_sets(), set_of("DaemonSet", json::object()));
   settle(kDaemonSets);
   least = 1'000;
-  set_image(daemons(), "pause:2");
+  set_image(daemon_sets(), "pause:2");
   settle(kDaemonSets);
   EXPECT_THAT(images(), ElementsAre("pause:2", "pause:2"));
   EXPECT_EQ(least, 1U);
-  EXPECT_EQ(lab.get(daemons(), "shop/web")["status"]["updatedNumberScheduled"], 2);
+  EXPECT_EQ(lab.get(daemon_sets(), "shop/web")["status"]["updatedNumberScheduled"], 2);
 }
 
 TEST_F(Sets, AStatefulSetMakesOneAfterTheOther) {
-  lab.put(statefuls(), set_of("StatefulSet", {{"replicas", 3}, {"serviceName", "peers"}}));
+  lab.put(stateful_sets(), set_of("StatefulSet", {{"replicas", 3}, {"serviceName", "peers"}}));
   lab.once(kStatefulSets, "shop/web");
   lab.once(kStatefulSets, "shop/web");
   EXPECT_THAT(names(), ElementsAre("web-0")) << "the first isn't ready yet";
@@ -127,7 +124,7 @@ TEST_F(Sets, AStatefulSetMakesOneAfterTheOther) {
   EXPECT_EQ(last["spec"]["hostname"], "web-2");
   EXPECT_EQ(last["spec"]["subdomain"], "peers");
   EXPECT_EQ(last["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"], "web-2");
-  const auto& status = lab.get(statefuls(), "shop/web")["status"];
+  const auto& status = lab.get(stateful_sets(), "shop/web")["status"];
   EXPECT_EQ(status["readyReplicas"], 3);
   EXPECT_EQ(status["currentRevision"], status["updateRevision"]);
   lab.remove(pods(), "shop/web-1");
@@ -136,36 +133,36 @@ TEST_F(Sets, AStatefulSetMakesOneAfterTheOther) {
 }
 
 TEST_F(Sets, AStatefulSetThatIsParallelMakesThemAtOnce) {
-  lab.put(statefuls(), set_of("StatefulSet", {{"replicas", 3}, {"podManagementPolicy", "Parallel"}}));
+  lab.put(stateful_sets(), set_of("StatefulSet", {{"replicas", 3}, {"podManagementPolicy", "Parallel"}}));
   lab.once(kStatefulSets, "shop/web");
   EXPECT_THAT(names(), SizeIs(3));
 }
 
 TEST_F(Sets, AStatefulSetIsThinnedOutAndRenewedFromItsEnd) {
-  lab.put(statefuls(), set_of("StatefulSet", {{"replicas", 3}}));
+  lab.put(stateful_sets(), set_of("StatefulSet", {{"replicas", 3}}));
   settle(kStatefulSets);
-  auto set = lab.get(statefuls(), "shop/web");
+  auto set = lab.get(stateful_sets(), "shop/web");
   set["spec"]["replicas"] = 2;
-  lab.change(statefuls(), set);
+  lab.change(stateful_sets(), set);
   settle(kStatefulSets);
   EXPECT_THAT(names(), ElementsAre("web-0", "web-1"));
-  set_image(statefuls(), "pause:2");
+  set_image(stateful_sets(), "pause:2");
   lab.once(kStatefulSets, "shop/web");
   EXPECT_THAT(names(), ElementsAre("web-0")) << "the last first, one at a time";
   settle(kStatefulSets);
   EXPECT_THAT(images(), ElementsAre("pause:2", "pause:2"));
-  const auto& status = lab.get(statefuls(), "shop/web")["status"];
+  const auto& status = lab.get(stateful_sets(), "shop/web")["status"];
   EXPECT_EQ(status["currentRevision"], status["updateRevision"]);
   EXPECT_EQ(status["updatedReplicas"], 2);
 }
 
 TEST_F(Sets, AStatefulSetKeepsWhatIsBelowItsPartition) {
   lab.put(
-      statefuls(),
+      stateful_sets(),
       set_of("StatefulSet", {{"replicas", 2},
                              {"updateStrategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"partition", 1}}}}}}));
   settle(kStatefulSets);
-  set_image(statefuls(), "pause:2");
+  set_image(stateful_sets(), "pause:2");
   settle(kStatefulSets);
   EXPECT_THAT(images(), ElementsAre("pause:1", "pause:2"));
 }

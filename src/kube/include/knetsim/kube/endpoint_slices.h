@@ -9,6 +9,13 @@
 
 namespace knetsim::kube {
 
+// Labels of a slice: its service, and who keeps it.
+inline constexpr auto kServiceNameLabel = "kubernetes.io/service-name";
+inline constexpr auto kManagedByLabel = "endpointslice.kubernetes.io/managed-by";
+inline constexpr auto kSliceManager = "endpointslice-controller.k8s.io";
+/// Of a node.
+inline constexpr auto kZoneLabel = "topology.kubernetes.io/zone";
+
 /// What must be done so that the slices of a service are as they should be.
 struct SliceChanges {
   std::vector<nlohmann::json> create;  ///< with generateName
