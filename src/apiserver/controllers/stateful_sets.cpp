@@ -14,6 +14,7 @@ namespace knetsim::controllers {
 namespace {
 
 constexpr auto kStatefulComponent = "statefulset-controller";
+constexpr std::size_t kMostAtOnce = 100;  // pods; then others are heard
 
 /// "web-3" of "web": 3; nullopt for what has no such name.
 std::optional<std::int64_t> ordinal_of(const json& set, const json& pod) {
@@ -80,6 +81,7 @@ class Ordinals {
 
   /// From the lowest ordinal; in order, each waits for the one before. False while somebody is waited for.
   bool fill() {
+    std::size_t made = 0;
     for (auto ordinal = first_; ordinal < first_ + wanted_; ++ordinal) {
       const auto found = pods_.find(ordinal);
       if (found == pods_.end()) {
@@ -89,7 +91,7 @@ class Ordinals {
         decision_.writes.push_back(
             event(view_, set_, kStatefulComponent, "Normal", "SuccessfulCreate",
                   fmt::format("create Pod {} in StatefulSet {} successful", name, kube::name_of(set_))));
-        if (in_order_) return false;
+        if (in_order_ || ++made == kMostAtOnce) return false;
         continue;
       }
       const auto& pod = *found->second;

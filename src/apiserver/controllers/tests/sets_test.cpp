@@ -136,6 +136,11 @@ TEST_F(Sets, AStatefulSetThatIsParallelMakesThemAtOnce) {
   lab.put(stateful_sets(), set_of("StatefulSet", {{"replicas", 3}, {"podManagementPolicy", "Parallel"}}));
   lab.once(kStatefulSets, "shop/web");
   EXPECT_THAT(names(), SizeIs(3));
+  auto set = lab.get(stateful_sets(), "shop/web");
+  set["spec"]["replicas"] = 2'000'000'000;
+  lab.change(stateful_sets(), set);
+  lab.once(kStatefulSets, "shop/web");
+  EXPECT_THAT(names(), SizeIs(103)) << "as many as can be made while others wait";
 }
 
 TEST_F(Sets, AStatefulSetIsThinnedOutAndRenewedFromItsEnd) {
