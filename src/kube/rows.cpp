@@ -130,6 +130,7 @@ std::string end_of(const json& terminated) {
 struct PodState {
   std::string reason;
   std::size_t ready = 0;
+  std::size_t containers = 0;  ///< that are to be ready
   std::int64_t restarts = 0;
   std::string last_restart;
 };
@@ -141,15 +142,26 @@ void count_restarts(const json& status, PodState& state) {
   state.last_restart = std::max(state.last_restart, finished);
 }
 
+/// Init containers that run beside the others.
+std::set<std::string> sidecars_of(const json& pod) {
+  std::set<std::string> names;
+  for (const auto& container : list_at(pod, "spec", "initContainers"))
+    if (text_at(container, "restartPolicy") == "Always") names.insert(text_at(container, "name"));
+  return names;
+}
+
 /// Whether init containers are what the pod is at.
-bool look_at_init_containers(const json& pod, PodState& state) {
+bool look_at_init_containers(const json& pod, const std::set<std::string>& sidecars, PodState& state) {
   const auto& statuses = list_at(pod, "status", "initContainerStatuses");
   const auto total = list_at(pod, "spec", "initContainers").size();
   for (std::size_t i = 0; i < statuses.size(); ++i) {
     count_restarts(statuses[i], state);
     const auto& terminated = member(statuses[i], "state", "terminated");
     if (terminated.is_object() && number_at(terminated, "exitCode") == 0) continue;
-    if (bool_at(statuses[i], "started")) continue;  // a sidecar
+    if (sidecars.contains(text_at(statuses[i], "name")) && bool_at(statuses[i], "started")) {
+      if (bool_at(statuses[i], "ready")) ++state.ready;
+      continue;
+    }
     const auto& waiting = text_at(statuses[i], "state", "waiting", "reason");
     if (terminated.is_object()) {
       state.reason = "Init:" + end_of(terminated);
@@ -194,7 +206,18 @@ PodState state_of(const json& pod) {
       scheduled != nullptr && text_at(*scheduled, "reason") == "SchedulingGated") {
     state.reason = "SchedulingGated";
   }
-  if (!look_at_init_containers(pod, state)) look_at_containers(pod, state);
+  const auto sidecars = sidecars_of(pod);
+  state.containers = list_at(pod, "spec", "containers").size() + sidecars.size();
+  const bool initializing = look_at_init_containers(pod, sidecars, state);
+  const auto* const initialized = condition(pod, "Initialized");
+  if (!initializing || (initialized != nullptr && text_at(*initialized, "status") == "True")) {
+    // From now on those of the init containers that have ended count no more.
+    state.restarts = 0;
+    state.last_restart.clear();
+    for (const auto& status : list_at(pod, "status", "initContainerStatuses"))
+      if (sidecars.contains(text_at(status, "name"))) count_restarts(status, state);
+    look_at_containers(pod, state);
+  }
   if (member(pod, "metadata", "deletionTimestamp").is_string()) {
     const auto& phase = text_at(pod, "status", "phase");
     if (text_at(pod, "status", "reason") == "NodeLost") {
@@ -264,7 +287,7 @@ Cells pod_row(const json& object, Time now) {
   if (const auto& addresses = list_at(object, "status", "podIPs"); !addresses.empty())
     address = text_at(addresses[0], "ip");
   return {name_of(object),
-          fmt::format("{}/{}", state.ready, list_at(object, "spec", "containers").size()),
+          fmt::format("{}/{}", state.ready, state.containers),
           state.reason,
           restarts,
           age_of(object, now),

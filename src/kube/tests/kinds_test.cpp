@@ -73,6 +73,22 @@ TEST(Rows, OfPodsSayWhatIsTheMatter) {
                   {{"initContainers", json::array({json::object()})}}),
             "0/2 Init:0/1 0");
   EXPECT_EQ(state({{"phase", "Failed"}, {"reason", "Evicted"}}), "0/2 Evicted 0");
+  const json inits{{"initContainers", {{{"name", "i"}}, {{"name", "side"}, {"restartPolicy", "Always"}}}}};
+  json prepared = done;
+  prepared.update({{"name", "i"}, {"restartCount", 2}});
+  json sidecar = good;
+  sidecar.update({{"name", "side"}, {"started", true}, {"restartCount", 1}});
+  const auto with_sidecar = [&](json containers) {
+    return state({{"phase", "Running"},
+                  {"initContainerStatuses", {prepared, sidecar}},
+                  {"containerStatuses", std::move(containers)}},
+                 inits);
+  };
+  EXPECT_EQ(with_sidecar({good, good}), "3/3 Running 1") << "what has prepared the pod is forgotten";
+  sidecar["ready"] = false;
+  EXPECT_EQ(with_sidecar({good, good}), "2/3 Running 1");
+  sidecar["started"] = false;
+  EXPECT_EQ(with_sidecar(json::array()), "0/3 Init:1/2 3");
 }
 
 TEST(Rows, OfServicesShowWhereTheyAreReached) {
