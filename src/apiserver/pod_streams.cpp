@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "knetsim/kube/access.h"
 #include "knetsim/kube/status.h"
 #include "relay.h"
 #include "version.h"
@@ -26,36 +27,31 @@ using nlohmann::json;
 namespace {
 
 constexpr std::chrono::seconds kDialPatience{10};
-constexpr std::uint16_t kUsualPort = 10250;
-const json kNothing = json::object();
+constexpr std::int64_t kUsualPort = 10250;
 
-const json& member(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found == object.end() ? kNothing : *found;
-}
-
-std::vector<std::string> names_of(const json& spec, const char* list) {
+std::vector<std::string> names_of(const json& pod, const char* list) {
   std::vector<std::string> names;
-  for (const auto& one : member(spec, list)) names.push_back(one.value("name", ""));
+  for (const auto& one : kube::list_at(pod, "spec", list)) names.push_back(kube::text_at(one, "name"));
   return names;
 }
 
 /// As k8s.io/kubernetes/pkg/registry/core/pod has it.
-std::string container_of(const json& spec, const std::string& pod, const std::string& wanted) {
-  const auto containers = names_of(spec, "containers");
-  const auto init = names_of(spec, "initContainers");
+std::string container_of(const json& pod, const std::string& name_of_pod, const std::string& wanted) {
+  const auto containers = names_of(pod, "containers");
+  const auto init = names_of(pod, "initContainers");
   if (wanted.empty()) {
     if (containers.size() == 1 && init.empty()) return containers.front();
-    if (containers.empty()) throw kube::bad_request(fmt::format("a container name must be specified for pod {}", pod));
-    auto message = fmt::format("a container name must be specified for pod {}, choose one of: [{}]", pod,
+    if (containers.empty())
+      throw kube::bad_request(fmt::format("a container name must be specified for pod {}", name_of_pod));
+    auto message = fmt::format("a container name must be specified for pod {}, choose one of: [{}]", name_of_pod,
                                fmt::join(containers, " "));
     if (!init.empty()) message += fmt::format(" or one of the init containers: [{}]", fmt::join(init, " "));
     throw kube::bad_request(message);
   }
-  for (const auto& names : {containers, init, names_of(spec, "ephemeralContainers")})
+  for (const auto& names : {containers, init, names_of(pod, "ephemeralContainers")})
     for (const auto& name : names)
       if (name == wanted) return wanted;
-  throw kube::bad_request(fmt::format("container {} is not valid for pod {}", wanted, pod));
+  throw kube::bad_request(fmt::format("container {} is not valid for pod {}", wanted, name_of_pod));
 }
 
 /// What kubelets call what the API's clients say.
@@ -111,34 +107,32 @@ asio::awaitable<tcp::socket> dial(const asio::any_io_executor& executor, const t
 }  // namespace
 
 std::optional<KubeletCall> kubelet_call(const json& pod, const Target& target, const Query& query) {
-  const auto& spec = member(pod, "spec");
-  const auto container = container_of(spec, target.name, query["container"]);
+  const auto container = container_of(pod, target.name, query["container"]);
   if (target.subresource != "log") require_streams(target, query);
-  auto node = spec.value("nodeName", "");
+  const auto& node = kube::text_at(pod, "spec", "nodeName");
   if (node.empty()) {
     if (target.subresource == "log") return std::nullopt;
     throw kube::bad_request(fmt::format("pod {} does not have a host assigned", target.name));
   }
   return KubeletCall{
-      .node = std::move(node),
+      .node = node,
       .target = fmt::format("/{}/{}/{}/{}?{}", target.subresource == "log" ? "containerLogs" : target.subresource,
                             percent_encoded(target.ns), percent_encoded(target.name), percent_encoded(container),
                             kubelet_query(target.subresource, query))};
 }
 
 tcp::endpoint kubelet_endpoint(const json& node) {
-  const auto& status = member(node, "status");
-  const auto& endpoint = member(member(status, "daemonEndpoints"), "kubeletEndpoint");
-  const auto port = endpoint.value("Port", std::int64_t{kUsualPort});
-  for (const auto& each : member(status, "addresses")) {
-    if (each.value("type", "") != "InternalIP") continue;
+  const auto told = kube::number_at(node, "status", "daemonEndpoints", "kubeletEndpoint", "Port");
+  const auto port = told == 0 ? kUsualPort : told;
+  for (const auto& each : kube::list_at(node, "status", "addresses")) {
+    if (kube::text_at(each, "type") != "InternalIP") continue;
     boost::system::error_code error;
-    const auto address = asio::ip::make_address(each.value("address", ""), error);
+    const auto address = asio::ip::make_address(kube::text_at(each, "address"), error);
     if (!error && port > 0 && port <= std::numeric_limits<std::uint16_t>::max())
       return {address, static_cast<std::uint16_t>(port)};
   }
-  throw kube::plain_failure(500, fmt::format("node {} has no InternalIP, or no port of its kubelet",
-                                             member(node, "metadata").value("name", "")));
+  throw kube::plain_failure(500,
+                            fmt::format("node {} has no InternalIP, or no port of its kubelet", kube::name_of(node)));
 }
 
 asio::awaitable<Response> PodStreams::open(const Target& target, const Request& request) {
@@ -148,10 +142,10 @@ asio::awaitable<Response> PodStreams::open(const Target& target, const Request& 
   if (!pod) throw kube::not_found(*target.kind, target.name);
   const auto call = kubelet_call(object_of(*target.kind, *pod), target, request.query);
   if (!call) co_return Response{.content_type = "text/plain"};
-  const auto* const nodes = kube::find("", "v1", "nodes");
-  const auto node = cache_->find(*nodes, cache_key("", call->node));
-  if (!node) throw kube::not_found(*nodes, call->node);
-  auto backend = co_await dial(executor_, kubelet_endpoint(object_of(*nodes, *node)));
+  const auto& nodes = kube::must_be("nodes");
+  const auto node = cache_->find(nodes, cache_key("", call->node));
+  if (!node) throw kube::not_found(nodes, call->node);
+  auto backend = co_await dial(executor_, kubelet_endpoint(object_of(nodes, *node)));
   // Said last: a client whose WebSocket was refused tries SPDY, and shows what is said to that.
   const bool upgraded = request.upgrade == "websocket" && request.method == "GET";
   if (target.subresource != "log" && !upgraded) throw not_upgraded(request.upgrade);

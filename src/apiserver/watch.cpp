@@ -21,6 +21,7 @@
 #include <set>
 #include <utility>
 
+#include "knetsim/apiserver/query.h"
 #include "knetsim/kube/access.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json.h"
@@ -49,17 +50,6 @@ class Interruption : public Error {
  public:
   using Error::Error;
 };
-
-std::string query_encoded(std::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~';
-    encoded += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
-  }
-  return encoded;
-}
 
 json read_answer_json(const std::string& text) {
   try {
@@ -117,8 +107,8 @@ struct Informer::State {
 
 asio::awaitable<void> Informer::State::send(std::string query) {
   std::string target = collection.path + query;
-  if (!collection.labels.empty()) target += "&labelSelector=" + query_encoded(collection.labels);
-  if (!collection.fields.empty()) target += "&fieldSelector=" + query_encoded(collection.fields);
+  if (!collection.labels.empty()) target += "&labelSelector=" + percent_encoded(collection.labels);
+  if (!collection.fields.empty()) target += "&fieldSelector=" + percent_encoded(collection.fields);
   http::request<http::empty_body> request(http::verb::get, target, 11);
   request.set(http::field::host, fmt::format("{}:{}", server.address().to_string(), server.port()));
   request.set(http::field::accept, "application/json");

@@ -18,8 +18,8 @@ struct Answer {
   std::string complaint() const;
 };
 
-/// Asks an API server in plain HTTP, one question after the other on a connection that is kept for a while. Blocks; the
-/// sockets are of the network namespace of the thread that asks first. Move-only.
+/// Asks an API server in plain HTTP, one question after the other on a connection that is kept for a while. Blocks; a
+/// connection is of the network namespace of the thread that asked when it was made. Move-only.
 class Client {
  public:
   Client(Address address, std::uint16_t port);
