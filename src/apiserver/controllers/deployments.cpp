@@ -167,7 +167,7 @@ class Rollout {
              {"metadata",
               {{"name", name},
                {"namespace", kube::namespace_of(deployment_)},
-               {"labels", pod_template["metadata"]["labels"]},
+               {"labels", kube::member(pod_template, "metadata", "labels")},
                {"annotations", handed_on()},
                {"ownerReferences", json::array({controller_reference(deployment_)})}}},
              {"spec",

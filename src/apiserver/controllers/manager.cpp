@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <exception>
 #include <random>
 
 #include "knetsim/kube/access.h"
@@ -84,7 +85,14 @@ void Manager::work() {
 
 void Manager::decide(const Item& item) {
   view_.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  const auto decision = item.controller->decide(view_, item.key);
+  Decision decision;
+  try {
+    decision = item.controller->decide(view_, item.key);
+  } catch (const std::exception& error) {
+    // An object that somebody has put into etcd past the API can be of any shape.
+    fail(item, error.what());
+    return;
+  }
   for (const auto& write : decision.writes) {
     const auto outcome = perform(write);
     if (outcome == Outcome::done) continue;

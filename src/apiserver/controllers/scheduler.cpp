@@ -272,11 +272,11 @@ Decision cannot_be_placed(const View& view, const json& pod, const std::map<std:
             {"message", message},     {"lastTransitionTime", time}, {"lastProbeTime", nullptr}};
   auto conditions = json::array();
   for (const auto& each : kube::list_at(pod, "status", "conditions")) {
-    if (each["type"] != "PodScheduled") {
+    if (kube::text_at(each, "type") != "PodScheduled") {
       conditions.push_back(each);
       continue;
     }
-    if (each["status"] == "False" && kube::text_at(each, "message") == message) return {};
+    if (kube::text_at(each, "status") == "False" && kube::text_at(each, "message") == message) return {};
   }
   conditions.push_back(std::move(told));
   Decision decision;

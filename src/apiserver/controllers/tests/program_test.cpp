@@ -246,6 +246,22 @@ TEST_F(ControllersProgram, GoesOnAfterAServerThatWasKilledAndAfterItsOwnEnd) {
   until("an endpoint", [&] { return slices()[0]["endpoints"].size() == 1; });
 }
 
+TEST_F(ControllersProgram, GoesOnBesideAnObjectThatItCannotRead) {
+  ensemble_->client().put("/registry/statefulsets/default/odd",
+                          json{{"apiVersion", "apps/v1"},
+                               {"kind", "StatefulSet"},
+                               {"metadata", {{"name", "odd"}, {"namespace", "default"}, {"uid", "1"}}},
+                               {"spec", {{"replicas", 1}, {"template", {{"metadata", {{"labels", "none"}}}}}}}}
+                              .dump());
+  until("its name in the log",
+        [&] { return read_file(kDirectory / "controllers.log").find("default/odd") != std::string::npos; });
+  ask("POST", "/api/v1/namespaces", {{"metadata", {{"name", "shop"}}}});
+  ask("POST", "/api/v1/namespaces/shop/services",
+      {{"metadata", {{"name", "web"}}}, {"spec", {{"selector", {{"app", "web"}}}, {"ports", {{{"port", 80}}}}}}});
+  until("a slice", [&] { return slices().size() == 1; });
+  EXPECT_TRUE(controllers_->running());
+}
+
 TEST_F(ControllersProgram, IsIdleWhenNothingChanges) {
   ask("POST", "/api/v1/namespaces", {{"metadata", {{"name", "shop"}}}});
   ask("POST", "/api/v1/namespaces/shop/services",
