@@ -1,11 +1,11 @@
 // The program: controllers at work on a real API server over a real etcd.
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <thread>
 
+#include "../../tests/kubectl.h"
 #include "knetsim/apiserver/client.h"
 #include "knetsim/apiserver/watch.h"
 #include "knetsim/etcd/ensemble.h"
@@ -144,19 +144,10 @@ class ControllersWithKubectl : public ControllersProgram {
     kubelets_.emplace();
   }
 
-  static std::string program() {
-    if (const char* named = std::getenv("KNETSIM_KUBECTL"); named != nullptr && *named != '\0') return named;
-    // Where several are installed, kubectl is a program that chooses one of those beside it.
-    const auto one = std::filesystem::canonical(require_program("kubectl")).parent_path() / "kubectl.1.32";
-    return std::filesystem::exists(one) ? one.string() : require_program("kubectl").string();
-  }
   /// What it prints; a test fails if it fails.
   static std::string kubectl(const std::vector<std::string>& arguments, const std::string& input = {}) {
-    Command command;
-    command.argv = {program(), "--server=http://127.0.0.1:8001", "--cache-dir=" + (kDirectory / "cache").string()};
-    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-    command.environment = {{"HOME", kStateDirectory}, {"KUBECONFIG", "/dev/null"}};
-    const auto result = exec(command, kExecTimeout, input);
+    const auto result =
+        exec(apiserver::test::kubectl_command(apiserver::test::kubectl(), arguments), kExecTimeout, input);
     EXPECT_TRUE(result.ok()) << testing::PrintToString(arguments) << result.out << result.err;
     return result.out;
   }
