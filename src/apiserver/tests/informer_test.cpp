@@ -91,6 +91,8 @@ TEST_F(ApiServerInformer, KnowsACollectionAsItIsAndTellsOfEachChangeOnce) {
 TEST_F(ApiServerInformer, SelectsAndSeesWhatEntersAndLeaves) {
   client().post(kConfigMaps, config_map("other"));
   client().post(kConfigMaps, config_map("mine", {{"a", "1"}}, {{"w", "1"}}));
+  make_namespace("elsewhere");
+  client().post("/api/v1/namespaces/elsewhere/configmaps", config_map("theirs", {{"a", "1"}}, {{"w", "1"}}));
   follow({.path = "/api/v1/configmaps", .labels = "w in (1,2)", .fields = "metadata.namespace=shop"});
   EXPECT_THAT(told(), ElementsAre("+mine"));
   client().merge(at("mine"), {{"metadata", {{"labels", {{"w", "3"}}}}}});

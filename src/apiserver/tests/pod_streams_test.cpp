@@ -1,6 +1,7 @@
 // exec, attach and log of pods: what the kubelet is asked, and that its answer comes through.
 #include "pod_streams.h"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
@@ -8,6 +9,7 @@
 
 #include "knetsim/kube/status.h"
 #include "lab.h"
+#include "relay.h"
 
 namespace knetsim::apiserver::test {
 namespace {
@@ -145,6 +147,41 @@ TEST_F(PodStreamsOverHttp, AreRelayedByteByByte) {
               EndsWith("\r\n\r\nlog"));
   EXPECT_THAT(logs.asked(), AllOf(StartsWith("GET /containerLogs/shop/web/web?tailLines=3 HTTP/1.1\r\n"),
                                   HasSubstr("Connection: close\r\n"), Not(HasSubstr("Upgrade"))));
+}
+
+TEST_F(PodStreamsOverHttp, BringWhatTheClientHasSentAlready) {
+  Kubelet kubelet("HTTP/1.1 101 Whatever\r\n\r\n");
+  point_at(kubelet.port());
+  exchange_raw(upgrade(kExec) + "at once");
+  EXPECT_THAT(kubelet.asked(), EndsWith("\r\n\r\nat once"));
+}
+
+TEST(Relay, EndsWithItsClientThoughNobodyTakesWhatItSent) {
+  using boost::asio::ip::tcp;
+  boost::asio::io_context context;
+  tcp::acceptor acceptor(context, {boost::asio::ip::address_v4::loopback(), 0});
+  constexpr int kLittle = 4'096;
+  const auto connected = [&](tcp::socket& far) {
+    far.open(tcp::v4());
+    far.set_option(boost::asio::socket_base::receive_buffer_size(kLittle));
+    far.connect(acceptor.local_endpoint());
+    return acceptor.accept();
+  };
+  tcp::socket taker(context);  // who takes nothing
+  Relay to_taker{.backend = connected(taker), .request = "GET /"};
+  to_taker.backend.set_option(boost::asio::socket_base::send_buffer_size(kLittle));
+  tcp::socket sender(context);
+  auto client = connected(sender);
+  bool over = false;
+  boost::asio::co_spawn(context, relay(client, to_taker), [&](const std::exception_ptr&) { over = true; });
+  // More than is taken, less than the relay's side holds, so that the end comes through.
+  boost::asio::write(sender, boost::asio::buffer(std::string(50'000, 'x')));
+  while (context.poll() > 0) {
+  }
+  EXPECT_FALSE(over);
+  sender.close();
+  context.run_for(std::chrono::seconds(10));
+  EXPECT_TRUE(over);
 }
 
 TEST_F(PodStreamsOverHttp, AreRefusedWhereNobodyCanAnswer) {

@@ -29,11 +29,11 @@ std::string refusal_of(std::string_view body) {
 }
 
 /// In the envelope of such an object.
-std::string enveloped(std::string_view kind, std::string_view raw) {
+std::string enveloped(std::string_view kind, std::string_view raw, std::string_view api_version = "v1") {
   const auto field = [](char number, std::string_view text) {
     return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(text.size())} + std::string(text);
   };
-  return std::string("k8s\0", 4) + field(1, field(1, "v1") + field(2, kind)) + field(2, raw);
+  return std::string("k8s\0", 4) + field(1, field(1, api_version) + field(2, kind)) + field(2, raw);
 }
 
 TEST(ProtobufBodies, AreTheObjectsThatKubectlMeans) {
@@ -65,6 +65,8 @@ TEST(ProtobufBodies, AreRefusedWhereSomethingWouldBeLost) {
   EXPECT_THAT(refusal_of(enveloped("Nothing", "")), HasSubstr("no kind \"Nothing\""));
   EXPECT_THAT(refusal_of(enveloped("Pod", "")), HasSubstr("Pod can't be read here; send JSON"));
   EXPECT_THAT(refusal_of(enveloped("ConfigMap", "\x2a\x01x")), HasSubstr("field 5 of ConfigMap"));
+  EXPECT_THAT(refusal_of(enveloped("Ingress", "\x12\x06\x1a\x04\x12\x02\x10\x01", "networking.k8s.io/v1")),
+              HasSubstr("field 2.2 of IngressRule"));
   EXPECT_THAT(refusal_of(enveloped("ConfigMap", std::string("\x20\x01\x20\x00", 4))),
               HasSubstr("immutable stands twice"));
   EXPECT_THAT(refusal_of(enveloped("ConfigMap", "\x0a\x03\x0a\x01\xff")), HasSubstr("isn't UTF-8"));
@@ -72,6 +74,16 @@ TEST(ProtobufBodies, AreRefusedWhereSomethingWouldBeLost) {
   EXPECT_THAT(refusal_of(enveloped("ConfigMap", "\x0a\x7f")), HasSubstr("unexpected end"));
   EXPECT_THAT(refusal_of(enveloped("ConfigMap", std::string(11, '\xff'))), HasSubstr("too long"));
   EXPECT_THAT(refusal_of(enveloped("ConfigMap", "\x22\x01x")), HasSubstr("field 4 holds no number"));
+  EXPECT_THAT(refusal_of(enveloped("ConfigMap", "\x08\x01")), HasSubstr("field 1 holds a number"));
+  EXPECT_THAT(refusal_of(enveloped("ConfigMap", std::string("\x00\x01", 2))), HasSubstr("a field has no number"));
+  EXPECT_THAT(refusal_of(enveloped("ConfigMap", "") + "\x1a\x01g"), HasSubstr("its content is encoded"));
+  EXPECT_THAT(refusal_of(enveloped("ConfigMap", "\x0a\x0c\x42\x0a\x08" + std::string(8, '\xff') + "\x7f")),
+              HasSubstr("a time is before 1970 or after 9999"));
+  EXPECT_THAT(refusal_of(enveloped("Service", "\x12\x08\x0a\x06\x18\xff\xff\xff\xff\x7f")),
+              HasSubstr("is no number of 32 bits"));
+  EXPECT_THAT(refusal_of(enveloped("Service", "\x12\x06\x0a\x04\x22\x02\x08\x02")),
+              HasSubstr("a number or text is neither"));
+  EXPECT_THAT(refusal_of(std::string(ReadLimits{}.size + 1, 'x')), HasSubstr("too large"));
 }
 
 TEST(ProtobufNumbers, NameFieldsThatThereAre) {
