@@ -127,7 +127,7 @@ class PodStreamsOverHttp : public ApiTest {
   static constexpr const char* kExec = "/api/v1/namespaces/shop/pods/web/exec?command=ls&stdout=true";
   static std::string upgrade(const std::string& target) {
     return "GET " + target +
-           " HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+           " HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n";
   }
 };
