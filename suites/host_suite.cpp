@@ -65,6 +65,8 @@ class Host : public testing::Test {
   const HostState before_ = host_state();
 };
 
+// By day RunsTwoChecksAtOnceThatDoNotSeeEachOther runs checks that start each kind of daemon, and ctest runs the whole
+// of suite-readme.
 TEST_F(Host, IsAsBeforeAfterAWholeCheck) {
   const auto result = exec(check({}), std::chrono::minutes(2));
   EXPECT_TRUE(result.ok()) << result.out << result.err;
@@ -100,8 +102,9 @@ TEST_P(HostWhose, ChecksAreKilled) {
 INSTANTIATE_TEST_SUITE_P(IsAsBefore, HostWhose, testing::Values(8, 50), testing::PrintToStringParamName());
 
 TEST_F(Host, RunsTwoChecksAtOnceThatDoNotSeeEachOther) {
-  auto first = Process::spawn(check({"--only", "pods,vip"}), out_ / "first.log");
-  auto second = Process::spawn(check({"--only", "pods,vip"}), out_ / "second.log");
+  const std::vector<std::string> each_daemon{"--only", "pods,flannel,vip,skupper,cli"};
+  auto first = Process::spawn(check(each_daemon), out_ / "first.log");
+  auto second = Process::spawn(check(each_daemon), out_ / "second.log");
   EXPECT_TRUE(first.wait(std::chrono::seconds(60)).success()) << first.log_tail(50);
   EXPECT_TRUE(second.wait(std::chrono::seconds(60)).success()) << second.log_tail(50);
   expect_nothing_is_left();
