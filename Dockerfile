@@ -36,7 +36,7 @@ FROM ${DEBIAN_IMAGE}
 COPY --from=build --chown=root:root /knetsim/ship /knetsim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    $(cat /knetsim/packages) cmake containernetworking-plugins etcd-client etcd-server iproute2 iptables iputils-ping \
+    $(cat /knetsim/packages) cmake containernetworking-plugins etcd-client etcd-server iperf3 iproute2 iptables iputils-ping \
     net-tools nftables nginx-light procps python3 tcpdump wget \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=flannel /opt/bin/flanneld /opt/flannel/flanneld

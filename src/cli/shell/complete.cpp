@@ -103,6 +103,8 @@ std::vector<std::string> fitting(Session& session, Argument kind, const std::vec
   switch (kind) {
     case Argument::node:
       return node_names(session);
+    case Argument::peer:
+      return words.back() == "all" ? std::vector<std::string>{} : node_names(session);
     case Argument::worker:
     case Argument::container:
     case Argument::cluster:
@@ -123,8 +125,11 @@ std::vector<std::string> fitting(Session& session, Argument kind, const std::vec
       return services_of(session, words.back());
     case Argument::interface:
       return interfaces_on(session, words.back());
-    case Argument::all:
-      return {"all"};
+    case Argument::all: {
+      auto names = node_names(session);
+      names.emplace_back("all");
+      return names;
+    }
     case Argument::only:
       return {"--only"};
     case Argument::checks:

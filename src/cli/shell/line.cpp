@@ -36,6 +36,13 @@ class CallReader {
     call.method = expect_name("the name of a method");
     expect('(', "the arguments in brackets");
     call.arguments = values(')', 0);
+    if (const auto* named = name_that_is_got(call); named != nullptr && take('.')) {
+      call.within = call.object;
+      call.object = {*named, call.arguments.front().span};
+      call.method = expect_name("the name of a method");
+      expect('(', "the arguments in brackets");
+      call.arguments = values(')', 0);
+    }
     call.span = {begin, at_};
     skip_blanks();
     if (at_ < line_.size() && line_[at_] != '#') fail("the call has ended; nothing may follow it");
@@ -43,6 +50,11 @@ class CallReader {
   }
 
  private:
+  static const std::string* name_that_is_got(const Call& call) {
+    if (call.method.text != "get" || call.arguments.size() != 1) return nullptr;
+    return std::get_if<std::string>(&call.arguments.front().content);
+  }
+
   void skip_blanks() {
     while (at_ < line_.size() && is_blank(line_[at_])) ++at_;
   }

@@ -54,6 +54,7 @@ struct Value {
 
 /// `C0w1.exec_container("c1", "ifconfig")`: the original's Python prompt, as far as its README goes.
 struct Call {
+  std::optional<Word> within = {};  ///< C0 of `C0.get("w1").IP()`, where w1 is the object
   Word object;
   Word method;
   std::vector<Value> arguments;
@@ -66,7 +67,8 @@ using Statement = std::variant<std::monostate, Words, Call>;
 /// One line of the prompt's language. A prompt that was pasted with it ("mininet> ", "> ") is passed over.
 ///
 ///   line  = [prompt] [ ["py"] call | word... ["&"] ] ["#" comment]
-///   call  = name "." name "(" [value {"," value}] ")"
+///   call  = object "." name "(" [value {"," value}] ")"
+///   object = name | name "." "get" "(" "text" ")"
 ///   value = "text" | 'text' | number | "[" [value {"," value}] "]"
 ///   word  = as sh(1) quotes them: 'text', "text", \c
 ///

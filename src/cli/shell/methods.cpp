@@ -23,8 +23,16 @@ const std::string& text_of(const Value& value, const std::string& what) {
 /// A text as a word of its own, for errors that point at it.
 Word word_of(const Value& value, const std::string& what) { return {text_of(value, what), value.span}; }
 
+/// "w1" of C0.get("w1") is C0w1 if there is one; net.get("C0w1") is Mininet's.
+Word object_of(Session& session, const Call& call) {
+  if (!call.within || call.within->text == "net") return call.object;
+  find_cluster(session, *call.within);
+  const auto full = call.within->text + call.object.text;
+  return {session.emulation.find(full) != nullptr ? full : call.object.text, call.object.span};
+}
+
 Container& container_of(Session& session, const Call& call) {
-  const auto& worker = find_worker(session, call.object);
+  const auto& worker = find_worker(session, object_of(session, call));
   const auto name = word_of(call.arguments[0], "a container's name");
   return find_container(session, {worker.name() + "/" + name.text, name.span});
 }
@@ -40,7 +48,8 @@ int exec_container_async(Session& session, const Call& call) {
 }
 
 int create_container(Session& session, const Call& call) {
-  create_container_on(session, find_worker(session, call.object), word_of(call.arguments[0], "a container's name"));
+  create_container_on(session, find_worker(session, object_of(session, call)),
+                      word_of(call.arguments[0], "a container's name"));
   return kDone;
 }
 
@@ -81,12 +90,21 @@ int expose(Session& session, const Call& call) {
 }
 
 int cmd(Session& session, const Call& call) {
-  auto& node = find_node(session, call.object);
+  auto& node = find_node(session, object_of(session, call));
   return run_text(session, &node, text_of(call.arguments[0], "a command"), call.arguments[0].span);
 }
 
+int get(Session& session, const Call& call) {
+  auto named = call;
+  named.within = call.object;
+  named.object = word_of(call.arguments[0], "a node's name");
+  const auto& node = find_node(session, object_of(session, named));
+  session.terminal.out << fmt::format("{}  {}\n", node.name(), node.address().to_string());
+  return kDone;
+}
+
 int address(Session& session, const Call& call) {
-  session.terminal.out << find_node(session, call.object).address().to_string() << '\n';
+  session.terminal.out << find_node(session, object_of(session, call)).address().to_string() << '\n';
   return kDone;
 }
 
@@ -97,7 +115,7 @@ struct Method {
   int (*run)(Session&, const Call&);
 };
 
-constexpr std::array<Method, 9> kMethods{{
+constexpr std::array<Method, 10> kMethods{{
     {"exec_container", R"(C0w1.exec_container("c1", "ping -c 1 10.0.0.4"))", 2, exec_container},
     {"exec_container_async", R"(C0w2.exec_container_async("c2", "python3 -m http.server 80"))", 2,
      exec_container_async},
@@ -108,6 +126,7 @@ constexpr std::array<Method, 9> kMethods{{
     {"expose", R"(C0.expose("c4", 80, "svc3", 1030))", 4, expose},
     {"cmd", R"(C0w1.cmd("ip route"))", 1, cmd},
     {"IP", "C0w1.IP()", 0, address},
+    {"get", R"(C0.get("w1"))", 1, get},
 }};
 
 }  // namespace

@@ -50,8 +50,7 @@ std::vector<std::string> argv_of(Session& session, std::string_view line, const 
   return argv;
 }
 
-constexpr std::array<std::string_view, 8> kOnlyInShells{"cd",  "export", "alias",  "source",
-                                                        "set", "umask",  "ulimit", "unset"};
+constexpr std::array<std::string_view, 7> kOnlyInShells{"cd", "export", "alias", "set", "umask", "ulimit", "unset"};
 
 // A path is seen from the node's directory.
 void complete_path(const Node* node, std::string& program) {

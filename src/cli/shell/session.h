@@ -23,6 +23,7 @@ struct Session {
   std::function<bool()> interrupted = [] { return false; };
   Background background = {};
   bool leaving = false;  ///< `exit` was typed
+  int sourcing = 0;      ///< how many files deep a line stands
 };
 
 /// Ends of a line, as a shell counts them.

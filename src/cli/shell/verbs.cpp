@@ -19,8 +19,8 @@ namespace knetsim::cli::shell {
 namespace {
 
 // Mininet's names for the same, and an old habit.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kAliases{
-    {{"pingall", "ping"}, {"net", "links"}, {"quit", "exit"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kAliases{
+    {{"pingall", "ping"}, {"net", "links"}, {"quit", "exit"}, {"EOF", "exit"}, {"?", "help"}}};
 
 constexpr std::string_view kKeys =
     "Ctrl-C ends the program in front and nothing else, Ctrl-] three times kills it; Ctrl-D or exit takes everything\n"
@@ -34,7 +34,11 @@ std::string text_about(const Verb& verb) {
   return text;
 }
 
-int help(Session& session, std::string_view /*line*/, const Words& words) {
+int help(Session& session, std::string_view /*line*/, const Words& typed) {
+  auto words = typed;
+  if (words.words.front().text == "?" && words.needs_shell &&
+      words.needs_shell->begin == words.words.front().span.begin)
+    words.needs_shell.reset();  // no wildcard
   require_arguments(words, 0, 1);
   auto& out = session.terminal.out;
   if (words.words.size() == 1) {

@@ -11,6 +11,7 @@ namespace knetsim::cli::shell {
 /// What the words after a verb name, for completion.
 enum class Argument {
   node,
+  peer,  ///< another node, unless all are meant
   worker,
   container,
   cluster,

@@ -38,13 +38,28 @@ int remove(Session& session, std::string_view /*line*/, const Words& words) {
   return kDone;
 }
 
+/// Mininet names both ends of a link: `link s0 w1 down`. Here each node has one cable, to its switch.
+const Word& end_with_a_cable(Session& session, const Word& one, const Word& other) {
+  const auto cables = session.emulation.underlay().cables();
+  const auto is_plugged = [&](const Word& node, const Word& into) {
+    const auto* found = session.emulation.find(node.text);
+    const auto cable = found == nullptr ? cables.end() : cables.find(found->name());
+    return cable != cables.end() && cable->second.to == into.text;
+  };
+  if (is_plugged(one, other)) return one;
+  if (is_plugged(other, one)) return other;
+  throw LineError({one.span.begin, other.span.end}, "no cable joins these two",
+                  "nodes shows which switch a node is plugged into; link NODE down pulls its cable");
+}
+
 int link(Session& session, std::string_view /*line*/, const Words& words) {
-  require_arguments(words, 2, 2);
-  const auto& node = find_node(session, words.words[1]);
+  require_arguments(words, 2, 3);
+  const auto& node = find_node(
+      session, words.words.size() == 4 ? end_with_a_cable(session, words.words[1], words.words[2]) : words.words[1]);
   if (node.name().find('/') != std::string::npos)
     throw LineError(words.words[1].span, "only workers and etcd nodes have a cable",
                     fmt::format("{} ip link set eth0 down is for containers", node.name()));
-  const auto& state = words.words[2];
+  const auto& state = words.words.back();
   if (state.text == "down")
     session.emulation.underlay().cut(node.name());
   else if (state.text == "up")
@@ -78,7 +93,7 @@ std::vector<Verb> changing_verbs() {
   return {
       {"create WORKER/NAME", "make a container and connect it", {"create C0w1/c9"}, {Argument::worker}, create},
       {"delete WORKER/NAME", "disconnect a container and end it", {"delete C0w1/c9"}, {Argument::container}, remove},
-      {"link NODE down|up",
+      {"link NODE [SWITCH] down|up",
        "pull a node's cable out of its switch, or put it back",
        {"link C0w2 down", "link C0w2 up"},
        {Argument::node, Argument::state},

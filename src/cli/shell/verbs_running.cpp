@@ -10,13 +10,16 @@
 #include <fstream>
 #include <optional>
 #include <ostream>
+#include <sstream>
 
+#include "command.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/ready.h"
 #include "knetsim/sys/text.h"
+#include "line_source.h"
 #include "lookup.h"
 #include "process_state.h"
 #include "programs.h"
@@ -183,6 +186,85 @@ int time_line(Session& session, std::string_view line, const Words& words) {
   return status;
 }
 
+constexpr int kDeepestSource = 8;
+constexpr std::size_t kLongestSource = 1 << 20;  // bytes
+
+std::string read_lines(const Word& file) {
+  try {
+    auto text = read_file(file.text);
+    if (text.size() <= kLongestSource) return text;
+  } catch (const SystemError& error) {
+    throw LineError(file.span, fmt::format("can't read it: {}", errno_text(error.error())),
+                    "name a file of lines as they are typed here");
+  }
+  throw LineError(file.span, fmt::format("it has more than {} bytes", kLongestSource));
+}
+
+/// Each line as if it were typed; those that fail don't stop it.
+int source(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 1, 1);
+  const auto& file = words.words[1];
+  if (session.sourcing == kDeepestSource)
+    throw LineError(file.span, fmt::format("files that source files: more than {} deep", kDeepestSource));
+  std::istringstream lines(read_lines(file));
+  ++session.sourcing;
+  int first_failure = kDone;
+  int number = 0;
+  for (std::string line; !session.leaving && std::getline(lines, line);) {
+    ++number;
+    if (session.interrupted()) {
+      first_failure = kExitSignal + SIGINT;
+      break;
+    }
+    session.terminal.out << kPrompt << line << '\n' << std::flush;
+    const int status = execute(session, line);
+    if (status == kNotUnderstood) session.terminal.err << fmt::format("  in {}:{}\n", file.text, number);
+    if (first_failure == kDone) first_failure = status;
+  }
+  --session.sourcing;
+  return first_failure;
+}
+
+/// As iperf of Mininet's prompt: a server on the second node, a client on the first.
+int iperf(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 2, 3);
+  const auto& client = find_node(session, words.words[1]);
+  const auto& server = find_node(session, words.words[2]);
+  std::string seconds = "5";
+  if (words.words.size() == 4) {
+    const auto& typed = words.words[3];
+    seconds = typed.text;
+    unsigned count = 0;
+    const auto [end, error] = std::from_chars(seconds.data(), seconds.data() + seconds.size(), count);
+    if (error != std::errc() || end != seconds.data() + seconds.size() || count == 0 || count > 3600)
+      throw LineError(typed.span, "expected how many seconds, 1 to 3600");
+  }
+  require_program("iperf3");
+  const auto address = server.address().to_string();
+  auto& started =
+      session.background.start(server, {"iperf3", "--server", "--one-off", "--forceflush", "--bind", address});
+  const auto forget = [&] {
+    session.background.programs().remove_if([&](const BackgroundProgram& one) { return &one == &started; });
+  };
+  int status = kFailed;
+  try {
+    const auto& log = started.process.log();
+    wait_until_ready(started.process, {.deed = "listened",
+                                       .probe = [&]() -> std::optional<std::string> {
+                                         if (read_file(log).find("Server listening") != std::string::npos)
+                                           return std::nullopt;
+                                         return "iperf3's first line";
+                                       },
+                                       .watched = log});
+    status = run_in_front(session, client.command({"iperf3", "--client", address, "--time", seconds}));
+  } catch (...) {
+    forget();
+    throw;
+  }
+  forget();
+  return status;
+}
+
 int capture(Session& session, std::string_view /*line*/, const Words& words) {
   require_plain(words);
   if (words.words.size() == 2 && words.words[1].text == "stop") return stop_captures(session);
@@ -225,6 +307,17 @@ std::vector<Verb> running_verbs() {
        {"time ping all", "time w1 ls"},
        {Argument::words},
        time_line},
+      {"source FILE",
+       "do the lines of a file, as if they were typed",
+       {"sh echo C0w1 ip route > /tmp/knetsim/lines", "source /tmp/knetsim/lines"},
+       {Argument::file},
+       source,
+       "Lines that fail don't stop it; it ends as the first of them."},
+      {"iperf NODE NODE [SECONDS]",
+       "how much TCP carries from the first to the second (iperf3)",
+       {"iperf C0w1/c1 C0w2/c2 1"},
+       {Argument::node, Argument::node},
+       iperf},
   };
 }
 

@@ -95,6 +95,32 @@ int daemons(Session& session, std::string_view /*line*/, const Words& words) {
   return all_run ? kDone : kFailed;
 }
 
+/// The end of each log, or of the one that was named.
+int logs(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 1, 2);
+  const auto& name = find_node(session, words.words[1]).name();
+  constexpr std::size_t kShown = 30;  // lines
+  const auto show = [&](const Running& program) {
+    if (program.process == nullptr) throw InputError(program.name + " couldn't be restarted: it has no log now");
+    session.terminal.out << session.style.bold(
+                                fmt::format("{} {}: {}", name, program.name, program.process->log().string()))
+                         << '\n'
+                         << program.process->log_tail(kShown) << '\n';
+  };
+  if (words.words.size() == 3) {
+    show(find_program_on(session, words.words[1], words.words[2]));
+    return kDone;
+  }
+  bool any = false;
+  for (const auto& program : running_programs(session)) {
+    if (program.node != name) continue;
+    any = true;
+    show(program);
+  }
+  if (!any) throw LineError(words.words[1].span, "nothing runs there that has a log", "daemons shows what runs where");
+  return kDone;
+}
+
 int dump(Session& session, std::string_view /*line*/, const Words& words) {
   require_arguments(words, 1, 1);
   const std::filesystem::path directory = words.words[1].text;
@@ -126,6 +152,11 @@ std::vector<Verb> showing_verbs() {
        {},
        daemons,
        "Ends badly if one of them has ended."},
+      {"logs NODE [PROGRAM]",
+       "the end of what a node's programs have printed",
+       {"logs C0w1 flanneld"},
+       {Argument::node, Argument::daemon},
+       logs},
       {"dump DIRECTORY",
        "write down what every node looks like",
        {"dump /tmp/knetsim/now"},

@@ -9,6 +9,7 @@
 #include "live_checks.h"
 #include "lookup.h"
 #include "ping_matrix.h"
+#include "programs.h"
 #include "text.h"
 #include "verbs.h"
 
@@ -34,11 +35,18 @@ PingCount show_matrix(Session& session, Cluster& cluster) {
   return count(matrix);
 }
 
+int ping_one(Session& session, const Word& from, const Word& to) {
+  const auto address = find_node(session, to).address().to_string();
+  return run_in_front(session, find_node(session, from).command({"ping", "-c", "1", "-W", "2", address}));
+}
+
 int ping(Session& session, std::string_view /*line*/, const Words& words) {
   const auto& first = words.words.front();
-  if (first.text != "pingall" && (words.words.size() != 2 || words.words[1].text != "all"))
-    throw LineError(first.span, "only ping all is known here: every container pings every other of its cluster",
-                    "from a node: C0w1 ping -c 1 C0w2");
+  const bool all_of_them = first.text == "pingall" || (words.words.size() == 2 && words.words[1].text == "all");
+  if (!all_of_them) {
+    require_arguments(words, 2, 2);
+    return ping_one(session, words.words[1], words.words[2]);
+  }
   PingCount all;
   for (auto* cluster : session.emulation.clusters()) {
     if (cluster->containers().size() < 2) continue;
@@ -141,10 +149,10 @@ int check(Session& session, std::string_view /*line*/, const Words& words) {
 
 std::vector<Verb> trying_verbs() {
   return {
-      {"ping all",
-       "every container pings every other of its cluster, as a truth table",
-       {"ping all"},
-       {Argument::all},
+      {"ping all | ping NODE NODE",
+       "every container pings every other of its cluster, as a truth table; or the first node the second",
+       {"ping all", "ping C0w1/c1 C0w2/c2"},
+       {Argument::all, Argument::peer},
        ping},
       {"check [--only ID,...]",
        "prove that what stands works",

@@ -9,6 +9,7 @@
 #include "../verbs.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
+#include "knetsim/sys/sandbox.h"
 #include "shell_fixture.h"
 
 namespace knetsim::cli::shell {
@@ -48,6 +49,57 @@ TEST_F(Shell, UnderstandsTheOriginalsCalls) {
   EXPECT_THAT(shown, MatchesRegex("C0  100.64.10.1 -> c1, 11.14.0.[0-9]+ \\(gone\\)\n"));
   EXPECT_EQ(type("py C0w1.IP()"), 0);
   EXPECT_EQ(shown, "10.0.0.3\n");
+}
+
+TEST_F(Shell, KnowsMininetsHabits) {
+  EXPECT_EQ(type("py C0.get(\"w2\").IP()"), 0) << shown;
+  EXPECT_EQ(shown, "10.0.0.4\n");
+  EXPECT_EQ(type("py net.get('C0w1').IP()"), 0) << shown;
+  EXPECT_EQ(shown, "10.0.0.3\n");
+  EXPECT_EQ(type(R"(C0.get("w1").exec_container("c1", "hostname"))"), 0) << shown;
+  EXPECT_EQ(shown, "C0w1\n");
+  EXPECT_EQ(type("C0.get(\"w1\")"), 0) << shown;
+  EXPECT_EQ(shown, "C0w1  10.0.0.3\n");
+  EXPECT_EQ(type("?"), 0);
+  EXPECT_THAT(shown, StartsWith("nodes "));
+  EXPECT_EQ(type("ping C0w1 C0w2"), 0);
+  EXPECT_THAT(shown, HasSubstr("from 10.0.0.4: icmp_seq=1"));
+  EXPECT_EQ(type("link s0 C0w2 down"), 0) << shown;
+  EXPECT_EQ(type("ping w1 w2"), 1);
+  EXPECT_EQ(type("link w2 s0 up"), 0) << shown;
+  EXPECT_EQ(type("ping w1 w2"), 0);
+  EXPECT_EQ(type("iperf C0w1 C0w2 1"), 0) << shown;
+  EXPECT_THAT(shown, ContainsRegex("Mbits/sec|Gbits/sec"));
+  EXPECT_EQ(type("daemons"), 0);
+  EXPECT_THAT(shown, testing::Not(HasSubstr("iperf3")));
+  EXPECT_FALSE(session_.leaving);
+  EXPECT_EQ(type("EOF"), 0);
+  EXPECT_TRUE(session_.leaving);
+}
+
+TEST_F(Shell, DoesTheLinesOfAFile) {
+  const std::string file = std::string(kStateDirectory) + "/lines";
+  std::ofstream(file) << "# first\nC0w1 echo one\n\nnonsense here\nC0w1 false\nC0w1 echo two\n";
+  EXPECT_EQ(type("source " + file), 2) << "as the first that failed";
+  EXPECT_THAT(shown,
+              AllOf(HasSubstr("knetsim> C0w1 echo one\none\n"), HasSubstr("in " + file + ":4\n"), HasSubstr("two\n")));
+  std::ofstream(file) << "source " << file << "\nC0w1 echo end\n";
+  EXPECT_EQ(type("source " + file), 2);
+  EXPECT_THAT(shown, HasSubstr("more than 8 deep"));
+  EXPECT_EQ(session_.sourcing, 0);
+  std::ofstream(file) << "exit\nC0w1 echo late\n";
+  EXPECT_EQ(type("source " + file), 0);
+  EXPECT_THAT(shown, testing::Not(HasSubstr("late\n")));
+}
+
+TEST_F(Shell, ShowsWhatProgramsHavePrinted) {
+  EXPECT_EQ(type("C0w1 sh -c 'echo told; exec sleep 1000' &"), 0);
+  eventually([&]() -> std::optional<std::string> {
+    type("logs C0w1 sh");
+    return shown.find("told\n") != std::string::npos ? std::nullopt : std::optional<std::string>("what it printed");
+  });
+  EXPECT_EQ(type("logs C0w1"), 0);
+  EXPECT_THAT(shown, AllOf(HasSubstr("C0w1 sh: "), HasSubstr("told\n")));
 }
 
 TEST_F(Shell, TakesANodesNameForItsAddressUnlessItIsQuoted) {
@@ -171,7 +223,15 @@ TEST_F(Shell, RefusesWhatMakesNoSense) {
       {"vip add 100.64.10.1 c9", "c9"},
       {"vip del 100.64.99.99", "no VIP"},
       {"link C0w1/c1 down", "only workers and etcd nodes"},
-      {"ping 10.0.0.3", "only ping all"},
+      {"ping 10.0.0.3", "something is missing"},
+      {"ping C0w1 C0w2 C0w3", "nothing may follow"},
+      {"link C0w1 C0w2 down", "no cable joins these two"},
+      {"iperf C0w1 C0w2 0", "how many seconds, 1 to 3600"},
+      {"source /no/such/file", "can't read it: No such file"},
+      {"source /dev/zero", "can't read it"},
+      {"logs C0w1", "nothing runs there"},
+      {"C1.get(\"w1\").IP()", "there is no cluster \"C1\""},
+      {"C0.get(\"w9\").IP()", "w9"},
       {"kill C0w1 flanneld", "there is no program on C0w1"},
       {"graph picture.bmp", "one of .svg"},
       {"capture stop", "nothing is being captured"},
@@ -391,9 +451,10 @@ TEST_F(Shell, CompletesWhatFits) {
   EXPECT_THAT(offered("delete C0w1/c"), ElementsAre("C0w1/c1", "C0w1/c2"));
   EXPECT_THAT(offered("vip "), ElementsAre("add", "del"));
   EXPECT_THAT(offered("link C0w1 "), ElementsAre("down", "up"));
-  EXPECT_THAT(offered("ping "), ElementsAre("all"));
+  EXPECT_THAT(offered("ping a"), ElementsAre("all"));
   EXPECT_THAT(offered("ping all "), IsEmpty());
-  EXPECT_THAT(offered("time ping "), ElementsAre("all"));
+  EXPECT_THAT(offered("ping C0w1 C0w2"), ElementsAre("C0w2"));
+  EXPECT_THAT(offered("time ping a"), ElementsAre("all"));
   EXPECT_THAT(offered("check "), ElementsAre("--only"));
   EXPECT_THAT(offered("check --only vi"), Contains("vip"));
   EXPECT_THAT(offered("check --only vip "), IsEmpty());
