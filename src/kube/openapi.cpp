@@ -67,6 +67,7 @@ json property_of(const Field& field) {
       break;
   }
   if (!field.description.empty()) property["description"] = field.description;
+  if (!field.fallback.empty()) property["default"] = field.fallback;
   if (!field.merge_key.empty()) property["x-kubernetes-patch-merge-key"] = field.merge_key;
   if (!field.merge_key.empty() || field.set)
     property["x-kubernetes-patch-strategy"] = field.retain_keys ? "merge,retainKeys" : "merge";
@@ -86,6 +87,7 @@ json property_of(const Field& field) {
 
 json component(const Schema& schema, const Kind* kind) {
   json result{{"type", "object"}, {"description", schema.description}, {"properties", json::object()}};
+  if (schema.atomic) result["x-kubernetes-map-type"] = "atomic";
   if (kind != nullptr) {
     result["properties"]["apiVersion"] = {{"type", "string"},
                                           {"description", "The version of the API that the object is written in."}};

@@ -56,7 +56,7 @@ namespace {
 
 using Numbers = std::map<std::uint32_t, WireField>;
 
-std::uint32_t number_in(std::string_view text) {
+std::uint32_t wire_number_in(std::string_view text) {
   std::uint32_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
@@ -79,8 +79,8 @@ std::map<std::string_view, Numbers> read_wire_fields() {
     while (schema != nullptr && !line.empty()) {
       auto word = cut(line, ' ');
       const auto* const field = schema->field(cut(word, '='));
-      const auto number = number_in(cut(word, '.'));
-      if (field != nullptr) numbers[number] = {.field = field, .below = word.empty() ? 0 : number_in(word)};
+      const auto number = wire_number_in(cut(word, '.'));
+      if (field != nullptr) numbers[number] = {.field = field, .below = word.empty() ? 0 : wire_number_in(word)};
     }
   }
   return types;

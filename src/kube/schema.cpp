@@ -57,6 +57,8 @@ void read_flags(std::string_view flags, Field& field, std::string_view line) {
       field.retain_keys = true;
     } else if (flag.starts_with("merge=")) {
       field.merge_key = flag.substr(6);
+    } else if (flag.starts_with("default=")) {
+      field.fallback = flag.substr(8);
     } else if (flag.starts_with("keys=")) {
       for (auto keys = flag.substr(5); !keys.empty();) field.apply_keys.push_back(take_until(keys, ","));
     } else {
@@ -104,8 +106,10 @@ Schemas read_schemas() {
         continue;
       }
       auto rest = line;
-      const auto name = take_until(rest, ": ");
-      const auto [place, added] = all.try_emplace(name, Schema{name, rest, {}});
+      auto head = take_until(rest, ": ");
+      const auto name = take_word(head);
+      if (!head.empty() && head != "atomic") bad_table(line);
+      const auto [place, added] = all.try_emplace(name, Schema{name, rest, {}, !head.empty()});
       if (!added) bad_table(line);
       current = &place->second;
     }

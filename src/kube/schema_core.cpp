@@ -121,7 +121,7 @@ ServiceSpec: What a service offers, and by whom.
 
 ServicePort: One port of a service.
   name string -- Needed if there are several.
-  protocol string -- TCP, UDP or SCTP.
+  protocol string default=TCP -- TCP, UDP or SCTP.
   appProtocol string * -- What is spoken: "http".
   port int32 required always -- At the service's address.
   targetPort IntOrString always -- At the pods: a number, or the name of a container's port.
@@ -160,19 +160,19 @@ EndpointSubset: Addresses with the same ports.
   notReadyAddresses []EndpointAddress atomic -- Those that aren't.
   ports []EndpointPort atomic
 
-EndpointAddress: An address.
+EndpointAddress atomic: An address.
   ip string required always
   hostname string
   nodeName string *
   targetRef ObjectReference *
 
-EndpointPort: A port.
+EndpointPort atomic: A port.
   name string * -- Of the service's port.
   port int32 *
   protocol string *
   appProtocol string *
 
-ObjectReference: Another object.
+ObjectReference atomic: Another object.
   kind string
   namespace string
   name string

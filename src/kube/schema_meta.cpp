@@ -20,7 +20,7 @@ ObjectMeta: What every object has: its name, where it lives, and what others hav
   finalizers []string set -- It stays until whoever wrote these has taken them away.
   managedFields []ManagedFieldsEntry atomic -- Who has written which field.
 
-OwnerReference: An object that owns this one.
+OwnerReference atomic: An object that owns this one.
   apiVersion string required always -- Of the owner.
   kind string required always -- Of the owner.
   name string required always -- Of the owner.
@@ -43,7 +43,7 @@ ListMeta: What every list has.
   continue string -- Hand it back to get the rest.
   remainingItemCount int64 * -- How many follow.
 
-LabelSelector: What labels must be like. An empty one fits every object.
+LabelSelector atomic: What labels must be like. An empty one fits every object.
   matchLabels map[string]string -- Labels that must have these values.
   matchExpressions []LabelSelectorRequirement atomic -- Further requirements; all must hold.
 

@@ -94,11 +94,11 @@ IngressServiceBackend: A service and one of its ports.
   name string required always
   port ServiceBackendPort always
 
-ServiceBackendPort: A port by name or number.
+ServiceBackendPort atomic: A port by name or number.
   name string
   number int32
 
-TypedLocalObjectReference: An object of the same namespace.
+TypedLocalObjectReference atomic: An object of the same namespace.
   apiGroup string * always
   kind string required always
   name string required always

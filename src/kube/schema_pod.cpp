@@ -122,7 +122,7 @@ ContainerPort: A port that a container listens on.
   name string -- By which services can name it.
   hostPort int32 -- The same port on the node.
   containerPort int32 required always -- 1 to 65535.
-  protocol string -- TCP, UDP or SCTP.
+  protocol string default=TCP -- TCP, UDP or SCTP.
   hostIP string -- The node's address for hostPort.
 
 EnvVar: An environment variable.
@@ -136,21 +136,21 @@ EnvVarSource: Where a value comes from.
   configMapKeyRef ConfigMapKeySelector * -- A key of a ConfigMap.
   secretKeyRef SecretKeySelector * -- A key of a Secret.
 
-ObjectFieldSelector: A field of the pod.
+ObjectFieldSelector atomic: A field of the pod.
   apiVersion string
   fieldPath string required always -- "status.podIP"
 
-ResourceFieldSelector: A limit of a container.
+ResourceFieldSelector atomic: A limit of a container.
   containerName string
   resource string required always
   divisor quantity always
 
-ConfigMapKeySelector: A key of a ConfigMap.
+ConfigMapKeySelector atomic: A key of a ConfigMap.
   name string
   key string required always
   optional bool *
 
-SecretKeySelector: A key of a Secret.
+SecretKeySelector atomic: A key of a Secret.
   name string
   key string required always
   optional bool *
@@ -298,7 +298,7 @@ Sysctl: A kernel parameter of the pod's namespaces.
   name string required always
   value string required always
 
-LocalObjectReference: An object of the same namespace.
+LocalObjectReference atomic: An object of the same namespace.
   name string
 
 Affinity: Which nodes a pod likes.
@@ -310,10 +310,10 @@ NodeAffinity: By the labels of nodes.
   requiredDuringSchedulingIgnoredDuringExecution NodeSelector *
   preferredDuringSchedulingIgnoredDuringExecution []PreferredSchedulingTerm atomic
 
-NodeSelector: Nodes that fit one of the terms.
+NodeSelector atomic: Nodes that fit one of the terms.
   nodeSelectorTerms []NodeSelectorTerm required always atomic
 
-NodeSelectorTerm: All of these must hold.
+NodeSelectorTerm atomic: All of these must hold.
   matchExpressions []NodeSelectorRequirement atomic
   matchFields []NodeSelectorRequirement atomic
 

@@ -41,6 +41,7 @@ struct Field {
   bool atomic = false;  ///< owned whole in server-side apply
   bool retain_keys = false;                  ///< strategic merge knows $retainKeys of it
   std::vector<std::string_view> apply_keys;  ///< of the elements in server-side apply
+  std::string_view fallback;                 ///< of a key that isn't given
   std::string_view description;
 };
 
@@ -49,6 +50,7 @@ struct Schema {
   std::string_view name;
   std::string_view description;
   std::vector<Field> fields;  ///< by name
+  bool atomic = false;        ///< owned whole in server-side apply, wherever it stands
 
   const Field* field(std::string_view wanted) const;
 };
