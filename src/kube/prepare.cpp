@@ -180,6 +180,8 @@ json prepare_create(const Kind& kind, json object, const Birth& birth, const std
                            ? decode(*kind.schema().field("status")->schema, json::object()).value
                            : json::object();
   kind.fill_in(object);
+  // What is given from here on is nobody's, as upstream.
+  if (birth.author) note_authors(kind, nullptr, object, *birth.author);
   if (kind.begin != nullptr) kind.begin(object);
   drop_emptied(metadata);
   if (give) give(object);
@@ -187,11 +189,12 @@ json prepare_create(const Kind& kind, json object, const Birth& birth, const std
   return object;
 }
 
-json prepare_update(const Kind& kind, const json& old, json object) {
+json prepare_update(const Kind& kind, const json& old, json object, const std::optional<Author>& author) {
   check_names(object, namespace_of(old), name_of(old));
   keep_identity(kind, old, object);
   if (kind.has_status) keep(object, old, {"status"});
   kind.fill_in(object);
+  if (author) note_authors(kind, old, object, *author);
   if (kind.carry_over != nullptr) kind.carry_over(object, old);
   // Only subresource finalize lets a namespace go.
   if (kind.kind == "Namespace") keep(object, old, {"spec"});
@@ -200,10 +203,11 @@ json prepare_update(const Kind& kind, const json& old, json object) {
     object["metadata"]["generation"] = number_at(old, "metadata", "generation") + 1;
   }
   check(kind, object, &old);
+  keep_idle_times(old, object);
   return object;
 }
 
-json prepare_status_update(const Kind& kind, const json& old, json object) {
+json prepare_status_update(const Kind& kind, const json& old, json object, const std::optional<Author>& author) {
   check_names(object, namespace_of(old), name_of(old));
   keep_identity(kind, old, object);
   auto result = old;
@@ -217,7 +221,9 @@ json prepare_status_update(const Kind& kind, const json& old, json object) {
     result["metadata"]["managedFields"] = fields;
   }
   kind.fill_in(result);
+  if (author) note_authors(kind, old, result, *author);
   check(kind, result, nullptr);
+  keep_idle_times(old, result);
   return result;
 }
 
@@ -241,7 +247,7 @@ json scale_of(const Kind&, const json& object) {
   return scale;
 }
 
-json with_scale(const Kind& kind, const json& old, const json& scale) {
+json with_scale(const Kind& kind, const json& old, const json& scale, const std::optional<Author>& author) {
   auto object = old;
   check_names(scale, namespace_of(object), name_of(object));
   const auto& version = text_at(scale, "metadata", "resourceVersion");
@@ -260,7 +266,7 @@ json with_scale(const Kind& kind, const json& old, const json& scale) {
                     {"causes", json::array({{{"reason", reason}, {"message", message}, {"field", field}}})}});
   }
   object["spec"]["replicas"] = replicas;
-  return prepare_update(kind, old, std::move(object));
+  return prepare_update(kind, old, std::move(object), author);
 }
 
 json bound_pod(const Kind& kind, json pod, const std::string& node, Time now) {

@@ -77,6 +77,25 @@ void patch_any(std::string_view bytes) {
   read_object(kind, patched(kind, types[choice % 3], object, patch), FieldValidation::warn);
 }
 
+/// The first byte chooses the kind, a line break parts what is there and what is applied.
+void apply_any(std::string_view bytes) {
+  const auto end = bytes.find('\n');
+  if (bytes.empty() || end == std::string_view::npos) return;
+  const auto& kind = kind_by(static_cast<unsigned char>(bytes.front()));
+  const ReadLimits limits{.size = 1U << 16U, .depth = 50};
+  auto live = read_json_body(bytes.substr(1, end - 1), "object", limits);
+  auto config = read_json_body(bytes.substr(end + 1), "patch", limits);
+  if (!live.is_object() || !config.is_object()) return;
+  config["apiVersion"] = kind.api_version();
+  config["kind"] = kind.kind;
+  live = read_object(kind, live, FieldValidation::ignore).object;
+  const Author author{.manager = "kubectl", .subresource = {}, .now = {}};
+  const auto once = server_side_apply(kind, live, config, author, true);
+  auto object = read_object(kind, once, FieldValidation::ignore).object;
+  note_authors(kind, live, object, author);
+  server_side_apply(kind, nullptr, config, author, false);
+}
+
 void select_any(std::string_view bytes) {
   if (bytes.empty()) return;
   const auto text = bytes.substr(1);
@@ -106,11 +125,9 @@ std::function<void(std::string_view)> refusing(void (*target)(std::string_view))
 }  // namespace
 
 const std::map<std::string, std::function<void(std::string_view)>>& targets() {
-  static const std::map<std::string, std::function<void(std::string_view)>> all{{"manifest", refusing(read_manifest)},
-                                                                                {"object", refusing(read_any)},
-                                                                                {"patch", refusing(patch_any)},
-                                                                                {"protobuf", refusing(read_wire)},
-                                                                                {"selector", refusing(select_any)}};
+  static const std::map<std::string, std::function<void(std::string_view)>> all{
+      {"apply", refusing(apply_any)}, {"manifest", refusing(read_manifest)}, {"object", refusing(read_any)},
+      {"patch", refusing(patch_any)}, {"protobuf", refusing(read_wire)},     {"selector", refusing(select_any)}};
   return all;
 }
 
@@ -141,6 +158,12 @@ std::vector<std::string> seeds(const std::string& target) {
   std::vector<std::string> all;
   for (std::size_t i = 0; i < kinds().size(); ++i) {
     for (const auto& object : objects) {
+      if (target == "apply") {
+        auto live = json::parse(object);
+        live["metadata"]["managedFields"] = json::parse(
+            R"([{"manager":"kubectl","operation":"Apply","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:labels":{"f:app":{}},"f:finalizers":{"v:\"x/y\"":{}}},"f:spec":{"f:ports":{"k:{\"port\":80,\"protocol\":\"TCP\"}":{".":{},"f:port":{}}},"f:containers":{"k:{\"name\":\"c\"}":{".":{},"f:image":{}}}}}},{"manager":"b","operation":"Update","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:data":{"f:a":{}}}}])");
+        all.push_back(static_cast<char>(i) + live.dump() + "\n" + object);
+      }
       if (target == "object") all.push_back(static_cast<char>(i) + object);
       for (std::size_t type = 0; target == "patch" && type < 3; ++type) {
         const auto* const patch =

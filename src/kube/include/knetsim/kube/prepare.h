@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "knetsim/kube/kinds.h"
+#include "knetsim/kube/managed_fields.h"
 #include "knetsim/kube/selector.h"
 
 namespace knetsim::kube {
@@ -19,6 +20,8 @@ struct Birth {
   std::string uid;
   std::string suffix;  ///< five letters for generateName
   Time now = {};
+  /// Whom managedFields name; nobody: they stay as they were sent, as what server_side_apply() has made is to be.
+  std::optional<Author> author = {};
 };
 
 /// Five letters out of those that Kubernetes takes for generated names ("bcdfghjklmnpqrstvwxz2456789"), from any
@@ -35,11 +38,13 @@ nlohmann::json prepare_create(const Kind& kind, nlohmann::json object, const Bir
 /// From what a client sent, or a patch has made, to what replaces `old`: uid, creationTimestamp, deletionTimestamp and
 /// status are those of `old`, generation grows with spec; of fields that may not change, a change is refused. A
 /// resourceVersion other than that of `old` is 409, another uid too. Equal to `old` if nothing has changed: then
-/// nothing is to be written.
-nlohmann::json prepare_update(const Kind& kind, const nlohmann::json& old, nlohmann::json object);
+/// nothing is to be written. managedFields name the author, if there is one.
+nlohmann::json prepare_update(const Kind& kind, const nlohmann::json& old, nlohmann::json object,
+                              const std::optional<Author>& author = {});
 
 /// The same for subresource status: all but status and metadata's managedFields is that of `old`.
-nlohmann::json prepare_status_update(const Kind& kind, const nlohmann::json& old, nlohmann::json object);
+nlohmann::json prepare_status_update(const Kind& kind, const nlohmann::json& old, nlohmann::json object,
+                                     const std::optional<Author>& author = {});
 
 /// Subresource finalize of namespaces: spec alone.
 nlohmann::json prepare_finalize(const Kind& kind, const nlohmann::json& old, nlohmann::json object);
@@ -51,7 +56,8 @@ nlohmann::json bound_pod(const Kind& kind, nlohmann::json pod, const std::string
 // Subresource scale (autoscaling/v1 Scale) of kinds that have one.
 nlohmann::json scale_of(const Kind& kind, const nlohmann::json& object);
 /// What replaces `old`, with the replicas of the Scale. Throws ApiError 409, 422.
-nlohmann::json with_scale(const Kind& kind, const nlohmann::json& old, const nlohmann::json& scale);
+nlohmann::json with_scale(const Kind& kind, const nlohmann::json& old, const nlohmann::json& scale,
+                          const std::optional<Author>& author = {});
 
 /// Where an object stands in front of its deletion.
 struct Deletion {
