@@ -38,6 +38,10 @@ json read_json(const Request& request, std::string_view what) {
   return yaml ? kube::read_yaml_body(request.body, what) : kube::read_json_body(request.body, what);
 }
 
+bool is_apply(const Request& request) {
+  return media_type(request.content_type).name == "application/apply-patch+yaml";
+}
+
 kube::PatchType patch_type(const Request& request) {
   const auto name = media_type(request.content_type).name;
   if (name == "application/json-patch+json") return kube::PatchType::json;

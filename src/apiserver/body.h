@@ -17,6 +17,8 @@ namespace knetsim::apiserver {
 kube::ReadObject read_body(const kube::Kind& kind, const Request& request, kube::FieldValidation validation);
 /// Something else, in JSON or YAML. Throws ApiError 400, 413, 415.
 nlohmann::json read_json(const Request& request, std::string_view what);
+/// Whether a patch is what somebody applies: application/apply-patch+yaml.
+bool is_apply(const Request& request);
 /// Throws ApiError 415.
 kube::PatchType patch_type(const Request& request);
 

@@ -110,6 +110,7 @@ Answer Client::ask(const std::string& method, const std::string& target, const n
   request.version(11);
   request.set(http::field::host, authority_);
   request.set(http::field::accept, "application/json");
+  request.set(http::field::user_agent, program_invocation_short_name);
   if (!body.is_null()) {
     request.set(http::field::content_type, type);
     request.body() = body.dump();

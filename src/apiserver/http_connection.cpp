@@ -42,6 +42,7 @@ Request request_of(http::request<http::string_body>& message) {
   request.accept = message[http::field::accept];
   request.content_type = message[http::field::content_type];
   request.if_none_match = message[http::field::if_none_match];
+  request.user_agent = message[http::field::user_agent];
   if (beast::websocket::is_upgrade(message)) {
     request.upgrade = "websocket";
     for (const auto& field : message)

@@ -13,6 +13,7 @@
 #include "knetsim/kube/kinds.h"
 #include "knetsim/kube/prepare.h"
 #include "knetsim/kube/reader.h"
+#include "now.h"
 
 namespace knetsim::apiserver {
 
@@ -52,7 +53,8 @@ asio::awaitable<void> set(Writer& writer, Store& store, const kube::Kind& kind, 
     auto object = old;
     for (const char* member : {"subsets", "endpoints", "ports", "addressType"})
       if (wanted.contains(member)) object[member] = wanted[member];
-    object = kube::prepare_update(kind, old, kube::read_object(kind, object, kube::FieldValidation::strict).object);
+    object = kube::prepare_update(kind, old, kube::read_object(kind, object, kube::FieldValidation::strict).object,
+                                  kube::Author{.manager = "knetsim-apiserver", .subresource = {}, .now = now()});
     if (object == old) return {Decision::Deed::keep, std::move(object)};
     return {Decision::Deed::write, std::move(object)};
   });

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "body.h"
+#include "knetsim/kube/managed_fields.h"
 #include "knetsim/kube/status.h"
 #include "now.h"
 #include "reader.h"
@@ -17,7 +18,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int kMostNames = 8;  // that are generated before a taken one is an error, as upstream
+constexpr int kMostNames = 8;    // that are generated before a taken one is an error, as upstream
+constexpr int kMostApplied = 5;  // times, to what comes and goes
 
 bool is(const kube::Kind& kind, std::string_view name) { return kind.group.empty() && kind.kind == name; }
 
@@ -42,6 +44,22 @@ const std::string& text_at(const json& object, const char* field) {
   return found != metadata->end() && found->is_string() ? found->get_ref<const std::string&>() : kNone;
 }
 
+kube::Author author_of(const Target& target, const Request& request) {
+  return {.manager = kube::manager_name(request.query["fieldManager"], request.user_agent),
+          .subresource = target.subresource,
+          .now = now()};
+}
+
+void check_names(const Target& target, const json& object) {
+  const auto& name = text_at(object, "name");
+  if (!name.empty() && name != target.name)
+    throw kube::bad_request(
+        fmt::format("the name of the object ({}) does not match the name on the URL ({})", name, target.name));
+  const auto& ns = text_at(object, "namespace");
+  if (!ns.empty() && ns != target.ns)
+    throw kube::bad_request("the namespace of the provided object does not match the namespace sent on the request");
+}
+
 }  // namespace
 
 std::string Writer::new_uid() {
@@ -60,14 +78,15 @@ void Writer::require_namespace(const Target& target, const std::string& name) co
   if (!text_at(ns, "deletionTimestamp").empty()) throw kube::namespace_terminating(*target.kind, name, target.ns);
 }
 
-asio::awaitable<json> Writer::create(const kube::Kind& kind, const std::string& ns, json sent, bool dry) {
+asio::awaitable<json> Writer::create(const kube::Kind& kind, const std::string& ns, json sent, bool dry,
+                                     std::optional<kube::Author> author) {
   for (int attempt = 1;; ++attempt) {
     Allocations::Reservation reservation(*allocations_);
     const auto give = [&](json& object) {
       if (is(kind, "Service")) reservation.allocate(cache_key(ns, text_at(object, "name")), object, nullptr);
     };
     const kube::Birth birth{
-        .ns = ns, .name = {}, .uid = new_uid(), .suffix = kube::name_suffix(random_()), .now = now()};
+        .ns = ns, .name = {}, .uid = new_uid(), .suffix = kube::name_suffix(random_()), .now = now(), .author = author};
     auto object = kube::prepare_create(kind, sent, birth, give);
     const std::string name = text_at(object, "name");
     if (dry) {
@@ -88,8 +107,9 @@ asio::awaitable<Response> Writer::create(const Target& target, const Request& re
   const auto view = view_of(request);
   auto sent = read_body(kind, request, kube::field_validation(request.query["fieldValidation"]));
   const bool dry = dry_run(request.query);
+  kube::check_manager(request.query["fieldManager"], "CreateOptions");
   if (kind.namespaced) require_namespace(target, text_at(sent.object, "name"));
-  const auto object = co_await create(kind, target.ns, std::move(sent.object), dry);
+  const auto object = co_await create(kind, target.ns, std::move(sent.object), dry, author_of(target, request));
   co_return with_warnings(shown(kind, object, view, 201), sent.warnings);
 }
 
@@ -97,22 +117,25 @@ asio::awaitable<std::optional<json>> Writer::create_if_absent(const kube::Kind& 
   if (cache_->find(kind, cache_key(ns, text_at(object, "name")))) co_return std::nullopt;
   auto read = kube::read_object(kind, object, kube::FieldValidation::strict);
   try {
-    co_return co_await create(kind, ns, std::move(read.object), false);
+    const kube::Author author{.manager = "knetsim-apiserver", .subresource = {}, .now = now()};
+    co_return co_await create(kind, ns, std::move(read.object), false, author);
   } catch (const kube::ApiError& error) {
     if (error.reason() != "AlreadyExists") throw;
   }
   co_return std::nullopt;
 }
 
-json Writer::prepared(const Target& target, const json& old, json sent) const {
+json Writer::prepared(const Target& target, const json& old, json sent,
+                      const std::optional<kube::Author>& author) const {
   const auto& kind = *target.kind;
-  if (target.subresource == "status") return kube::prepare_status_update(kind, old, std::move(sent));
+  if (target.subresource == "status") return kube::prepare_status_update(kind, old, std::move(sent), author);
   if (target.subresource == "finalize") return kube::prepare_finalize(kind, old, std::move(sent));
-  return kube::prepare_update(kind, old, std::move(sent));
+  return kube::prepare_update(kind, old, std::move(sent), author);
 }
 
 asio::awaitable<Response> Writer::change(const Target& target, const Request& request, kube::FieldValidation validation,
-                                         std::function<json(const json& old)> sent) {
+                                         std::function<json(const json& old)> sent,
+                                         std::optional<kube::Author> author) {
   const auto& kind = *target.kind;
   const auto view = view_of(request);
   const bool scale = target.subresource == "scale";
@@ -121,11 +144,11 @@ asio::awaitable<Response> Writer::change(const Target& target, const Request& re
   auto decide = [&](const json& old) -> Decision {
     json object;
     if (scale) {
-      object = kube::with_scale(kind, old, sent(kube::scale_of(kind, old)));
+      object = kube::with_scale(kind, old, sent(kube::scale_of(kind, old)), author);
     } else {
       auto read = kube::read_object(kind, sent(old), validation);
       warnings = std::move(read.warnings);
-      object = prepared(target, old, std::move(read.object));
+      object = prepared(target, old, std::move(read.object), author);
     }
     if (is(kind, "Service") && target.subresource.empty())
       reservation.allocate(cache_key(target.ns, target.name), object, &old);
@@ -140,32 +163,66 @@ asio::awaitable<Response> Writer::change(const Target& target, const Request& re
 
 asio::awaitable<Response> Writer::update(const Target& target, const Request& request) {
   const auto validation = kube::field_validation(request.query["fieldValidation"]);
+  kube::check_manager(request.query["fieldManager"], "UpdateOptions");
+  const auto author = author_of(target, request);
   if (target.subresource == "scale") {
     auto scale = read_json(request, "Scale");
-    co_return co_await change(target, request, validation, [&scale](const json&) { return scale; });
+    co_return co_await change(
+        target, request, validation, [&scale](const json&) { return scale; }, author);
   }
   const auto body = read_body(*target.kind, request, validation);
-  const auto& name = text_at(body.object, "name");
-  if (!name.empty() && name != target.name)
-    throw kube::bad_request(
-        fmt::format("the name of the object ({}) does not match the name on the URL ({})", name, target.name));
-  const auto& ns = text_at(body.object, "namespace");
-  if (!ns.empty() && ns != target.ns)
-    throw kube::bad_request("the namespace of the provided object does not match the namespace sent on the request");
+  check_names(target, body.object);
   auto sent = body.object;
   sent["metadata"]["name"] = target.name;
   if (!target.ns.empty()) sent["metadata"]["namespace"] = target.ns;
-  auto response =
-      co_await change(target, request, kube::FieldValidation::ignore, [&sent](const json&) { return sent; });
+  auto response = co_await change(
+      target, request, kube::FieldValidation::ignore, [&sent](const json&) { return sent; }, author);
   co_return with_warnings(std::move(response), body.warnings);
 }
 
 asio::awaitable<Response> Writer::patch(const Target& target, const Request& request) {
-  const auto type = patch_type(request);
+  const bool applies = is_apply(request) && target.subresource != "scale";
+  const auto type = applies ? kube::PatchType::merge : patch_type(request);
+  kube::check_patch_options(request.query["fieldManager"], request.query.has("force"), applies);
+  if (applies) co_return co_await apply(target, request);
   const auto body = read_json(request, "patch");
   const auto validation = kube::field_validation(request.query["fieldValidation"]);
-  co_return co_await change(target, request, validation,
-                            [&](const json& old) { return kube::patched(*target.kind, type, old, body); });
+  co_return co_await change(
+      target, request, validation, [&](const json& old) { return kube::patched(*target.kind, type, old, body); },
+      author_of(target, request));
+}
+
+asio::awaitable<Response> Writer::apply(const Target& target, const Request& request) {
+  const auto& kind = *target.kind;
+  const auto config = read_json(request, kind.kind);
+  check_names(target, config);
+  const auto author = author_of(target, request);
+  const bool force = request.query.flag("force");
+  const auto applied = [&](const json& old) { return kube::server_side_apply(kind, old, config, author, force); };
+  for (int attempt = 1;; ++attempt) {
+    const bool can_be_made = target.subresource.empty() && attempt < kMostApplied;
+    const bool there = static_cast<bool>(cache_->find(kind, cache_key(target.ns, target.name)));
+    try {
+      if (there || !can_be_made)
+        co_return co_await change(target, request, kube::FieldValidation::ignore, applied, std::nullopt);
+      co_return co_await apply_new(target, request, config, author);
+    } catch (const kube::ApiError& error) {
+      // Meanwhile somebody else has taken it away, or made it.
+      if (!can_be_made || error.reason() != (there ? "NotFound" : "AlreadyExists")) throw;
+    }
+  }
+}
+
+asio::awaitable<Response> Writer::apply_new(const Target& target, const Request& request, const json& config,
+                                            const kube::Author& author) {
+  const auto& kind = *target.kind;
+  const auto view = view_of(request);
+  if (kind.namespaced) require_namespace(target, target.name);
+  auto made = kube::server_side_apply(kind, nullptr, config, author, false);
+  made["metadata"]["name"] = target.name;
+  auto read = kube::read_object(kind, made, kube::FieldValidation::ignore);
+  const auto object = co_await create(kind, target.ns, std::move(read.object), dry_run(request.query), std::nullopt);
+  co_return shown(kind, object, view, 201);
 }
 
 asio::awaitable<Response> Writer::bind(const Target& target, const Request& request) {

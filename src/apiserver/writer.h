@@ -47,13 +47,19 @@ class Writer {
   };
 
   void require_namespace(const Target& target, const std::string& name) const;
+  /// Without an author, managedFields are those of the object.
   boost::asio::awaitable<nlohmann::json> create(const kube::Kind& kind, const std::string& ns, nlohmann::json object,
-                                                bool dry);
+                                                bool dry, std::optional<kube::Author> author);
+  boost::asio::awaitable<Response> apply(const Target& target, const Request& request);
+  boost::asio::awaitable<Response> apply_new(const Target& target, const Request& request, const nlohmann::json& config,
+                                             const kube::Author& author);
   /// What replaces `old`, by the subresource that was written to.
-  nlohmann::json prepared(const Target& target, const nlohmann::json& old, nlohmann::json sent) const;
+  nlohmann::json prepared(const Target& target, const nlohmann::json& old, nlohmann::json sent,
+                          const std::optional<kube::Author>& author) const;
   boost::asio::awaitable<Response> change(const Target& target, const Request& request,
                                           kube::FieldValidation validation,
-                                          std::function<nlohmann::json(const nlohmann::json& old)> sent);
+                                          std::function<nlohmann::json(const nlohmann::json& old)> sent,
+                                          std::optional<kube::Author> author);
   Removal removal_of(const Request& request) const;
   boost::asio::awaitable<nlohmann::json> remove(const kube::Kind& kind, const std::string& ns, const std::string& name,
                                                 const Removal& removal, bool& gone);

@@ -15,12 +15,6 @@ using nlohmann::json;
 constexpr const char* kTable =
     "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
 
-/// Commands whose answers differ, and why.
-const std::map<std::string, const char*> kDifferent{
-    {"apply-ssa", "it patches managedFields, which aren't kept yet"},
-    {"apply-ssa-svc", "it patches managedFields, which aren't kept yet"},
-};
-
 /// Values that each server makes for itself: recorded -> ours.
 class Translation {
  public:
@@ -41,7 +35,7 @@ class Translation {
   json apply(const json& sent, const std::string& member = {}) const {
     json result = sent;
     if (sent.is_object())
-      for (auto& [key, value] : result.items()) value = apply(value, key);
+      for (auto& [key, value] : result.items()) value = apply(value, key == "value" ? member_of_patch(sent) : key);
     if (sent.is_array())
       for (auto& value : result) value = apply(value, member);
     if (!kOwn.contains(member)) return result;
@@ -62,6 +56,12 @@ class Translation {
   }
 
  private:
+  /// What an operation of a JSON patch writes to: "resourceVersion".
+  static std::string member_of_patch(const json& operation) {
+    const auto path = operation.value("path", "");
+    return path.substr(path.rfind('/') + 1);
+  }
+
   inline static const std::set<std::string> kOwn{
       "uid",       "resourceVersion", "creationTimestamp", "deletionTimestamp",   "continue",
       "clusterIP", "clusterIPs",      "nodePort",          "healthCheckNodePort", "remainingItemCount"};
@@ -107,25 +107,7 @@ void forget(json& answer) {
     for (auto& value : answer) forget(value);
 }
 
-class ApiServerRecorded : public ApiTest {
- protected:
-  /// What a server-side apply has made, which isn't served yet, made in another way: others go on from there.
-  void put_in_place(Translation& translation, const json& request) {
-    if (request["status"] != 200 || !request.contains("answer") || request["answer"].size() == 1) return;
-    const auto target = request["target"].get<std::string>();
-    if (target.find("dryRun") != std::string::npos) return;
-    const auto path = target.substr(0, target.find('?'));
-    const auto current = client().get(path).json();
-    auto object = translation.apply(request["answer"]);
-    for (const char* own : {"uid", "resourceVersion", "managedFields"}) object["metadata"].erase(own);
-    if (current.contains("spec") && current["spec"].contains("clusterIP"))
-      for (const char* own : {"clusterIP", "clusterIPs"}) object["spec"][own] = current["spec"][own];
-    const auto answer = client().put(path, object);
-    EXPECT_EQ(answer.status, 200U) << answer.body;
-    auto recorded = request["answer"];
-    translation.learn(recorded, answer.json());
-  }
-};
+class ApiServerRecorded : public ApiTest {};
 
 TEST_F(ApiServerRecorded, IsAnsweredAsByTheRealServer) {
   serve();
@@ -137,12 +119,11 @@ TEST_F(ApiServerRecorded, IsAnsweredAsByTheRealServer) {
   for (const auto& command : commands) {
     const auto name = command["name"].get<std::string>();
     std::vector<std::string> differences;
+    if (name == "apply-ssa-svc")  // somebody had given it a label, with a command that wasn't recorded
+      client().merge("/api/v1/namespaces/shop/services/web?fieldManager=kubectl-label",
+                     {{"metadata", {{"labels", {{"tier", "back"}}}}}});
     for (const auto& request : command["requests"]) {
       auto target = translation.apply(request["target"].get<std::string>());
-      if (request.value("type", "") == "application/apply-patch+yaml") {
-        put_in_place(translation, request);
-        continue;
-      }
       Headers headers{{"Accept", request.contains("table") ? kTable : "application/json"}};
       if (request.contains("type")) headers.emplace_back("Content-Type", request["type"]);
       std::string body;
@@ -172,13 +153,9 @@ TEST_F(ApiServerRecorded, IsAnsweredAsByTheRealServer) {
       translation.learn(expected, ours);
       if (ours != expected) differences.push_back(what + ": " + json::diff(expected, ours).dump());
     }
-    const bool excused = kDifferent.contains(name);
     std::string text;
     for (const auto& difference : differences) text += difference + "\n";
-    if (excused)
-      EXPECT_NE(text, "") << name << " is answered as recorded: it is excused for nothing";
-    else
-      EXPECT_EQ(text, "") << name << ": " << command["command"];
+    EXPECT_EQ(text, "") << name << ": " << command["command"];
   }
   EXPECT_GT(compared, 250U);
 }
