@@ -16,7 +16,7 @@
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
-#include "packet_socket.h"
+#include "knetsim/sys/packet_socket.h"
 #include "pcapng.h"
 
 namespace knetsim {

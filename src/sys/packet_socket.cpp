@@ -1,4 +1,4 @@
-#include "packet_socket.h"
+#include "knetsim/sys/packet_socket.h"
 
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
