@@ -147,6 +147,13 @@ void RuleCompiler::add(const SetMark& set) {
   append("meta", {{NFTNL_EXPR_META_KEY, NFT_META_MARK}, {NFTNL_EXPR_META_SREG, register_of(0)}});
 }
 
+void RuleCompiler::add(const SetTrace&) {
+  const std::uint8_t on = 1;
+  nftnl_expr& immediate = append("immediate", {{NFTNL_EXPR_IMM_DREG, register_of(0)}});
+  nftnl_expr_set_data(&immediate, NFTNL_EXPR_IMM_DATA, &on, sizeof on);
+  append("meta", {{NFTNL_EXPR_META_KEY, NFT_META_NFTRACE}, {NFTNL_EXPR_META_SREG, register_of(0)}});
+}
+
 void RuleCompiler::add(const Reject&) {
   const bool any = family_ == Family::inet;
   nftnl_expr& expression =

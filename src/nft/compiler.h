@@ -68,6 +68,7 @@ class RuleCompiler {
   void add(const Nat& nat);
   void add(const Masquerade& masquerade);
   void add(const SetMark& set);
+  void add(const SetTrace&);
   void add(const Reject&);
   void add(const Update& update);
 

@@ -118,6 +118,9 @@ struct SetMark {
   std::variant<std::uint32_t, Value> value;
 };
 
+/// `meta nftrace set 1`
+struct SetTrace {};
+
 struct Reject {};
 
 struct Update {
@@ -129,7 +132,7 @@ struct Update {
 
 struct StatementNode {
   std::variant<Compare, ComparePrefix, AnyBits, Membership, Count, Verdict, VerdictMapping, Nat, Masquerade, SetMark,
-               Reject, Update>
+               SetTrace, Reject, Update>
       kind;
 };
 
