@@ -1,0 +1,100 @@
+// The whole of it in a lab of two workers without daemons, with witnesses that are honest, and with some that aren't.
+#include "witnesses.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "investigation.h"
+#include "knetsim/sys/error.h"
+
+namespace knetsim::explain {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kTwoWorkers = R"({
+  "underlay": {"network": "10.0.0.0/8", "switches": [{"name": "s0"}]},
+  "clusters": [{
+    "name": "C0", "switch": "s0", "cni": "builtin",
+    "workers": [{"name": "C0w1", "address": "10.0.0.3", "podSubnet": "11.13.0.0/20"},
+                {"name": "C0w2", "address": "10.0.0.4", "podSubnet": "11.14.0.0/20"}],
+    "containers": [{"name": "c1", "worker": "C0w1"}, {"name": "c2", "worker": "C0w1"}]
+  }]
+})";
+
+class TwoWorkers : public testing::Test {
+ protected:
+  Emulation emulation = Emulation::boot(Topology::from_json(kTwoWorkers, "test"));
+
+  Explanation ask(const char* from, const char* to, const Tampering& tampering = {}) {
+    return investigate(emulation, question_of(emulation, from, to), {}, tampering);
+  }
+  void nft(const char* node, const char* text) {
+    const auto result = emulation.node(node).exec({"nft", text});
+    ASSERT_TRUE(result.ok()) << result.err;
+  }
+  void drop_forwarded() {
+    nft("C0w1/c2", "add table ip fw");
+    nft("C0w1/c2", "add chain ip fw input { type filter hook input priority 0; }");
+    nft("C0w1/c2", "add rule ip fw input icmp type echo-request drop");
+  }
+};
+
+TEST_F(TwoWorkers, ArePlainToHonestWitnesses) {
+  EXPECT_EQ(ask("C0w1/c1", "C0w1/c2").disposition, Disposition::delivered);
+  EXPECT_EQ(ask("C0w1", "C0w2").disposition, Disposition::delivered);
+  drop_forwarded();
+  const auto lost = ask("C0w1/c1", "C0w1/c2");
+  EXPECT_EQ(word_of(lost.disposition), word_of(Disposition::dropped_by_rule));
+  EXPECT_EQ(lost.place, "C0w1/c2");
+  EXPECT_THAT(lost.cause, HasSubstr("icmp type echo-request drop"));
+  EXPECT_EQ(lost.probes, 3U);
+  EXPECT_EQ(lost.lost, 3U);
+}
+
+TEST_F(TwoWorkers, AreNoCauseForAWitnessThatIsDeafOrLies) {
+  drop_forwarded();
+  EXPECT_EQ(word_of(ask("C0w1/c1", "C0w1/c2", {.deaf_trace = true}).disposition), "DISAGREEMENT");
+  EXPECT_EQ(word_of(ask("C0w1/c1", "C0w1/c2", {.deaf_sockets = true}).disposition), "DISAGREEMENT");
+  const auto lie = [](Passage& passage) {
+    if (passage.place == "C0w1" && passage.hook == nft::HookPoint::postrouting && !passage.steps.empty())
+      passage.steps.back().verdict.kind = nft::Verdict::Kind::drop;
+    if (passage.place == "C0w2" && passage.hook == nft::HookPoint::prerouting && !passage.steps.empty())
+      passage.steps.back().verdict.kind = nft::Verdict::Kind::drop;
+  };
+  const auto told = ask("C0w1", "C0w2", {.passage = lie});
+  EXPECT_EQ(word_of(told.disposition), "DISAGREEMENT");
+  EXPECT_THAT(told.sentence, HasSubstr("dropped it, and yet"));
+}
+
+TEST_F(TwoWorkers, AreAskedAboutByNameAddressPortAndProtocol) {
+  const auto question = [&](const char* to) { return question_of(emulation, "w1/c1", to); };
+  EXPECT_EQ(question("w2").to, parse_address("10.0.0.4"));
+  EXPECT_EQ(question("w2").from, "C0w1/c1");
+  EXPECT_EQ(question("w2").protocol, Protocol::icmp);
+  EXPECT_EQ(question("C0w1/c2:80").protocol, Protocol::tcp);
+  EXPECT_EQ(question("C0w1/c2:53/udp").port, 53);
+  EXPECT_EQ(question("C0w1/c2:53/udp").protocol, Protocol::udp);
+  EXPECT_EQ(question("[fd00::4]:80").to, parse_address("fd00::4"));
+  EXPECT_EQ(question("fd00::4").to, parse_address("fd00::4"));
+  struct Refused {
+    const char* to;
+    const char* words;
+  };
+  for (const auto& one : {Refused{"C0w1/c9", "did you mean C0w1/c"}, Refused{"C0w2:0", "isn't a port"},
+                          Refused{"C0w2:70000", "isn't a port"}, Refused{"C0w2/tcp", "to which port?"},
+                          Refused{"C0w2:80/icmp", "icmp has no ports"}, Refused{"", "there is no node"},
+                          Refused{"10.0.0.4/99", "there is no node"}, Refused{"[fd00::4", "there is no node"}}) {
+    SCOPED_TRACE(one.to);
+    try {
+      question(one.to);
+      ADD_FAILURE();
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(one.words));
+    }
+  }
+  EXPECT_THROW(question_of(emulation, "C0w7", "C0w1"), InputError);
+}
+
+}  // namespace
+}  // namespace knetsim::explain
