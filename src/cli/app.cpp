@@ -13,7 +13,7 @@ namespace knetsim::cli {
 
 namespace {
 
-constexpr std::array<CommandMaker, 8> kCommands{make_up,   make_ps,    make_exec,   make_kubectl,
+constexpr std::array<CommandMaker, 9> kCommands{make_up,   make_ps,    make_exec,   make_kubectl,   make_explain,
                                                 make_down, make_check, make_doctor, make_completion};
 
 std::vector<std::string> names_in(const CLI::App& app) {

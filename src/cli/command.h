@@ -34,6 +34,7 @@ Command make_up(CLI::App& root);
 Command make_ps(CLI::App& root);
 Command make_exec(CLI::App& root);
 Command make_kubectl(CLI::App& root);
+Command make_explain(CLI::App& root);
 Command make_down(CLI::App& root);
 Command make_check(CLI::App& root);
 Command make_doctor(CLI::App& root);

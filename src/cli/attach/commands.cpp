@@ -182,6 +182,33 @@ Command make_kubectl(CLI::App& root) {
   return {app, [app, lab](Terminal& terminal) { return kubectl_in_lab(*lab, app->remaining(), terminal); }, true};
 }
 
+Command make_explain(CLI::App& root) {
+  struct ExplainOptions {
+    std::string lab;
+    std::string from;
+    std::string to;
+    bool verbose = false;
+    bool json = false;
+  };
+  auto* app = root.add_subcommand("explain", "Follow packets through a lab that stands, and say where they are lost");
+  auto options = std::make_shared<ExplainOptions>();
+  app->add_option("--lab", options->lab, "Which lab, if several stand (knetsim ps)")->type_name("LAB");
+  app->add_option("FROM", options->from, "The node or container that sends")->required();
+  app->add_option("TO", options->to, "A node, container or address, with :PORT and /PROTOCOL")->required();
+  app->add_flag("-v,--verbose", options->verbose, "All that was seen");
+  app->add_flag("--json", options->json, "The same for programs (docs/explain.md)");
+  app->footer(
+      "As: knetsim explain C0w1/c1 C0w2/c2:80/tcp\n"
+      "Exit codes: 0 delivered; 1 lost; 2 it couldn't be looked at.");
+  return {app, [options](Terminal& terminal) {
+            const auto labs = StateDirectory::open();
+            const auto name = options->lab.empty() ? only_lab(labs) : options->lab;
+            look_whether_it_answers(labs, name, terminal);
+            return explain_in_lab(labs.connect(name), options->from, options->to, options->verbose, options->json,
+                                  terminal);
+          }};
+}
+
 Command make_down(CLI::App& root) {
   auto* app = root.add_subcommand("down", "Take a lab down that stands, and wait until it is gone");
   auto options = std::make_shared<DownOptions>();

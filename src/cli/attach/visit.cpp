@@ -137,6 +137,19 @@ int run_in_lab(FdView connection, const std::string& node, const std::vector<std
   return on_terminal ? run_on_terminal(connection, request, terminal) : run_plainly(connection, request, terminal);
 }
 
+int explain_in_lab(FdView connection, const std::string& from, const std::string& to, bool verbose, bool as_json,
+                   Terminal& terminal) {
+  send_message(connection,
+               json{{"ask", "explain"}, {"from", from}, {"to", to}, {"verbose", verbose}, {"json", as_json}}.dump());
+  const auto message = receive_message(connection);
+  if (!message) throw InputError("the lab has ended");
+  const auto document = read_json({.file = "the lab's answer", .text = message->text});
+  const JsonPlace answer(document);
+  if (const auto refused = answer.find("refused")) throw InputError(refused->string());
+  terminal.out << answer["text"].string();
+  return answer["code"].integer<int>();
+}
+
 std::string describe_lab(FdView connection) {
   send_message(connection, json{{"ask", "describe"}}.dump());
   pollfd answer{connection.get(), POLLIN, 0};
@@ -176,6 +189,9 @@ class Visitors::Visit {
     const auto ask = request["ask"].string();
     if (ask == "describe")
       answer(host_.describe());
+    else if (ask == "explain")
+      answer(host_.explain(request["from"].string(), request["to"].string(), request["verbose"].boolean(),
+                           request["json"].boolean()));
     else if (ask == "run")
       run(request, message->descriptors);
     else if (ask == "signal")

@@ -24,6 +24,10 @@ namespace knetsim::cli {
 int run_in_lab(FdView connection, const std::string& node, const std::vector<std::string>& argv, Terminal& terminal,
                const std::vector<std::string>& variables);
 
+/// Prints what the lab at the other end says of packets between two; the exit code for `knetsim explain`.
+int explain_in_lab(FdView connection, const std::string& from, const std::string& to, bool verbose, bool json,
+                   Terminal& terminal);
+
 /// The lab's description of itself, as JSON; empty if it is busy for longer than a moment, or gone.
 std::string describe_lab(FdView connection);
 
@@ -40,6 +44,8 @@ struct Host {
   std::function<knetsim::Command(const std::string& node, std::vector<std::string> argv)> command_on;
   /// The same for kubectl with these arguments; throws Error if there is no API to ask.
   std::function<knetsim::Command(std::vector<std::string> arguments)> kubectl;
+  /// `knetsim explain`: an object with `text` and `code`; throws InputError for names that there aren't.
+  std::function<nlohmann::json(const std::string& from, const std::string& to, bool verbose, bool json)> explain;
   /// Take everything down. Whoever asked for it waits until this is closed.
   std::function<void(Fd waiting)> end;
 };

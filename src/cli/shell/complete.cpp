@@ -75,6 +75,16 @@ std::vector<std::string> vips_of(Session& session, const std::string& cluster) {
   return addresses;
 }
 
+/// Whom a packet can be sent to.
+std::vector<std::string> targets_of(Session& session) {
+  auto names = node_names(session);
+  for (auto* cluster : session.emulation.clusters())
+    for (const auto& service : cluster->vips().services()) names.push_back(service.address.to_string());
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
 std::vector<std::string> services_of(Session& session, const std::string& cluster) {
   std::vector<std::string> names;
   for (auto* one : session.emulation.clusters())
@@ -125,6 +135,8 @@ std::vector<std::string> fitting(Session& session, Argument kind, const std::vec
       return services_of(session, words.back());
     case Argument::interface:
       return interfaces_on(session, words.back());
+    case Argument::target:
+      return targets_of(session);
     case Argument::all: {
       auto names = node_names(session);
       names.emplace_back("all");

@@ -12,6 +12,7 @@
 #include "attach/visit.h"
 #include "command.h"
 #include "complete.h"
+#include "explaining.h"
 #include "jobs.h"
 #include "knetsim/sys/error.h"
 #include "line_source.h"
@@ -45,6 +46,13 @@ Host host_for(Session& session, const std::string& topology, Requests& requests,
               [&session](std::vector<std::string> arguments) {
                 session.emulation.start_apis();
                 return Emulation::kubectl(std::move(arguments));
+              },
+          .explain =
+              [&session](const std::string& from, const std::string& to, bool verbose, bool json) {
+                const auto told =
+                    explain_to_person(session.emulation, {.from = from, .to = to, .verbose = verbose, .json = json},
+                                      [] { return false; });
+                return nlohmann::json{{"text", told.text}, {"code", told.code}};
               },
           .end =
               [&session, &requests, &waiting](Fd visitor) {

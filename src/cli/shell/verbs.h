@@ -26,6 +26,7 @@ enum class Argument {
   all,
   only,
   checks,
+  target,
   words
 };
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <ostream>
 
+#include "explaining.h"
 #include "knetsim/sys/text.h"
 #include "live_checks.h"
 #include "lookup.h"
@@ -56,6 +57,23 @@ int ping(Session& session, std::string_view /*line*/, const Words& words) {
   }
   session.terminal.out << fmt::format("{} of {} pings answered (a row pings the columns)\n", all.answered, all.sent);
   return all.answered == all.sent ? kDone : kFailed;
+}
+
+int explain(Session& session, std::string_view /*line*/, const Words& words) {
+  require_arguments(words, 2, 4);
+  ToExplain what{.from = find_node(session, words.words[1]).name(), .to = words.words[2].text};
+  for (std::size_t i = 3; i < words.words.size(); ++i) {
+    const auto& option = words.words[i];
+    if (option.text == "-v")
+      what.verbose = true;
+    else if (option.text == "--json")
+      what.json = true;
+    else
+      throw LineError(option.span, "expected -v or --json" + did_you_mean(option.text, {"-v", "--json"}));
+  }
+  const auto told = explain_to_person(session.emulation, what, session.interrupted);
+  session.terminal.out << told.text;
+  return told.code;
 }
 
 /// "--only a,b", "--only=a,b" or nothing: the ids, each with its place.
@@ -154,6 +172,17 @@ std::vector<Verb> trying_verbs() {
        {"ping all", "ping C0w1/c1 C0w2/c2"},
        {Argument::all, Argument::peer},
        ping},
+      {"explain NODE TARGET[:PORT][/PROTOCOL] [-v|--json]",
+       "follow packets on their whole way, and say where and why they are lost",
+       {"explain C0w1/c1 C0w2/c2", "explain C0w1/c1 100.64.10.1 -v"},
+       {Argument::node, Argument::target},
+       explain,
+       "Sends three real packets from the node: TCP where there is a port, else ICMP; /udp, /tcp and /icmp say it. "
+       "What "
+       "it adds\n"
+       "to the packet filter to watch them is taken away again. -v tells all that was seen, --json the same for "
+       "programs.\n"
+       "Ends well if they are delivered, badly if one is lost."},
       {"check [--only ID,...]",
        "prove that what stands works",
        {"check --only etcd,flannel"},

@@ -71,7 +71,8 @@ TEST(VisitorsOfALab, AreTurnedAwayWithAWordWhenItHasNoDescriptorLeft) {
   const auto door = make_door();
   EventLoop loop;
   const Visitors visitors(
-      loop, door, {.describe = [] { return nlohmann::json::object(); }, .command_on = {}, .kubectl = {}, .end = {}});
+      loop, door,
+      {.describe = [] { return nlohmann::json::object(); }, .command_on = {}, .kubectl = {}, .explain = {}, .end = {}});
   for (const auto* which : {"the first", "the next one"}) {
     SCOPED_TRACE(which);
     const auto visitor = knock();
@@ -92,7 +93,8 @@ TEST(VisitorsOfALab, AreServedAgainAfterwards) {
   const auto door = make_door();
   EventLoop loop;
   const Visitors visitors(
-      loop, door, {.describe = [] { return nlohmann::json::object(); }, .command_on = {}, .kubectl = {}, .end = {}});
+      loop, door,
+      {.describe = [] { return nlohmann::json::object(); }, .command_on = {}, .kubectl = {}, .explain = {}, .end = {}});
   const auto turned_away = knock();
   {
     const NoDescriptorLeft limit;
@@ -112,7 +114,7 @@ TEST(VisitorsOfALab, AreServedAgainAfterwards) {
 TEST(VisitorsOfALab, HearWhereTheirQuestionIsWrong) {
   const auto door = make_door();
   EventLoop loop;
-  const Visitors visitors(loop, door, {.describe = {}, .command_on = {}, .kubectl = {}, .end = {}});
+  const Visitors visitors(loop, door, {.describe = {}, .command_on = {}, .kubectl = {}, .explain = {}, .end = {}});
   const std::vector<std::pair<std::string, std::string>> cases{
       {"{}", "the question:1: /ask: "},
       {R"({"ask": 7})", "the question:1: /ask: 7: "},

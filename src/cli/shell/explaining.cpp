@@ -1,0 +1,22 @@
+#include "explaining.h"
+
+#include "knetsim/explain/explain.h"
+#include "session.h"
+
+namespace knetsim::cli::shell {
+
+Explained explain_to_person(Emulation& emulation, const ToExplain& what, const std::function<bool()>& stop) {
+  const auto question = explain::question_of(emulation, what.from, what.to);
+  explain::Options options;
+  options.stop = stop;
+  options.all_rules = what.verbose || what.json;
+  try {
+    const auto told = explain::explain(emulation, question, options);
+    return {what.json ? explain::to_json(told) : explain::to_text(told, what.verbose),
+            told.delivered() ? kDone : kFailed};
+  } catch (const explain::Stopped& stopped) {
+    return {std::string(stopped.what()) + "\n", kNotUnderstood};
+  }
+}
+
+}  // namespace knetsim::cli::shell

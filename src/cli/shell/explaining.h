@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "knetsim/emulator/emulation.h"
+
+namespace knetsim::cli::shell {
+
+/// `explain FROM TO [-v|--json]`: what it is to tell, at the prompt and to visitors alike.
+struct ToExplain {
+  std::string from;
+  std::string to;  ///< "C0w2/c2:80/tcp"
+  bool verbose = false;
+  bool json = false;
+};
+
+/// What is printed, and how the line ends: kDone delivered, kFailed lost, kNotUnderstood it couldn't be looked at.
+struct Explained {
+  std::string text;
+  int code;
+};
+
+/// Throws InputError for names that there aren't. `stop` is asked in between.
+Explained explain_to_person(Emulation& emulation, const ToExplain& what, const std::function<bool()>& stop);
+
+}  // namespace knetsim::cli::shell
