@@ -39,6 +39,8 @@ void require(const Target& target, std::string_view verb) {
 
 Response Api::refused(int code, const std::string& message) {
   switch (code) {
+    case 401:
+      return status_response(kube::unauthorized());
     case 413:
       return status_response(kube::too_large(message));
     case 429:

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "authentication.h"
 #include "documents.h"
 #include "knetsim/etcd/client.h"
 #include "message.h"
@@ -20,10 +21,12 @@ namespace knetsim::apiserver {
 /// From a request to its answer.
 class Api {
  public:
-  Api(boost::asio::any_io_executor executor, etcd::Client& client, Cache& cache, Writer& writer, std::string address)
+  Api(boost::asio::any_io_executor executor, etcd::Client& client, Cache& cache, Writer& writer,
+      const Authentication& authentication, std::string address)
       : client_(&client),
         cache_(&cache),
         writer_(&writer),
+        authentication_(&authentication),
         reader_(executor, cache),
         pod_streams_(std::move(executor), cache),
         documents_(std::move(address)) {}
@@ -45,6 +48,7 @@ class Api {
   etcd::Client* client_;
   Cache* cache_;
   Writer* writer_;
+  const Authentication* authentication_;
   Reader reader_;
   PodStreams pod_streams_;
   Documents documents_;

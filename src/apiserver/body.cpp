@@ -42,6 +42,12 @@ bool is_apply(const Request& request) {
   return media_type(request.content_type).name == "application/apply-patch+yaml";
 }
 
+json read_token_request(const Request& request) {
+  if (request.body.empty()) return json::object();
+  return encoding_of(request) == Encoding::protobuf ? kube::read_protobuf_body(request.body)
+                                                    : read_json(request, "TokenRequest");
+}
+
 kube::PatchType patch_type(const Request& request) {
   const auto name = media_type(request.content_type).name;
   if (name == "application/json-patch+json") return kube::PatchType::json;

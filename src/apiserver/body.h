@@ -22,6 +22,9 @@ bool is_apply(const Request& request);
 /// Throws ApiError 415.
 kube::PatchType patch_type(const Request& request);
 
+/// A TokenRequest (authentication.k8s.io/v1); of no body: an empty one. Throws ApiError 400, 415.
+nlohmann::json read_token_request(const Request& request);
+
 /// The node that a Binding names. Throws ApiError 400, 415.
 std::string bound_node(const Request& request);
 

@@ -6,7 +6,6 @@
 #include <boost/algorithm/string/predicate.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -43,6 +42,7 @@ Request request_of(http::request<http::string_body>& message) {
   request.content_type = message[http::field::content_type];
   request.if_none_match = message[http::field::if_none_match];
   request.user_agent = message[http::field::user_agent];
+  request.authorization = message[http::field::authorization];
   if (beast::websocket::is_upgrade(message)) {
     request.upgrade = "websocket";
     for (const auto& field : message)
@@ -74,11 +74,12 @@ std::optional<Response> complaint(const error_code& error) {
 
 }  // namespace
 
-asio::awaitable<error_code> HttpConnection::read(Parser& parser) {
+template <typename Stream>
+asio::awaitable<error_code> HttpConnection<Stream>::read(Parser& parser) {
   error_code error;
   parser.header_limit(limits_.header);
   parser.body_limit(limits_.body);
-  stream_.expires_after(limits_.idle);
+  transport().expires_after(limits_.idle);
   // The first byte may be long in coming, the others not.
   if (buffer_.size() == 0) {
     constexpr std::size_t kFirst = 4'096;
@@ -87,7 +88,7 @@ asio::awaitable<error_code> HttpConnection::read(Parser& parser) {
     if (error) co_return error == asio::error::eof ? make_error_code(http::error::end_of_stream) : error;
     buffer_.commit(count);
   }
-  stream_.expires_after(limits_.transfer);
+  transport().expires_after(limits_.transfer);
   co_await http::async_read_header(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return error;
   if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
@@ -99,7 +100,8 @@ asio::awaitable<error_code> HttpConnection::read(Parser& parser) {
   co_return error;
 }
 
-asio::awaitable<bool> HttpConnection::write(Response response, unsigned version, bool keep_alive, bool head) {
+template <typename Stream>
+asio::awaitable<bool> HttpConnection<Stream>::write(Response response, unsigned version, bool keep_alive, bool head) {
   http::response<http::string_body> message(http::status::ok, version);
   message.result(response.status);
   set_head(message, response);
@@ -112,94 +114,144 @@ asio::awaitable<bool> HttpConnection::write(Response response, unsigned version,
   http::response_serializer<http::string_body> serializer(message);
   // Each piece has its time: a client that takes a long list slowly is none that takes nothing.
   while (!serializer.is_done() && !error) {
-    stream_.expires_after(limits_.transfer);
+    transport().expires_after(limits_.transfer);
     co_await http::async_write_some(stream_, serializer, asio::redirect_error(asio::use_awaitable, error));
   }
   co_return !error && message.keep_alive();
 }
 
-asio::awaitable<void> HttpConnection::watch_for_end(std::shared_ptr<HttpConnection> self,
-                                                    std::weak_ptr<EventStream> events) {
+template <typename Stream>
+asio::awaitable<bool> HttpConnection<Stream>::client_goes() {
   error_code error;
-  co_await self->stream_.socket().async_wait(asio::socket_base::wait_read,
-                                             asio::redirect_error(asio::use_awaitable, error));
-  const auto stream = events.lock();
-  if (error || !stream) co_return;
   char byte = 0;
-  if (::recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) stream->end();
+  if constexpr (kSecure) {
+    // Only who reads hears of its end; the connection isn't used any more after the stream.
+    co_await stream_.async_read_some(asio::buffer(&byte, 1), asio::redirect_error(asio::use_awaitable, error));
+    co_return error&& error != asio::error::operation_aborted;
+  } else {
+    co_await stream_.socket().async_wait(asio::socket_base::wait_read,
+                                         asio::redirect_error(asio::use_awaitable, error));
+    co_return !error && ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+  }
 }
 
-asio::awaitable<bool> HttpConnection::write_stream(Response response, unsigned version) {
+template <typename Stream>
+void HttpConnection<Stream>::watch_for_end(const std::shared_ptr<EventStream>& events) {
+  asio::co_spawn(
+      stream_.get_executor(), client_goes(),
+      [self = this->shared_from_this(), watched = std::weak_ptr(events)](const std::exception_ptr&, bool gone) {
+        if (const auto stream = watched.lock(); stream && gone) stream->end();
+      });
+}
+
+template <typename Stream>
+asio::awaitable<bool> HttpConnection<Stream>::write_stream(Response response, unsigned version) {
   http::response<http::empty_body> message(http::status::ok, version);
   message.result(response.status);
   set_head(message, response);
   message.chunked(true);
+  if (kSecure) message.keep_alive(false);
   error_code error;
   http::response_serializer<http::empty_body> serializer(message);
-  stream_.expires_after(limits_.transfer);
+  transport().expires_after(limits_.transfer);
   co_await http::async_write_header(stream_, serializer, asio::redirect_error(asio::use_awaitable, error));
-  stream_.expires_never();
+  transport().expires_never();
   while (!error) {
     const auto piece = co_await response.stream->next();
     if (piece.empty()) break;
-    stream_.expires_after(limits_.transfer);
+    transport().expires_after(limits_.transfer);
     co_await asio::async_write(stream_, http::make_chunk(asio::buffer(piece)),
                                asio::redirect_error(asio::use_awaitable, error));
-    stream_.expires_never();
+    transport().expires_never();
   }
   if (error) co_return false;
-  stream_.expires_after(limits_.transfer);
+  transport().expires_after(limits_.transfer);
   co_await asio::async_write(stream_, http::make_chunk_last(), asio::redirect_error(asio::use_awaitable, error));
   co_return !error;
 }
 
-asio::awaitable<void> HttpConnection::run(std::shared_ptr<HttpConnection> self) {
+template <typename Stream>
+asio::awaitable<bool> HttpConnection<Stream>::shake_hands() {
+  if constexpr (kSecure) {
+    error_code error;
+    transport().expires_after(limits_.transfer);
+    co_await stream_.async_handshake(asio::ssl::stream_base::server, asio::redirect_error(asio::use_awaitable, error));
+    certified_ = !error && certificate_of(stream_) == Shown::good;
+    co_return !error;
+  }
+  co_return true;
+}
+
+template <typename Stream>
+bool HttpConnection<Stream>::may_ask(const Request& request) const {
+  return !kSecure || certified_ || authentication_->accepts(request.authorization) || is_public(request.path);
+}
+
+template <typename Stream>
+asio::awaitable<void> HttpConnection<Stream>::run() {
+  const bool known = co_await shake_hands();
+  if (!known) co_return;
+  co_await go_on();
+  co_await part();
+}
+
+template <typename Stream>
+asio::awaitable<void> HttpConnection<Stream>::go_on() {
   for (bool usable = true; usable;) {
     Parser parser;
-    if (const auto error = co_await self->read(parser)) {
-      if (auto refusal = complaint(error)) co_await self->write(*std::move(refusal), 11, false, false);
-      break;
+    if (const auto error = co_await read(parser)) {
+      if (auto refusal = complaint(error)) co_await write(*std::move(refusal), 11, false, false);
+      co_return;
     }
     auto message = parser.release();
     const bool keep_alive = message.keep_alive();
     const bool head = message.method() == http::verb::head;
     const auto version = message.version();
-    self->stream_.expires_never();
-    auto response = co_await self->api_->answer(request_of(message));
+    transport().expires_never();
+    const auto request = request_of(message);
+    auto response = Api::refused(401, "Unauthorized");
+    if (may_ask(request)) response = co_await api_->answer(request);
     if (response.relay) {
-      const auto already = self->buffer_.cdata();
+      const auto already = buffer_.cdata();
       response.relay->request.append(static_cast<const char*>(already.data()), already.size());
-      co_await relay(self->stream_.socket(), *response.relay);
-      break;
+      co_return co_await relay(stream_, *response.relay);
     }
     if (response.stream && !head) {
-      asio::co_spawn(self->stream_.get_executor(), watch_for_end(self, response.stream), asio::detached);
-      usable = co_await self->write_stream(std::move(response), version);
+      watch_for_end(response.stream);
+      usable = co_await write_stream(std::move(response), version);
       // The wait for the client's end is still on.
       error_code ignored;
-      self->stream_.socket().cancel(ignored);
-      usable = usable && keep_alive;
+      transport().socket().cancel(ignored);
+      usable = usable && keep_alive && !kSecure;
     } else {
-      usable = co_await self->write(std::move(response), version, keep_alive, head);
+      usable = co_await write(std::move(response), version, keep_alive, head);
     }
-    if (self->buffer_.capacity() > kKeptBuffer) self->buffer_.shrink_to_fit();
+    if (buffer_.capacity() > kKeptBuffer) buffer_.shrink_to_fit();
   }
-  co_await self->part();
 }
 
-asio::awaitable<void> HttpConnection::turn_away(std::shared_ptr<HttpConnection> self) {
-  co_await self->write(Api::refused(429, "Too many connections, please try again later."), 11, false, false);
-  co_await self->part();
+template <typename Stream>
+asio::awaitable<void> HttpConnection<Stream>::turn_away() {
+  const bool known = co_await shake_hands();
+  if (!known) co_return;
+  co_await write(Api::refused(429, "Too many connections, please try again later."), 11, false, false);
+  co_await part();
 }
 
-asio::awaitable<void> HttpConnection::part() {
+template <typename Stream>
+asio::awaitable<void> HttpConnection<Stream>::part() {
   error_code error;
-  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  transport().expires_after(kLastWords);
+  if constexpr (kSecure) co_await stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, error));
+  transport().socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
   // A socket that is closed with bytes unread resets the connection, and with it what the client hasn't read.
-  stream_.expires_after(kLastWords);
+  transport().expires_after(kLastWords);
   std::array<char, 4'096> dropped{};
   while (!error)
-    co_await stream_.async_read_some(asio::buffer(dropped), asio::redirect_error(asio::use_awaitable, error));
+    co_await transport().async_read_some(asio::buffer(dropped), asio::redirect_error(asio::use_awaitable, error));
 }
+
+template class HttpConnection<PlainStream>;
+template class HttpConnection<TlsStream>;
 
 }  // namespace knetsim::apiserver

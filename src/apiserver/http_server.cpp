@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,7 +14,25 @@ namespace knetsim::apiserver {
 
 namespace asio = boost::asio;
 
-asio::awaitable<void> HttpServer::serve(asio::ip::tcp::acceptor& acceptor) {
+template <typename Stream>
+void HttpServer::start(Stream stream) {
+  const bool full = *count_ >= limits_.connections;
+  ++*count_;
+  const auto executor = stream.get_executor();
+  const auto connection = std::make_shared<HttpConnection<Stream>>(std::move(stream), *api_, *authentication_, limits_);
+  auto task = full ? connection->turn_away() : connection->run();
+  asio::co_spawn(executor, std::move(task), [connection, count = count_](const std::exception_ptr& failure) {
+    --*count;
+    if (!failure) return;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& reason) {
+      spdlog::error("connection: {}", reason.what());
+    }
+  });
+}
+
+asio::awaitable<void> HttpServer::serve(asio::ip::tcp::acceptor& acceptor, asio::ssl::context* tls) {
   for (;;) {
     boost::system::error_code error;
     auto socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
@@ -28,20 +45,10 @@ asio::awaitable<void> HttpServer::serve(asio::ip::tcp::acceptor& acceptor) {
     }
     socket.set_option(asio::ip::tcp::no_delay(true), error);
     socket.set_option(asio::socket_base::keep_alive(true), error);
-    const bool full = *count_ >= limits_.connections;
-    ++*count_;
-    auto connection = std::make_shared<HttpConnection>(std::move(socket), *api_, limits_);
-    asio::co_spawn(acceptor.get_executor(),
-                   full ? HttpConnection::turn_away(connection) : HttpConnection::run(connection),
-                   [count = count_](const std::exception_ptr& failure) {
-                     --*count;
-                     if (!failure) return;
-                     try {
-                       std::rethrow_exception(failure);
-                     } catch (const std::exception& reason) {
-                       spdlog::error("connection: {}", reason.what());
-                     }
-                   });
+    if (tls == nullptr)
+      start(PlainStream(std::move(socket)));
+    else
+      start(TlsStream(std::move(socket), *tls));
   }
 }
 

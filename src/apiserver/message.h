@@ -20,7 +20,8 @@ struct Request {
   std::string content_type;
   std::string if_none_match;
   std::string user_agent;
-  std::string upgrade;                                              ///< "websocket"; empty: none is asked for
+  std::string authorization;  ///< what the client shows of itself: "Bearer eyJhb..."
+  std::string upgrade;        ///< "websocket"; empty: none is asked for
   std::vector<std::pair<std::string, std::string>> websocket = {};  ///< its Sec-WebSocket-... fields
   std::string body;
 };

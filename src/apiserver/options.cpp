@@ -94,6 +94,7 @@ ServerCommandLine parse_server_command_line(const std::vector<std::string>& argu
   std::string ranges;
   std::string node_ports;
   std::string advertise;
+  std::string bind;
   bool version = false;
   auto request_timeout = options.request_timeout.count();
   app.add_option("--etcd-servers", etcd, "etcd's endpoints, separated by commas (http://127.0.0.1:2379)");
@@ -104,7 +105,19 @@ ServerCommandLine parse_server_command_line(const std::vector<std::string>& argu
                  "where cluster IPs come from; an IPv4 range and, after a comma, an IPv6 one (10.96.0.0/16)");
   app.add_option("--service-node-port-range", node_ports, "where node ports come from (30000-32767)");
   app.add_option("--advertise-address", advertise, "address that the Service kubernetes leads to (none)");
-  app.add_option("--secure-port", options.secure_port, "port that the Service kubernetes leads to (6443)");
+  app.add_option("--bind-address", bind, "address to serve HTTPS on, with --tls-cert-file (0.0.0.0)");
+  app.add_option("--secure-port", options.secure_port, "port of HTTPS, and of the Service kubernetes (6443)");
+  app.add_option("--secure-listen-fd", options.secure_listen_fds,
+                 "an inherited socket that listens already, to serve HTTPS on as well; more than one may be given")
+      ->check(CLI::Range(3, 1'000'000));
+  app.add_option("--tls-cert-file", options.tls_cert_file, "the server's certificate in PEM (none: no HTTPS)");
+  app.add_option("--tls-private-key-file", options.tls_key_file, "its key");
+  app.add_option("--client-ca-file", options.client_ca_file,
+                 "over HTTPS, whoever shows a certificate of this authority may do everything");
+  app.add_option("--token-auth-file", options.token_auth_file,
+                 "over HTTPS, whoever shows one of its tokens, too; lines TOKEN,USER,UID");
+  app.add_option("--service-account-signing-key-file", options.service_account_key_file,
+                 "key on P-256 that signs service accounts' tokens (none: there are no tokens)");
   app.add_option("--watch-window", options.watch_window, "changes of each kind that a watch can go back to (4096)")
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--max-connections", options.max_connections, "more are answered with 429 (16384)")
@@ -133,6 +146,11 @@ ServerCommandLine parse_server_command_line(const std::vector<std::string>& argu
   if (!listen.empty()) set_listen(options, listen);
   if (!ranges.empty()) set_ranges(options.ranges, ranges);
   if (!node_ports.empty()) set_node_ports(options.ranges, node_ports);
+  if (!bind.empty()) options.bind_address = address_of("--bind-address", bind, bind);
+  if (options.tls_cert_file.empty() != options.tls_key_file.empty())
+    throw InputError("--tls-cert-file and --tls-private-key-file go together: give both, or none");
+  if (!options.secure_listen_fds.empty() && options.tls_cert_file.empty())
+    throw InputError("--secure-listen-fd serves HTTPS: give --tls-cert-file, too");
   if (!advertise.empty()) {
     options.advertise_address = address_of("--advertise-address", advertise, advertise);
     if (options.advertise_address->is_loopback() || options.advertise_address->is_unspecified())
@@ -152,6 +170,17 @@ std::vector<std::string> to_arguments(const ServerOptions& options) {
       fmt::format("--service-node-port-range={}-{}", options.ranges.first_node_port, options.ranges.last_node_port),
       fmt::format("--secure-port={}", options.secure_port)};
   if (options.listen_fd) arguments.push_back(fmt::format("--listen-fd={}", *options.listen_fd));
+  const auto add_file = [&](const char* flag, const std::filesystem::path& file) {
+    if (!file.empty()) arguments.push_back(fmt::format("{}={}", flag, file.string()));
+  };
+  add_file("--tls-cert-file", options.tls_cert_file);
+  add_file("--tls-private-key-file", options.tls_key_file);
+  add_file("--client-ca-file", options.client_ca_file);
+  add_file("--token-auth-file", options.token_auth_file);
+  add_file("--service-account-signing-key-file", options.service_account_key_file);
+  if (options.bind_address != defaults.bind_address)
+    arguments.push_back(fmt::format("--bind-address={}", options.bind_address.to_string()));
+  for (const int fd : options.secure_listen_fds) arguments.push_back(fmt::format("--secure-listen-fd={}", fd));
   if (options.advertise_address)
     arguments.push_back(fmt::format("--advertise-address={}", options.advertise_address->to_string()));
   if (options.watch_window != defaults.watch_window)

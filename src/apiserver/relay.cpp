@@ -7,6 +7,9 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/stream_traits.hpp>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "knetsim/sys/fd_events.h"
@@ -14,12 +17,13 @@
 namespace knetsim::apiserver {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
+namespace beast = boost::beast;
 using boost::system::error_code;
 
 namespace {
 
-asio::awaitable<void> copy(tcp::socket& from, tcp::socket& to) {
+template <typename From, typename To>
+asio::awaitable<void> copy(From& from, To& to) {
   constexpr std::size_t kRelayPiece = 32 << 10;
   std::vector<char> piece(kRelayPiece);
   for (;;) {
@@ -32,18 +36,40 @@ asio::awaitable<void> copy(tcp::socket& from, tcp::socket& to) {
   }
 }
 
-}  // namespace
+/// What the first one that ends does, so that the others end, too.
+using End = std::function<void()>;
 
-asio::awaitable<void> relay(tcp::socket& client, Relay& relay) {
+asio::awaitable<void> until_it_ends(asio::awaitable<void> deed, const End& end) {
+  co_await std::move(deed);
+  end();
+}
+
+template <typename Stream>
+asio::awaitable<void> relay_both_ways(Stream& client, Relay& relay) {
   using namespace asio::experimental::awaitable_operators;  // NOLINT(google-build-using-namespace)
+  auto& socket = beast::get_lowest_layer(client).socket();
+  beast::get_lowest_layer(client).expires_never();
   // The client may go while nothing is read of it, as the backend doesn't take what it has sent already.
-  FdEvents end_of_client(client.get_executor());
-  end_of_client.add(FdView(client.native_handle()), EPOLLRDHUP);
+  FdEvents end_of_client(socket.get_executor());
+  end_of_client.add(FdView(socket.native_handle()), EPOLLRDHUP);
   error_code error;
   co_await asio::async_write(relay.backend, asio::buffer(relay.request),
                              asio::redirect_error(asio::use_awaitable, error));
-  if (!error) co_await (copy(client, relay.backend) || copy(relay.backend, client) || end_of_client.wait());
+  const End end = [&] {
+    error_code ignored;
+    relay.backend.close(ignored);
+    socket.cancel(ignored);
+    end_of_client.cancel();
+  };
+  if (!error)
+    co_await (until_it_ends(copy(client, relay.backend), end) && until_it_ends(copy(relay.backend, client), end) &&
+              until_it_ends(end_of_client.wait(), end));
   relay.backend.close(error);
 }
+
+}  // namespace
+
+asio::awaitable<void> relay(PlainStream& client, Relay& relay) { return relay_both_ways(client, relay); }
+asio::awaitable<void> relay(TlsStream& client, Relay& relay) { return relay_both_ways(client, relay); }
 
 }  // namespace knetsim::apiserver

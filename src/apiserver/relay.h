@@ -4,6 +4,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <string>
 
+#include "tls.h"
+
 namespace knetsim::apiserver {
 
 /// Somebody else who answers a request, such as a kubelet.
@@ -14,6 +16,7 @@ struct Relay {
 
 /// Copies both ways, each as fast as its taker, until the backend ends it or the client has gone; then the backend is
 /// let go.
-boost::asio::awaitable<void> relay(boost::asio::ip::tcp::socket& client, Relay& relay);
+boost::asio::awaitable<void> relay(PlainStream& client, Relay& relay);
+boost::asio::awaitable<void> relay(TlsStream& client, Relay& relay);
 
 }  // namespace knetsim::apiserver

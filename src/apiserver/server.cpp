@@ -25,35 +25,49 @@ constexpr std::chrono::seconds kEtcdPatience{60};
 constexpr std::size_t kEtcdConnections = 16;
 
 /// Of an inherited socket, which must be one that listens (socket(7), SO_ACCEPTCONN).
-tcp family_of(int fd) {
+tcp family_of(std::string_view flag, int fd) {
   int value = 0;
   socklen_t size = sizeof value;
   if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) != 0 || value == 0)
-    throw InputError(fmt::format("--listen-fd {}: it is no socket that listens", fd));
-  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &value, &size) != 0) throw SystemError("look at", "--listen-fd");
+    throw InputError(fmt::format("{} {}: it is no socket that listens", flag, fd));
+  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &value, &size) != 0) throw SystemError("look at", std::string(flag));
   return value == AF_INET6 ? tcp::v6() : tcp::v4();
 }
 
-tcp::acceptor listen(asio::io_context& context, const ServerOptions& options) {
-  try {
-    if (options.listen_fd) {
-      tcp::acceptor inherited(context);
-      inherited.assign(family_of(*options.listen_fd), *options.listen_fd);
-      return inherited;
-    }
-    return tcp::acceptor(context, tcp::endpoint(options.listen_address, options.listen_port));
-  } catch (const boost::system::system_error& error) {
-    throw Error(
-        describe({.where = {},
-                  .tried = fmt::format("listen on {}:{}", options.listen_address.to_string(), options.listen_port),
-                  .answer = error.code().message(),
-                  .remedy = "choose another --listen"}));
-  }
+tcp::acceptor inherited(asio::io_context& context, std::string_view flag, int fd) {
+  tcp::acceptor acceptor(context);
+  acceptor.assign(family_of(flag, fd), fd);
+  return acceptor;
 }
 
 std::string address_text(const tcp::endpoint& endpoint) {
   const auto host = endpoint.address().to_string();
   return fmt::format("{}:{}", endpoint.address().is_v6() ? "[" + host + "]" : host, endpoint.port());
+}
+
+tcp::acceptor listen_at(asio::io_context& context, const tcp::endpoint& endpoint, const std::string& remedy) {
+  try {
+    return {context, endpoint};
+  } catch (const boost::system::system_error& error) {
+    throw Error(describe({.where = {},
+                          .tried = "listen on " + address_text(endpoint),
+                          .answer = error.code().message(),
+                          .remedy = remedy}));
+  }
+}
+
+tcp::acceptor listen(asio::io_context& context, const ServerOptions& options) {
+  if (options.listen_fd) return inherited(context, "--listen-fd", *options.listen_fd);
+  return listen_at(context, {options.listen_address, options.listen_port}, "choose another --listen");
+}
+
+std::vector<tcp::acceptor> listen_securely(asio::io_context& context, const ServerOptions& options) {
+  std::vector<tcp::acceptor> acceptors;
+  if (options.tls_cert_file.empty()) return acceptors;
+  acceptors.push_back(listen_at(context, {options.bind_address, options.secure_port},
+                                "choose another --bind-address or --secure-port"));
+  for (const int fd : options.secure_listen_fds) acceptors.push_back(inherited(context, "--secure-listen-fd", fd));
+  return acceptors;
 }
 
 std::string api_address(const ServerOptions& options, const tcp::acceptor& acceptor) {
@@ -66,14 +80,17 @@ std::string api_address(const ServerOptions& options, const tcp::acceptor& accep
 Server::Server(ServerOptions options)
     : options_(std::move(options)),
       acceptor_(listen(context_, options_)),
+      tls_(tls_context(options_)),
+      secure_acceptors_(listen_securely(context_, options_)),
       client_(context_.get_executor(), {.endpoints = options_.etcd_servers, .idle_connections = kEtcdConnections}),
       cache_(context_.get_executor(), options_.watch_window),
       feed_(context_.get_executor(), client_, cache_),
       store_(client_, cache_),
       allocations_(cache_, options_.ranges),
       writer_(cache_, store_, allocations_),
-      api_(context_.get_executor(), client_, cache_, writer_, api_address(options_, acceptor_)),
-      http_(api_, {.connections = options_.max_connections, .transfer = options_.request_timeout}) {
+      authentication_(cache_, options_),
+      api_(context_.get_executor(), client_, cache_, writer_, authentication_, api_address(options_, acceptor_)),
+      http_(api_, authentication_, {.connections = options_.max_connections, .transfer = options_.request_timeout}) {
   api_.connections = [this] { return http_.connections(); };
 }
 
@@ -105,6 +122,10 @@ asio::awaitable<void> Server::start() {
   spdlog::info("serving on http://{} after {} ms, etcd at revision {}", address_text(acceptor_.local_endpoint()),
                took.count(), cache_.revision());
   spawn(http_.serve(acceptor_));
+  for (auto& acceptor : secure_acceptors_) {
+    spdlog::info("serving securely on https://{}", address_text(acceptor.local_endpoint()));
+    spawn(http_.serve(acceptor, &*tls_));
+  }
 }
 
 int Server::run() {

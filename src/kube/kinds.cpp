@@ -185,6 +185,7 @@ std::vector<Kind> core_kinds() {
        .verbs = all_verbs(),
        .returns_deleted = true,
        .storage = "serviceaccounts",
+       .subresources = {{"token", "authentication.k8s.io", "v1", "TokenRequest", {"create"}}},
        .columns = {name_column(), column("Secrets"), age_column()},
        .fill_in = no_defaults,
        .validate = no_rules,

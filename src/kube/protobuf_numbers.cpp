@@ -18,6 +18,10 @@ Namespace metadata=1 spec=2 status=3
 NamespaceSpec finalizers=1
 NamespaceStatus phase=1
 ServiceAccount metadata=1 secrets=2 imagePullSecrets=3 automountServiceAccountToken=4
+TokenRequest metadata=1 spec=2 status=3
+TokenRequestSpec audiences=1 boundObjectRef=3 expirationSeconds=4
+TokenRequestStatus token=1 expirationTimestamp=2
+BoundObjectReference kind=1 apiVersion=2 name=3 uid=4
 ObjectReference kind=1 namespace=2 name=3 uid=4 apiVersion=5 resourceVersion=6 fieldPath=7
 LocalObjectReference name=1
 Service metadata=1 spec=2 status=3

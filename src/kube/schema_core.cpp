@@ -200,6 +200,26 @@ ServiceAccount: As whom pods speak to the API.
   imagePullSecrets []LocalObjectReference atomic
   automountServiceAccountToken bool *
 
+TokenRequest: Asks for a token of a service account.
+  metadata ObjectMeta always -- Standard metadata.
+  spec TokenRequestSpec -- What is asked for.
+  status TokenRequestStatus -- What was given.
+
+TokenRequestSpec: What is asked for.
+  audiences []string -- For whom the token is; the server itself where none is named.
+  expirationSeconds int64 -- How long it is good.
+  boundObjectRef BoundObjectReference -- With what it ends.
+
+TokenRequestStatus: What was given.
+  token string -- The token.
+  expirationTimestamp time -- Until when it is good.
+
+BoundObjectReference: An object that a token ends with.
+  kind string -- Its kind: Pod.
+  apiVersion string -- Its version.
+  name string -- Its name.
+  uid string -- Its uid.
+
 Event: Something that happened to an object.
   metadata ObjectMeta always -- Standard metadata.
   involvedObject ObjectReference required always -- To whom.

@@ -34,7 +34,6 @@ const std::map<std::string, const char*> kLeftOut{
     {"autoscale", kNotOurs},
     {"auth-can-i", kNotOurs},
     {"auth-whoami", kNotOurs},
-    {"create-token", kNotOurs},
     {"get-raw", "members come in another order"},
     {"describe-node", "an admission plug-in had tainted it"},
     {"explain", "descriptions are in our own words"},

@@ -171,7 +171,7 @@ TEST(Relay, EndsWithItsClientThoughNobodyTakesWhatItSent) {
   Relay to_taker{.backend = connected(taker), .request = "GET /"};
   to_taker.backend.set_option(boost::asio::socket_base::send_buffer_size(kLittle));
   tcp::socket sender(context);
-  auto client = connected(sender);
+  PlainStream client(connected(sender));
   bool over = false;
   boost::asio::co_spawn(context, relay(client, to_taker), [&](const std::exception_ptr&) { over = true; });
   // More than is taken, less than the relay's side holds, so that the end comes through.

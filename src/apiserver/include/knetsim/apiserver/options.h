@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,8 +23,15 @@ struct ServerOptions {
   std::optional<int> listen_fd = {};
   kube::ServiceRanges ranges;
   std::optional<Address> advertise_address;  ///< what the Service kubernetes leads to; nullopt: nowhere
+  Address bind_address = boost::asio::ip::make_address("0.0.0.0");  ///< where it serves HTTPS, if it has a certificate
   std::uint16_t secure_port = 6443;
-  std::size_t watch_window = 4'096;  ///< changes of each kind that watches can go back to
+  std::vector<int> secure_listen_fds = {};   ///< the same as listen_fd, for HTTPS, beside that address
+  std::filesystem::path tls_cert_file = {};  ///< PEM; empty: no HTTPS
+  std::filesystem::path tls_key_file = {};
+  std::filesystem::path client_ca_file = {};            ///< whose certificates clients may show; empty: nobody's
+  std::filesystem::path service_account_key_file = {};  ///< signs service accounts' tokens; empty: there are none
+  std::filesystem::path token_auth_file = {};           ///< tokens that are good for ever: "TOKEN,USER,UID" a line
+  std::size_t watch_window = 4'096;                     ///< changes of each kind that watches can go back to
   std::size_t max_connections = 16'384;
   std::chrono::seconds request_timeout{30};  ///< for a request to come in, for each piece of an answer to be taken
   int verbosity = 0;
