@@ -28,14 +28,15 @@ struct Controller {
   Decision (*decide)(const View& view, const std::string& key);
 };
 
-extern const Controller kEndpointSlices;  ///< in endpoint_slices.cpp
-extern const Controller kNamespaces;      ///< in namespaces.cpp
-extern const Controller kGarbage;         ///< in garbage.cpp
-extern const Controller kScheduler;       ///< in scheduler.cpp
-extern const Controller kReplicaSets;     ///< in replica_sets.cpp
-extern const Controller kDeployments;     ///< in deployments.cpp
-extern const Controller kDaemonSets;      ///< in daemon_sets.cpp
-extern const Controller kStatefulSets;    ///< in stateful_sets.cpp
+extern const Controller kEndpointSlices;   ///< in endpoint_slices.cpp
+extern const Controller kNamespaces;       ///< in namespaces.cpp
+extern const Controller kGarbage;          ///< in garbage.cpp
+extern const Controller kScheduler;        ///< in scheduler.cpp
+extern const Controller kReplicaSets;      ///< in replica_sets.cpp
+extern const Controller kDeployments;      ///< in deployments.cpp
+extern const Controller kDaemonSets;       ///< in daemon_sets.cpp
+extern const Controller kStatefulSets;     ///< in stateful_sets.cpp
+extern const Controller kServiceAccounts;  ///< in service_accounts.cpp
 
 /// All of them; in controllers.cpp.
 std::span<const Controller* const> controllers();

@@ -5,8 +5,9 @@
 namespace knetsim::controllers {
 
 std::span<const Controller* const> controllers() {
-  static constexpr std::array<const Controller*, 8> kAll{&kEndpointSlices, &kNamespaces,  &kGarbage,    &kScheduler,
-                                                         &kReplicaSets,    &kDeployments, &kDaemonSets, &kStatefulSets};
+  static constexpr std::array<const Controller*, 9> kAll{&kEndpointSlices, &kNamespaces,   &kGarbage,
+                                                         &kScheduler,      &kReplicaSets,  &kDeployments,
+                                                         &kDaemonSets,     &kStatefulSets, &kServiceAccounts};
   return kAll;
 }
 
