@@ -13,6 +13,7 @@
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
+#include "knetsim/sys/sandbox.h"
 
 namespace knetsim::fixtures {
 namespace {
@@ -106,6 +107,50 @@ TEST(PromptOnATerminal, EndsWhenItsTerminalGoes) {
   terminal.ours.reset();
   program.wait(std::chrono::seconds(30));
   EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
+}
+
+TEST(OtherTerminals, AreToldWhatStandsAsJson) {
+  using nlohmann::json;
+  EXPECT_EQ(json::parse(knetsim({"ps", "--json"}).out)["labs"], json::array());
+  EXPECT_EQ(knetsim({"inspect"}).status.code(), 2);
+  Prompt prompt("pair");
+  const auto labs = json::parse(knetsim({"ps", "--json"}).out)["labs"];
+  ASSERT_EQ(labs.size(), 1U);
+  EXPECT_EQ(labs[0]["name"], "pair");
+  EXPECT_EQ(labs[0]["nodes"], 3);
+  EXPECT_EQ(labs[0]["busy"], false);
+  EXPECT_EQ(prompt.type("link w2 down"), "");
+  EXPECT_EQ(prompt.type("kill w1 flanneld"), "");
+  const auto lab = json::parse(knetsim({"inspect", "--lab", "pair"}).out);
+  const auto& cluster = lab["clusters"][0];
+  EXPECT_EQ(cluster["workers"][0]["name"], "w1");
+  EXPECT_EQ(cluster["workers"][1]["addresses"], json::array({"10.0.0.4"}));
+  EXPECT_EQ(cluster["workers"][1]["containers"].size(), 2U);
+  EXPECT_EQ(cluster["vips"][0]["address"], "100.64.10.1");
+  EXPECT_EQ(cluster["vips"][0]["backends"][0], cluster["workers"][1]["containers"][0]["addresses"][0]);
+  for (const auto& cable : lab["cables"])
+    if (cable["from"] == "w1" || cable["from"] == "w2") {
+      EXPECT_EQ(cable["to"], "s0");
+      EXPECT_EQ(cable["carries"], cable["from"] == "w1") << cable;
+    }
+  for (const auto& program : lab["programs"])
+    if (program["name"] == "flanneld") {
+      EXPECT_EQ(program["state"] == "runs", program["node"] == "w2") << program;
+    }
+  EXPECT_EQ(knetsim({"inspect", "--names"}).out, "e1\nw1\nw1/c1\nw2\nw2/c2\nw2/c3\n");
+}
+
+TEST(Validate, TellsWhatUpWouldRefuse) {
+  const auto good = knetsim({"validate", "demo", "pair"});
+  EXPECT_EQ(good.status.code(), 0) << good.err;
+  EXPECT_THAT(good.out, AllOf(HasSubstr("demo.json: good: 2 clusters, 10 nodes, 7 containers\n"),
+                              HasSubstr("pair.json: good: 1 cluster, 3 nodes, 3 containers\n")));
+  const std::string file = std::string(kStateDirectory) + "/bad.json";
+  std::ofstream(file) << R"({"clusters": [{"name": "C0", "workers": [{"name": "ping", "address": "10.0.0.3"}]}]})";
+  const auto bad = knetsim({"validate", file, "pair"});
+  EXPECT_EQ(bad.status.code(), 1);
+  EXPECT_THAT(bad.err, HasSubstr(file));
+  EXPECT_THAT(bad.out, HasSubstr("pair.json: good")) << "one that is bad doesn't hide the others";
 }
 
 TEST(PromptOnAPipe, EchoesTheLinesAndDoesThem) {

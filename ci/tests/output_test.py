@@ -43,9 +43,9 @@ class FullDevice(unittest.TestCase):
         listed = self.run_program([BIN / "knetsim", "--help"], subprocess.PIPE).stdout.partition("Subcommands:")[2]
         commands = re.findall(r"^  (\w+) ", listed, re.MULTILINE)
         self.assertIn("up", commands)
-        arguments = {"up": ["single"], "check": ["--only", "workers"], "completion": ["bash"]}
+        arguments = {"up": ["single"], "check": ["--only", "workers"], "completion": ["bash"], "validate": ["pair"]}
         for command in commands:
-            if command not in ("exec", "kubectl", "down"):  # those need a lab
+            if command not in ("exec", "explain", "kubectl", "inspect", "down"):  # those need a lab
                 self.check([BIN / "knetsim", command, *arguments.get(command, [])])
             self.check([BIN / "knetsim", command, "--help"])
 

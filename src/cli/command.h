@@ -31,7 +31,9 @@ struct Command {
 using CommandMaker = Command (*)(CLI::App& root);
 
 Command make_up(CLI::App& root);
+Command make_validate(CLI::App& root);
 Command make_ps(CLI::App& root);
+Command make_inspect(CLI::App& root);
 Command make_exec(CLI::App& root);
 Command make_kubectl(CLI::App& root);
 Command make_explain(CLI::App& root);

@@ -16,12 +16,16 @@ namespace {
 
 // What may follow an option or a command, where it isn't a file. The ids are asked for when they are needed.
 const auto kWords = [] {
-  std::map<std::string, std::string, std::less<>> words{{"--only", "$(knetsim check --list-ids 2>/dev/null)"},
-                                                        {"--color", "auto always never"},
-                                                        {"--timeout", "60 120 300"},
-                                                        {"exec", "$(knetsim ps -q 2>/dev/null)"},
-                                                        {"down", "$(knetsim ps -q 2>/dev/null)"},
-                                                        {"completion", "bash zsh fish"}};
+  std::map<std::string, std::string, std::less<>> words{
+      {"--only", "$(knetsim check --list-ids 2>/dev/null)"},
+      {"--color", "auto always never"},
+      {"--timeout", "60 120 300"},
+      {"exec", "$(knetsim ps -q 2>/dev/null) $(knetsim inspect --names 2>/dev/null)"},
+      {"--lab", "$(knetsim ps -q 2>/dev/null)"},
+      {"up", "demo pair single"},
+      {"validate", "demo pair single"},
+      {"down", "$(knetsim ps -q 2>/dev/null)"},
+      {"completion", "bash zsh fish"}};
   for (const auto* part : parts::kParts) words.emplace(option_of(*part), "auto builtin real");
   return words;
 }();
@@ -44,6 +48,9 @@ std::string names_of(const CLI::App& app) {
   return join(names, " ");
 }
 
+/// Topologies have a name, or are files.
+bool takes_files(const CLI::App& command) { return command.get_name() == "up" || command.get_name() == "validate"; }
+
 std::string bash(const CLI::App& root) {
   std::string script =
       "_knetsim() {\n"
@@ -63,9 +70,9 @@ std::string bash(const CLI::App& root) {
     }
   script += "  esac\n  case ${COMP_WORDS[1]} in\n";
   for (const auto* command : root.get_subcommands({}))
-    script +=
-        fmt::format("    {}) [[ $COMP_CWORD -gt 1 ]] && COMPREPLY=($(compgen -W \"{}\" -- \"$current\")) && return;;\n",
-                    command->get_name(), names_of(*command));
+    script += fmt::format(
+        "    {}) [[ $COMP_CWORD -gt 1 ]] && COMPREPLY=($(compgen {}-W \"{}\" -- \"$current\")) && return;;\n",
+        command->get_name(), takes_files(*command) ? "-f " : "", names_of(*command));
   script += fmt::format(
       "  esac\n"
       "  [[ $COMP_CWORD -eq 1 ]] && COMPREPLY=($(compgen -W \"{}\" -- \"$current\"))\n"

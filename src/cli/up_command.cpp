@@ -83,6 +83,30 @@ std::unique_ptr<Emulation> boot(Topology topology, const Interrupts& interrupts,
   return emulation;
 }
 
+int validate(const std::vector<std::string>& names, Terminal& terminal) {
+  int code = kExitGood;
+  for (const auto& name : names) try {
+      const auto file = topology_file(name);
+      auto topology = Topology::from_file(file);
+      shell::check_names(topology);
+      topology.require_programs();
+      std::size_t nodes = 0;
+      std::size_t containers = 0;
+      for (const auto& cluster : topology.clusters) {
+        nodes += cluster.etcd.size() + cluster.workers.size();
+        containers += cluster.containers.size();
+      }
+      for (const auto& remark : topology.remarks) terminal.err << "knetsim: " << remark << '\n';
+      terminal.out << fmt::format("{}: good: {}, {}, {}\n", file.string(),
+                                  count_of(topology.clusters.size(), "cluster"), count_of(nodes, "node"),
+                                  count_of(containers, "container"));
+    } catch (const Error& error) {
+      terminal.err << "knetsim: " << error.what() << '\n';
+      code = kExitBad;
+    }
+  return code;
+}
+
 int up(const UpOptions& options, Terminal& terminal) {
   require_flavours(options.flavours);
   for (const auto& [variable, value] : environment_for(options.flavours)) ::setenv(variable.c_str(), value.c_str(), 1);
@@ -126,6 +150,17 @@ int up(const UpOptions& options, Terminal& terminal) {
 }
 
 }  // namespace
+
+Command make_validate(CLI::App& root) {
+  auto* app = root.add_subcommand("validate", "See whether topology files are as they should be, and start nothing");
+  auto files = std::make_shared<std::vector<std::string>>();
+  app->add_option("TOPOLOGY", *files, "demo, pair, single, or the path of a file (docs/topology.md)")->required();
+  app->footer(
+      "What knetsim up would refuse before it starts anything is told with file, line and member; remarks are no "
+      "faults.\n"
+      "Exit codes: 0 all are good; 1 one isn't.");
+  return {app, [files](Terminal& terminal) { return validate(*files, terminal); }};
+}
 
 Command make_up(CLI::App& root) {
   auto* app = root.add_subcommand("up", "Stand a network up, and give a prompt in the middle of it");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "attach/lab_socket.h"
@@ -36,10 +37,34 @@ Row row_of(const StateDirectory& labs, const std::string& name) {
           std::to_string(lab["containers"].integer<std::size_t>())};
 }
 
-int ps(bool names_only, Terminal& terminal) {
+/// For programs: docs/results-schema.md, "knetsim.ps/1".
+nlohmann::json object_of(const StateDirectory& labs, const std::string& name) {
+  const auto connection = labs.connect(name);
+  nlohmann::json lab{{"name", name}, {"pid", peer_of(connection).pid}};
+  const auto text = describe_lab(connection);
+  lab["busy"] = text.empty();
+  if (text.empty()) return lab;
+  const auto document = read_json({.file = name + "'s answer", .text = text});
+  for (const auto* member : {"started", "topology", "nodes", "containers"})
+    if (const auto found = document.value.find(member); found != document.value.end()) lab[member] = *found;
+  return lab;
+}
+
+struct PsOptions {
+  bool names_only = false;
+  bool as_json = false;
+};
+
+int ps(const PsOptions& options, Terminal& terminal) {
   const auto labs = StateDirectory::open();
   const auto names = labs.names();
-  if (names_only) {
+  if (options.as_json) {
+    nlohmann::json list{{"schema", "knetsim.ps/1"}, {"labs", nlohmann::json::array()}};
+    for (const auto& name : names) list["labs"].push_back(object_of(labs, name));
+    terminal.out << list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    return kExitGood;
+  }
+  if (options.names_only) {
     for (const auto& name : names) terminal.out << name << '\n';
     return kExitGood;
   }
@@ -50,6 +75,31 @@ int ps(bool names_only, Terminal& terminal) {
   std::vector<Row> rows{{"NAME", "PID", "STARTED", "TOPOLOGY", "NODES", "CONTAINERS"}};
   for (const auto& name : names) rows.push_back(row_of(labs, name));
   terminal.out << table(rows);
+  return kExitGood;
+}
+
+int inspect(const std::string& lab, bool names_only, Terminal& terminal) {
+  const auto labs = StateDirectory::open();
+  const auto name = lab.empty() ? only_lab(labs) : lab;
+  const auto text = inspect_lab(labs.connect(name));
+  if (text.empty())
+    throw InputError(
+        fmt::format("{}: it doesn't answer: it is busy at its prompt, stopped, or hangs\n"
+                    "  remedy: try again when its line has ended; knetsim ps shows its pid",
+                    name));
+  const auto document = read_json({.file = name + "'s answer", .text = text});
+  if (!names_only) {
+    terminal.out << document.value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    return kExitGood;
+  }
+  const auto tell = [&](const JsonPlace& node) { terminal.out << node["name"].string() << '\n'; };
+  for (const auto& cluster : JsonPlace(document)["clusters"].elements()) {
+    for (const auto& node : cluster["etcd"].elements()) tell(node);
+    for (const auto& worker : cluster["workers"].elements()) {
+      tell(worker);
+      for (const auto& container : worker["containers"].elements()) tell(container);
+    }
+  }
   return kExitGood;
 }
 
@@ -150,9 +200,26 @@ int down(const DownOptions& options, Terminal& terminal) {
 
 Command make_ps(CLI::App& root) {
   auto* app = root.add_subcommand("ps", "List the labs that stand: those of yours that knetsim up has started");
-  auto names_only = std::make_shared<bool>(false);
-  app->add_flag("-q,--quiet", *names_only, "Their names alone");
-  return {app, [names_only](Terminal& terminal) { return ps(*names_only, terminal); }};
+  auto options = std::make_shared<PsOptions>();
+  auto* quiet = app->add_flag("-q,--quiet", options->names_only, "Their names alone");
+  app->add_flag("--json", options->as_json, "For programs (docs/results-schema.md, knetsim.ps/1)")->excludes(quiet);
+  return {app, [options](Terminal& terminal) { return ps(*options, terminal); }};
+}
+
+Command make_inspect(CLI::App& root) {
+  auto* app = root.add_subcommand("inspect", "Tell all that stands in a lab, as JSON");
+  struct Options {
+    std::string lab;
+    bool names_only = false;
+  };
+  auto options = std::make_shared<Options>();
+  app->add_option("--lab", options->lab, "Which lab, if several stand (knetsim ps)")->type_name("LAB");
+  app->add_flag("--names", options->names_only, "The names of its nodes and containers alone");
+  app->footer(
+      "Clusters with their nodes, containers and virtual addresses, cables, and programs with their state:\n"
+      "docs/results-schema.md, knetsim.inspect/1.\n"
+      "Exit codes: 0; 2 could not look.");
+  return {app, [options](Terminal& terminal) { return inspect(options->lab, options->names_only, terminal); }};
 }
 
 Command make_exec(CLI::App& root) {

@@ -150,13 +150,20 @@ int explain_in_lab(FdView connection, const std::string& from, const std::string
   return answer["code"].integer<int>();
 }
 
-std::string describe_lab(FdView connection) {
-  send_message(connection, json{{"ask", "describe"}}.dump());
+namespace {
+
+std::string ask_lab(FdView connection, const char* what) {
+  send_message(connection, json{{"ask", what}}.dump());
   pollfd answer{connection.get(), POLLIN, 0};
   if (::poll(&answer, 1, kPatience) <= 0) return {};
   const auto message = receive_message(connection);
   return message ? message->text : std::string{};
 }
+
+}  // namespace
+
+std::string describe_lab(FdView connection) { return ask_lab(connection, "describe"); }
+std::string inspect_lab(FdView connection) { return ask_lab(connection, "inspect"); }
 
 void ask_for_the_end(FdView connection) { send_message(connection, json{{"ask", "down"}}.dump()); }
 
@@ -192,6 +199,8 @@ class Visitors::Visit {
     else if (ask == "explain")
       answer(host_.explain(request["from"].string(), request["to"].string(), request["verbose"].boolean(),
                            request["json"].boolean()));
+    else if (ask == "inspect")
+      answer(host_.inspect());
     else if (ask == "run")
       run(request, message->descriptors);
     else if (ask == "signal")

@@ -30,6 +30,8 @@ int explain_in_lab(FdView connection, const std::string& from, const std::string
 
 /// The lab's description of itself, as JSON; empty if it is busy for longer than a moment, or gone.
 std::string describe_lab(FdView connection);
+/// All that stands in it, likewise.
+std::string inspect_lab(FdView connection);
 
 /// Asks for the end.
 void ask_for_the_end(FdView connection);
@@ -40,6 +42,8 @@ bool wait_for_the_end(FdView connection, std::chrono::milliseconds budget);
 struct Host {
   /// A JSON object for `knetsim ps`.
   std::function<nlohmann::json()> describe;
+  /// The same for `knetsim inspect`.
+  std::function<nlohmann::json()> inspect;
   /// The command for a program on a node; throws InputError if there is no such node.
   std::function<knetsim::Command(const std::string& node, std::vector<std::string> argv)> command_on;
   /// The same for kubectl with these arguments; throws Error if there is no API to ask.

@@ -13,6 +13,7 @@
 #include "command.h"
 #include "complete.h"
 #include "explaining.h"
+#include "inspection.h"
 #include "jobs.h"
 #include "knetsim/sys/error.h"
 #include "line_source.h"
@@ -38,6 +39,7 @@ Host host_for(Session& session, const std::string& topology, Requests& requests,
                                       {"nodes", session.emulation.nodes().size() - containers},
                                       {"containers", containers}};
               },
+          .inspect = [&session] { return inspection(session); },
           .command_on =
               [&session](const std::string& node, std::vector<std::string> argv) {
                 return find_node(session, {node, {0, node.size()}}).command(std::move(argv));

@@ -81,6 +81,9 @@ TEST(Completion, WorksInBash) {
   EXPECT_EQ(offered("knetsim check --ke", 3), "--keep-evidence\n");
   EXPECT_EQ(offered("knetsim check --color al", 4), "always\n");
   EXPECT_EQ(offered("knetsim completion f", 3), "fish\n");
+  EXPECT_EQ(offered("knetsim up pa", 3), "pair\n");
+  const auto file = scratch("mine-alone", "{}").string();
+  EXPECT_EQ(offered("knetsim up " + file.substr(0, file.size() - 2), 3), file + "\n");
 }
 
 }  // namespace

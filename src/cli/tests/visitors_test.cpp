@@ -70,9 +70,13 @@ class NoDescriptorLeft {
 TEST(VisitorsOfALab, AreTurnedAwayWithAWordWhenItHasNoDescriptorLeft) {
   const auto door = make_door();
   EventLoop loop;
-  const Visitors visitors(
-      loop, door,
-      {.describe = [] { return nlohmann::json::object(); }, .command_on = {}, .kubectl = {}, .explain = {}, .end = {}});
+  const Visitors visitors(loop, door,
+                          {.describe = [] { return nlohmann::json::object(); },
+                           .inspect = {},
+                           .command_on = {},
+                           .kubectl = {},
+                           .explain = {},
+                           .end = {}});
   for (const auto* which : {"the first", "the next one"}) {
     SCOPED_TRACE(which);
     const auto visitor = knock();
@@ -92,9 +96,13 @@ TEST(VisitorsOfALab, AreTurnedAwayWithAWordWhenItHasNoDescriptorLeft) {
 TEST(VisitorsOfALab, AreServedAgainAfterwards) {
   const auto door = make_door();
   EventLoop loop;
-  const Visitors visitors(
-      loop, door,
-      {.describe = [] { return nlohmann::json::object(); }, .command_on = {}, .kubectl = {}, .explain = {}, .end = {}});
+  const Visitors visitors(loop, door,
+                          {.describe = [] { return nlohmann::json::object(); },
+                           .inspect = {},
+                           .command_on = {},
+                           .kubectl = {},
+                           .explain = {},
+                           .end = {}});
   const auto turned_away = knock();
   {
     const NoDescriptorLeft limit;
@@ -114,7 +122,8 @@ TEST(VisitorsOfALab, AreServedAgainAfterwards) {
 TEST(VisitorsOfALab, HearWhereTheirQuestionIsWrong) {
   const auto door = make_door();
   EventLoop loop;
-  const Visitors visitors(loop, door, {.describe = {}, .command_on = {}, .kubectl = {}, .explain = {}, .end = {}});
+  const Visitors visitors(loop, door,
+                          {.describe = {}, .inspect = {}, .command_on = {}, .kubectl = {}, .explain = {}, .end = {}});
   const std::vector<std::pair<std::string, std::string>> cases{
       {"{}", "the question:1: /ask: "},
       {R"({"ask": 7})", "the question:1: /ask: 7: "},
