@@ -273,6 +273,21 @@ std::vector<Kind> other_kinds() {
     kind.verbs = all_verbs();
     all.push_back(std::move(kind));
   };
+  add("batch", {.kind = "Job",
+                .plural = "jobs",
+                .singular = "job",
+                .categories = {"all"},
+                .has_status = true,
+                .has_generation = true,
+                .storage = "jobs",
+                .subresources = {status_of_kind("Job")},
+                .columns = columns_of_workload({column("Status"), column("Completions"), column("Duration")}),
+                .fields = {{"status.successful", "/status/succeeded", "0"}},
+                .fill_in = fill_in_job,
+                .validate = validate_job,
+                .validate_change = validate_job_change,
+                .row = job_row,
+                .begin = begin_job});
   add("coordination.k8s.io", {.kind = "Lease",
                               .plural = "leases",
                               .singular = "lease",

@@ -42,6 +42,9 @@ Container name=1 image=2 command=3 args=4 workingDir=5 ports=6 env=7 resources=8
 ContainerPort name=1 hostPort=2 containerPort=3 protocol=4 hostIP=5
 EnvVar name=1 value=2
 ResourceRequirements limits=1 requests=2
+Job metadata=1 spec=2 status=3
+JobSpec parallelism=1 completions=2 activeDeadlineSeconds=3 selector=4 manualSelector=5 template=6 backoffLimit=7 ttlSecondsAfterFinished=8 completionMode=9 suspend=10 podReplacementPolicy=14 managedBy=15
+JobStatus active=4 succeeded=5 failed=6 completedIndexes=7
 Ingress metadata=1 spec=2 status=3
 IngressSpec defaultBackend=1 tls=2 rules=3 ingressClassName=4
 IngressTLS hosts=1 secretName=2

@@ -406,6 +406,46 @@ Cells stateful_set_row(const json& object, Time now) {
   return cells;
 }
 
+namespace {
+
+std::string job_status(const json& job) {
+  const auto is = [&](std::string_view type) {
+    for (const auto& condition : list_at(job, "status", "conditions"))
+      if (text_at(condition, "type") == type && text_at(condition, "status") == "True") return true;
+    return false;
+  };
+  if (is("Complete")) return "Complete";
+  if (is("Failed")) return "Failed";
+  if (!text_at(job, "metadata", "deletionTimestamp").empty()) return "Terminating";
+  if (is("Suspended")) return "Suspended";
+  if (is("FailureTarget")) return "FailureTarget";
+  return is("SuccessCriteriaMet") ? "SuccessCriteriaMet" : "Running";
+}
+
+std::string job_completions(const json& job) {
+  const auto done = number_at(job, "status", "succeeded");
+  if (const auto& wanted = member(job, "spec", "completions"); wanted.is_number())
+    return fmt::format("{}/{}", done, number_in(wanted));
+  const auto parallelism = number_at(job, "spec", "parallelism");
+  return parallelism > 1 ? fmt::format("{}/1 of {}", done, parallelism) : fmt::format("{}/1", done);
+}
+
+std::string job_duration(const json& job, Time now) {
+  const auto start = parse_timestamp(text_at(job, "status", "startTime"));
+  if (!start) return {};
+  return human_duration(parse_timestamp(text_at(job, "status", "completionTime")).value_or(now) - *start);
+}
+
+}  // namespace
+
+Cells job_row(const json& object, Time now) {
+  Cells cells{name_of(object), job_status(object), job_completions(object), job_duration(object, now),
+              age_of(object, now)};
+  append_template(cells, object);
+  cells.emplace_back(or_none(selector_text(member(object, "spec", "selector"))));
+  return cells;
+}
+
 Cells endpoint_slice_row(const json& object, Time now) {
   std::vector<std::string> ports;
   for (const auto& port : list_at(object, "ports")) {

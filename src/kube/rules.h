@@ -45,6 +45,9 @@ void fill_in_stateful_set(nlohmann::json& object);
 /// Of those four.
 void validate_workload(const nlohmann::json& object, FieldErrors& errors);
 void validate_workload_change(const nlohmann::json& object, const nlohmann::json& old, FieldErrors& errors);
+void fill_in_job(nlohmann::json& object);
+void validate_job(const nlohmann::json& object, FieldErrors& errors);
+void validate_job_change(const nlohmann::json& object, const nlohmann::json& old, FieldErrors& errors);
 void fill_in_endpoint_slice(nlohmann::json& object);
 void validate_endpoint_slice(const nlohmann::json& object, FieldErrors& errors);
 void validate_endpoint_slice_change(const nlohmann::json& object, const nlohmann::json& old, FieldErrors& errors);
@@ -56,6 +59,8 @@ void validate_ingress_class_change(const nlohmann::json& object, const nlohmann:
 
 // What is beside defaults and checks.
 void begin_namespace(nlohmann::json& object);
+/// The labels by which a job knows its pods.
+void begin_job(nlohmann::json& object);
 void begin_pod(nlohmann::json& object);
 void begin_service(nlohmann::json& object);
 void carry_over_pod(nlohmann::json& object, const nlohmann::json& old);
@@ -93,6 +98,7 @@ Cells deployment_row(const nlohmann::json& object, Time now);
 Cells replica_set_row(const nlohmann::json& object, Time now);
 Cells daemon_set_row(const nlohmann::json& object, Time now);
 Cells stateful_set_row(const nlohmann::json& object, Time now);
+Cells job_row(const nlohmann::json& object, Time now);
 Cells endpoint_slice_row(const nlohmann::json& object, Time now);
 Cells network_policy_row(const nlohmann::json& object, Time now);
 Cells ingress_row(const nlohmann::json& object, Time now);

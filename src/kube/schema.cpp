@@ -95,7 +95,7 @@ Schemas read_schemas() {
   Schemas all;
   std::map<std::pair<std::string_view, std::string_view>, std::string_view> named;
   for (auto text : {schema_text_of_meta, schema_text_of_pod, schema_text_of_volumes, schema_text_of_core,
-                    schema_text_of_apps, schema_text_of_networking}) {
+                    schema_text_of_apps, schema_text_of_batch, schema_text_of_networking}) {
     Schema* current = nullptr;
     while (!text.empty()) {
       const auto line = take_until(text, "\n");

@@ -23,6 +23,7 @@ extern const std::string_view schema_text_of_pod;
 extern const std::string_view schema_text_of_volumes;
 extern const std::string_view schema_text_of_core;
 extern const std::string_view schema_text_of_apps;
+extern const std::string_view schema_text_of_batch;
 extern const std::string_view schema_text_of_networking;
 
 }  // namespace knetsim::kube

@@ -289,5 +289,43 @@ TEST(Names, OfGeneratedOnesAreGood) {
   EXPECT_EQ(name_of(object), std::string(58, 'a') + "abcde");
 }
 
+TEST(Prepare, AJobKnowsItsPodsByItsUid) {
+  const auto& jobs = must_be("jobs", "batch");
+  const auto make = [&](const char* policy, const char* completion_mode) {
+    return made(
+        jobs,
+        {{"metadata", {{"name", "sums"}}},
+         {"spec",
+          {{"completionMode", completion_mode},
+           {"template", {{"spec", {{"restartPolicy", policy}, {"containers", {{{"name", "c"}, {"image", "x"}}}}}}}}}}});
+  };
+  const auto job = make("Never", "NonIndexed");
+  const auto& uid = text_at(job, "metadata", "uid");
+  EXPECT_EQ(text_at(job, "spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid"), uid);
+  EXPECT_EQ(text_at(job, "spec", "template", "metadata", "labels", "job-name"), "sums");
+  EXPECT_EQ(job["spec"]["completions"], 1);
+  EXPECT_EQ(job["spec"]["parallelism"], 1);
+  EXPECT_EQ(job["spec"]["backoffLimit"], 6);
+  try {
+    make("Always", "NonIndexed");
+    ADD_FAILURE();
+  } catch (const ApiError& error) {
+    EXPECT_STREQ(error.what(),
+                 "Job.batch \"sums\" is invalid: spec.template.spec.restartPolicy: Required value: valid values: "
+                 "\"OnFailure\", \"Never\"");
+  }
+  EXPECT_THROW(make("Never", "Indexed"), ApiError);
+  auto ended = job;
+  ended["status"] = {{"succeeded", 1},
+                     {"startTime", "2026-11-30T12:00:00Z"},
+                     {"completionTime", "2026-11-30T12:00:07Z"},
+                     {"conditions", {{{"type", "Complete"}, {"status", "True"}}}}};
+  const auto cells = jobs.row(ended, {});
+  EXPECT_EQ(json(std::vector<json>(cells.begin() + 1, cells.begin() + 4)), json({"Complete", "1/1", "7s"}));
+  auto changed = job;
+  changed["spec"]["template"]["spec"]["containers"][0]["image"] = "y";
+  EXPECT_THROW(prepare_update(jobs, job, changed), ApiError) << "it is what it was made as";
+}
+
 }  // namespace
 }  // namespace knetsim::kube
