@@ -37,6 +37,7 @@ extern const Controller kDeployments;      ///< in deployments.cpp
 extern const Controller kDaemonSets;       ///< in daemon_sets.cpp
 extern const Controller kStatefulSets;     ///< in stateful_sets.cpp
 extern const Controller kServiceAccounts;  ///< in service_accounts.cpp
+extern const Controller kJobs;             ///< in jobs.cpp
 
 /// All of them; in controllers.cpp.
 std::span<const Controller* const> controllers();

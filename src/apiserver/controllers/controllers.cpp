@@ -5,9 +5,9 @@
 namespace knetsim::controllers {
 
 std::span<const Controller* const> controllers() {
-  static constexpr std::array<const Controller*, 9> kAll{&kEndpointSlices, &kNamespaces,   &kGarbage,
-                                                         &kScheduler,      &kReplicaSets,  &kDeployments,
-                                                         &kDaemonSets,     &kStatefulSets, &kServiceAccounts};
+  static constexpr std::array<const Controller*, 10> kAll{
+      &kEndpointSlices, &kNamespaces, &kGarbage,      &kScheduler,       &kReplicaSets,
+      &kDeployments,    &kDaemonSets, &kStatefulSets, &kServiceAccounts, &kJobs};
   return kAll;
 }
 

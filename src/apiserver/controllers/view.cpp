@@ -94,6 +94,10 @@ const kube::Kind& daemon_sets() {
   static const auto& kind = kube::must_be("daemonsets", "apps");
   return kind;
 }
+const kube::Kind& jobs() {
+  static const auto& kind = kube::must_be("jobs", "batch");
+  return kind;
+}
 const kube::Kind& stateful_sets() {
   static const auto& kind = kube::must_be("statefulsets", "apps");
   return kind;

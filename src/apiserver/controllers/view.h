@@ -62,6 +62,7 @@ const kube::Kind& replica_sets();
 const kube::Kind& deployments();
 const kube::Kind& daemon_sets();
 const kube::Kind& stateful_sets();
+const kube::Kind& jobs();
 
 std::string key_of(const json& object);
 const std::string& uid_of(const json& object);

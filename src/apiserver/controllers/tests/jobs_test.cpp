@@ -1,0 +1,186 @@
+// Jobs: each pod that ends counts once.
+#include "knetsim/kube/access.h"
+#include "lab.h"
+
+namespace knetsim::controllers::test {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr const char* kKey = "shop/sums";
+
+class Jobs : public testing::Test {
+ protected:
+  void add(const json& spec) {
+    json made{{"apiVersion", "batch/v1"},
+              {"kind", "Job"},
+              {"metadata", {{"name", "sums"}, {"namespace", "shop"}}},
+              {"spec",
+               {{"template",
+                 {{"spec", {{"restartPolicy", "Never"}, {"containers", {{{"name", "c"}, {"image", "pause:1"}}}}}}}}}}};
+    made["spec"].update(spec);
+    lab.put(jobs(), made);
+    settle();
+  }
+  void settle() { lab.settle(kJobs, kKey); }
+  json status() { return lab.get(jobs(), kKey)["status"]; }
+  std::vector<std::string> active() {
+    std::vector<std::string> keys;
+    for (const auto* pod : lab.all(pods())) {
+      const auto& phase = kube::text_at(*pod, "status", "phase");
+      if (phase != "Succeeded" && phase != "Failed") keys.push_back(key_of(*pod));
+    }
+    return keys;
+  }
+  void end(const std::string& key, const char* phase) {
+    auto pod = lab.get(pods(), key);
+    pod["status"]["phase"] = phase;
+    pod["status"]["containerStatuses"] = {
+        {{"name", "c"}, {"state", {{"terminated", {{"finishedAt", kube::timestamp(lab.view.now)}}}}}}};
+    lab.change(pods(), pod);
+    EXPECT_THAT(lab.concerned(kJobs), Contains(kKey));
+  }
+  void end_all(const char* phase) {
+    for (const auto& key : active()) end(key, phase);
+    settle();
+  }
+  bool is(const char* type) {
+    const auto now = status();
+    for (const auto& condition : kube::list_at(now, "conditions"))
+      if (condition["type"] == type && condition["status"] == "True") return true;
+    return false;
+  }
+  void expect_nobody_is_held() {
+    for (const auto* pod : lab.all(pods())) EXPECT_THAT(kube::list_at(*pod, "metadata", "finalizers"), IsEmpty());
+  }
+
+  Lab lab;
+};
+
+TEST_F(Jobs, RunPodsUntilEnoughHaveSucceeded) {
+  add({{"completions", 3}, {"parallelism", 2}});
+  EXPECT_THAT(active(), SizeIs(2));
+  EXPECT_EQ(status()["active"], 2);
+  end(active().front(), "Succeeded");
+  settle();
+  EXPECT_THAT(active(), SizeIs(2));
+  EXPECT_EQ(status()["succeeded"], 1);
+  end(active().front(), "Succeeded");
+  settle();
+  EXPECT_THAT(active(), SizeIs(1)) << "one is left to do";
+  end_all("Succeeded");
+  EXPECT_TRUE(is("Complete"));
+  EXPECT_EQ(status()["succeeded"], 3);
+  EXPECT_TRUE(status().contains("completionTime"));
+  EXPECT_FALSE(status().contains("active"));
+  EXPECT_THAT(lab.events, Contains("Normal Completed Job completed"));
+  EXPECT_THAT(lab.all(pods()), SizeIs(3)) << "their logs can be read";
+  expect_nobody_is_held();
+}
+
+TEST_F(Jobs, CountAPodOnceWhoeverTakesItAway) {
+  add({{"completions", 3}});
+  const auto first = active().front();
+  end(first, "Succeeded");
+  lab.once(kJobs, kKey);  // it is noted
+  EXPECT_THAT(kube::list_at(lab.get(pods(), first), "metadata", "finalizers"), SizeIs(1)) << "and kept until it is";
+  settle();
+  EXPECT_EQ(status()["succeeded"], 1);
+  lab.remove(pods(), first);
+  settle();
+  EXPECT_EQ(status()["succeeded"], 1);
+  EXPECT_THAT(active(), SizeIs(1));
+}
+
+TEST_F(Jobs, WaitLongerAfterEachFailureAndGiveUp) {
+  add({{"backoffLimit", 2}});
+  for (const int wait : {10, 20}) {
+    end_all("Failed");
+    EXPECT_THAT(active(), IsEmpty());
+    EXPECT_EQ(lab.decide(kJobs, kKey).again_after, std::chrono::seconds(wait));
+    lab.view.now += std::chrono::seconds(wait);
+    settle();
+    EXPECT_THAT(active(), SizeIs(1));
+  }
+  end_all("Failed");
+  EXPECT_TRUE(is("Failed"));
+  EXPECT_EQ(status()["failed"], 3);
+  EXPECT_THAT(lab.events, Contains("Warning BackoffLimitExceeded Job has reached the specified backoff limit"));
+  lab.view.now += std::chrono::hours(1);
+  settle();
+  EXPECT_THAT(active(), IsEmpty());
+  expect_nobody_is_held();
+}
+
+TEST_F(Jobs, CountRestartsOfContainersAsFailures) {
+  add({{"backoffLimit", 1},
+       {"template", {{"spec", {{"restartPolicy", "OnFailure"}, {"containers", {{{"name", "c"}, {"image", "x"}}}}}}}}});
+  auto pod = lab.get(pods(), active().front());
+  pod["status"]["containerStatuses"] = {{{"name", "c"}, {"restartCount", 2}}};
+  lab.change(pods(), pod);
+  settle();
+  EXPECT_TRUE(is("Failed"));
+  EXPECT_THAT(active(), IsEmpty());
+}
+
+TEST_F(Jobs, EndAtTheirDeadline) {
+  add({{"activeDeadlineSeconds", 30}});
+  EXPECT_EQ(lab.decide(kJobs, kKey).again_after, std::chrono::seconds(30));
+  lab.view.now += std::chrono::seconds(30);
+  settle();
+  EXPECT_TRUE(is("Failed"));
+  EXPECT_THAT(active(), IsEmpty());
+  EXPECT_THAT(lab.events, Contains(HasSubstr("DeadlineExceeded")));
+}
+
+TEST_F(Jobs, WithoutCompletionsAreDoneWhenOneHasSucceededAndAllHaveEnded) {
+  add({{"parallelism", 3}});
+  EXPECT_THAT(active(), SizeIs(3));
+  end(active().front(), "Succeeded");
+  settle();
+  EXPECT_THAT(active(), SizeIs(2)) << "no new ones";
+  EXPECT_FALSE(is("Complete"));
+  end_all("Succeeded");
+  EXPECT_TRUE(is("Complete"));
+}
+
+TEST_F(Jobs, AreSuspendedAndGoOn) {
+  add({{"suspend", true}, {"parallelism", 2}, {"completions", 2}});
+  EXPECT_THAT(active(), IsEmpty());
+  EXPECT_TRUE(is("Suspended"));
+  EXPECT_FALSE(status().contains("startTime"));
+  auto job = lab.get(jobs(), kKey);
+  job["spec"]["suspend"] = false;
+  lab.change(jobs(), job);
+  settle();
+  EXPECT_THAT(active(), SizeIs(2));
+  EXPECT_FALSE(is("Suspended"));
+  job = lab.get(jobs(), kKey);
+  job["spec"]["suspend"] = true;
+  lab.change(jobs(), job);
+  EXPECT_THAT(lab.settle(kJobs, kKey).front(), HasSubstr("PATCH")) << "their finalizers first: they are no failures";
+  EXPECT_THAT(lab.all(pods()), IsEmpty());
+  EXPECT_FALSE(status().contains("failed")) << "nobody failed";
+}
+
+TEST_F(Jobs, GoSomeTimeAfterTheirEnd) {
+  add({{"ttlSecondsAfterFinished", 60}});
+  end_all("Succeeded");
+  EXPECT_EQ(lab.decide(kJobs, kKey).again_after, std::chrono::seconds(60));
+  lab.view.now += std::chrono::seconds(60);
+  lab.once(kJobs, kKey);
+  EXPECT_FALSE(lab.has(jobs(), kKey));
+}
+
+TEST_F(Jobs, ThatAreGoneHoldNoPods) {
+  add({{"parallelism", 2}, {"completions", 2}});
+  lab.remove(jobs(), kKey);
+  settle();
+  expect_nobody_is_held();
+}
+
+}  // namespace
+}  // namespace knetsim::controllers::test
