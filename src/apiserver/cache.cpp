@@ -58,19 +58,29 @@ void Cache::take(const etcd::WatchEvents& events) {
   advance(events.revision);
 }
 
+void Cache::take_own(std::string_view key, VersionPtr after, etcd::Revision revision) {
+  if (!loaded() || revision != revision_ + 1) return;
+  if (const auto place = place_of(key)) take(place->storage, place->key, std::move(after), revision);
+  advance(revision);
+}
+
 void Cache::take(const etcd::Event& event) {
   const auto place = place_of(event.kv.key);
-  if (!place) return;
-  auto& room = rooms_[std::string(place->storage)];
-  const auto found = room.objects.find(place->key);
+  if (!place || event.kv.mod_revision <= revision_) return;  // that of our own has been taken already
+  take(place->storage, place->key, event.type == etcd::Event::Type::put ? version_of(event.kv) : nullptr,
+       event.kv.mod_revision);
+}
+
+void Cache::take(std::string_view storage, std::string_view key, VersionPtr after, etcd::Revision revision) {
+  auto& room = rooms_[std::string(storage)];
+  const auto found = room.objects.find(key);
   const auto before = found == room.objects.end() ? nullptr : found->second;
-  const auto after = event.type == etcd::Event::Type::put ? version_of(event.kv) : nullptr;
   if (!before && !after) return;
   if (after)
-    room.objects.insert_or_assign(std::string(place->key), after);
+    room.objects.insert_or_assign(std::string(key), after);
   else
     room.objects.erase(found);
-  auto change = std::make_shared<const Change>(std::string(place->key), event.kv.mod_revision, before, after);
+  auto change = std::make_shared<const Change>(std::string(key), revision, before, std::move(after));
   for (auto* subscriber : room.subscribers) subscriber->see(*change);
   change->grow_old();
   room.window.push_back(std::move(change));

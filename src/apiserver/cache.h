@@ -48,6 +48,9 @@ class Cache {
   /// Changes between what was and this are not known.
   void replace(Contents contents, etcd::Revision revision);
   void take(const etcd::WatchEvents& events);
+  /// What this process itself has made of a key at a revision, null: nothing. Taken if it is the next revision, so that
+  /// nobody waits until etcd tells it once more; else the watch tells it after those before.
+  void take_own(std::string_view key, VersionPtr after, etcd::Revision revision);
   void advance(etcd::Revision revision);
 
   /// Everything up to this one has been seen.
@@ -78,6 +81,7 @@ class Cache {
   };
   Room& room(const kube::Kind& kind) const;
   void take(const etcd::Event& event);
+  void take(std::string_view storage, std::string_view key, VersionPtr after, etcd::Revision revision);
 
   boost::asio::any_io_executor executor_;
   std::size_t window_;

@@ -37,20 +37,36 @@ kube::ApiError refusal(const etcd::Error& error) {
 
 }  // namespace
 
-asio::awaitable<etcd::TxnResult> Store::commit(etcd::Txn txn) {
+asio::awaitable<etcd::TxnResult> Store::commit(etcd::Txn txn, std::string key, const json* object) {
   std::optional<kube::ApiError> refused;
   try {
     auto result = co_await client_->txn(std::move(txn));
-    // Whoever is answered finds what was written: also where another's change is what the answer tells of.
-    // A refused one's revision may be of a key that isn't ours, which the watch never tells of.
-    auto seen = result.succeeded ? result.revision : etcd::Revision{0};
-    if (!result.succeeded)
-      for (const auto& each : result.results)
-        for (const auto& kv : each.kvs) seen = std::max(seen, kv.mod_revision);
-    if (!co_await cache_->reached(seen, kPatience)) spdlog::warn("the watch of etcd is behind revision {}", seen);
+    if (result.succeeded)
+      cache_->take_own(key, object == nullptr ? nullptr : version_of(*object, result.revision), result.revision);
+    // Whoever is answered finds what was written.
+    if (result.succeeded) co_await see(result.revision);
     co_return result;
   } catch (const etcd::Unavailable& error) {
     refused = error.maybe_applied() ? kube::plain_failure(504, error.what()) : kube::unavailable(error.what());
+  } catch (const etcd::Error& error) {
+    refused = refusal(error);
+  }
+  throw *refused;
+}
+
+asio::awaitable<void> Store::see(etcd::Revision revision) {
+  const bool seen = co_await cache_->reached(revision, kPatience);
+  if (!seen) spdlog::warn("the watch of etcd is behind revision {}", revision);
+}
+
+asio::awaitable<VersionPtr> Store::read(std::string key) {
+  std::optional<kube::ApiError> refused;
+  try {
+    const auto kv = co_await client_->get(std::move(key));
+    if (!kv) co_return nullptr;
+    // Another's change is found, too, by whoever is told of it.
+    co_await see(kv->mod_revision);
+    co_return version_of(*kv);
   } catch (const etcd::Error& error) {
     refused = refusal(error);
   }
@@ -68,9 +84,11 @@ asio::awaitable<json> Store::create(const kube::Kind& kind, std::string ns, std:
   etcd::Txn txn;
   txn.compares = {etcd::absent(key)};
   txn.then = {etcd::Put{key, stored_text(object)}};
-  txn.otherwise = {etcd::Get{key}};
-  const auto result = co_await commit(std::move(txn));
-  if (!result.succeeded) throw kube::already_exists(kind, name);
+  const auto result = co_await commit(std::move(txn), key, &object);
+  if (!result.succeeded) {
+    co_await read(key);
+    throw kube::already_exists(kind, name);
+  }
   co_return with_revision(std::move(object), result.revision);
 }
 
@@ -89,12 +107,10 @@ asio::awaitable<json> Store::change(const kube::Kind& kind, std::string ns, std:
       txn.then = {etcd::Put{key, stored_text(decision.object)}};
     else
       txn.then = {etcd::Remove{key}};
-    txn.otherwise = {etcd::Get{key}};
-    const auto result = co_await commit(std::move(txn));
+    const auto result = co_await commit(std::move(txn), key, write ? &decision.object : nullptr);
     if (result.succeeded)
       co_return write ? with_revision(std::move(decision.object), result.revision) : std::move(decision.object);
-    const auto& kvs = result.results.at(0).kvs;
-    current = kvs.empty() ? nullptr : version_of(kvs.front());
+    current = co_await read(key);
   }
   throw kube::modified(kind, name);
 }

@@ -36,7 +36,11 @@ class Store {
                                                 bool dry = false);
 
  private:
-  boost::asio::awaitable<etcd::TxnResult> commit(etcd::Txn txn);
+  /// `object` is what the key then is; null: gone.
+  boost::asio::awaitable<etcd::TxnResult> commit(etcd::Txn txn, std::string key, const nlohmann::json* object);
+  /// The state of a key that was another than thought; null if it is gone.
+  boost::asio::awaitable<VersionPtr> read(std::string key);
+  boost::asio::awaitable<void> see(etcd::Revision revision);
 
   etcd::Client* client_;
   Cache* cache_;
