@@ -102,6 +102,12 @@ class RedIsRed(unittest.TestCase):
     def test_a_failed_expectation_is_red(self):
         self.assert_red("Control.Fails", "Expected equality of these values")
 
+    def test_a_watch_that_tells_other_than_what_happened_is_red(self):
+        for fault in ("dropped", "doubled", "reordered"):
+            with self.subTest(fault):
+                self.assert_red("ApiServerModel.TellsEveryWatcherOfEachChangeOnceAndInOrder", "heard",
+                                program="unit-apiserver", environment={"KNETSIM_PLANTED_FAULT": fault})
+
     def test_an_exception_while_booting_is_red(self):
         self.assert_red("BootThrows.Test", "the topology can't boot")
 
