@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/algorithm/string/predicate.hpp>
 #include <charconv>
 
 #include "knetsim/kube/status.h"
@@ -63,10 +64,9 @@ std::vector<std::string> Query::all(std::string_view word) const {
 bool Query::flag(std::string_view word) const {
   const auto found = words_.find(word);
   if (found == words_.end()) return false;
+  // Whatever isn't false is true, as upstream has it: Python's client says True.
   const auto& value = found->second.front();
-  if (value == "false" || value == "0") return false;
-  if (value.empty() || value == "true" || value == "1") return true;
-  throw kube::bad_request(fmt::format("{}: {} is neither true nor false", word, excerpt(value, 60)));
+  return value != "0" && !boost::algorithm::iequals(value, "false");
 }
 
 std::optional<std::int64_t> Query::number(std::string_view word) const {

@@ -27,7 +27,9 @@ TEST(ApiServerQuery, IsReadAsGoReadsIt) {
   EXPECT_FALSE(query.has("bad"));
   EXPECT_TRUE(query.has("resourceVersion"));
   EXPECT_FALSE(query.flag("none"));
-  EXPECT_THROW(Query("watch=maybe").flag("watch"), kube::ApiError);
+  EXPECT_TRUE(Query("watch=True").flag("watch")) << "as Python says it";
+  EXPECT_FALSE(Query("watch=False").flag("watch"));
+  EXPECT_FALSE(Query("watch=0").flag("watch"));
   EXPECT_THROW(Query("limit=9999999999999999999").number("limit"), kube::ApiError);
   EXPECT_THROW(Query("limit=5x").number("limit"), kube::ApiError);
 }

@@ -27,7 +27,7 @@ class Query {
   bool has(std::string_view word) const { return words_.find(word) != words_.end(); }
   /// In the order in which they were given.
   std::vector<std::string> all(std::string_view word) const;
-  /// "true", "1", or given without a value; throws ApiError 400 for what is neither true nor false.
+  /// Anything but "false" and "0", also without a value.
   bool flag(std::string_view word) const;
   /// Throws ApiError 400 for what is no number.
   std::optional<std::int64_t> number(std::string_view word) const;
