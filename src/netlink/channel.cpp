@@ -209,6 +209,16 @@ void Channel::make_room(std::size_t size) {
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &want, sizeof want);
 }
 
+std::size_t Channel::room_for(std::size_t size) {
+  constexpr std::size_t kOwn = 32;  // netlink_sendmsg()
+  make_room(size);
+  int have = 0;
+  socklen_t length = sizeof have;
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &have, &length) != 0)
+    throw SystemError("ask how much a netlink socket may send at once", where_);
+  return std::min(size, static_cast<std::size_t>(have) - kOwn);
+}
+
 std::vector<Verdict> Channel::transact(std::span<const std::uint8_t> messages, const std::string& tried) {
   require_no_batch(tried);
   make_room(messages.size());

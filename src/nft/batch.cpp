@@ -188,19 +188,25 @@ bool Batch::empty() const noexcept { return state_->empty(); }
 std::size_t Batch::size() const noexcept { return state_->size(); }
 
 void Batch::commit(const NetNs& netns) {
-  if (state_->empty()) return;
-  const std::unique_ptr<State> sent = std::exchange(state_, std::make_unique<State>());
-  netlink::Channel channel(netns.run([] { return netlink::open_netlink(NETLINK_NETFILTER); }), "nft");
+  if (!state_->empty()) Connection(netns).commit(*this);
+}
+
+Connection::Connection(const NetNs& netns)
+    : netns_(&netns), channel_(netns.run([] { return netlink::open_netlink(NETLINK_NETFILTER); }), "nft") {}
+
+void Connection::commit(Batch& batch) {
+  if (batch.empty()) return;
+  const auto sent = std::exchange(batch.state_, std::make_unique<Batch::State>());
   while (true) {
     std::optional<std::uint32_t> generation;
     std::vector<TableId> existing;
     if (sent->has_absences()) {
-      generation = generation_of(channel);
-      existing = list_tables(netns);
+      generation = generation_of(channel_);
+      existing = list_tables(*netns_);
     }
     const std::vector<std::uint8_t> messages = sent->assemble(existing, generation);
     if (messages.empty()) return;
-    const auto refusals = send(channel, messages);
+    const auto refusals = send(channel_, messages);
     if (refusals.empty()) return;
     // Somebody else's change came in between: other tables may exist now.
     if (generation && refusals.front().error == ERESTART) continue;

@@ -87,6 +87,7 @@ void RuleCompiler::add(const Membership& match) {
     nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, id);
   }
   nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, register_of(0));
+  if (match.negated) nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 }
 
 void RuleCompiler::add(const Count&) { append("counter"); }
@@ -171,7 +172,7 @@ void RuleCompiler::add(const Update& update) {
   if (update.value) load(*update.value, value);
   nftnl_expr& expression = append("dynset", {{NFTNL_EXPR_DYNSET_SREG_KEY, register_of(0)}});
   if (update.value) nftnl_expr_set_u32(&expression, NFTNL_EXPR_DYNSET_SREG_DATA, register_of(value));
-  nftnl_expr_set_u32(&expression, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+  nftnl_expr_set_u32(&expression, NFTNL_EXPR_DYNSET_OP, update.op);
   if (update.timeout) {
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(*update.timeout).count();
     nftnl_expr_set_u64(&expression, NFTNL_EXPR_DYNSET_TIMEOUT, static_cast<std::uint64_t>(milliseconds));

@@ -47,10 +47,10 @@ void RuleCompiler::load(const Value& value, Slot to) {
           self.append("ct", {{NFTNL_EXPR_CT_KEY, ct_key.key}, {NFTNL_EXPR_CT_DREG, register_of(to)}});
       if (ct_key.direction) nftnl_expr_set_u8(&expression, NFTNL_EXPR_CT_DIR, *ct_key.direction);
     }
-    void operator()(const FibAddressType&) const {
+    void operator()(const FibAddressType& of) const {
       self.append("fib", {{NFTNL_EXPR_FIB_DREG, register_of(to)},
                           {NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE},
-                          {NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR}});
+                          {NFTNL_EXPR_FIB_FLAGS, of.source ? NFTA_FIB_F_SADDR : NFTA_FIB_F_DADDR}});
     }
     void operator()(const Turn& turn) const { self.load_turn(turn, to); }
     void operator()(const Concatenation& concatenation) const {

@@ -36,7 +36,9 @@ struct CtKey {
   std::optional<std::uint8_t> direction;  ///< IP_CT_DIR_*
 };
 
-struct FibAddressType {};
+struct FibAddressType {
+  bool source;  ///< whose address
+};
 
 struct Turn {
   std::uint32_t type;  ///< NFT_NG_*
@@ -95,6 +97,7 @@ struct AnyBits {
 struct Membership {
   Value key;
   std::variant<SetId, std::vector<Data>> set;
+  bool negated = false;
 };
 
 struct Count {};
@@ -124,6 +127,7 @@ struct SetTrace {};
 struct Reject {};
 
 struct Update {
+  std::uint32_t op;  ///< NFT_DYNSET_OP_*
   SetId set;
   Value key;
   std::optional<Value> value;

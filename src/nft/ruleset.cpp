@@ -101,6 +101,10 @@ Element decode_element(const SetInfo& set, nftnl_set_elem* raw) {
     const void* value = nftnl_set_elem_get(raw, NFTNL_SET_ELEM_DATA, &size);
     element.value = Data::parse(set.value, bytes(value, size));
   }
+  if (nftnl_set_elem_is_set(raw, NFTNL_SET_ELEM_KEY_END)) {
+    key = nftnl_set_elem_get(raw, NFTNL_SET_ELEM_KEY_END, &size);
+    element.key_end = Data::parse(set.key, bytes(key, size));
+  }
   if (nftnl_set_elem_is_set(raw, NFTNL_SET_ELEM_USERDATA)) {
     const void* userdata = nftnl_set_elem_get(raw, NFTNL_SET_ELEM_USERDATA, &size);
     element.comment = comment_of(bytes(userdata, size));

@@ -47,7 +47,14 @@ Statement nat(std::uint32_t type, const NatTarget& target, const NatFlags& flags
   return make(Nat{type, target, nat_flags(flags)});
 }
 
-Statement update_with(const Set& set, const Value& key, std::optional<Value> value,
+Statement membership(const Value& key, const Set& set, bool negated) {
+  require_key(key);
+  if (set.value || set.verdicts) throw InputError(fmt::format("nft: @{} is a map, not a set", set.id.name));
+  require_same(key.types(), set.key.types(), "@" + set.id.name);
+  return make(Membership{key, set.id, negated});
+}
+
+Statement update_with(std::uint32_t op, const Set& set, const Value& key, std::optional<Value> value,
                       std::optional<std::chrono::seconds> timeout) {
   require_same(key.types(), set.key.types(), "@" + set.id.name);
   if (value.has_value() != set.value.has_value() || set.verdicts)
@@ -56,7 +63,7 @@ Statement update_with(const Set& set, const Value& key, std::optional<Value> val
   require_key(key);
   if (value) require_key(*value);
   if (!set.dynamic) throw InputError(fmt::format("nft: update @{}: the set must be dynamic", set.id.name));
-  return make(Update{set.id, key, std::move(value), timeout});
+  return make(Update{op, set.id, key, std::move(value), timeout});
 }
 
 }  // namespace
@@ -80,12 +87,8 @@ Statement any_of(std::initializer_list<CtStatus> statuses) {
   return make(AnyBits{ct::status(), bits});
 }
 
-Statement in(const Value& key, const Set& set) {
-  require_key(key);
-  if (set.value || set.verdicts) throw InputError(fmt::format("nft: @{} is a map, not a set", set.id.name));
-  require_same(key.types(), set.key.types(), "@" + set.id.name);
-  return make(Membership{key, set.id});
-}
+Statement in(const Value& key, const Set& set) { return membership(key, set, false); }
+Statement not_in(const Value& key, const Set& set) { return membership(key, set, true); }
 
 Statement in(const Value& key, std::vector<Data> set) {
   require_key(key);
@@ -143,11 +146,15 @@ Statement set_mark(const Value& value) {
 Statement reject() { return make(Reject{}); }
 
 Statement update(const Set& set, const Value& key, std::optional<std::chrono::seconds> timeout) {
-  return update_with(set, key, {}, timeout);
+  return update_with(NFT_DYNSET_OP_UPDATE, set, key, {}, timeout);
 }
 
 Statement update(const Set& map, const Value& key, const Value& value, std::optional<std::chrono::seconds> timeout) {
-  return update_with(map, key, value, timeout);
+  return update_with(NFT_DYNSET_OP_UPDATE, map, key, value, timeout);
+}
+
+Statement forget(const Set& map, const Value& key, const Value& value) {
+  return update_with(NFT_DYNSET_OP_DELETE, map, key, value, {});
 }
 
 }  // namespace knetsim::nft

@@ -114,10 +114,12 @@ Value original_daddr(Family family) {
   return make({address_type(family)},
               CtKey{family == Family::ip6 ? NFT_CT_DST_IP6 : NFT_CT_DST_IP, IP_CT_DIR_ORIGINAL});
 }
+Value original_dport() { return make({Type::inet_service}, CtKey{NFT_CT_PROTO_DST, IP_CT_DIR_ORIGINAL}); }
 }  // namespace ct
 
 namespace fib {
-Value daddr_type() { return make({Type::fib_addrtype}, FibAddressType{}); }
+Value daddr_type() { return make({Type::fib_addrtype}, FibAddressType{.source = false}); }
+Value saddr_type() { return make({Type::fib_addrtype}, FibAddressType{.source = true}); }
 }  // namespace fib
 
 namespace numgen {

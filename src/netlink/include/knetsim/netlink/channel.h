@@ -60,6 +60,9 @@ class Channel {
   /// if they are more than the socket may hold.
   std::vector<Verdict> transact(std::span<const std::uint8_t> messages, const std::string& tried);
 
+  /// How many bytes transact() can send at once, of `size` that it shall: the kernel gives as much only to root.
+  std::size_t room_for(std::size_t size);
+
   void begin_batch();
   void commit_batch();
   void forget_batch() noexcept;

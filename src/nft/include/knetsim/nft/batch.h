@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "knetsim/netlink/channel.h"
 #include "knetsim/nft/error.h"
 #include "knetsim/nft/objects.h"
 #include "knetsim/sys/netns.h"
@@ -55,8 +56,27 @@ class Batch {
   void commit(const NetNs& netns);
 
  private:
+  friend class Connection;
   struct State;
   std::unique_ptr<State> state_;
+};
+
+/// A way to one namespace's ruleset for whoever changes it often. To close one costs a grace period of the kernel's RCU
+/// (about 15 ms) when something was removed a moment ago, be it by others. Move-only, not thread-safe.
+class Connection {
+ public:
+  /// `netns` must outlive it.
+  explicit Connection(const NetNs& netns);
+
+  /// As Batch::commit().
+  void commit(Batch& batch);
+  /// How large a batch the kernel takes from us there, if we wish for `size` bytes: as root any, else what the host's
+  /// net.core.wmem_max allows.
+  std::size_t room_for(std::size_t size) { return channel_.room_for(size); }
+
+ private:
+  const NetNs* netns_;
+  netlink::Channel channel_;
 };
 
 }  // namespace knetsim::nft

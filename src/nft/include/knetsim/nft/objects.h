@@ -74,6 +74,7 @@ struct Set {
   std::optional<TypeSpec> value = {};
   bool verdicts = false;
   bool dynamic = false;                              ///< written by rules (`update`)
+  bool interval = false;                             ///< of a concatenation: elements are ranges, from key to key_end
   std::optional<std::chrono::seconds> timeout = {};  ///< elements go after that, unless they say otherwise
   std::optional<std::uint32_t> size = {};
   std::string comment = {};
@@ -83,6 +84,7 @@ struct Element {
   Data key;
   std::optional<Data> value = {};
   std::optional<Verdict> verdict = {};
+  std::optional<Data> key_end = {};  ///< of an interval set: the last value of each part
   std::string comment = {};
   std::optional<std::chrono::milliseconds> timeout = {};
   std::optional<std::chrono::milliseconds> expires = {};  ///< as read back: what is left of the timeout

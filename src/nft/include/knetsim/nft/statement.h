@@ -36,6 +36,8 @@ Statement any_of(std::initializer_list<CtState> states);
 Statement any_of(std::initializer_list<CtStatus> statuses);
 /// `key @set`
 Statement in(const Value& key, const Set& set);
+/// `key != @set`
+Statement not_in(const Value& key, const Set& set);
 /// `key { a, b }`
 Statement in(const Value& key, std::vector<Data> anonymous_set);
 
@@ -89,5 +91,7 @@ Statement reject();
 Statement update(const Set& set, const Value& key, std::optional<std::chrono::seconds> timeout = {});
 Statement update(const Set& map, const Value& key, const Value& value,
                  std::optional<std::chrono::seconds> timeout = {});
+/// `delete @map { key : value }`: of what rules have added; the value doesn't count.
+Statement forget(const Set& map, const Value& key, const Value& value);
 
 }  // namespace knetsim::nft

@@ -65,11 +65,15 @@ Value state();
 Value status();
 /// `ct original ip daddr` or `ct original ip6 daddr`: where the flow's first packet was sent, before any NAT.
 Value original_daddr(Family family);
+/// `ct original proto-dst`
+Value original_dport();
 }  // namespace ct
 
 namespace fib {
 /// `fib daddr type`
 Value daddr_type();
+/// `fib saddr type`
+Value saddr_type();
 }  // namespace fib
 
 namespace numgen {
