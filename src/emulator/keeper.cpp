@@ -46,7 +46,7 @@ struct Keeper::Place {
         ns(place_ns),
         kept(std::move(what)),
         monitor(ns, Groups::links | Groups::addresses | Groups::routes, kWaitingBytes) {
-    if (kept.when_filter_changed) filter.emplace(ns);
+    if (kept.when_filter_changed) filter.emplace(ns, kept.table);
     find_interface();
     put_back();
   }

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 
+#include "attributes.h"
 #include "decode.h"
 #include "knetsim/netlink/channel.h"
 
@@ -47,6 +48,9 @@ bool tells_of_a_removal(unsigned type) {
       return false;
   }
 }
+
+/// Of a message of nfnetlink.
+Attributes filter_attributes(const nlmsghdr& message) { return {&message, sizeof(nfgenmsg), NFTA_TABLE_MAX}; }
 
 template <typename Object>
 void add(std::vector<Event>& events, bool removed, std::optional<Object> object) {
@@ -148,10 +152,19 @@ std::vector<Event> Monitor::read() {
   }
 }
 
-RulesetMonitor::RulesetMonitor(const NetNs& ns)
-    : fd_(ns.run([] { return open_netlink(NETLINK_NETFILTER, SOCK_NONBLOCK); })), buffer_(kDatagram) {
+RulesetMonitor::RulesetMonitor(const NetNs& ns, std::string table, std::string except)
+    : fd_(ns.run([] { return open_netlink(NETLINK_NETFILTER, SOCK_NONBLOCK); })),
+      table_(std::move(table)),
+      except_(std::move(except)),
+      buffer_(kDatagram) {
   bind_for_notifications(fd_);
   join(fd_, NFNLGRP_NFTABLES);
+}
+
+bool RulesetMonitor::concerns_us(const nlmsghdr& message) const {
+  if (!tells_of_a_removal(message.nlmsg_type)) return false;
+  // The table's name is the same attribute of all objects.
+  return table_.empty() || filter_attributes(message).string(NFTA_TABLE_NAME) == table_;
 }
 
 bool RulesetMonitor::read() {
@@ -167,8 +180,14 @@ bool RulesetMonitor::read() {
     }
     int left = static_cast<int>(received);
     for (auto* message = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(message, left);
-         message = nlmsg_next(message, &left))
-      taken = taken || tells_of_a_removal(message->nlmsg_type);
+         message = nlmsg_next(message, &left)) {
+      taken_ = taken_ || concerns_us(*message);
+      if (message->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN)) continue;
+      // What a change consists of is told before its end, and that tells whose it was.
+      const bool counts =
+          except_.empty() || filter_attributes(*message).string(NFTA_GEN_PROC_NAME).value_or("") != except_;
+      taken = taken || (std::exchange(taken_, false) && counts);
+    }
   }
 }
 

@@ -23,8 +23,9 @@ struct Kept {
   std::string interface = {};
   /// Called too whenever the interface is up: writes what a link that goes down takes along. What it throws is ignored.
   std::function<void(netlink::Socket&, int interface)> when_up = {};
-  /// Called when something was taken out of the packet filter. What it throws is ignored.
+  /// Called when something was taken out of a table of that name in the packet filter. What it throws is ignored.
   std::function<void()> when_filter_changed = {};
+  std::string table = {};
 };
 
 /// Puts back what was written into many namespaces and what others, or the kernel when a link goes down or an address

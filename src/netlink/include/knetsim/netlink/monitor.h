@@ -56,7 +56,9 @@ class Monitor {
 /// element), from construction on. Move-only, not thread-safe.
 class RulesetMonitor {
  public:
-  explicit RulesetMonitor(const NetNs& ns);
+  /// `table`: of tables with that name alone; empty: of all. `except`: the name of processes whose changes don't count,
+  /// as the kernel keeps it (15 characters, comm in proc(5)).
+  explicit RulesetMonitor(const NetNs& ns, std::string table = {}, std::string except = {});
 
   /// Non-blocking; readable when read() has something.
   FdView fd() const noexcept { return fd_; }
@@ -64,7 +66,12 @@ class RulesetMonitor {
   bool read();
 
  private:
+  bool concerns_us(const nlmsghdr& message) const;
+
   Fd fd_;
+  std::string table_;
+  std::string except_;
+  bool taken_ = false;  ///< in the change that isn't told to its end
   std::vector<char> buffer_;
 };
 
