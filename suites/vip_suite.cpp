@@ -166,7 +166,7 @@ TEST_F(Vip, AChangeThatOneWorkerRefusesIsMadeOnNone) {
   owner.expect("nft> ");
   // Nobody but its owner may touch such a table, for as long as that runs. In one line, and so at once: a table that is
   // missed is put back.
-  owner.write("delete table ip kube-proxy; add table ip kube-proxy { flags owner; }\n");
+  owner.write("delete table ip knetsim-vips; add table ip knetsim-vips { flags owner; }\n");
   owner.expect("nft> ");
   EXPECT_THROW(c0.vips().add("100.64.10.2", {"c3"}), nft::Error);
   EXPECT_THAT(worker("w1").exec({"nft", "list", "ruleset"}).out, AllOf(HasSubstr(kVip), Not(HasSubstr("100.64.10.2"))));

@@ -47,8 +47,7 @@ std::size_t useful_threads() { return std::max(4U, 2 * std::thread::hardware_con
 Cluster::Cluster(ClusterSpec spec, unsigned index, Underlay& underlay, HostsFile& hosts)
     : spec_(std::move(spec)), index_(index), mtu_(underlay.spec().mtu) {
   for (const auto& node : spec_.etcd) etcd_nodes_.push_back(underlay.plug(node, switch_of(node, spec_)));
-  const kubeproxy::ProxyOptions proxy{.pod_networks = pod_networks(spec_),
-                                      .bridges = {cni::PodNetworkOptions{}.bridge}};
+  const kubeproxy::VipOptions proxy{.pod_networks = pod_networks(spec_), .bridges = {cni::PodNetworkOptions{}.bridge}};
   for (const auto& worker : spec_.workers)
     workers_.push_back(std::make_unique<Worker>(underlay.plug(worker, switch_of(worker, spec_)),
                                                 fmt::format("k{}_", index), plugins_of(spec_, workers_.size()), proxy,
@@ -142,7 +141,8 @@ void Cluster::have_routes_kept(Keeper& keeper, const std::function<void(netlink:
                 {.routes = vips_->routes(),
                  .interface = Underlay::kInterface,
                  .when_up = when_up,
-                 .when_filter_changed = [proxy = &worker->proxy()] { proxy->restore(); }});
+                 .when_filter_changed = [proxy = &worker->proxy()] { proxy->restore(); },
+                 .table = kubeproxy::kVipTableName});
     worker->have_routes_kept(keeper);
   }
 }

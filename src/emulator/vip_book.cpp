@@ -15,7 +15,7 @@ namespace knetsim {
 
 namespace {
 
-void tell_who_is_gone(std::vector<kubeproxy::Service>& services, const std::vector<Worker*>& workers) {
+void tell_who_is_gone(std::vector<kubeproxy::Vip>& services, const std::vector<Worker*>& workers) {
   std::set<Address> there;
   for (auto* worker : workers)
     for (const auto* container : worker->containers())
@@ -35,7 +35,7 @@ std::vector<netlink::Route> VipBook::routes() const {
   return routes;
 }
 
-kubeproxy::Service VipBook::service(const VipSpec& vip) {
+kubeproxy::Vip VipBook::service(const VipSpec& vip) {
   // The workers have routes to the ranges alone: what they send elsewhere never gets to the packet filter.
   if (std::none_of(ranges_.begin(), ranges_.end(),
                    [&](const Network& range) { return contains(range, vip.address); })) {
@@ -46,7 +46,7 @@ kubeproxy::Service VipBook::service(const VipSpec& vip) {
                                  known.empty() ? "give the cluster \"services\" with a \"range\" in the topology"
                                                : fmt::format("choose one of {}", fmt::join(known, ", "))));
   }
-  kubeproxy::Service result{.address = vip.address, .endpoints = {}, .name = cluster_ + "/" + vip.address.to_string()};
+  kubeproxy::Vip result{.address = vip.address, .endpoints = {}, .name = cluster_ + "/" + vip.address.to_string()};
   for (const auto& name : vip.containers) {
     const auto& addresses = worker_with(name, workers_, cluster_).container(name).addresses();
     const auto same_family = std::find_if(addresses.begin(), addresses.end(), [&](const Address& address) {
@@ -74,7 +74,7 @@ void VipBook::start(const std::vector<VipSpec>& vips) {
     }
   }
   const std::scoped_lock lock(mutex_);
-  std::vector<kubeproxy::Service> services;
+  std::vector<kubeproxy::Vip> services;
   for (const auto& vip : vips) services.push_back(service(vip));
   if (!services.empty()) apply(std::move(services));
 }
@@ -83,7 +83,7 @@ void VipBook::add(const std::string& vip, const std::vector<std::string>& contai
   const std::scoped_lock lock(mutex_);
   auto added = service({parse_address(vip), containers});
   auto services = services_;
-  std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == added.address; });
+  std::erase_if(services, [&](const kubeproxy::Vip& one) { return one.address == added.address; });
   services.push_back(std::move(added));
   apply(std::move(services));
 }
@@ -92,7 +92,7 @@ void VipBook::remove(const std::string& vip) {
   const std::scoped_lock lock(mutex_);
   auto services = services_;
   const auto address = parse_address(vip);
-  if (std::erase_if(services, [&](const kubeproxy::Service& one) { return one.address == address; }) == 0)
+  if (std::erase_if(services, [&](const kubeproxy::Vip& one) { return one.address == address; }) == 0)
     throw InputError(fmt::format("{} has no VIP {}", cluster_, vip));
   apply(std::move(services));
 }
@@ -104,12 +104,12 @@ void VipBook::reconcile() {
   if (services != services_) apply(std::move(services));
 }
 
-std::vector<kubeproxy::Service> VipBook::services() const {
+std::vector<kubeproxy::Vip> VipBook::services() const {
   const std::scoped_lock lock(mutex_);
   return services_;
 }
 
-void VipBook::apply(std::vector<kubeproxy::Service> services) {
+void VipBook::apply(std::vector<kubeproxy::Vip> services) {
   kubeproxy::validate(services);
   tell_who_is_gone(services, workers_);
   std::size_t done = 0;

@@ -8,7 +8,7 @@
 
 namespace knetsim {
 
-Worker::Worker(Node node, std::string prefix, const cni::Plugins& plugins, const kubeproxy::ProxyOptions& proxy,
+Worker::Worker(Node node, std::string prefix, const cni::Plugins& plugins, const kubeproxy::VipOptions& proxy,
                std::string cluster, HostsFile& hosts)
     : Node(std::move(node)),
       prefix_(std::move(prefix)),

@@ -12,7 +12,7 @@ namespace knetsim::cli::shell {
 
 namespace {
 
-using kubeproxy::Service;
+using kubeproxy::Vip;
 
 /// The container that has this address; nullptr: it is gone.
 Container* holder_of(Cluster& cluster, const Address& address) {
@@ -23,7 +23,7 @@ Container* holder_of(Cluster& cluster, const Address& address) {
 }
 
 /// Whether the topology gives packets a way from this worker to all that is behind the address.
-bool can_serve(Cluster& cluster, const Service& service, Worker& worker) {
+bool can_serve(Cluster& cluster, const Vip& service, Worker& worker) {
   if (has_mesh(cluster)) return true;
   const auto own = worker.containers();
   return std::all_of(service.endpoints.begin(), service.endpoints.end(), [&](const auto& endpoint) {
@@ -41,7 +41,7 @@ const Node* first_client(Worker& worker, bool v6) {
 /// An address and whoever asks it.
 struct Flows {
   Cluster* cluster;
-  Service service;
+  Vip service;
   std::vector<const Node*> clients;
 };
 

@@ -15,7 +15,7 @@
 #include <map>
 
 #include "knetsim/fixtures/packet_lab.h"
-#include "knetsim/kubeproxy/proxy.h"
+#include "knetsim/kubeproxy/vips.h"
 #include "knetsim/netlink/conntrack.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/route.h"
@@ -80,8 +80,8 @@ class StaleFlows : public testing::TestWithParam<Case> {
   Address address(int index) const {
     return parse_address(v6 ? fmt::format("fd64::{}", index) : fmt::format("100.64.10.{}", index));
   }
-  Service served_by(const std::vector<int>& servers, const std::vector<int>& gone = {}) const {
-    Service made{.address = vip, .endpoints = {}};
+  Vip served_by(const std::vector<int>& servers, const std::vector<int>& gone = {}) const {
+    Vip made{.address = vip, .endpoints = {}};
     for (const int server : servers)
       made.endpoints.push_back({.address = Lab::server_address(server, v6),
                                 .gone = std::find(gone.begin(), gone.end(), server) != gone.end()});
@@ -113,7 +113,7 @@ class StaleFlows : public testing::TestWithParam<Case> {
 
   bool v6 = GetParam().v6;
   Lab lab{3};
-  Proxy proxy{lab.router()};
+  VipProxy proxy{lab.router()};
   Address vip = address(1);
 
  private:
@@ -190,11 +190,11 @@ TEST_P(StaleFlows, ReachNobodyOnceTheirVipIsRemoved) {
 }
 
 TEST_P(StaleFlows, OlderThanTheirVipAreServed) {
-  proxy.apply({Service{.address = address(2), .endpoints = {{Lab::server_address(0, v6)}}}});
+  proxy.apply({Vip{.address = address(2), .endpoints = {{Lab::server_address(0, v6)}}}});
   const auto flow = talker();
   EXPECT_TRUE(lost(flow));
   ASSERT_THAT(tracked(), SizeIs(1)) << "the kernel remembers that it is translated to nothing";
-  proxy.apply({Service{.address = address(2), .endpoints = {{Lab::server_address(0, v6)}}}, served_by({1})});
+  proxy.apply({Vip{.address = address(2), .endpoints = {{Lab::server_address(0, v6)}}}, served_by({1})});
   EXPECT_EQ(reached(flow), 1);
 }
 
@@ -202,7 +202,7 @@ TEST_P(StaleFlows, AreFoundWhenTheWholeTableIsWrittenAnew) {
   proxy.apply({served_by({0})});
   const auto flow = talker();
   EXPECT_EQ(reached(flow), 0);
-  Proxy restarted(lab.router());
+  VipProxy restarted(lab.router());
   restarted.apply({served_by({1})});
   EXPECT_EQ(reached(flow), 1);
 }
@@ -245,11 +245,11 @@ TEST_P(TcpFlows, StayWithTheServerThatTheyHaveAndOnesWithoutAnAnswerAreForgotten
   const bool v6 = GetParam();
   Lab lab{2};
   route_vips_outside(lab);
-  Proxy proxy{lab.router()};
+  VipProxy proxy{lab.router()};
   const auto vip = parse_address(v6 ? "fd64::1" : "100.64.10.1");
   const auto early_vip = parse_address(v6 ? "fd64::2" : "100.64.10.2");
   const auto served = [&](const Address& address, int server) {
-    return Service{.address = address, .endpoints = {{Lab::server_address(server, v6)}}};
+    return Vip{.address = address, .endpoints = {{Lab::server_address(server, v6)}}};
   };
   proxy.apply({served(vip, 0)});
   const auto connect = [&](const Address& target) {

@@ -6,7 +6,7 @@
 
 #include "knetsim/emulator/topology.h"
 #include "knetsim/emulator/worker.h"
-#include "knetsim/kubeproxy/service.h"
+#include "knetsim/kubeproxy/vip.h"
 #include "knetsim/netlink/route.h"
 
 namespace knetsim {
@@ -32,22 +32,22 @@ class VipBook {
   /// After containers have come or gone.
   void reconcile();
 
-  std::vector<kubeproxy::Service> services() const;
+  std::vector<kubeproxy::Vip> services() const;
 
   /// To the ranges, without an interface: a packet of the worker's own reaches the OUTPUT hook only if it has a route
   /// before it is translated.
   std::vector<netlink::Route> routes() const;
 
  private:
-  kubeproxy::Service service(const VipSpec& vip);
-  void apply(std::vector<kubeproxy::Service> services);
+  kubeproxy::Vip service(const VipSpec& vip);
+  void apply(std::vector<kubeproxy::Vip> services);
   void put_back(Worker& worker) const;
 
   std::string cluster_;
   std::vector<Network> ranges_;
   std::vector<Worker*> workers_;
   mutable std::mutex mutex_;  // guards what follows, and that all workers have the same
-  std::vector<kubeproxy::Service> services_;
+  std::vector<kubeproxy::Vip> services_;
   unsigned revision_ = 0;  // of the service added last: one that is added again starts anew
 };
 

@@ -14,7 +14,7 @@
 #include "knetsim/emulator/keeper.h"
 #include "knetsim/emulator/names.h"
 #include "knetsim/emulator/node.h"
-#include "knetsim/kubeproxy/proxy.h"
+#include "knetsim/kubeproxy/vips.h"
 
 namespace knetsim {
 
@@ -25,7 +25,7 @@ class Worker : public Node {
  public:
   /// `prefix` goes before the pinned names of its containers: "k0_". `hosts`, which learns those of `cluster` as they
   /// come and go, must outlive it.
-  Worker(Node node, std::string prefix, const cni::Plugins& plugins, const kubeproxy::ProxyOptions& proxy,
+  Worker(Node node, std::string prefix, const cni::Plugins& plugins, const kubeproxy::VipOptions& proxy,
          std::string cluster, HostsFile& hosts);
   Worker(Worker&&) = delete;
   ~Worker();
@@ -54,7 +54,7 @@ class Worker : public Node {
   /// FLANNEL_SUBNET and kin: where the lease of this worker is written.
   std::filesystem::path subnet_file() const { return directory() / "subnet.env"; }
   cni::PodNetwork& pods() noexcept { return pods_; }
-  kubeproxy::Proxy& proxy() noexcept { return proxy_; }
+  kubeproxy::VipProxy& proxy() noexcept { return proxy_; }
 
   void set_flanneld(Daemon daemon) { flanneld_.emplace(std::move(daemon)); }
   /// Throws InputError if this cluster has no flannel.
@@ -70,7 +70,7 @@ class Worker : public Node {
   std::string cluster_;
   HostsFile& hosts_;
   cni::PodNetwork pods_;
-  kubeproxy::Proxy proxy_;
+  kubeproxy::VipProxy proxy_;
   mutable std::mutex listed_;  // guards the lists, not what is in them
   std::map<std::string, std::unique_ptr<Container>> containers_;
   std::vector<std::unique_ptr<Container>> retired_;

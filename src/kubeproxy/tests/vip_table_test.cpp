@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "knetsim/fixtures/packet_lab.h"
-#include "knetsim/kubeproxy/proxy.h"
+#include "knetsim/kubeproxy/vips.h"
 #include "knetsim/sys/process.h"
 
 namespace knetsim::kubeproxy {
@@ -18,21 +18,26 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-Service service(const char* vip, const std::vector<const char*>& endpoints, const char* name = "") {
-  Service made{.address = parse_address(vip), .endpoints = {}, .name = name};
+Vip service(const char* vip, const std::vector<const char*>& endpoints, const char* name = "") {
+  Vip made{.address = parse_address(vip), .endpoints = {}, .name = name};
   for (const char* endpoint : endpoints) made.endpoints.push_back({parse_address(endpoint)});
   return made;
 }
 
-TEST(ProxyRuleset, ReadsAsAPersonWouldHaveTypedIt) {
+TEST(VipTable, ReadsAsAPersonWouldHaveTypedIt) {
   const NetNs netns = NetNs::create();
-  Proxy proxy(netns, {.pod_networks = {parse_network("11.0.0.0/8"), parse_network("fd11::/16")}});
+  VipProxy proxy(netns, {.pod_networks = {parse_network("11.0.0.0/8"), parse_network("fd11::/16")}});
   proxy.apply({service("100.64.10.1", {"11.20.0.2"}, "web"), service("fd64::1", {"fd11::2"})});
-  const std::string typed = R"(table ip kube-proxy {
-	comment "virtual addresses and who serves them"
+  const std::string typed = R"(table ip knetsim-vips {
+	comment "virtual addresses and who serves them in turn"
 	set vips {
 		type ipv4_addr
 		elements = { 100.64.10.1 }
+	}
+
+	map turns {
+		typeof ip daddr . numgen inc mod 65536 : ip daddr
+		elements = { 100.64.10.1 . 0 : 11.20.0.2 }
 	}
 
 	set hairpin {
@@ -44,14 +49,32 @@ TEST(ProxyRuleset, ReadsAsAPersonWouldHaveTypedIt) {
 		type ipv4_addr
 	}
 
+	map at-prerouting {
+		type ipv4_addr : verdict
+		elements = { 100.64.10.1 comment "VIP 100.64.10.1: web" : goto vip-100.64.10.1 }
+	}
+
+	map at-output {
+		type ipv4_addr : verdict
+		elements = { 100.64.10.1 comment "VIP 100.64.10.1: web" : goto output-100.64.10.1 }
+	}
+
+	chain vip-100.64.10.1 {
+		ip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to ip daddr . numgen inc mod 1 map @turns comment "VIP 100.64.10.1: web"
+	}
+
+	chain output-100.64.10.1 {
+		ip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to ip daddr . numgen inc mod 1 map @turns comment "VIP 100.64.10.1: web"
+	}
+
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
-		ip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to 11.20.0.2 comment "VIP 100.64.10.1: web"
+		ip daddr vmap @at-prerouting comment "to the VIP's turns"
 	}
 
 	chain output {
 		type nat hook output priority -100; policy accept;
-		ip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to 11.20.0.2 comment "VIP 100.64.10.1: web"
+		ip daddr vmap @at-output comment "to the VIP's turns"
 	}
 
 	chain postrouting {
@@ -61,11 +84,16 @@ TEST(ProxyRuleset, ReadsAsAPersonWouldHaveTypedIt) {
 		ct original ip daddr @vips ip saddr != 11.0.0.0/8 masquerade fully-random comment "from outside the pod network"
 	}
 }
-table ip6 kube-proxy {
-	comment "virtual addresses and who serves them"
+table ip6 knetsim-vips {
+	comment "virtual addresses and who serves them in turn"
 	set vips {
 		type ipv6_addr
 		elements = { fd64::1 }
+	}
+
+	map turns {
+		typeof ip6 daddr . numgen inc mod 65536 : ip6 daddr
+		elements = { fd64::1 . 0 : fd11::2 }
 	}
 
 	set hairpin {
@@ -77,14 +105,32 @@ table ip6 kube-proxy {
 		type ipv6_addr
 	}
 
+	map at-prerouting {
+		type ipv6_addr : verdict
+		elements = { fd64::1 comment "VIP fd64::1" : goto vip-fd64..1 }
+	}
+
+	map at-output {
+		type ipv6_addr : verdict
+		elements = { fd64::1 comment "VIP fd64::1" : goto output-fd64..1 }
+	}
+
+	chain vip-fd64..1 {
+		ip6 daddr fd64::1 counter packets 0 bytes 0 dnat to ip6 daddr . numgen inc mod 1 map @turns comment "VIP fd64::1"
+	}
+
+	chain output-fd64..1 {
+		ip6 daddr fd64::1 counter packets 0 bytes 0 dnat to ip6 daddr . numgen inc mod 1 map @turns comment "VIP fd64::1"
+	}
+
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
-		ip6 daddr fd64::1 counter packets 0 bytes 0 dnat to fd11::2 comment "VIP fd64::1"
+		ip6 daddr vmap @at-prerouting comment "to the VIP's turns"
 	}
 
 	chain output {
 		type nat hook output priority -100; policy accept;
-		ip6 daddr fd64::1 counter packets 0 bytes 0 dnat to fd11::2 comment "VIP fd64::1"
+		ip6 daddr vmap @at-output comment "to the VIP's turns"
 	}
 
 	chain postrouting {
@@ -99,18 +145,9 @@ table ip6 kube-proxy {
   EXPECT_EQ(listing_of(typed), typed);
 }
 
-TEST(ProxyRuleset, TheTurnsAreWrittenInTheRule) {
+TEST(VipTable, IptablesWorksBesideIt) {
   const NetNs netns = NetNs::create();
-  Proxy proxy(netns);
-  proxy.apply({service("100.64.10.1", {"11.20.0.2", "11.30.0.2"})});
-  EXPECT_THAT(listing(netns),
-              HasSubstr("\t\tip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to numgen inc mod 2 map "
-                        "{ 0 : 11.20.0.2, 1 : 11.30.0.2 } comment \"VIP 100.64.10.1\"\n"));
-}
-
-TEST(ProxyRuleset, IptablesWorksBesideIt) {
-  const NetNs netns = NetNs::create();
-  Proxy proxy(netns);
+  VipProxy proxy(netns);
   proxy.apply({service("100.64.10.1", {"11.20.0.2", "11.30.0.2"}), service("fd64::1", {"fd11::2", "fd11::3"})});
   const auto run = [&](const char* program, const char* network) {
     const std::vector<std::string> argv{program, "-t", "nat", "-A", "POSTROUTING", "-s", network, "-j", "MASQUERADE"};
@@ -126,26 +163,32 @@ TEST(ProxyRuleset, IptablesWorksBesideIt) {
   EXPECT_THAT(saved.out + saved.err, Not(HasSubstr("incompatible")));
 }
 
-TEST(ProxyRuleset, OfTwoHundredVipsOneIsChanged) {
+TEST(VipTable, OfTwoHundredVipsOneIsChanged) {
   const NetNs netns = NetNs::create();
-  Proxy proxy(netns);
-  std::vector<Service> services;
+  VipProxy proxy(netns);
+  std::vector<Vip> services;
   for (std::uint32_t i = 0; i < 200; ++i) {
     services.push_back(
         {.address = advance(parse_address("100.64.0.1"), i),
          .endpoints = {{advance(parse_address("11.0.0.1"), 2 * i)}, {advance(parse_address("11.0.0.2"), 2 * i)}}});
   }
   proxy.apply(services);
+  const nft::TableId table{nft::Family::ip, kVipTableName};
+  ASSERT_EQ(nft::list_elements(netns, {table, "turns"}).size(), 400U);
+  const auto handle_of = [&](const char* chain) {
+    return nft::list_rules(netns, nft::ChainId{table, chain}).at(0).id.handle;
+  };
+  const auto changed = handle_of("vip-100.64.0.101");
+  const auto left_alone = handle_of("vip-100.64.0.102");
   services[100].endpoints.pop_back();
   proxy.apply(services);
-  const nft::TableId table{nft::Family::ip, kTableName};
-  const nft::ChainId output{table, "output"};
-  EXPECT_EQ(nft::list_rules(netns, output).size(), 200U);
-  EXPECT_EQ(proxy.counters(services[100].address).output.packets, 0U);
+  EXPECT_EQ(nft::list_elements(netns, {table, "turns"}).size(), 399U);
+  EXPECT_NE(handle_of("vip-100.64.0.101"), changed);
+  EXPECT_EQ(handle_of("vip-100.64.0.102"), left_alone);
 }
 
-TEST(ServiceValidation, EachErrorNamesTheValueAndTheRemedy) {
-  const auto error_of = [](const std::vector<Service>& services) -> std::string {
+TEST(VipValidation, EachErrorNamesTheValueAndTheRemedy) {
+  const auto error_of = [](const std::vector<Vip>& services) -> std::string {
     try {
       validate(services);
     } catch (const InputError& error) {

@@ -1,4 +1,4 @@
-#include "knetsim/kubeproxy/service.h"
+#include "knetsim/kubeproxy/vip.h"
 
 #include <fmt/format.h>
 
@@ -10,19 +10,19 @@ namespace {
 
 constexpr std::size_t kNameMaximum = 100;
 
-[[noreturn]] void refuse(const Service& service, const std::string& what, const std::string& remedy) {
+[[noreturn]] void refuse(const Vip& service, const std::string& what, const std::string& remedy) {
   throw InputError(describe({.where = "VIP " + service.address.to_string(), .answer = what, .remedy = remedy}));
 }
 
 bool can_receive(const Address& address) { return !address.is_unspecified() && !address.is_multicast(); }
 
-void validate(const Service& service) {
+void validate(const Vip& service) {
   if (!can_receive(service.address) || service.address.is_loopback()) {
     refuse(service, "no address that traffic could be sent to",
            "choose an unused unicast address, such as 100.64.10.1");
   }
   if (service.endpoints.empty()) refuse(service, "has no endpoint", "name at least one container, or remove the VIP");
-  for (const Endpoint& endpoint : service.endpoints) {
+  for (const VipEndpoint& endpoint : service.endpoints) {
     const std::string text = endpoint.address.to_string();
     if (endpoint.address.is_v4() != service.address.is_v4()) {
       refuse(service, fmt::format("endpoint {} is of the other address family", text),
@@ -47,9 +47,9 @@ void validate(const Service& service) {
 
 }  // namespace
 
-void validate(const std::vector<Service>& services) {
+void validate(const std::vector<Vip>& services) {
   std::set<Address> seen;
-  for (const Service& service : services) {
+  for (const Vip& service : services) {
     validate(service);
     if (!seen.insert(service.address).second)
       refuse(service, "is there twice", "one service for each address: merge their endpoints, or choose another VIP");
