@@ -1,7 +1,7 @@
 # cmake --install: programs, libraries, headers, topologies, and a package for find_package(knetsim).
 #
 #   bin/                     knetsim, knetsim-agnhost, knetsim-apiserver, knetsim-controllers, knetsim-flanneld,
-#                            knetsim-skrouterd, knetsim-report, suite-*
+#                            knetsim-kube-proxy, knetsim-skrouterd, knetsim-report, suite-*
 #   libexec/knetsim/cni/     the CNI plugin flannel
 #   share/knetsim/           topologies, and their JSON schema for editors
 #   lib/, include/           every layer but the command line's, fixtures
@@ -22,8 +22,8 @@ set_target_properties(knetsim_testing PROPERTIES EXPORT_NAME testing)
 set_target_properties(knetsim_fixtures PROPERTIES EXPORT_NAME fixtures)
 
 get_property(suites GLOBAL PROPERTY KNETSIM_SUITES)
-install(TARGETS knetsim knetsim-agnhost knetsim-apiserver knetsim-controllers knetsim-flanneld knetsim-skrouterd
-  knetsim-report ${suites}
+install(TARGETS knetsim knetsim-agnhost knetsim-apiserver knetsim-controllers knetsim-flanneld knetsim-kube-proxy
+  knetsim-skrouterd knetsim-report ${suites}
   RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(TARGETS cni-flannel RUNTIME DESTINATION libexec/knetsim/cni)
 install(TARGETS ${libraries} EXPORT knetsim ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
