@@ -98,6 +98,24 @@ TEST_P(VipOfAnyPlugin, ServesAnotherWorkersContainersAndThoseThatServe) {
   EXPECT_THAT(ping(1423), ExitsWith(1));
 }
 
+TEST_F(Vip, OfANeighbourOnTheSameBridgeShowsWhoCalls) {
+  auto& vips = cluster("C0").vips();
+  vips.add("100.64.10.2", {"c3"});
+  const EchoServer s3(c3(), kPort);
+  // Whether the kernel shows the bridge's own traffic to the packet filter, too, makes no difference.
+  for (const char* shown : {"0", "1"}) {
+    SCOPED_TRACE(shown);
+    ASSERT_THAT(worker("w2").exec({"ip", "link", "set", "cni0", "type", "bridge", "nf_call_iptables", shown}),
+                Succeeds());
+    EXPECT_EQ(tcp_exchange(c2(), parse_address("100.64.10.2"), kPort), std::nullopt);
+    EXPECT_EQ(udp_exchange(c2(), parse_address("100.64.10.2"), kPort), std::nullopt);
+    EXPECT_EQ(tcp_exchange(c2(), c3().address(), kPort), std::nullopt);
+  }
+  EXPECT_THAT(s3.clients(), AllOf(testing::SizeIs(6), Each(c2().address())));
+  EXPECT_THAT(c2().exec({"ping", "-c", "1", "-W", "5", c3().address().to_string()}).out, HasSubstr("ttl=63"))
+      << "by way of the worker";
+}
+
 TEST_F(Vip, ServesTheWorkersWithTurnsOfTheirOwn) {
   EXPECT_EQ(turns_of_pings(c1(), 1), "2");
   EXPECT_EQ(turns_of_pings(worker("w1"), 3), "232") << "the OUTPUT hook starts with the first container too";

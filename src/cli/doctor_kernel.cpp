@@ -62,7 +62,7 @@ void serve_vips() {
   const auto here = NetNs::current();
   for (const auto& [vip, pods] : {std::pair("100.64.10.1", "11.0.0.0/8"), std::pair("fd64::1", "fd11::/48")}) {
     const auto network = parse_network(pods);
-    kubeproxy::VipProxy proxy(here, {.pod_networks = {network}, .bridges = {"cni0"}});
+    kubeproxy::VipProxy proxy(here, {.pod_networks = {network}});
     const auto pod = [&](std::uint64_t number) { return kubeproxy::VipEndpoint{advance(address_of(network), number)}; };
     proxy.apply({{.address = parse_address(vip), .endpoints = {pod(2), pod(3)}, .name = "doctor"}});
   }

@@ -47,7 +47,7 @@ std::size_t useful_threads() { return std::max(4U, 2 * std::thread::hardware_con
 Cluster::Cluster(ClusterSpec spec, unsigned index, Underlay& underlay, HostsFile& hosts)
     : spec_(std::move(spec)), index_(index), mtu_(underlay.spec().mtu) {
   for (const auto& node : spec_.etcd) etcd_nodes_.push_back(underlay.plug(node, switch_of(node, spec_)));
-  const kubeproxy::VipOptions proxy{.pod_networks = pod_networks(spec_), .bridges = {cni::PodNetworkOptions{}.bridge}};
+  const kubeproxy::VipOptions proxy{.pod_networks = pod_networks(spec_)};
   for (const auto& worker : spec_.workers)
     workers_.push_back(std::make_unique<Worker>(underlay.plug(worker, switch_of(worker, spec_)),
                                                 fmt::format("k{}_", index), plugins_of(spec_, workers_.size()), proxy,

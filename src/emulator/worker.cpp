@@ -5,6 +5,7 @@
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json.h"
+#include "pod_routes.h"
 
 namespace knetsim {
 
@@ -15,7 +16,9 @@ Worker::Worker(Node node, std::string prefix, const cni::Plugins& plugins, const
       cluster_(std::move(cluster)),
       hosts_(hosts),
       pods_(netns(), {.node = name(), .directory = directory(), .subnet_file = subnet_file(), .plugins = plugins}),
-      proxy_(netns(), proxy) {}
+      proxy_(netns(), proxy) {
+  send_no_redirects(netns());
+}
 
 Worker::~Worker() = default;
 
@@ -36,6 +39,7 @@ Container& Worker::create_container(const std::string& name, const std::string& 
   cni::Attachment attachment{.container_id = id, .netns = "/run/netns/" + id};
   if (!runtime_config.empty()) attachment.capabilities = parse_json(runtime_config);
   auto network = pods_.attach(attachment);
+  route_to_neighbours(node.netns(), attachment.ifname, routes_to_neighbours(network, pods_.options().bridge));
   auto made = std::make_unique<Container>(std::move(node), name, id, std::move(network));
   auto& container = *made;
   {
@@ -53,7 +57,8 @@ void Worker::have_routes_kept(Keeper& keeper) {
 }
 
 void Worker::keep_routes_of(const Container& container) {
-  Kept kept{.interface = cni::Attachment{}.ifname};
+  Kept kept{.routes = routes_to_neighbours(container.network(), pods_.options().bridge),
+            .interface = cni::Attachment{}.ifname};
   for (const auto& route : container.network().routes) {
     auto gateway = route.gateway;
     for (const auto& ip : container.network().ips)

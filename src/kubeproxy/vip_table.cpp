@@ -67,13 +67,6 @@ std::vector<nft::Rule> postrouting_rules(const nft::ChainId& chain, const Layout
   rules.push_back(nft::Rule{.chain = chain,
                             .statements = {translated, nft::in(pair, layout.slots[kVipHairpin].set), fully_random()},
                             .comment = "an endpoint that reached itself"});
-  for (const std::string& bridge : options.bridges) {
-    const Data name = Data::ifname(bridge);
-    rules.push_back(nft::Rule{
-        .chain = chain,
-        .statements = {nft::meta::iifname() == name, nft::meta::oifname() == name, sent_to_vip, fully_random()},
-        .comment = "back into the bridge it came from"});
-  }
   std::vector<nft::Statement> from_elsewhere{sent_to_vip};
   for (const Network& network : options.pod_networks)
     if (is_v6(network) == (family == nft::Family::ip6)) from_elsewhere.push_back(nft::saddr_of(family) != network);

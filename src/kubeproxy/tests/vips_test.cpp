@@ -167,22 +167,6 @@ TEST_P(VipsTest, TheClientsAddressIsKeptUnlessItIsOutsideThePodNetwork) {
   EXPECT_EQ(lab.flow(lab.router(), Protocol::tcp, vip), (Hit{1, Lab::router_address_at(1, v6)}));
 }
 
-TEST_P(VipsTest, FlowsBackIntoABridgeAreMasqueradedOnRequest) {
-  Lab on_bridge = Lab::bridged(2);
-  VipProxy bridged(on_bridge.router(), {.bridges = {"cni0"}});
-  Vip served{.address = vip, .endpoints = {}};
-  served.endpoints.push_back({Lab::bridged_address(1, v6)});
-  bridged.apply({served});
-  const Hit through_the_router{1, Lab::router_address_at(0, v6)};
-  for (const Protocol protocol : kProtocols) {
-    EXPECT_EQ(on_bridge.flow(on_bridge.server(0), protocol, vip), through_the_router);
-  }
-  EXPECT_EQ(on_bridge.flow(on_bridge.client(), Protocol::udp, vip), (Hit{1, Lab::client_address(v6)}));
-  EXPECT_EQ(on_bridge.flow(on_bridge.server(0), Protocol::udp, Lab::bridged_address(1, v6)),
-            (Hit{1, Lab::bridged_address(0, v6)}))
-      << "flows past the VIP stay as they are";
-}
-
 TEST_P(VipsTest, ASecondProxyTakesOverWhatAnEarlierOneLeft) {
   {
     VipProxy earlier(lab.router());

@@ -18,9 +18,6 @@ struct VipOptions {
   /// The cluster's pods. What is sent to a VIP from elsewhere (the node itself, the outside) is masqueraded, so that
   /// the answer comes back through this node. Empty: nothing but hairpin traffic is.
   std::vector<Network> pod_networks = {};
-  /// Bridges whose ports answer one another without passing this node's conntrack: where br_netfilter is absent, flows
-  /// that a VIP sends back into the bridge they came from are masqueraded too.
-  std::vector<std::string> bridges = {};
 };
 
 /// The packets and bytes of the flows' first packets that a VIP's rule has taken.
