@@ -19,6 +19,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/side_by_side.h"
 #include "knetsim/sys/text.h"
+#include "kube_proxies.h"
 #include "kubelet/kubelet.h"
 #include "kubelet/pod_registry.h"
 #include "kubelet_server.h"
@@ -26,18 +27,6 @@
 namespace knetsim {
 
 namespace {
-
-std::vector<Network> pod_networks(const ClusterSpec& spec) {
-  std::vector<Network> networks;
-  if (spec.flannel) {
-    const auto config = flannel::parse_config(spec.flannel->config);
-    for (const auto& range : {config.v4, config.v6})
-      if (range) networks.push_back(range->network);
-  }
-  for (const auto& worker : spec.workers)
-    networks.insert(networks.end(), worker.pod_subnets.begin(), worker.pod_subnets.end());
-  return networks;
-}
 
 // Further threads would only queue for the lock that guards the kernel's network configuration.
 std::size_t useful_threads() { return std::max(4U, 2 * std::thread::hardware_concurrency()); }
@@ -207,6 +196,10 @@ ClusterApi& Cluster::api() {
     for (const auto* container : worker->containers())
       published_pods_[api_->publish(*container, *worker)] = container->short_name();
   }
+  std::vector<Daemon> proxies;
+  for (const auto& worker : workers_)
+    proxies.push_back(start_kube_proxy(*worker, spec_, {etcd_nodes_.front().address(), ClusterApi::port_of(index_)}));
+  kube_proxies_ = std::move(proxies);
   published_ = true;
   kubelet_ = std::make_unique<Kubelet>(*this, ClusterApi::port_of(index_), *pod_containers_,
                                        etcd_nodes_.front().directory() / "kubelet.log");
@@ -226,6 +219,14 @@ Daemon* Cluster::api_server() { return api_started_ ? &api_->server() : nullptr;
 Daemon* Cluster::api_controllers() {
   const std::unique_lock lock(objects_, std::try_to_lock);
   return lock && api_ && api_->started() ? &api_->controllers() : nullptr;
+}
+
+Daemon* Cluster::kube_proxy(const Worker& worker) {
+  const std::unique_lock lock(objects_, std::try_to_lock);
+  if (!lock) return nullptr;
+  for (std::size_t i = 0; i < kube_proxies_.size(); ++i)
+    if (workers_[i].get() == &worker) return &kube_proxies_[i];
+  return nullptr;
 }
 
 Container& Cluster::create_container(const std::string& worker, const std::string& name) {
@@ -332,9 +333,12 @@ std::vector<std::string> Cluster::ailments() {
   for (auto* daemon : {api_server(), api_controllers()})
     if (daemon != nullptr)
       if (auto ailment = daemon->ailment()) result.push_back(std::move(*ailment));
-  for (const auto& worker : workers_)
+  for (const auto& worker : workers_) {
     if (worker->has_flanneld())
       if (auto ailment = worker->flanneld().ailment()) result.push_back(std::move(*ailment));
+    if (auto* proxy = kube_proxy(*worker))
+      if (auto ailment = proxy->ailment()) result.push_back(std::move(*ailment));
+  }
   for (auto* container : containers())
     if (container->has_program())
       if (auto ailment = container->program().ailment()) result.push_back(std::move(*ailment));

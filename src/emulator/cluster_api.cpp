@@ -79,6 +79,7 @@ void ClusterApi::start_server() {
   options.listen_port = port_;
   options.listen_fd = listener_.get();
   options.advertise_address = node_->address();
+  options.node_address = node_->address();
   const auto log = node_->directory() / "apiserver.log";
   const auto launch = [=, this] {
     const auto written = std::filesystem::exists(log) ? std::filesystem::file_size(log) : 0;

@@ -198,6 +198,8 @@ std::vector<Place> places_of(Emulation& emulation) {
       auto place = node_place(*worker, "worker", cables);
       if (worker->has_flanneld())
         if (auto end = end_of("flanneld", worker->flanneld())) place.ended.push_back(std::move(*end));
+      if (auto* proxy = cluster->kube_proxy(*worker))
+        if (auto end = end_of("kube-proxy", *proxy)) place.ended.push_back(std::move(*end));
       if (worker == cluster->workers().front())
         if (auto* router = router_of(emulation, *cluster))
           if (auto end = end_of("skrouterd", *router)) place.ended.push_back(std::move(*end));

@@ -149,8 +149,10 @@ std::vector<Running> running_programs(Session& session) {
       add_daemon(cluster->etcd_nodes().front()->name(), "apiserver", *server, all);
     if (auto* controllers = cluster->api_controllers())
       add_daemon(cluster->etcd_nodes().front()->name(), "controllers", *controllers, all);
-    for (auto* worker : cluster->workers())
+    for (auto* worker : cluster->workers()) {
       if (worker->has_flanneld()) add_flanneld(*worker, all);
+      if (auto* proxy = cluster->kube_proxy(*worker)) add_daemon(worker->name(), "kube-proxy", *proxy, all);
+    }
     add_router(session, *cluster, all);
     for (auto* container : cluster->containers())
       if (container->has_program())

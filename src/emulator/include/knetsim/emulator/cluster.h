@@ -66,6 +66,8 @@ class Cluster {
   Daemon* api_server();
   /// Its controllers, likewise.
   Daemon* api_controllers();
+  /// The kube-proxy of one of its workers, likewise.
+  Daemon* kube_proxy(const Worker& worker);
 
   Container& create_container(const std::string& worker, const std::string& name);
   /// What stands for a Pod that somebody applied goes with it.
@@ -120,6 +122,7 @@ class Cluster {
 
   std::mutex objects_;  // guards which containers there are, and what the API is told of them
   std::optional<ClusterApi> api_;
+  std::vector<Daemon> kube_proxies_;  // as workers_
   std::atomic<bool> api_started_ = false;
   bool published_ = false;
   std::map<std::string, std::string> published_pods_;     // uid -> short name of the container

@@ -16,7 +16,8 @@ class Container;
 class Worker;
 
 /// The Kubernetes API of one cluster: a server on its first etcd node, which everybody outside of the nodes reaches in
-/// plain HTTP on 127.0.0.1, and the workers and containers in it as Nodes and Pods. Move-only.
+/// plain HTTP on 127.0.0.1, nodes on its node's address, and the workers and containers in it as Nodes and Pods.
+/// Move-only.
 class ClusterApi {
  public:
   /// Of the cluster with that index: 8001, 8002 ...

@@ -1,0 +1,47 @@
+#include "kube_proxies.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+
+#include "knetsim/flannel/config.h"
+#include "knetsim/kube/allocate.h"
+#include "knetsim/parts/launcher.h"
+#include "kube_objects.h"
+
+namespace knetsim {
+
+std::vector<Network> pod_networks(const ClusterSpec& spec) {
+  std::vector<Network> networks;
+  if (spec.flannel) {
+    const auto config = flannel::parse_config(spec.flannel->config);
+    for (const auto& range : {config.v4, config.v6})
+      if (range) networks.push_back(range->network);
+  }
+  for (const auto& worker : spec.workers)
+    for (const auto& subnet : worker.pod_subnets) networks.push_back(canonical(subnet));
+  return networks;
+}
+
+Daemon start_kube_proxy(const Worker& worker, const ClusterSpec& spec, const boost::asio::ip::tcp::endpoint& api) {
+  std::vector<std::string> pods;
+  for (const auto& network : pod_networks(spec)) pods.push_back(to_string(network));
+  const auto host = api.address().to_string();
+  std::vector<std::string> arguments{
+      fmt::format("--master=http://{}:{}", api.address().is_v6() ? "[" + host + "]" : host, api.port()),
+      fmt::format("--hostname-override={}", kube_name(worker.name())),
+      fmt::format("--service-cluster-ip-range={}", to_string(Network(kube::ServiceRanges{}.ipv4)))};
+  if (!pods.empty()) arguments.push_back(fmt::format("--cluster-cidr={}", fmt::join(pods, ",")));
+  const auto launch = [arguments, netns = &worker.netns(), directory = worker.directory()] {
+    return std::make_shared<Process>(parts::launch({.program = parts::find_own("knetsim-kube-proxy"),
+                                                    .arguments = arguments,
+                                                    .netns = netns,
+                                                    .directory = directory,
+                                                    .log = directory / "kube-proxy.log"}));
+  };
+  auto running = launch();
+  return {worker.name() + " kube-proxy", std::move(running), launch};
+}
+
+}  // namespace knetsim
