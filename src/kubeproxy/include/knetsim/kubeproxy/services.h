@@ -73,7 +73,7 @@ using Backends = std::map<std::pair<std::string, nft::L4Proto>, std::vector<Back
 /// Told of what can't be served: the object's key, and why.
 using Complain = std::function<void(const std::string& object, const std::string& why)>;
 
-/// Nullopt: nothing for us (headless, ExternalName, another proxy's by its label).
+/// In objects.cpp. Nullopt: nothing for us (headless, ExternalName, another proxy's by its label).
 std::optional<ServiceSpec> read_service(const nlohmann::json& service, const Complain& complain);
 /// Adds what an EndpointSlice (discovery.k8s.io/v1) holds. An endpoint that two slices hold counts once.
 void add_slice(Backends& backends, const nlohmann::json& slice, const Complain& complain);
@@ -85,7 +85,7 @@ struct Chosen {
   std::vector<const Backend*> cluster;  ///< for traffic policy Cluster: ready and of the right place, else terminating
   std::vector<const Backend*> local;    ///< for traffic policy Local
 };
-/// As pkg/proxy/topology.go chooses.
+/// In choose.cpp: as pkg/proxy/topology.go chooses.
 Chosen choose(const std::vector<Backend>& backends, bool v6, const NodeFacts& node);
 
 /// How many endpoints of the service on this node are ready; for health checks.
