@@ -14,6 +14,8 @@ using std::string_view_literals::operator""sv;
 constexpr std::array kFlanneld{"flanneld"sv};
 constexpr std::array kPlugins{"bridge"sv, "host-local"sv};
 constexpr std::array kSkrouterd{"skrouterd"sv};
+constexpr std::array kKubeApiserver{"kube-apiserver"sv};
+constexpr std::array kKubeControllerManager{"kube-controller-manager"sv};
 
 constexpr auto kUseAnotherFlanneld = "use 0.21.3 or later (0.26.3 and later also end quietly), or 0.6 to 0.17"sv;
 
@@ -86,6 +88,33 @@ constinit const Part kSkupper{
         "KNETSIM_SKUPPER=builtin",
     .ready = "listened",
     .releases = kSkrouterdReleases};
+
+constinit const Part kApiServer{
+    .name = "apiserver",
+    .kind = "server",
+    .title = "kube-apiserver",
+    .own = "knetsim-apiserver",
+    .real = kKubeApiserver,
+    .variable = "KNETSIM_APISERVER",
+    .also = "the path of a kube-apiserver",
+    .remedy =
+        "Debian has no package of it; take it out of the image registry.k8s.io/kube-apiserver and set "
+        "KNETSIM_APISERVER=/path/to/kube-apiserver, or choose KNETSIM_APISERVER=builtin",
+    .ready = "served",
+    .on_request = true};
+
+constinit const Part kControllers{
+    .name = "controllers",
+    .kind = "daemon",
+    .title = "kube-controller-manager",
+    .own = "knetsim-controllers",
+    .real = kKubeControllerManager,
+    .variable = "KNETSIM_CONTROLLER_MANAGER",
+    .also = "the path of a kube-controller-manager",
+    .remedy =
+        "Debian has no package of it; take it out of the image registry.k8s.io/kube-controller-manager and set "
+        "KNETSIM_CONTROLLER_MANAGER=/path/to/kube-controller-manager, or choose KNETSIM_CONTROLLER_MANAGER=builtin",
+    .on_request = true};
 
 std::string choices_of(const Part& part) {
   return part.also.empty() ? "auto, real or builtin" : fmt::format("auto, real, builtin, or {}", part.also);

@@ -48,9 +48,15 @@ std::optional<fs::path> find_in_root(const fs::path& root, const std::string& na
   return std::nullopt;
 }
 
+/// Of a part whose variable may be the real one's path: that, if it is one.
+std::optional<std::string> path_in(const Part& part, const Environment& environment) {
+  auto value = part.on_request ? environment.get(part.variable) : std::nullopt;
+  return value && value->find('/') != std::string::npos ? std::move(value) : std::nullopt;
+}
+
 std::optional<Program> find_real(const Part& part, const Environment& environment) {
   Program program{.part = &part, .flavour = Flavour::real, .path = {}};
-  const auto wanted = environment.get(part.path_variable);
+  const auto wanted = part.on_request ? path_in(part, environment) : environment.get(part.path_variable);
   if (const auto root = environment.get(part.root_variable)) {
     const auto name = wanted.value_or(std::string(part.real.front()));
     const auto path = find_in_root(*root, name);
@@ -63,7 +69,7 @@ std::optional<Program> find_real(const Part& part, const Environment& environmen
   }
   const auto path = find_program(wanted ? fs::absolute(*wanted).string() : std::string(part.real.front()));
   if (wanted && !path)
-    throw refused(part, fmt::format("use {}={}", part.path_variable, *wanted),
+    throw refused(part, fmt::format("use {}={}", part.on_request ? part.variable : part.path_variable, *wanted),
                   "there is no executable file of that name");
   if (!path) return std::nullopt;
   program.path = *path;
@@ -134,8 +140,10 @@ Flavour parse_flavour(std::string_view text, const Part& part) {
 
 Flavour chosen(const Part& part, Flavour requested, const Environment& environment) {
   if (requested != Flavour::automatic) return requested;
+  if (path_in(part, environment)) return Flavour::real;
   const auto value = environment.get(part.variable);
-  return value ? parse_flavour(*value, part) : requested;
+  const auto flavour = value ? parse_flavour(*value, part) : requested;
+  return flavour == Flavour::automatic && part.on_request ? Flavour::builtin : flavour;
 }
 
 std::string to_string(const Program& program) {

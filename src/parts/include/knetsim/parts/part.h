@@ -38,6 +38,7 @@ struct Part {
   std::string_view remedy = {};            ///< how to get a real one
   std::string_view needs = {};             ///< a program that the real one runs
   std::string_view ready = {};             ///< what the daemon has done when it is ready: "had a lease"
+  bool on_request = false;                 ///< a real one stands only if `variable` is real, or its path
   bool tells_release = false;              ///< a real one that doesn't tell its release is refused
   std::span<const Releases> releases = {};
 };
@@ -45,7 +46,9 @@ struct Part {
 extern const Part kFlannel;
 extern const Part kCni;
 extern const Part kSkupper;
-inline constexpr std::array kParts{&kFlannel, &kCni, &kSkupper};
+extern const Part kApiServer;
+extern const Part kControllers;
+inline constexpr std::array kParts{&kFlannel, &kCni, &kSkupper, &kApiServer, &kControllers};
 
 /// What `part.variable` may be: "auto, real or builtin".
 std::string choices_of(const Part& part);
