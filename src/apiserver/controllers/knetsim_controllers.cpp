@@ -1,15 +1,19 @@
 // knetsim-controllers: what makes a Kubernetes API more than a store.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <boost/algorithm/string/classification.hpp>
+#include <boost/algorithm/string/split.hpp>
 #include <boost/asio/io_context.hpp>
 #include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <utility>
 
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/limits.h"
@@ -58,7 +62,23 @@ tcp::endpoint server_of(std::string_view url) {
   }
 }
 
-int serve(const tcp::endpoint& server, const std::string& url) {
+/// Of names, separated by commas; without any, all.
+std::vector<const knetsim::controllers::Controller*> chosen_controllers(const std::string& names) {
+  const auto all = knetsim::controllers::controllers();
+  std::vector<std::string> wanted;
+  if (!names.empty()) boost::algorithm::split(wanted, names, boost::algorithm::is_any_of(","));
+  std::vector<const knetsim::controllers::Controller*> chosen;
+  for (const auto* one : all)
+    if (names.empty() || std::erase(wanted, one->name) > 0) chosen.push_back(one);
+  if (wanted.empty()) return chosen;
+  std::vector<std::string_view> there;
+  for (const auto* one : all) there.push_back(one->name);
+  throw InputError(fmt::format("invalid value {} for --controllers: there are {}", knetsim::excerpt(wanted.front()),
+                               fmt::join(there, ", ")));
+}
+
+int serve(const tcp::endpoint& server, const std::string& url,
+          std::vector<const knetsim::controllers::Controller*> controllers) {
   // Nothing is kept here: whoever comes next reads all of it again.
   std::signal(SIGTERM, [](int) { ::_exit(EXIT_SUCCESS); });
   std::signal(SIGINT, [](int) { ::_exit(EXIT_SUCCESS); });
@@ -66,7 +86,7 @@ int serve(const tcp::endpoint& server, const std::string& url) {
   knetsim::raise_limits();
   const auto begin = std::chrono::steady_clock::now();
   boost::asio::io_context context;
-  knetsim::controllers::Manager manager(context, server, [&] {
+  knetsim::controllers::Manager manager(context, server, std::move(controllers), [&] {
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
     spdlog::info("controlling what is on {} after {} ms", url, took.count());
   });
@@ -77,8 +97,10 @@ int serve(const tcp::endpoint& server, const std::string& url) {
 int run(const std::vector<std::string>& arguments) {
   CLI::App app("knetsim-controllers: Kubernetes' controllers, for networking labs", "knetsim-controllers");
   std::string master = "http://127.0.0.1:8001";
+  std::string names;
   int verbosity = 0;
   bool version = false;
+  app.add_option("--controllers", names, "which of them, by name and separated by commas (all)");
   app.add_option("--master", master, "the API server, in plain HTTP (http://127.0.0.1:8001)");
   app.add_option("-v,--v", verbosity, "1: log every write (0)")->check(CLI::Range(0, 10));
   app.add_flag("--version", version, "print the version");
@@ -95,8 +117,9 @@ int run(const std::vector<std::string>& arguments) {
     return EXIT_SUCCESS;
   }
   const auto server = server_of(master);
+  auto controllers = chosen_controllers(names);
   start_log(verbosity);
-  return serve(server, master);
+  return serve(server, master, std::move(controllers));
 }
 
 }  // namespace

@@ -28,8 +28,12 @@ bool is_watched(const kube::Kind& kind) { return kind.allows("watch") && kind.pl
 }  // namespace
 
 Manager::Manager(boost::asio::io_context& context, const boost::asio::ip::tcp::endpoint& server,
-                 std::function<void()> ready)
-    : context_(&context), ready_(std::move(ready)), client_(server.address(), server.port()), timer_(context) {
+                 std::vector<const Controller*> controllers, std::function<void()> ready)
+    : context_(&context),
+      controllers_(std::move(controllers)),
+      ready_(std::move(ready)),
+      client_(server.address(), server.port()),
+      timer_(context) {
   view_.random = [generator = std::mt19937_64(std::random_device{}())]() mutable { return generator(); };
   for (const auto& kind : kube::kinds())
     if (is_watched(kind)) watch(context, server, kind);
@@ -59,7 +63,7 @@ void Manager::has_listed() {
 void Manager::has_changed(const kube::Kind& kind, const json* before, const json* now) {
   view_.track(kind, before, now);
   if (!all_listed_) return;
-  for (const auto* controller : controllers()) {
+  for (const auto* controller : controllers_) {
     std::set<std::string> keys;
     controller->concerns(view_, {.kind = kind, .before = before, .now = now}, keys);
     for (const auto& key : keys) enqueue({controller, key});

@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "controller.h"
 #include "knetsim/apiserver/client.h"
@@ -21,7 +22,8 @@ namespace knetsim::controllers {
 class Manager {
  public:
   /// `ready` is called when everything has been read once; nothing is decided before.
-  Manager(boost::asio::io_context& context, const boost::asio::ip::tcp::endpoint& server, std::function<void()> ready);
+  Manager(boost::asio::io_context& context, const boost::asio::ip::tcp::endpoint& server,
+          std::vector<const Controller*> controllers, std::function<void()> ready);
 
  private:
   /// A key of one controller.
@@ -47,6 +49,7 @@ class Manager {
   void wait_for_due();
 
   boost::asio::io_context* context_;
+  std::vector<const Controller*> controllers_;
   std::function<void()> ready_;
   apiserver::Client client_;
   View view_;

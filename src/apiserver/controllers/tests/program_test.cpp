@@ -275,7 +275,7 @@ TEST(ControllersCommandLine, TellsOfItselfAndRefusesWhatItCannotUse) {
   EXPECT_THAT(program({"--help"}).out, HasSubstr("--master"));
   EXPECT_THAT(program({"--version"}).out, HasSubstr("knetsim-controllers "));
   for (const char* bad : {"--master=https://127.0.0.1:8001", "--master=http://127.0.0.1", "--master=http://host:80",
-                          "--master=http://127.0.0.1:0", "--nope"}) {
+                          "--master=http://127.0.0.1:0", "--nope", "--controllers=nobody"}) {
     const auto result = program({bad});
     EXPECT_EQ(result.status.code(), 2) << bad;
     EXPECT_THAT(result.err, HasSubstr("knetsim-controllers: ")) << bad;
