@@ -127,7 +127,8 @@ asio::awaitable<bool> HttpConnection<Stream>::client_goes() {
   if constexpr (kSecure) {
     // Only who reads hears of its end; the connection isn't used any more after the stream.
     co_await stream_.async_read_some(asio::buffer(&byte, 1), asio::redirect_error(asio::use_awaitable, error));
-    co_return error&& error != asio::error::operation_aborted;
+    if (error == asio::error::operation_aborted) co_return false;
+    co_return error.failed();
   } else {
     co_await stream_.socket().async_wait(asio::socket_base::wait_read,
                                          asio::redirect_error(asio::use_awaitable, error));
