@@ -33,8 +33,8 @@ std::size_t useful_threads() { return std::max(4U, 2 * std::thread::hardware_con
 
 }  // namespace
 
-Cluster::Cluster(ClusterSpec spec, unsigned index, Underlay& underlay, HostsFile& hosts)
-    : spec_(std::move(spec)), index_(index), mtu_(underlay.spec().mtu) {
+Cluster::Cluster(ClusterSpec spec, unsigned index, Underlay& underlay, HostsFile& hosts, Credentials& credentials)
+    : spec_(std::move(spec)), index_(index), mtu_(underlay.spec().mtu), credentials_(&credentials) {
   for (const auto& node : spec_.etcd) etcd_nodes_.push_back(underlay.plug(node, switch_of(node, spec_)));
   const kubeproxy::VipOptions proxy{.pod_networks = pod_networks(spec_)};
   for (const auto& worker : spec_.workers)
@@ -42,6 +42,10 @@ Cluster::Cluster(ClusterSpec spec, unsigned index, Underlay& underlay, HostsFile
                                                 fmt::format("k{}_", index), plugins_of(spec_, workers_.size()), proxy,
                                                 spec_.name, hosts));
   vips_.emplace(spec_.name, spec_.service_ranges, this->workers());
+  if (!offers_api(spec_)) return;
+  const auto config = ClusterApi::kubeconfig_in(etcd_nodes_.front()).string();
+  for (auto& node : etcd_nodes_) node.set_variable("KUBECONFIG", config);
+  for (const auto& worker : workers_) worker->set_variable("KUBECONFIG", config);
 }
 
 Cluster::~Cluster() = default;
@@ -58,7 +62,9 @@ void Cluster::start(const BootObserver& observer) {
   if (!etcd_nodes_.empty()) {
     start_etcd();
     stands("etcd");
-    if (offers_api(spec_)) api_.emplace(etcd_nodes_.front(), ClusterApi::port_of(index_), etcd_->endpoints());
+    if (offers_api(spec_))
+      api_.emplace(etcd_nodes_.front(), ClusterApi::port_of(index_), etcd_->endpoints(), *credentials_, spec_.name,
+                   std::move(api_listeners_));
   }
   write_static_subnets(mtu_);
   if (spec_.flannel) {
@@ -330,7 +336,8 @@ std::vector<std::string> Cluster::ailments() {
       else if (const auto line = crash_report_in(member.process().log()))
         result.push_back(fmt::format("etcd on {} reports a crash: {}", member.spec().name, *line));
     }
-  for (auto* daemon : {api_server(), api_controllers()})
+  auto* const controllers = api_controllers();
+  for (auto* daemon : {api_server(), controllers, controllers != nullptr ? api_->scheduler() : nullptr})
     if (daemon != nullptr)
       if (auto ailment = daemon->ailment()) result.push_back(std::move(*ailment));
   for (const auto& worker : workers_) {

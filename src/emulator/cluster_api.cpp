@@ -18,11 +18,15 @@
 #include "knetsim/sys/ready.h"
 #include "kube_objects.h"
 #include "kubelet_server.h"
+#include "pod_runtime.h"
+#include "real_kubernetes.h"
 
 namespace knetsim {
 
 namespace {
 
+constexpr std::chrono::milliseconds kReadinessPause{50};
+constexpr std::chrono::milliseconds kPatienceWithReal{120'000};  // it takes seconds on an idle machine
 const nlohmann::json kAtOnce{{"gracePeriodSeconds", 0}};
 const nlohmann::json::json_pointer kContainer("/metadata/labels/knetsim.io~1container");
 const Address kLoopback = boost::asio::ip::address_v4::loopback();
@@ -59,14 +63,24 @@ std::vector<Network> pod_subnets(const Worker& worker) {
 
 }  // namespace
 
-ClusterApi::ClusterApi(const Node& node, std::uint16_t port, std::vector<std::string> etcd_endpoints)
+ClusterApi::ClusterApi(const Node& node, std::uint16_t port, std::vector<std::string> etcd_endpoints,
+                       Credentials& credentials, std::string cluster, std::vector<Fd> secure_listeners)
     : node_(&node),
+      credentials_(&credentials),
+      cluster_(std::move(cluster)),
       port_(port),
       etcd_(std::move(etcd_endpoints)),
       listener_(listen_on(port)),
+      secure_listeners_(std::move(secure_listeners)),
       client_(kLoopback, port) {}
 
 std::string ClusterApi::url_of(std::size_t index) { return fmt::format("http://127.0.0.1:{}", port_of(index)); }
+
+std::string ClusterApi::secure_url_of(const Address& node) {
+  return fmt::format("https://{}:{}", node.is_v6() ? "[" + node.to_string() + "]" : node.to_string(), kSecurePort);
+}
+
+std::filesystem::path ClusterApi::kubeconfig_in(const Node& node) { return node.directory() / "pki" / "kubeconfig"; }
 
 void ClusterApi::start() {
   if (!server_) start_server();
@@ -80,22 +94,47 @@ void ClusterApi::start_server() {
   options.listen_fd = listener_.get();
   options.advertise_address = node_->address();
   options.node_address = node_->address();
+  options.secure_port = kSecurePort;
+  if (node_->address().is_v6()) options.bind_address = boost::asio::ip::address_v6::any();
+  auto addresses = node_->addresses();
+  addresses.push_back(advance(options.ranges.ipv4.network(), 1));  // of the Service kubernetes
+  const auto files = credentials_->write_for(node_->directory() / "pki", {node_->name(), kube_name(node_->name())},
+                                             std::move(addresses));
+  options.tls_cert_file = files.certificate;
+  options.tls_key_file = files.key;
+  options.client_ca_file = files.client_authority;
+  options.service_account_key_file = files.signing_key;
+  options.token_auth_file = files.tokens;
+  std::vector<FdView> kept{listener_};
+  for (const auto& each : secure_listeners_) {
+    options.secure_listen_fds.push_back(each.get());
+    kept.emplace_back(each);
+  }
+  credentials_->write_kubeconfig(kubeconfig_in(*node_), cluster_);
+  credentials_->write_service_account();
   const auto log = node_->directory() / "apiserver.log";
+  const auto program = parts::resolve(parts::kApiServer);
+  const bool real = program.flavour == parts::Flavour::real;
+  if (real) open_doors();
   const auto launch = [=, this] {
     const auto written = std::filesystem::exists(log) ? std::filesystem::file_size(log) : 0;
-    auto process = std::make_shared<Process>(parts::launch({.program = parts::find_own("knetsim-apiserver"),
-                                                            .arguments = apiserver::to_arguments(options),
-                                                            .netns = &node_->netns(),
-                                                            .directory = node_->directory(),
-                                                            .log = log,
-                                                            .kept = {listener_}}));
-    wait_until_ready(*process, {.deed = "served",
-                                .probe = [&]() -> std::optional<std::string> {
-                                  if (read_file(log).find("serving on", written) != std::string::npos)
-                                    return std::nullopt;
-                                  return "the API server's line \"serving on\"";
-                                },
-                                .watched = log});
+    auto process = std::make_shared<Process>(
+        parts::launch({.program = program,
+                       .arguments = real ? kube_apiserver_arguments(options) : apiserver::to_arguments(options),
+                       .netns = &node_->netns(),
+                       .directory = node_->directory(),
+                       .log = log,
+                       .kept = real ? std::vector<FdView>{} : kept}));
+    wait_until_ready(*process,
+                     {.deed = "served",
+                      .probe = [&]() -> std::optional<std::string> {
+                        if (real) return why_not_ready();
+                        if (read_file(log).find("serving on", written) != std::string::npos) return std::nullopt;
+                        return "the API server's line \"serving on\"";
+                      },
+                      .watched = log,
+                      .look_again = real ? kReadinessPause : Readiness().look_again},
+                     real ? kPatienceWithReal : kDefaultBudget);
     return Daemon::Handle(process);
   };
   auto running = launch();
@@ -104,14 +143,29 @@ void ClusterApi::start_server() {
 
 void ClusterApi::start_controllers() {
   // The port that they need is outside of all nodes, and it listens: while the server is away they wait.
-  const auto launch = [this] {
-    return std::make_shared<Process>(parts::launch({.program = parts::find_own("knetsim-controllers"),
-                                                    .arguments = {fmt::format("--master=http://127.0.0.1:{}", port_)},
-                                                    .directory = node_->directory(),
-                                                    .log = node_->directory() / "controllers.log"}));
+  const auto program = parts::resolve(parts::kControllers);
+  const bool real = program.flavour == parts::Flavour::real;
+  const auto own = fmt::format("--master=http://127.0.0.1:{}", port_);
+  const auto start = [this](std::optional<Daemon>& daemon, const std::string& name, const parts::Program& which,
+                            const std::vector<std::string>& arguments) {
+    const auto launch = [this, name, which, arguments] {
+      return std::make_shared<Process>(parts::launch({.program = which,
+                                                      .arguments = arguments,
+                                                      .directory = node_->directory(),
+                                                      .log = node_->directory() / (name + ".log")}));
+    };
+    auto running = launch();
+    daemon.emplace(node_->name() + " " + name, std::move(running), launch);
   };
-  auto running = launch();
-  controllers_.emplace(node_->name() + " controllers", std::move(running), launch);
+  if (!real) return start(controllers_, "controllers", program, {own});
+  const auto keys = node_->directory() / "pki";
+  const auto config = keys / "controllers.kubeconfig";
+  write_file_atomically(config, kubeconfig({{cluster_, fmt::format("http://127.0.0.1:{}", port_)}}), 0600);
+  start(controllers_, "controllers", program,
+        kube_controller_manager_arguments(config, keys / "sa.key", keys / "ca.crt"));
+  // It places no pods.
+  start(scheduler_, "scheduler", parts::resolve(parts::kControllers, parts::Flavour::builtin),
+        {own, "--controllers=scheduler"});
 }
 
 Daemon& ClusterApi::of(std::optional<Daemon>& daemon, const char* what) const {
@@ -125,8 +179,12 @@ Daemon& ClusterApi::of(std::optional<Daemon>& daemon, const char* what) const {
 
 Daemon& ClusterApi::server() { return of(server_, "API server"); }
 Daemon& ClusterApi::controllers() { return of(controllers_, "controllers"); }
+Daemon* ClusterApi::scheduler() { return scheduler_ ? &*scheduler_ : nullptr; }
 
 std::string ClusterApi::put(const std::string& collection, const nlohmann::json& object) {
+  constexpr std::chrono::milliseconds kLookAgain{50};
+  constexpr std::chrono::seconds kPatienceWithReal{120};  // it takes seconds on an idle machine
+
   constexpr unsigned kConflict = 409;
   constexpr unsigned kNotFound = 404;
   const auto one = collection + "/" + object.at("metadata").at("name").get<std::string>();
@@ -154,6 +212,7 @@ std::string ClusterApi::container_of(const std::string& pod) {
 }
 
 void ClusterApi::publish(const Worker& worker) {
+  route_to_pods_of(worker);
   put("/api/v1/nodes", node_object({.name = worker.name(),
                                     .addresses = worker.addresses(),
                                     .pod_subnets = pod_subnets(worker),
@@ -175,24 +234,6 @@ void ClusterApi::withdraw(const Container& container) {
   const auto pod = "/api/v1/namespaces/default/pods/" + kube_name(container.short_name());
   if (const auto whose = container_of(pod); !whose.empty() && whose != container.short_name()) return;
   client_.must("DELETE", pod, kAtOnce, "application/json", kNotFound);
-}
-
-std::string kubeconfig(const std::vector<KubeContext>& contexts) {
-  using Json = nlohmann::json;
-  auto clusters = Json::array();
-  auto listed = Json::array();
-  for (const auto& [name, url] : contexts) {
-    clusters.push_back({{"name", name}, {"cluster", {{"server", url}}}});
-    listed.push_back({{"name", name}, {"context", {{"cluster", name}, {"user", "knetsim"}}}});
-  }
-  auto users = Json::array();
-  users.push_back({{"name", "knetsim"}, {"user", Json::object()}});
-  // YAML takes JSON as it is.
-  return Json{{"apiVersion", "v1"},   {"kind", "Config"},
-              {"clusters", clusters}, {"contexts", listed},
-              {"users", users},       {"current-context", contexts.empty() ? "" : contexts.front().name}}
-             .dump(2) +
-         "\n";
 }
 
 }  // namespace knetsim

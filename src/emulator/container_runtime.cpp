@@ -54,6 +54,13 @@ PodAttachment ContainerRuntime::attach(const PodContainer& where) {
   return {.in = {}, .log = {.file = container.log(), .ended = std::move(ended)}};
 }
 
+Fd ContainerRuntime::socket_in(const PodContainer& pod) {
+  const std::scoped_lock lock(*objects_);
+  auto where = pod;
+  where.container = container_label(pod.pod);
+  return tcp_socket_in(find(where).netns());
+}
+
 PodLog ContainerRuntime::log(const PodContainer& where, bool previous) {
   const std::scoped_lock lock(*objects_);
   auto& container = find(where);

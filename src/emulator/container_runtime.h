@@ -18,6 +18,7 @@ class ContainerRuntime : public PodRuntime {
 
   PodProgram start(const PodContainer& where, std::vector<std::string> argv, Streams wanted) override;
   PodAttachment attach(const PodContainer& where) override;
+  Fd socket_in(const PodContainer& pod) override;
   PodLog log(const PodContainer& where, bool previous) override;
 
  private:

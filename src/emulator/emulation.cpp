@@ -30,6 +30,15 @@ void write_kubeconfig(const Topology& topology) {
   write_file_atomically(kKubeconfig, kubeconfig(contexts));
 }
 
+/// Where each API is asked from within the nodes.
+std::vector<KubeContext> contexts_on_nodes(const Topology& topology) {
+  std::vector<KubeContext> contexts;
+  for (const auto& cluster : topology.clusters)
+    if (offers_api(cluster))
+      contexts.push_back({cluster.name, ClusterApi::secure_url_of(cluster.etcd.front().addresses.front())});
+  return contexts;
+}
+
 }  // namespace
 
 Emulation Emulation::plug(Topology topology) {
@@ -44,10 +53,11 @@ Emulation Emulation::plug(Topology topology) {
   write_kubeconfig(spec);
 
   emulation.hosts_ = std::make_unique<HostsFile>(spec.clusters.empty() ? "" : spec.clusters.front().name);
+  emulation.credentials_ = std::make_unique<Credentials>(contexts_on_nodes(spec));
   emulation.underlay_ = std::make_unique<Underlay>(spec.underlay);
   for (unsigned index = 0; index < spec.clusters.size(); ++index)
-    emulation.clusters_.push_back(
-        std::make_unique<Cluster>(spec.clusters[index], index, *emulation.underlay_, *emulation.hosts_));
+    emulation.clusters_.push_back(std::make_unique<Cluster>(spec.clusters[index], index, *emulation.underlay_,
+                                                            *emulation.hosts_, *emulation.credentials_));
   const auto nodes = emulation.nodes();
   emulation.hosts_->add_nodes(nodes);
   emulation.underlay_->settle({nodes.begin(), nodes.end()});
@@ -76,6 +86,11 @@ void Emulation::start_apis() {
         "no cluster of this network has a Kubernetes API\n  remedy: add \"etcd\" to one in the topology, and leave "
         "\"api\": false out");
   side_by_side(asked.size(), asked.size(), [&](std::size_t i) { asked[i]->api(); });
+}
+
+void Emulation::prepare_for(const std::string& program) {
+  const bool any = std::ranges::any_of(clusters_, [](const auto& cluster) { return offers_api(cluster->spec()); });
+  if (any && std::filesystem::path(program).filename() == "kubectl") start_apis();
 }
 
 Command Emulation::kubectl(std::vector<std::string> arguments) {

@@ -97,11 +97,14 @@ void Node::unpin() {
 }
 
 Command Node::command(std::vector<std::string> argv) const {
+  auto environment = variables_;
+  environment["KNETSIM_NODE"] = name_;
+  environment["PS1"] = name_ + (::geteuid() == 0 ? "# " : "$ ");
   return {.argv = std::move(argv),
           .netns = &netns_,
           .uts = uts_.get(),
           .directory = directory_,
-          .environment = {{"KNETSIM_NODE", name_}, {"PS1", name_ + (::geteuid() == 0 ? "# " : "$ ")}},
+          .environment = std::move(environment),
           .trust = trust_};
 }
 

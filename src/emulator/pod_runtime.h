@@ -61,12 +61,17 @@ class PodRuntime {
   virtual PodProgram start(const PodContainer& where, std::vector<std::string> argv, Streams wanted) = 0;
   /// Throws InputError also if there is nothing to attach to.
   virtual PodAttachment attach(const PodContainer& where) = 0;
+  /// A TCP socket (IPv4) in the pod's network, which doesn't block. The container may be any of the pod's, or none.
+  virtual Fd socket_in(const PodContainer& pod) = 0;
   /// Of its present run, or, if `previous`, of the one before; throws InputError if there was none.
   virtual PodLog log(const PodContainer& where, bool previous) = 0;
 };
 
 /// Starts a command with pipes, or a terminal, for those of its streams that are wanted. `container` stays empty.
-PodProgram start_with_streams(const Command& command, Streams wanted);
+PodProgram start_with_streams(const Command& command, Streams wanted, const std::vector<Shown>& shown = {});
+
+/// As PodRuntime::socket_in(), in that network; throws SystemError.
+Fd tcp_socket_in(const NetNs& netns);
 
 /// Another descriptor for the same thing; throws SystemError.
 Fd duplicate(FdView fd);

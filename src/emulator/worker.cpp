@@ -41,6 +41,12 @@ Container& Worker::create_container(const std::string& name, const std::string& 
   auto network = pods_.attach(attachment);
   route_to_neighbours(node.netns(), attachment.ifname, routes_to_neighbours(network, pods_.options().bridge));
   auto made = std::make_unique<Container>(std::move(node), name, id, std::move(network));
+  // As the API's clients in pods are told where it is (client-go/rest/config.go).
+  for (const auto& [variable, value] : variables()) made->set_variable(variable, value);
+  if (!variables().empty()) {
+    made->set_variable("KUBERNETES_SERVICE_HOST", "10.96.0.1");
+    made->set_variable("KUBERNETES_SERVICE_PORT", "443");
+  }
   auto& container = *made;
   {
     const std::scoped_lock lock(listed_);

@@ -129,6 +129,15 @@ bool OtherRoot::enter() const noexcept {
   return ::chroot(root_.c_str()) == 0 && ::chdir("/") == 0;
 }
 
+/// Between fork and exec, async-signal-safe. What is mounted outside later is seen inside as well.
+bool show(const std::vector<Shown>& shown) noexcept {
+  if (shown.empty()) return true;
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return false;
+  for (const auto& [from, at] : shown)
+    if (::mount(from.c_str(), at.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) return false;
+  return true;
+}
+
 // Runs between fork and exec: async-signal-safe calls only.
 struct ChildSetup {
   int netns;
@@ -149,6 +158,7 @@ struct ChildSetup {
     }
     if (netns >= 0 && ::setns(netns, CLONE_NEWNET) != 0) return failed();
     if (uts >= 0 && ::setns(uts, CLONE_NEWUTS) != 0) return failed();
+    if (!show(extras.shown)) return failed();
     if (root != nullptr && !root->enter()) return failed();
     if (directory[0] != '\0' && ::chdir(directory) != 0) return failed();
     for (int target = 0; target < 3; ++target) {

@@ -60,6 +60,7 @@ void complete_path(const Node* node, std::string& program) {
 
 int run_argv(Session& session, Node* node, std::vector<std::string> argv, bool background) {
   complete_path(node, argv.front());
+  if (node != nullptr) session.emulation.prepare_for(argv.front());
   if (!find_program(argv.front())) {
     if (std::find(kOnlyInShells.begin(), kOnlyInShells.end(), argv.front()) != kOnlyInShells.end())
       throw InputError(

@@ -42,6 +42,7 @@ Host host_for(Session& session, const std::string& topology, Requests& requests,
           .inspect = [&session] { return inspection(session); },
           .command_on =
               [&session](const std::string& node, std::vector<std::string> argv) {
+                if (!argv.empty()) session.emulation.prepare_for(argv.front());
                 return find_node(session, {node, {0, node.size()}}).command(std::move(argv));
               },
           .kubectl =

@@ -104,19 +104,20 @@ std::vector<std::string> program_of(const json& spec, const Environment& environ
   return argv;
 }
 
-StartedProgram start_program(asio::io_context& context, const Command& command, const json& spec,
-                             const fs::path& file) {
+StartedProgram start_program(asio::io_context& context, const Command& command, const std::vector<Shown>& shown,
+                             const json& spec, const fs::path& file) {
   auto log = open_log(file);
   if (kube::bool_at(spec, "tty")) {
     auto pair = PtyPair::open();
-    auto child = Child::launch(command, pair.programs, pair.programs, pair.programs, {.terminal = true});
+    auto child =
+        Child::launch(command, pair.programs, pair.programs, pair.programs, {.terminal = true, .shown = shown});
     std::make_shared<TerminalLog>(context, duplicate(pair.ours), std::move(log))->go_on();
     return {.child = std::move(child), .in = std::move(pair.ours), .terminal = true};
   }
-  if (!kube::bool_at(spec, "stdin")) return {.child = Child::launch(command, open_null(), log, log)};
+  if (!kube::bool_at(spec, "stdin")) return {.child = Child::launch(command, open_null(), log, log, {.shown = shown})};
   auto in = Pipe::create();
   not_block(in.write);
-  auto child = Child::launch(command, in.read, log, log);
+  auto child = Child::launch(command, in.read, log, log, {.shown = shown});
   return {.child = std::move(child), .in = std::move(in.write), .in_once = kube::bool_at(spec, "stdinOnce")};
 }
 

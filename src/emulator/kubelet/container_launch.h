@@ -26,7 +26,7 @@ struct StartedProgram {
 };
 
 /// What it prints is appended to `log`; of a terminal, by the thread that runs the context.
-StartedProgram start_program(boost::asio::io_context& context, const Command& command, const nlohmann::json& container,
-                             const std::filesystem::path& log);
+StartedProgram start_program(boost::asio::io_context& context, const Command& command, const std::vector<Shown>& shown,
+                             const nlohmann::json& container, const std::filesystem::path& log);
 
 }  // namespace knetsim::kubelet

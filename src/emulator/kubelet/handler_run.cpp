@@ -122,7 +122,7 @@ struct HandlerRun::State : std::enable_shared_from_this<State> {
     const Fd file(::open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
     if (!null || !file) throw SystemError("write what a probe prints", output.string());
     late = fmt::format("command timed out: {}", excerpt(argv.empty() ? "" : argv.front()));
-    child.emplace(Child::launch(place.command(std::move(argv)), null, file, file));
+    child.emplace(Child::launch(place.command(std::move(argv)), null, file, file, {.shown = place.shown}));
     ended.emplace(context, child->pidfd(), [self = weak_from_this()] {
       if (const auto state = self.lock()) state->has_ended();
     });

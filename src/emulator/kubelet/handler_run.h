@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "knetsim/sys/child.h"
 #include "knetsim/sys/netns.h"
 #include "knetsim/sys/process.h"
 
@@ -21,6 +22,7 @@ struct HandlerPlace {
   std::string host;             ///< the pod's address, where the handler names none
   nlohmann::json container;     ///< whose ports may be named
   std::function<Command(std::vector<std::string>)> command = {};  ///< a program in the container
+  std::vector<Shown> shown = {};                                  ///< files that it sees in other places
   std::filesystem::path output;                                   ///< of an exec; replaced
 };
 

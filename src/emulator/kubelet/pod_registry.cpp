@@ -65,7 +65,7 @@ PodProgram PodRegistry::start(const PodContainer& where, std::vector<std::string
   const auto& container = find_running(where);
   auto command = container.command;
   command.argv = std::move(argv);
-  auto program = start_with_streams(command, wanted);
+  auto program = start_with_streams(command, wanted, container.shown);
   if (container.gone) program.container = duplicate(container.gone);
   return program;
 }
@@ -78,6 +78,15 @@ PodAttachment PodRegistry::attach(const PodContainer& where) {
   return {.in = std::move(in),
           .terminal = container.terminal,
           .log = {.file = container.log, .ended = container.ended ? duplicate(container.ended) : Fd()}};
+}
+
+Fd PodRegistry::socket_in(const PodContainer& pod) {
+  if (!has(pod)) return others_->socket_in(pod);
+  const std::scoped_lock lock(mutex_);
+  const auto prefix = fmt::format("{}/{}/{}/", pod.ns, pod.pod, pod.node);
+  for (const auto& [key, container] : containers_)
+    if (key.starts_with(prefix) && container.runs) return tcp_socket_in(*container.command.netns);
+  throw InputError(fmt::format("pod {}/{} isn't running on {}", pod.ns, pod.pod, pod.node));
 }
 
 PodLog PodRegistry::log(const PodContainer& where, bool previous) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "../pod_runtime.h"
 
@@ -12,7 +13,8 @@ namespace knetsim::kubelet {
 
 /// One container of a pod, as far as others may work with it.
 struct RegisteredContainer {
-  Command command = {};  ///< how a program is started in it; without argv
+  Command command = {};           ///< how a program is started in it; without argv
+  std::vector<Shown> shown = {};  ///< files that its programs see in other places
   bool runs = false;
   std::filesystem::path log = {};                      ///< of its present run, else of the last; empty: it never ran
   std::optional<std::filesystem::path> previous = {};  ///< of the run before
@@ -39,6 +41,7 @@ class PodRegistry : public PodRuntime {
 
   PodProgram start(const PodContainer& where, std::vector<std::string> argv, Streams wanted) override;
   PodAttachment attach(const PodContainer& where) override;
+  Fd socket_in(const PodContainer& pod) override;
   PodLog log(const PodContainer& where, bool previous) override;
 
  private:

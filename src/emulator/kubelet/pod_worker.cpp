@@ -92,6 +92,7 @@ PodWorker::PodWorker(Surroundings around, Worker& worker, json pod)
       directory_(worker.directory() / "pods" / uid_),
       life_(pod_),
       host_network_(kube::bool_at(pod_, "spec", "hostNetwork")),
+      account_(around.context, around.writes, pod_, directory_ / "serviceaccount"),
       events_(around.writes),
       clock_(around.context),
       life_line_(Pipe::create()) {
@@ -238,8 +239,22 @@ void PodWorker::give_network_back() {
   }
 }
 
-// Asks for what its environment is made of; goes on with start_with().
+// First its service account is there, as its programs look for it at once.
 void PodWorker::start(const std::string& name) {
+  if (account_.ready()) return gather(name);
+  account_.fetch([weak = weak_from_this(), name](const std::optional<std::string>& trouble) {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (!trouble) return self->gather(name);
+    self->starting_.erase(name);
+    if (self->over_ || self->life_.terminating()) return;
+    self->refuse(name, "CreateContainerConfigError", *trouble);
+    self->turn_soon();
+  });
+}
+
+// Asks for what its environment is made of; goes on with start_with().
+void PodWorker::gather(const std::string& name) {
   struct Gathering {
     std::map<std::string, json> objects;
     std::size_t missing;
@@ -313,10 +328,10 @@ void PodWorker::launch(const std::string& name, const json& spec, const Environm
   std::error_code ignored;
   fs::remove(log_of(number - 2), ignored);
   const auto started = command_in(name, environment, argv);
-  RegisteredContainer registered{.command = started, .runs = true, .log = log_of(number)};
+  RegisteredContainer registered{.command = started, .shown = account_.shown(), .runs = true, .log = log_of(number)};
   registered.command.argv.clear();
   if (number > 0) registered.previous = log_of(number - 1);
-  auto program = start_program(around_.context, started, spec, log_of(number));
+  auto program = start_program(around_.context, started, account_.shown(), spec, log_of(number));
   registered.in = std::move(program.in);
   registered.in_once = program.in_once;
   registered.terminal = program.terminal;
@@ -401,6 +416,7 @@ HandlerPlace PodWorker::handler_place(const std::string& name, const Run& run) c
           .container = spec_of(name),
           .command = [this, name, environment = run.environment](
                          std::vector<std::string> argv) { return command_in(name, environment, std::move(argv)); },
+          .shown = account_.shown(),
           .output = directory_ / name / "handler.log"};
 }
 

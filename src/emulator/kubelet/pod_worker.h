@@ -17,6 +17,7 @@
 #include "handler_run.h"
 #include "knetsim/emulator/cluster.h"
 #include "lifecycle.h"
+#include "pod_account.h"
 #include "pod_registry.h"
 #include "pod_status.h"
 #include "probe_state.h"
@@ -57,6 +58,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   void turn_soon();
   bool stand();
   void start(const std::string& name);
+  void gather(const std::string& name);
   void start_with(const std::string& name, const std::map<std::string, nlohmann::json>& objects);
   void launch(const std::string& name, const nlohmann::json& spec, const Environment& environment);
   void run_hook(Run& run, const nlohmann::json& hook);
@@ -94,6 +96,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   std::chrono::seconds deletion_grace_{};
   bool over_ = false;  ///< nothing of it is left to be done
   nlohmann::json reported_;
+  PodAccount account_;
   PodEvents events_;
   boost::asio::steady_timer clock_;
   bool turn_is_due_ = false;

@@ -20,6 +20,7 @@ class NobodyElse : public PodRuntime {
  public:
   PodProgram start(const PodContainer&, std::vector<std::string>, Streams) override { throw InputError("others"); }
   PodAttachment attach(const PodContainer&) override { throw InputError("others"); }
+  Fd socket_in(const PodContainer&) override { throw InputError("others"); }
   PodLog log(const PodContainer&, bool) override { throw InputError("others"); }
 };
 

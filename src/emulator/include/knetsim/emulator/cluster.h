@@ -37,8 +37,8 @@ using BootObserver = std::function<void(const std::string& part, double seconds)
 class Cluster {
  public:
   /// Plugs its nodes into the underlay; nothing runs yet. `index` numbers the cluster: its containers' namespaces are
-  /// pinned as k<index>_<name>, and `hosts` learns what they are called.
-  Cluster(ClusterSpec spec, unsigned index, Underlay& underlay, HostsFile& hosts);
+  /// pinned as k<index>_<name>, and `hosts` learns what they are called. `credentials` must outlive it.
+  Cluster(ClusterSpec spec, unsigned index, Underlay& underlay, HostsFile& hosts, Credentials& credentials);
   Cluster(Cluster&&) = delete;
   ~Cluster();
 
@@ -62,6 +62,10 @@ class Cluster {
   /// Its Kubernetes API, with the workers and containers in it: the first call starts it, from then on they are kept up
   /// to date. Threads may call it side by side. Throws InputError if the cluster has none, Error if it doesn't come up.
   ClusterApi& api();
+  /// A socket that listens, of whatever network: its API is served there, over TLS, too. Before start().
+  void serve_api_on(Fd listener) { api_listeners_.push_back(std::move(listener)); }
+  /// What it answers to GET of this path; throws InputError if nobody has asked it before, Error with its words.
+  nlohmann::json ask_api(const std::string& path) const;
   /// Its server, if somebody has asked it; null before that.
   Daemon* api_server();
   /// Its controllers, likewise.
@@ -110,6 +114,7 @@ class Cluster {
   ClusterSpec spec_;
   unsigned index_;
   unsigned mtu_;
+  Credentials* credentials_;
   std::vector<Node> etcd_nodes_;
   // The daemons come after the nodes that they run on, so that they end first.
   std::optional<etcd::Ensemble> etcd_;
@@ -121,6 +126,7 @@ class Cluster {
   void retire(const std::string& name);
 
   std::mutex objects_;  // guards which containers there are, and what the API is told of them
+  std::vector<Fd> api_listeners_;
   std::optional<ClusterApi> api_;
   std::vector<Daemon> kube_proxies_;  // as workers_
   std::atomic<bool> api_started_ = false;

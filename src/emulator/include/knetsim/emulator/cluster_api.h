@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "knetsim/apiserver/client.h"
+#include "knetsim/emulator/credentials.h"
 #include "knetsim/emulator/daemon.h"
 #include "knetsim/emulator/node.h"
 #include "knetsim/sys/fd.h"
@@ -15,19 +16,25 @@ namespace knetsim {
 class Container;
 class Worker;
 
-/// The Kubernetes API of one cluster: a server on its first etcd node, which everybody outside of the nodes reaches in
-/// plain HTTP on 127.0.0.1, nodes on its node's address, and the workers and containers in it as Nodes and Pods.
-/// Move-only.
+/// The Kubernetes API of one cluster: a server, ours or a real kube-apiserver as KNETSIM_APISERVER says, on its first
+/// etcd node. Everybody outside of the nodes reaches it in plain HTTP on 127.0.0.1, nodes on its node's address, and
+/// everybody in the lab over TLS on that address; the workers and containers are in it as Nodes and Pods. Move-only.
 class ClusterApi {
  public:
   /// Of the cluster with that index: 8001, 8002 ...
   static std::uint16_t port_of(std::size_t index) { return static_cast<std::uint16_t>(8001 + index); }
   /// "http://127.0.0.1:8001"
   static std::string url_of(std::size_t index);
+  static constexpr std::uint16_t kSecurePort = 6443;
+  /// "https://10.0.0.1:6443"
+  static std::string secure_url_of(const Address& node);
+  /// For people on the nodes of the cluster whose first etcd node this is: there once the API was asked for.
+  static std::filesystem::path kubeconfig_in(const Node& node);
 
-  /// Opens the port; nothing runs yet. `node`, on which the server will run, must outlive it. Throws Error if the port
-  /// is taken.
-  ClusterApi(const Node& node, std::uint16_t port, std::vector<std::string> etcd_endpoints);
+  /// Opens the port; nothing runs yet. `node`, on which the server will run, must outlive it, and so must the
+  /// credentials. Over TLS it serves on `secure_listeners`, too. Throws Error if the port is taken.
+  ClusterApi(const Node& node, std::uint16_t port, std::vector<std::string> etcd_endpoints, Credentials& credentials,
+             std::string cluster, std::vector<Fd> secure_listeners = {});
 
   /// Starts the server and returns when it answers; the controllers are started then, and not waited for. Throws
   /// InputError if a program isn't there, Error with the end of its log if the server doesn't come up.
@@ -51,7 +58,10 @@ class ClusterApi {
  private:
   Daemon& of(std::optional<Daemon>& daemon, const char* what) const;
   void start_server();
+  void open_doors();
+  std::optional<std::string> why_not_ready() const;
   void start_controllers();
+  void route_to_pods_of(const Worker& worker) const;
   /// Returns its uid.
   std::string put(const std::string& collection, const nlohmann::json& object);
   /// Whose Pod it is; empty if nobody's of ours, or if there is none.
@@ -60,21 +70,17 @@ class ClusterApi {
   void refuse_anothers(const std::string& one, const nlohmann::json& object);
 
   const Node* node_;
+  Credentials* credentials_;
+  std::string cluster_;
   std::uint16_t port_;
   std::vector<std::string> etcd_;
   Fd listener_;
+  std::vector<Fd> secure_listeners_;
+  std::unique_ptr<PortForward> doors_ = {};  // to a real server
   std::optional<Daemon> server_;
   std::optional<Daemon> controllers_;
+  std::optional<Daemon> scheduler_;
   apiserver::Client client_;
 };
-
-/// Where one cluster is asked.
-struct KubeContext {
-  std::string name;  ///< the cluster's
-  std::string url;
-};
-
-/// A kubeconfig (client-go's clientcmd/api/v1) with a context for each cluster; the first is the current one.
-std::string kubeconfig(const std::vector<KubeContext>& contexts);
 
 }  // namespace knetsim

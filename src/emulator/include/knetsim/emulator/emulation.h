@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "knetsim/emulator/cluster.h"
+#include "knetsim/emulator/credentials.h"
 #include "knetsim/emulator/keeper.h"
 #include "knetsim/emulator/service_network.h"
 #include "knetsim/emulator/topology.h"
@@ -43,6 +44,8 @@ class Emulation {
   /// The Kubernetes APIs of all clusters that have one: those that don't run yet are started, side by side. Threads may
   /// call it. Throws InputError if there is none, Error if one doesn't come up.
   void start_apis();
+  /// What a program on a node needs of the lab beside its node: kubectl needs the APIs, where there are any.
+  void prepare_for(const std::string& program);
   /// kubectl, or what KNETSIM_KUBECTL names, outside of all nodes, with a context for each cluster; the first is the
   /// current one. Answers once start_apis() was called.
   static Command kubectl(std::vector<std::string> arguments);
@@ -62,6 +65,7 @@ class Emulation {
 
   Topology topology_;
   std::unique_ptr<HostsFile> hosts_;
+  std::unique_ptr<Credentials> credentials_;
   std::unique_ptr<Underlay> underlay_;
   std::vector<std::unique_ptr<Cluster>> clusters_;
   std::unique_ptr<ServiceNetwork> service_network_;  // its routers end before the nodes that they run on

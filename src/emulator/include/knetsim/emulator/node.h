@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ class Node {
   void set_addresses(std::vector<Address> addresses) { addresses_ = std::move(addresses); }
   /// What its programs are given: a person's on a node, less in a pod.
   void set_trust(Trust trust) noexcept { trust_ = trust; }
+  /// Told to the programs that are started from now on.
+  void set_variable(const std::string& name, std::string value) { variables_[name] = std::move(value); }
+  const std::map<std::string, std::string>& variables() const noexcept { return variables_; }
 
   /// A program on this node, run to its end.
   ExecResult exec(std::vector<std::string> argv, std::chrono::milliseconds timeout = kExecTimeout) const;
@@ -62,6 +66,7 @@ class Node {
   std::filesystem::path directory_;
   std::vector<Address> addresses_;
   Trust trust_ = Trust::user;
+  std::map<std::string, std::string> variables_;
   bool pinned_ = true;
 };
 

@@ -1,0 +1,79 @@
+#include "knetsim/emulator/credentials.h"
+
+#include <fmt/format.h>
+
+#include "knetsim/sys/file.h"
+
+namespace knetsim {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr unsigned kForItsOwner = 0600;
+
+}  // namespace
+
+Credentials::Made& Credentials::made() {
+  if (!made_) made_.emplace();
+  return *made_;
+}
+
+ServerFiles Credentials::write_for(const fs::path& directory, std::vector<std::string> names,
+                                   std::vector<Address> addresses) {
+  for (const char* name : {"kubernetes", "kubernetes.default", "kubernetes.default.svc",
+                           "kubernetes.default.svc.cluster.local", "localhost"})
+    names.emplace_back(name);
+  addresses.insert(addresses.end(), {boost::asio::ip::address_v4::loopback(), boost::asio::ip::address_v6::loopback()});
+  const std::scoped_lock lock(mutex_);
+  auto& all = made();
+  const auto own = all.authority.for_server(names, addresses);
+  make_directories(directory);
+  const auto write = [&](const char* name, const std::string& content, unsigned mode) {
+    write_file_atomically(directory / name, content, mode);
+    return directory / name;
+  };
+  return {.certificate = write("apiserver.crt", own.certificate, 0644),
+          .key = write("apiserver.key", own.key, kForItsOwner),
+          .client_authority = write("ca.crt", all.authority.certificate(), 0644),
+          .signing_key = write("sa.key", all.signing_key, kForItsOwner),
+          .tokens = write("tokens.csv", fmt::format("{},knetsim-lab,1,\"system:masters\"\n", all.token), kForItsOwner)};
+}
+
+void Credentials::write_kubeconfig(const fs::path& file, const std::string& current_cluster) {
+  const std::scoped_lock lock(mutex_);
+  auto& all = made();
+  write_file_atomically(
+      file,
+      kubeconfig(clusters_,
+                 {.authority = all.authority.certificate(), .certificate = all.admin.certificate, .key = all.admin.key},
+                 current_cluster),
+      kForItsOwner);
+}
+
+void Credentials::write_service_account() {
+  const std::scoped_lock lock(mutex_);
+  const fs::path directory = kServiceAccountDirectory;
+  if (fs::exists(directory / "token")) return;
+  make_directories(directory);
+  write_file_atomically(directory / "ca.crt", made().authority.certificate());
+  write_file_atomically(directory / "namespace", "default");
+  write_file_atomically(directory / "token", made().token, kForItsOwner);  // last: who finds it finds all
+}
+
+std::string Credentials::authority() {
+  const std::scoped_lock lock(mutex_);
+  return made().authority.certificate();
+}
+
+apiserver::CertifiedKey Credentials::admin() {
+  const std::scoped_lock lock(mutex_);
+  return made().admin;
+}
+
+std::string Credentials::token() {
+  const std::scoped_lock lock(mutex_);
+  return made().token;
+}
+
+}  // namespace knetsim
