@@ -90,6 +90,7 @@ int validate(const std::vector<std::string>& names, Terminal& terminal) {
       auto topology = Topology::from_file(file);
       shell::check_names(topology);
       topology.require_programs();
+      topology.require_manifests();
       std::size_t nodes = 0;
       std::size_t containers = 0;
       for (const auto& cluster : topology.clusters) {
@@ -115,6 +116,7 @@ int up(const UpOptions& options, Terminal& terminal) {
   auto topology = Topology::from_file(file);
   shell::check_names(topology);
   topology.require_programs();
+  topology.require_manifests();
   for (const auto& remark : topology.remarks) terminal.err << "knetsim: " << remark << '\n';
   auto registration = reserve_name(options, file);
   const auto style = Style::choose(options.color, terminal);

@@ -23,6 +23,7 @@
 #include "kubelet/kubelet.h"
 #include "kubelet/pod_registry.h"
 #include "kubelet_server.h"
+#include "manifests.h"
 
 namespace knetsim {
 
@@ -212,12 +213,25 @@ ClusterApi& Cluster::api() {
   return *api_;
 }
 
+void Cluster::apply(const std::vector<std::filesystem::path>& files) {
+  std::vector<kube::Manifest> all;
+  for (const auto& file : files)
+    for (auto& one : read_manifest_file(file)) all.push_back(std::move(one));
+  auto& server = api();
+  for (const auto& one : all) server.apply(one);
+}
+
 void Cluster::start_kubelet_server() {
   own_pods_ = std::make_unique<ContainerRuntime>(*this, objects_);
   pod_containers_ = std::make_unique<kubelet::PodRegistry>(*own_pods_);
   auto server = std::make_unique<KubeletServer>(*pod_containers_);
   for (const auto& worker : workers_) server->listen(worker->name(), worker->netns());
   kubelet_server_ = std::move(server);
+}
+
+nlohmann::json Cluster::ask_api(const std::string& path) const {
+  if (!api_started_) throw InputError(fmt::format("{}'s API isn't there yet\n  remedy: call api() first", spec_.name));
+  return api_->ask(path);
 }
 
 Daemon* Cluster::api_server() { return api_started_ ? &api_->server() : nullptr; }

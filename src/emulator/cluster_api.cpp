@@ -12,10 +12,14 @@
 #include "knetsim/apiserver/options.h"
 #include "knetsim/emulator/worker.h"
 #include "knetsim/flannel/subnet_env.h"
+#include "knetsim/kube/access.h"
+#include "knetsim/kube/kinds.h"
+#include "knetsim/netlink/route.h"
 #include "knetsim/parts/launcher.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/ready.h"
+#include "knetsim/sys/text.h"
 #include "kube_objects.h"
 #include "kubelet_server.h"
 #include "pod_runtime.h"
@@ -141,6 +145,23 @@ void ClusterApi::start_server() {
   server_.emplace(node_->name() + " apiserver", std::move(running), launch);
 }
 
+// A real one has no plain port, and takes no socket of others.
+void ClusterApi::open_doors() {
+  doors_ = std::make_unique<PortForward>();
+  doors_->add(duplicate(listener_), *node_, kSecurePort, credentials_->authority(), credentials_->admin());
+  for (const auto& each : secure_listeners_) doors_->add(duplicate(each), *node_, kSecurePort);
+}
+
+std::optional<std::string> ClusterApi::why_not_ready() const {
+  try {
+    const auto answer = apiserver::Client(kLoopback, port_).ask("GET", "/readyz");
+    if (answer.good()) return std::nullopt;
+    return fmt::format("the API server's readiness: {}", answer.complaint());
+  } catch (const Error&) {
+    return "the API server's answer";
+  }
+}
+
 void ClusterApi::start_controllers() {
   // The port that they need is outside of all nodes, and it listens: while the server is away they wait.
   const auto program = parts::resolve(parts::kControllers);
@@ -209,6 +230,42 @@ void ClusterApi::refuse_anothers(const std::string& one, const nlohmann::json& o
 
 std::string ClusterApi::container_of(const std::string& pod) {
   return client_.ask("GET", pod).body.value(kContainer, "");
+}
+
+void ClusterApi::apply(const kube::Manifest& manifest) const {
+  const auto& object = manifest.object;
+  const auto& version = kube::text_at(object, "apiVersion");
+  const auto slash = version.find('/');
+  const auto* const known = kube::kind_of(version, kube::text_at(object, "kind"));
+  if (known == nullptr) throw InputError(manifest.place() + ": it is of no kind that is known");
+  const auto& kind = *known;
+  auto ns = kube::namespace_of(object);
+  if (ns.empty() && kind.namespaced) ns = "default";
+  auto collection = fmt::format("/{}/{}", slash == std::string::npos ? "api" : "apis", version);
+  if (kind.namespaced) collection += "/namespaces/" + ns;
+  collection += fmt::format("/{}", kind.plural);
+  apiserver::Client client(kLoopback, port_);
+  constexpr const char* kWords = "?fieldManager=knetsim&fieldValidation=Strict";
+  const auto& name = kube::name_of(object);
+  const auto answer = name.empty() ? client.ask("POST", collection + kWords, object)
+                                   : client.ask("PATCH", fmt::format("{}/{}{}&force=true", collection, name, kWords),
+                                                object, "application/apply-patch+yaml");
+  if (answer.good()) return;
+  throw InputError(fmt::format("{}: {} {} is refused: {}", manifest.place(), kind.kind, excerpt(kube::name_of(object)),
+                               answer.complaint()));
+}
+
+nlohmann::json ClusterApi::ask(const std::string& path) const {
+  return apiserver::Client(kLoopback, port_).must("GET", path).body;
+}
+
+// Pods ask the server, and the underlay doesn't know their addresses.
+void ClusterApi::route_to_pods_of(const Worker& worker) const {
+  auto socket = node_->netlink();
+  for (const auto& subnet : pod_subnets(worker))
+    for (const auto& address : worker.addresses())
+      if (address.is_v6() == is_v6(subnet))
+        netlink::replace_route(socket, {.destination = canonical(subnet), .gateway = address});
 }
 
 void ClusterApi::publish(const Worker& worker) {

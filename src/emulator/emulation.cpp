@@ -44,6 +44,7 @@ std::vector<KubeContext> contexts_on_nodes(const Topology& topology) {
 Emulation Emulation::plug(Topology topology) {
   topology.validate();
   topology.require_programs();
+  topology.require_manifests();
   Emulation emulation(std::move(topology));
   const auto& spec = emulation.topology_;
   const bool any_etcd = std::any_of(spec.clusters.begin(), spec.clusters.end(),
@@ -75,6 +76,14 @@ void Emulation::start(const BootObserver& observer) {
   side_by_side(clusters_.size(), clusters_.size(), [&](std::size_t i) { clusters_[i]->start(guarded); });
   start_routers(observer);
   have_everything_kept();
+  side_by_side(clusters_.size(), clusters_.size(), [&](std::size_t i) {
+    const auto& manifests = clusters_[i]->spec().manifests;
+    if (manifests.empty()) return;
+    const auto begin = std::chrono::steady_clock::now();
+    clusters_[i]->apply(manifests);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    guarded(clusters_[i]->name() + ": manifests", elapsed.count());
+  });
 }
 
 void Emulation::start_apis() {

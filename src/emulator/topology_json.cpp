@@ -16,6 +16,7 @@
 #include "knetsim/sys/json_place.h"
 #include "knetsim/sys/process.h"
 #include "knetsim/sys/text.h"
+#include "manifests.h"
 
 namespace knetsim {
 
@@ -161,7 +162,7 @@ SkupperSpec skupper(const JsonPlace& at) {
 
 ClusterSpec cluster(const JsonPlace& at) {
   at.expect_members(
-      {"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services", "skupper", "api"});
+      {"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services", "skupper", "api", "manifests"});
   ClusterSpec spec{.name = at["name"].string(), .switch_name = at["switch"].string()};
   spec.etcd = at.each("etcd", etcd_node);
   spec.workers = at["workers"].each(worker);
@@ -175,6 +176,7 @@ ClusterSpec cluster(const JsonPlace& at) {
   }
   at.take("skupper", spec.skupper, skupper);
   at.take("api", spec.api, &JsonPlace::boolean);
+  for (auto& file : at.each("manifests", given_name)) spec.manifests.emplace_back(std::move(file));
   return spec;
 }
 
@@ -213,6 +215,19 @@ void Topology::require_programs() const {
     }
 }
 
+void Topology::require_manifests() const {
+  for (std::size_t i = 0; i < clusters.size(); ++i)
+    for (std::size_t j = 0; j < clusters[i].manifests.size(); ++j) {
+      const auto& file = clusters[i].manifests[j];
+      try {
+        read_manifest_file(file);
+      } catch (const SystemError& error) {
+        throw JsonError(source, {fmt::format("/clusters/{}/manifests/{}", i, j), excerpt(file.string()),
+                                 fmt::format("can't be read: {}", errno_text(error.error()))});
+      }
+    }
+}
+
 fs::path find_topology(const std::string& name) {
   const char* set = std::getenv("KNETSIM_TOPOLOGIES");
   const auto directories = set != nullptr ? std::vector<fs::path>{set} : own_directories();
@@ -242,6 +257,8 @@ Topology Topology::from_json(std::string_view text, const std::string& file) {
   if (const auto schema = at.find("$schema")) schema->string();  // editors follow it
   topology.underlay = knetsim::underlay(at["underlay"]);
   topology.clusters = at["clusters"].each(cluster);
+  for (auto& one : topology.clusters)
+    for (auto& manifest : one.manifests) manifest = (fs::path(file).parent_path() / manifest).lexically_normal();
   topology.validate();
   for (std::size_t i = 0; i < topology.clusters.size(); ++i)
     if (const auto& flannel = topology.clusters[i].flannel)

@@ -275,6 +275,10 @@ class Validation {
     networks(spec, pointer);
     containers(spec, pointer);
     vips(spec, pointer);
+    if (!spec.manifests.empty() && !offers_api(spec))
+      complain(pointer + "/manifests/0", spec.manifests.front().string(),
+               "the cluster has no Kubernetes API that it could be applied to",
+               "give it \"etcd\", and leave \"api\": false out");
   }
 
   const Topology& topology_;

@@ -34,6 +34,10 @@ const std::vector<BadInput>& bad_inputs() {
   static const std::vector<BadInput> rows{
       {"NoCluster", &kGood, "/clusters", "[]"},
       {"ClusterWithoutNodes", &kGood, "/clusters/0", R"({"name": "C0", "switch": "s0", "workers": []})"},
+      {"ManifestWithoutAName", &kGood, "/clusters/0/manifests", R"([""])", "/clusters/0/manifests/0"},
+      {"ManifestsWithoutAnApi", &kGood, "/clusters/0",
+       R"({"name": "C0", "switch": "s0", "manifests": ["web.yaml"], "workers": [{"name": "C0w1", "address": "10.0.0.3"}]})",
+       "/clusters/0/manifests/0"},
       {"CommandOfNothing", &kGood, "/clusters/0/containers/0/command", "[]"},
       {"ANumberForAnObject", &kGood, "/underlay", "7"},
       {"AnObjectForAString", &kGood, "/clusters/0/name", "{}"},

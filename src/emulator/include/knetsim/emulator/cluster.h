@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -72,6 +74,11 @@ class Cluster {
   Daemon* api_controllers();
   /// The kube-proxy of one of its workers, likewise.
   Daemon* kube_proxy(const Worker& worker);
+
+  /// Makes the objects of these files, or changes those that are there into them, in order; all are read before. Throws
+  /// InputError that names file, line and document of what can't be read, or what the server refuses, with its words.
+  void apply(const std::vector<std::filesystem::path>& files);
+  void apply(const std::filesystem::path& file) { apply(std::vector{file}); }
 
   Container& create_container(const std::string& worker, const std::string& name);
   /// What stands for a Pod that somebody applied goes with it.

@@ -9,6 +9,8 @@
 #include "knetsim/emulator/credentials.h"
 #include "knetsim/emulator/daemon.h"
 #include "knetsim/emulator/node.h"
+#include "knetsim/emulator/port_forward.h"
+#include "knetsim/kube/manifest.h"
 #include "knetsim/sys/fd.h"
 
 namespace knetsim {
@@ -47,6 +49,14 @@ class ClusterApi {
   /// These throw InputError if it wasn't started.
   Daemon& server();
   Daemon& controllers();
+  /// Ours beside a real kube-controller-manager, which has none; else null.
+  Daemon* scheduler();
+
+  /// Makes the object, or changes the one that is there into it. Throws InputError with the server's words and the
+  /// object's place if it is refused. Threads may call it side by side.
+  void apply(const kube::Manifest& manifest) const;
+  /// What the server answers to GET of this path; throws Error with its words if that isn't good.
+  nlohmann::json ask(const std::string& path) const;
 
   /// The Node, or the Pod, as it is now: made, or brought up to date.
   void publish(const Worker& worker);

@@ -96,6 +96,8 @@ struct ClusterSpec {
   std::vector<VipSpec> vips = {};
   std::optional<SkupperSpec> skupper = {};
   bool api = true;  ///< a cluster with etcd answers kubectl
+  /// Files of Kubernetes objects, which are there when the boot is done. In JSON relative to the topology's file.
+  std::vector<std::filesystem::path> manifests = {};
 };
 
 /// Whether the cluster answers kubectl.
@@ -121,6 +123,9 @@ struct Topology {
   /// Checks that the programs that containers are to run are there; InputError names the package of one that isn't.
   /// Emulation::boot calls it, before anything is started.
   void require_programs() const;
+  /// Checks that the manifests can be read, and hold nothing but objects that are known; InputError names file, line,
+  /// document and field. Emulation::boot calls it, before anything is started.
+  void require_manifests() const;
 };
 
 /// "demo" or "demo.json" -> where it is: in $KNETSIM_TOPOLOGIES, else in ../share/knetsim/topologies, seen from
