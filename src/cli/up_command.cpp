@@ -13,6 +13,7 @@
 #include "attach/lab_socket.h"
 #include "command.h"
 #include "event_loop.h"
+#include "host_ports.h"
 #include "knetsim/emulator/emulation.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
@@ -34,6 +35,7 @@ struct UpOptions {
   ColorMode color = ColorMode::automatic;
   FlavourChoices flavours;
   std::vector<std::string> variables;
+  HostPortOptions host_ports;
 };
 
 fs::path topology_file(const std::string& name) {
@@ -52,8 +54,8 @@ Registration reserve_name(const UpOptions& options, const fs::path& file) {
 }
 
 /// Boots in a thread of its own, so that a signal can end it at once: the kernel destroys what stands by then.
-std::unique_ptr<Emulation> boot(Topology topology, const Interrupts& interrupts, Registration& registration,
-                                Terminal& terminal, const Style& style) {
+std::unique_ptr<Emulation> boot(Topology topology, HostPorts& host_ports, const Interrupts& interrupts,
+                                Registration& registration, Terminal& terminal, const Style& style) {
   const auto start = std::chrono::steady_clock::now();
   const auto tell = [&](const std::string& part, double spent) {
     terminal.out << fmt::format("{} {:<15} {}\n", style.green(kGood), part, style.dim(seconds_text(spent)))
@@ -62,7 +64,12 @@ std::unique_ptr<Emulation> boot(Topology topology, const Interrupts& interrupts,
   auto done = Pipe::create();
   auto booting = std::async(std::launch::async, [&] {
     const Fd closed_at_the_end = std::move(done.write);
-    return std::make_unique<Emulation>(Emulation::boot(std::move(topology), tell));
+    auto emulation = std::make_unique<Emulation>(Emulation::plug(std::move(topology)));
+    host_ports.hand_over_apis(*emulation);
+    emulation->start(tell);
+    if (host_ports.any_api()) emulation->start_apis();
+    host_ports.publish(*emulation);
+    return emulation;
   });
   EventLoop loop;
   bool ready = false;
@@ -123,10 +130,17 @@ int up(const UpOptions& options, Terminal& terminal) {
   // For libedit, which takes what is typed for characters.
   if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr) std::setlocale(LC_CTYPE, "");
 
+  auto host_ports = HostPorts::open(options.host_ports, topology);
+
   Sandbox::enter();
   const Interrupts interrupts({SIGWINCH, SIGQUIT});
   terminal.out << style.bold(fmt::format("knetsim {}: {}", version(), registration.name())) << "\n" << std::flush;
-  auto emulation = boot(std::move(topology), interrupts, registration, terminal, style);
+  auto emulation = boot(std::move(topology), host_ports, interrupts, registration, terminal, style);
+  if (host_ports.any_api())
+    terminal.out << fmt::format(
+                        "export KUBECONFIG={}\n",
+                        registration.write_kubeconfig(emulation->kubeconfig_for(host_ports.contexts())).string())
+                 << std::flush;
   const bool interactive = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
   // A person finds it ready at the first question; a script that asks nothing doesn't pay for it. Why it doesn't come
   // up is told to the first who asks.
@@ -172,6 +186,14 @@ Command make_up(CLI::App& root) {
   app->add_option("--name", options->name, "What knetsim ps, exec and down call it; else it is the topology's name")
       ->type_name("NAME");
   app->add_flag("--strict", options->strict, "End with the exit code of the first line that failed");
+  app->add_option("--api", options->host_ports.api,
+                  "Offer the clusters' Kubernetes APIs on the host's loopback, each on a port of its own from this one "
+                  "on; 0: any. Prints the kubeconfig to use")
+      ->type_name("127.0.0.1:PORT");
+  app->add_option("--publish", options->host_ports.publish,
+                  "Let this port of the host's loopback lead to a port of the first worker")
+      ->type_name("HOSTPORT:[CLUSTER:]NODEPORT")
+      ->allow_extra_args(false);
   add_env_option(*app, options->variables);
   add_color_option(*app, options->color);
   add_flavour_options(*app, options->flavours);

@@ -112,6 +112,15 @@ Command Emulation::kubectl(std::vector<std::string> arguments) {
   return command;
 }
 
+std::string Emulation::kubeconfig_for(const std::vector<KubeContext>& contexts) {
+  return kubeconfig(contexts, {.authority = credentials_->authority(), .token = credentials_->token()});
+}
+
+void Emulation::publish(Fd listener, const Node& node, std::uint16_t port) {
+  if (!port_forward_) port_forward_ = std::make_unique<PortForward>();
+  port_forward_->add(std::move(listener), node, port);
+}
+
 void Emulation::have_everything_kept() {
   keeper_ = std::make_unique<Keeper>();
   std::function<void(netlink::Socket&, int)> introduce;

@@ -26,6 +26,7 @@ namespace {
 
 constexpr std::size_t kLongestName = 40;
 constexpr const char* kEnding = ".sock";
+constexpr const char* kKubeconfigEnding = ".kubeconfig";
 
 // Two that start at once mustn't take the same name, nor one remove the other's socket as a dead one's.
 class Locked {
@@ -104,8 +105,18 @@ union Control {
 
 void Registration::end() noexcept {
   if (!directory_) return;
-  ::unlinkat(directory_.get(), (name_ + kEnding).c_str(), 0);
+  for (const auto* const ending : {kEnding, kKubeconfigEnding})
+    ::unlinkat(directory_.get(), (name_ + ending).c_str(), 0);
   directory_.reset();
+}
+
+fs::path Registration::write_kubeconfig(const std::string& content) const {
+  const auto name = name_ + kKubeconfigEnding;
+  ::unlinkat(directory_.get(), name.c_str(), 0);  // of one that was killed
+  const Fd file(::openat(directory_.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file || ::write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()))
+    throw SystemError("write the kubeconfig", (path_ / name).string());
+  return path_ / name;
 }
 
 StateDirectory StateDirectory::open() {
@@ -139,7 +150,7 @@ Registration StateDirectory::take(const std::string& name) const {
     throw unusable(errno, "make the lab's socket", path_ / (name + kEnding));
   Fd directory(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0));
   if (!directory) throw SystemError("keep the state directory open", path_.string());
-  return {std::move(directory), name, std::move(listener)};
+  return {std::move(directory), path_, name, std::move(listener)};
 }
 
 Registration StateDirectory::reserve(const std::string& name) const {

@@ -23,13 +23,19 @@ class Registration {
   const std::string& name() const noexcept { return name_; }
   /// Listens; visitors' connections wait there until somebody accepts them.
   FdView listener() const noexcept { return listener_; }
+  /// A file beside the socket, for its user alone, which goes with it; returns its path. Throws SystemError.
+  std::filesystem::path write_kubeconfig(const std::string& content) const;
 
  private:
   friend class StateDirectory;
-  Registration(Fd directory, std::string name, Fd listener)
-      : directory_(std::move(directory)), name_(std::move(name)), listener_(std::move(listener)) {}
+  Registration(Fd directory, std::filesystem::path path, std::string name, Fd listener)
+      : directory_(std::move(directory)),
+        path_(std::move(path)),
+        name_(std::move(name)),
+        listener_(std::move(listener)) {}
 
   Fd directory_;
+  std::filesystem::path path_;
   std::string name_;
   Fd listener_;
 };

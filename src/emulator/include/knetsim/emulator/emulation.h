@@ -7,6 +7,7 @@
 #include "knetsim/emulator/cluster.h"
 #include "knetsim/emulator/credentials.h"
 #include "knetsim/emulator/keeper.h"
+#include "knetsim/emulator/port_forward.h"
 #include "knetsim/emulator/service_network.h"
 #include "knetsim/emulator/topology.h"
 #include "knetsim/emulator/underlay.h"
@@ -50,6 +51,11 @@ class Emulation {
   /// current one. Answers once start_apis() was called.
   static Command kubectl(std::vector<std::string> arguments);
 
+  /// A kubeconfig for those who reach the APIs at these places, and their token: whoever has it may do everything.
+  std::string kubeconfig_for(const std::vector<KubeContext>& contexts);
+  /// From now on whoever connects to `listener`, which may be the host's, talks to that port of a node.
+  void publish(Fd listener, const Node& node, std::uint16_t port);
+
   /// Nobody holds on to containers that were looked up before: those of Pods that have gone since are destroyed.
   void bury_retired();
 
@@ -69,7 +75,8 @@ class Emulation {
   std::unique_ptr<Underlay> underlay_;
   std::vector<std::unique_ptr<Cluster>> clusters_;
   std::unique_ptr<ServiceNetwork> service_network_;  // its routers end before the nodes that they run on
-  std::unique_ptr<Keeper> keeper_;                   // ends first: what is taken down then isn't put back
+  std::unique_ptr<PortForward> port_forward_;
+  std::unique_ptr<Keeper> keeper_;  // ends first: what is taken down then isn't put back
 };
 
 }  // namespace knetsim
