@@ -131,6 +131,24 @@ TEST_F(KubeExec, ShowsWhatContainersPrint) {
   EXPECT_EQ(follower.wait().code(), 0);
 }
 
+TEST_F(KubeExec, ForwardsPortsToWhatListensInAPod) {
+  if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
+  auto& pod = cluster("C0").container("c1");
+  const auto server = pod.spawn({"python3", "-m", "http.server", "8080", "--bind", "127.0.0.1"});
+  eventually([&]() -> std::optional<std::string> {
+    return pod.exec({"curl", "-s", "http://127.0.0.1:8080/"}).ok() ? std::nullopt : std::optional("a server in c1");
+  });
+  auto forward = command({"port-forward", "pod/c1", "18090:8080", "18091:81"});
+  forward.environment["KUBECTL_PORT_FORWARD_WEBSOCKETS"] = "true";  // 1.30; later ones need no telling
+  auto forwarding = PtyProcess::spawn(forward);
+  forwarding.expect("Forwarding from 127.0.0.1:18091");
+  for (int i = 0; i < 3; ++i)
+    EXPECT_THAT(exec({.argv = {"curl", "-s", "--max-time", "20", "http://127.0.0.1:18090/"}}).out,
+                HasSubstr("Directory listing"));
+  exec({.argv = {"curl", "-s", "--max-time", "20", "http://127.0.0.1:18091/"}});
+  forwarding.expect("error forwarding port 81 to pod c1");
+}
+
 TEST_F(KubeExec, TellsWhichNodeItCannotReach) {
   if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
   // What the server's kernel finds out by itself after three seconds without an answer to ARP, at each try.

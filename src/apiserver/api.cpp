@@ -140,8 +140,10 @@ asio::awaitable<Response> Api::at_subresource(const Target& target, const Reques
   const auto& method = request.method;
   const auto& name = target.subresource;
   if (name == "binding" && method == "POST") co_return co_await writer_->bind(target, request);
-  if (name == "exec" || name == "attach" || name == "log") co_return co_await pod_streams_.open(target, request);
-  if (name != "status" && name != "scale" && name != "finalize" && name != "binding")
+  if (name == "token" && method == "POST") co_return authentication_->issue(target, request);
+  if (name == "exec" || name == "attach" || name == "log" || name == "portforward")
+    co_return co_await pod_streams_.open(target, request);
+  if (name != "status" && name != "scale" && name != "finalize" && name != "binding" && name != "token")
     throw kube::plain_failure(501, fmt::format("{} of {} isn't served by this server", name, target.kind->plural));
   const auto verbs = target.kind->subresource(name)->verbs;
   const auto allows = [&verbs](std::string_view word) {

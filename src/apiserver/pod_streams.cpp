@@ -107,13 +107,18 @@ asio::awaitable<tcp::socket> dial(const asio::any_io_executor& executor, const t
 }  // namespace
 
 std::optional<KubeletCall> kubelet_call(const json& pod, const Target& target, const Query& query) {
-  const auto container = container_of(pod, target.name, query["container"]);
-  if (target.subresource != "log") require_streams(target, query);
+  const bool forward = target.subresource == "portforward";
+  const auto container = forward ? std::string() : container_of(pod, target.name, query["container"]);
+  if (target.subresource != "log" && !forward) require_streams(target, query);
   const auto& node = kube::text_at(pod, "spec", "nodeName");
   if (node.empty()) {
     if (target.subresource == "log") return std::nullopt;
     throw kube::bad_request(fmt::format("pod {} does not have a host assigned", target.name));
   }
+  if (forward)
+    return KubeletCall{
+        .node = std::move(node),
+        .target = fmt::format("/portForward/{}/{}", percent_encoded(target.ns), percent_encoded(target.name))};
   return KubeletCall{
       .node = node,
       .target = fmt::format("/{}/{}/{}/{}?{}", target.subresource == "log" ? "containerLogs" : target.subresource,

@@ -19,12 +19,13 @@ struct KubeletCall {
   std::string target;  ///< "/exec/default/web/web?command=ls&output=1"
 };
 
-/// For a request for exec, attach or log of this pod; nullopt: of its log, and no node has it yet. Throws ApiError.
+/// For a request for exec, attach, log or portforward of this pod; nullopt: of its log, and no node has it yet. Throws
+/// ApiError.
 std::optional<KubeletCall> kubelet_call(const nlohmann::json& pod, const Target& target, const Query& query);
 /// Of a Node: its InternalIP and its kubelet's port. Throws ApiError if it has no address.
 boost::asio::ip::tcp::endpoint kubelet_endpoint(const nlohmann::json& node);
 
-/// exec, attach and log of pods: answered by the kubelets of their nodes.
+/// exec, attach, log and portforward of pods: answered by the kubelets of their nodes.
 class PodStreams {
  public:
   PodStreams(boost::asio::any_io_executor executor, Cache& cache) : executor_(std::move(executor)), cache_(&cache) {}

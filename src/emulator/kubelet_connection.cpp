@@ -1,7 +1,11 @@
 #include "kubelet_connection.h"
 
+#include <fmt/format.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
+#include <boost/algorithm/string/classification.hpp>
+#include <boost/algorithm/string/split.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -28,9 +32,16 @@ namespace {
 constexpr std::uint32_t kLongestHeader = 256 << 10;  // bytes: a command may be long
 constexpr std::chrono::seconds kPatience{10};
 
+/// Empty if it isn't among them: "a, b".
+std::string choose_forwarding(const std::string& offered) {
+  std::vector<std::string> words;
+  boost::algorithm::split(words, offered, boost::algorithm::is_any_of(", "), boost::algorithm::token_compress_on);
+  return std::ranges::find(words, PortSession::kProtocol) == words.end() ? "" : std::string(PortSession::kProtocol);
+}
+
 kube::ApiError not_upgraded(const std::string& asked_for) {
   if (beast::iequals(asked_for, "SPDY/3.1"))
-    return kube::bad_request("exec and attach are served over WebSocket (v5.channel.k8s.io), not over SPDY");
+    return kube::bad_request("exec, attach and port-forward are served over WebSocket, not over SPDY");
   return kube::bad_request("Upgrade request required");
 }
 
@@ -61,8 +72,12 @@ asio::awaitable<void> KubeletConnection::answer(Request message) {
     request.where.node = node_;
     if (request.deed != KubeletRequest::Deed::log) {
       if (!beast::websocket::is_upgrade(message)) throw not_upgraded(message[http::field::upgrade]);
-      protocol = stream_frames::choose_protocol(message[http::field::sec_websocket_protocol]);
-      if (protocol.empty()) throw kube::bad_request("none of the protocols that are offered is v5.channel.k8s.io");
+      const std::string offered = message[http::field::sec_websocket_protocol];
+      const bool forward = request.deed == KubeletRequest::Deed::forward;
+      protocol = forward ? choose_forwarding(offered) : stream_frames::choose_protocol(offered);
+      if (protocol.empty())
+        throw kube::bad_request(fmt::format("none of the protocols that are offered is {}",
+                                            forward ? PortSession::kProtocol : stream_frames::kV5));
       if (buffer_.size() > 0) throw kube::bad_request("there are bytes before the upgrade is answered");
     }
   } catch (const kube::ApiError& error) {
@@ -70,6 +85,10 @@ asio::awaitable<void> KubeletConnection::answer(Request message) {
   }
   if (refusal) co_return co_await refuse(*refusal);
   if (request.deed == KubeletRequest::Deed::log) co_return co_await send_log(std::move(request));
+  if (request.deed == KubeletRequest::Deed::forward) {
+    ports_ = std::make_shared<PortSession>(std::move(stream_));
+    co_return co_await ports_->run(std::move(message), std::move(request.where), *pods_);
+  }
   session_ = std::make_shared<StreamSession>(std::move(stream_));
   co_await session_->run(std::move(message), std::move(protocol), std::move(request), *pods_);
 }
@@ -127,6 +146,7 @@ asio::awaitable<void> KubeletConnection::send_log(KubeletRequest request) {
 
 void KubeletConnection::end() {
   if (session_) return session_->end();
+  if (ports_) return ports_->end();
   if (log_) log_->stop();
   client_.cancel();
   stream_.close();

@@ -14,6 +14,7 @@
 #include "kubelet_request.h"
 #include "log_reader.h"
 #include "pod_runtime.h"
+#include "port_session.h"
 #include "stream_session.h"
 
 namespace knetsim {
@@ -41,6 +42,7 @@ class KubeletConnection {
   std::string node_;
   PodRuntime* pods_;
   std::shared_ptr<StreamSession> session_;
+  std::shared_ptr<PortSession> ports_;
   std::optional<LogReader> log_;
 };
 

@@ -20,6 +20,7 @@ Deed deed_of(const std::string& word) {
   if (word == "exec") return Deed::exec;
   if (word == "attach") return Deed::attach;
   if (word == "containerLogs") return Deed::log;
+  if (word == "portForward") return Deed::forward;
   throw kube::resource_not_found();
 }
 
@@ -53,7 +54,10 @@ KubeletRequest KubeletRequest::parse(std::string_view target) {
   if (words.size() != kWords || !words[0].empty()) throw kube::resource_not_found();
   KubeletRequest request;
   request.deed = deed_of(words[1]);
+  if (request.deed == Deed::forward) words.emplace_back();  // of the whole pod
+  if (words.size() != kWords) throw kube::resource_not_found();
   request.where = {.node = {}, .ns = words[2], .pod = words[3], .container = words[4]};
+  if (request.deed == Deed::forward) return request;
   if (request.deed == Deed::log) {
     request.log = log_options(query);
     return request;

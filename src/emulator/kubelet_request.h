@@ -20,15 +20,15 @@ struct LogOptions {
 
 /// What a kubelet's endpoint is asked for. Its node is for the endpoint to fill in.
 struct KubeletRequest {
-  enum class Deed { exec, attach, log };
+  enum class Deed { exec, attach, log, forward };
   Deed deed = Deed::log;
   PodContainer where;
   std::vector<std::string> command;  ///< of exec; not empty
   Streams streams;                   ///< of exec and attach; at least one
   LogOptions log;
 
-  /// /exec/<namespace>/<pod>/<container>?command=..&input=1&output=1&error=1&tty=1, /attach/..., /containerLogs/... as
-  /// k8s.io/kubernetes/pkg/kubelet/server has them. Throws kube::ApiError.
+  /// /exec/<namespace>/<pod>/<container>?command=..&input=1&output=1&error=1&tty=1, /attach/..., /containerLogs/...,
+  /// and /portForward/<namespace>/<pod>, as k8s.io/kubernetes/pkg/kubelet/server has them. Throws kube::ApiError.
   static KubeletRequest parse(std::string_view target);
 };
 

@@ -28,6 +28,16 @@ TEST(KubeletRequests, AreReadAsAKubeletReadsThem) {
   EXPECT_TRUE(log.follow && !log.previous);
   EXPECT_EQ(log.tail_lines, 5);
   EXPECT_EQ(log.limit_bytes, 9);
+  EXPECT_FALSE(log.timestamps || log.since);
+  const auto timed =
+      KubeletRequest::parse("/containerLogs/shop/web/c?timestamps=true&sinceTime=2026-11-30T12:00:00Z").log;
+  EXPECT_TRUE(timed.timestamps);
+  EXPECT_EQ(log_timestamp(timed.since.value()), "2026-11-30T12:00:00.000000000Z");
+  const auto since = KubeletRequest::parse("/containerLogs/shop/web/c?sinceSeconds=60").log.since.value();
+  EXPECT_NEAR(static_cast<double>((std::chrono::system_clock::now() - since) / std::chrono::seconds(1)), 60, 5);
+  const auto forward = KubeletRequest::parse("/portForward/shop/web");
+  EXPECT_EQ(forward.deed, Deed::forward);
+  EXPECT_EQ(forward.where.pod, "web");
 }
 
 TEST(KubeletRequests, ThatAreNoneAreRefused) {
@@ -36,7 +46,8 @@ TEST(KubeletRequests, ThatAreNoneAreRefused) {
         "/exec/shop/web/c/d?command=ls&output=1", "/run/shop/web/c?command=ls&output=1", "/exec/shop/web/c?output=1",
         "/exec/shop/web/c?command=&output=1", "/exec/shop/web/c?command=ls", "/exec/shop/web/c?command=a%00b&output=1",
         "/attach/shop/web/c", "/exec/shop/web/c?command=ls&output=maybe", "/containerLogs/shop/web/c?tailLines=x",
-        "/containerLogs/shop/web/c?sinceSeconds=5"})
+        "/containerLogs/shop/web/c?sinceSeconds=0", "/containerLogs/shop/web/c?sinceTime=yesterday",
+        "/containerLogs/shop/web/c?sinceSeconds=5&sinceTime=2026-11-30T12:00:00Z", "/portForward/shop/web/c"})
     EXPECT_THROW(KubeletRequest::parse(target), kube::ApiError) << target;
 }
 

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/websocket/stream.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "kubelet_request.h"
+#include "pod_runtime.h"
+#include "spdy.h"
+
+namespace knetsim {
+
+/// One port-forward over a WebSocket, in which SPDY is spoken: for each connection that its client has accepted there
+/// is a stream of data and one of errors, and here a connection to the pod's port, from within the pod. Source:
+/// k8s.io/kubelet/pkg/cri/streaming/portforward.
+class PortSession : public std::enable_shared_from_this<PortSession> {
+ public:
+  using Upgrade = boost::beast::http::request<boost::beast::http::string_body>;
+
+  static constexpr std::string_view kProtocol = "SPDY/3.1+portforward.k8s.io";
+
+  explicit PortSession(boost::beast::tcp_stream stream);
+
+  /// Answers the upgrade, which offers kProtocol, and returns when all is over.
+  boost::asio::awaitable<void> run(Upgrade upgrade, PodContainer pod, PodRuntime& pods);
+  /// Ends every connection; run() returns.
+  void end();
+
+ private:
+  /// What has one requestID.
+  struct Connection {
+    explicit Connection(const boost::asio::any_io_executor& executor) : socket(executor) {}
+    std::uint32_t data = 0;   // stream
+    std::uint32_t error = 0;  // stream
+    std::string port;
+    boost::asio::ip::tcp::socket socket;
+    std::string waiting = {};  // for the pod, which takes it at its own pace
+    bool writing = false;
+    bool last = false;  // nothing more comes
+    bool connected = false;
+    bool over = false;
+  };
+  using ConnectionPtr = std::shared_ptr<Connection>;
+
+  boost::asio::awaitable<void> take(spdy::Frame frame);
+  boost::asio::awaitable<void> open(const spdy::Frame& frame);
+  boost::asio::awaitable<void> connect(ConnectionPtr connection);
+  boost::asio::awaitable<void> pump(ConnectionPtr connection);
+  boost::asio::awaitable<void> hand_on(const spdy::Frame& frame);
+  boost::asio::awaitable<void> write(ConnectionPtr connection);
+  boost::asio::awaitable<void> finish(ConnectionPtr connection, std::string trouble);
+  boost::asio::awaitable<bool> send(std::string bytes);
+
+  boost::beast::websocket::stream<boost::beast::tcp_stream> socket_;
+  boost::asio::steady_timer turn_;  // of those that want to send
+  boost::asio::steady_timer room_;  // is cancelled when something that waited was taken
+  bool sending_ = false;
+  bool ended_ = false;
+  PodContainer pod_;
+  PodRuntime* pods_ = nullptr;
+  spdy::Reader reader_;
+  spdy::Writer writer_;
+  std::map<std::string, ConnectionPtr> connections_;  // by requestID
+  std::map<std::uint32_t, ConnectionPtr> by_stream_;  // of data
+};
+
+}  // namespace knetsim
