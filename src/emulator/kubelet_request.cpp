@@ -8,6 +8,8 @@
 
 #include "knetsim/apiserver/query.h"
 #include "knetsim/kube/status.h"
+#include "knetsim/kube/time.h"
+#include "knetsim/sys/text.h"
 
 namespace knetsim {
 
@@ -30,15 +32,29 @@ std::optional<std::uint64_t> count_of(const Query& query, std::string_view word)
   return number;
 }
 
+std::optional<LogTime> since_of(const Query& query) {
+  const auto seconds = query.number("sinceSeconds");
+  if (seconds && query.has("sinceTime"))
+    throw kube::bad_request("at most one of `sinceTime` or `sinceSeconds` may be specified");
+  constexpr std::int64_t kLongest = 100LL * 365 * 24 * 3'600;
+  if (seconds) {
+    if (*seconds < 1) throw kube::bad_request("sinceSeconds: must be greater than 0");
+    return std::chrono::time_point_cast<std::chrono::nanoseconds>(
+        std::chrono::system_clock::now() - std::chrono::seconds(std::min<std::int64_t>(*seconds, kLongest)));
+  }
+  if (!query.has("sinceTime")) return std::nullopt;
+  const auto time = kube::parse_timestamp(query["sinceTime"]);
+  if (!time) throw kube::bad_request(fmt::format("sinceTime: {} isn't a time", excerpt(query["sinceTime"])));
+  return LogTime(*time);
+}
+
 LogOptions log_options(const Query& query) {
-  // Programs write their logs themselves, without a time at each line.
-  for (const auto* word : {"timestamps", "sinceSeconds", "sinceTime"})
-    if (query.has(word) && query[word] != "false")
-      throw kube::bad_request(fmt::format("{}: the logs of this node hold no times", word));
   return {.follow = query.flag("follow"),
           .previous = query.flag("previous"),
           .tail_lines = count_of(query, "tailLines"),
-          .limit_bytes = count_of(query, "limitBytes")};
+          .limit_bytes = count_of(query, "limitBytes"),
+          .timestamps = query.flag("timestamps"),
+          .since = since_of(query)};
 }
 
 }  // namespace
@@ -51,7 +67,7 @@ KubeletRequest KubeletRequest::parse(std::string_view target) {
   boost::algorithm::split(words, path, boost::algorithm::is_any_of("/"));
   // Names need no encoding.
   constexpr std::size_t kWords = 5;
-  if (words.size() != kWords || !words[0].empty()) throw kube::resource_not_found();
+  if (words.size() < 2 || !words[0].empty()) throw kube::resource_not_found();
   KubeletRequest request;
   request.deed = deed_of(words[1]);
   if (request.deed == Deed::forward) words.emplace_back();  // of the whole pod

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "log_times.h"
 #include "pod_runtime.h"
 
 namespace knetsim {
@@ -14,8 +15,10 @@ namespace knetsim {
 struct LogOptions {
   bool follow = false;
   bool previous = false;
-  std::optional<std::uint64_t> tail_lines;
-  std::optional<std::uint64_t> limit_bytes;
+  std::optional<std::uint64_t> tail_lines = {};
+  std::optional<std::uint64_t> limit_bytes = {};
+  bool timestamps = false;            ///< each line begins with when it was written
+  std::optional<LogTime> since = {};  ///< what was written then or later
 };
 
 /// What a kubelet's endpoint is asked for. Its node is for the endpoint to fill in.

@@ -69,11 +69,31 @@ LogReader::LogReader(const asio::any_io_executor& executor, PodLog log, const Lo
     events_.add(log_.ended, EPOLLIN);
     watch();
   }
-  if (file_ && options.tail_lines) ::lseek(file_.get(), begin_of_last(file_, *options.tail_lines), SEEK_SET);
+  if (file_ && options.since) begin_at_line(LogTimes(log_.file).since(*options.since));
+  if (file_ && options.tail_lines)
+    ::lseek(file_.get(), std::max(begin_of_last(file_, *options.tail_lines), ::lseek(file_.get(), 0, SEEK_CUR)),
+            SEEK_SET);
+  if (!options.timestamps) return;
+  times_.emplace(log_.file);
+  offset_ = file_ ? static_cast<std::uint64_t>(::lseek(file_.get(), 0, SEEK_CUR)) : 0;
+}
+
+void LogReader::begin_at_line(std::uint64_t offset) {
+  std::array<char, kLogPiece> block;
+  auto at = static_cast<off_t>(offset);
+  // What stands before it tells whether a line begins there.
+  for (bool begins = at == 0; !begins;) {
+    const auto count = ::pread(file_.get(), block.data(), block.size(), at - 1);
+    if (count <= 1) break;
+    const auto* const end = std::find(block.data(), block.data() + count, '\n');
+    begins = end != block.data() + count;
+    at += begins ? end - block.data() : count - 1;
+  }
+  ::lseek(file_.get(), at, SEEK_SET);
 }
 
 LogReader LogReader::from_now_on(const asio::any_io_executor& executor, PodLog log) {
-  return {executor, std::move(log), {.follow = true, .previous = false, .tail_lines = 0, .limit_bytes = {}}};
+  return {executor, std::move(log), {.follow = true, .tail_lines = 0, .limit_bytes = {}}};
 }
 
 void LogReader::watch() {
@@ -91,8 +111,23 @@ std::string LogReader::read_on() {
   std::string piece(std::min<std::uint64_t>(kLogPiece, left_), '\0');
   const auto count = file_ ? ::read(file_.get(), piece.data(), piece.size()) : 0;
   piece.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  if (times_) piece = with_times(piece);
   left_ -= piece.size();
   return piece;
+}
+
+std::string LogReader::with_times(const std::string& piece) {
+  std::string text;
+  for (std::size_t begin = 0; begin < piece.size();) {
+    const auto end = std::min(piece.find('\n', begin), piece.size() - 1) + 1;
+    if (line_begins_) text += log_timestamp(times_->at(offset_)) + " ";
+    text.append(piece, begin, end - begin);
+    line_begins_ = piece[end - 1] == '\n';
+    offset_ += end - begin;
+    begin = end;
+  }
+  if (text.size() > left_) text.resize(left_);
+  return text;
 }
 
 asio::awaitable<std::string> LogReader::next() {

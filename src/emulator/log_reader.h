@@ -8,6 +8,7 @@
 
 #include "knetsim/sys/fd_events.h"
 #include "kubelet_request.h"
+#include "log_times.h"
 #include "pod_runtime.h"
 
 namespace knetsim {
@@ -28,6 +29,10 @@ class LogReader {
   void watch();
   void open_late();
   std::string read_on();
+  /// From this byte on, or, in the middle of a line, from the next.
+  void begin_at_line(std::uint64_t offset);
+  /// Of what was read: a time before each line.
+  std::string with_times(const std::string& piece);
 
   PodLog log_;
   Fd file_;     // empty: there is none yet
@@ -35,7 +40,10 @@ class LogReader {
   FdEvents events_;
   bool follow_;
   bool stopped_ = false;
-  std::uint64_t left_;  // bytes that may still be told
+  std::uint64_t left_;                  // bytes that may still be told
+  std::optional<LogTimes> times_ = {};  // if they are wanted
+  std::uint64_t offset_ = 0;            // of what is read next; kept for the times
+  bool line_begins_ = true;
 };
 
 }  // namespace knetsim

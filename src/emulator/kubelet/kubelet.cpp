@@ -69,7 +69,8 @@ struct Kubelet::State {
         server(asio::ip::address_v4::loopback(), port),
         reads(context, server),
         writes(context, server),
-        around{context, cluster, reads, writes, registry},
+        clocks(context),
+        around{context, cluster, reads, writes, registry, clocks},
         pods(context, server, {.path = "/api/v1/pods"}, {.changed = [this](const json* before, const json* now) {
                try {
                  changed(before, now);
@@ -87,6 +88,7 @@ struct Kubelet::State {
   tcp::endpoint server;
   ApiCalls reads;
   ApiCalls writes;
+  LogClocks clocks;
   kubelet::Surroundings around;
   std::map<std::string, std::shared_ptr<PodWorker>> running;      // by namespace/name
   std::map<std::string, std::unique_ptr<Leaving>> leaving;        // by uid

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <utility>
 
+#include "../log_times.h"
 #include "container_launch.h"
 #include "knetsim/kube/access.h"
 #include "knetsim/sys/child.h"
@@ -71,6 +72,7 @@ struct PodWorker::Run {
         clock(context) {}
 
   std::string name;
+  std::unique_ptr<LogClocks::Clock> log_clock = {};
   Child child;
   Environment environment;
   ProcessEnd end;
@@ -327,6 +329,7 @@ void PodWorker::launch(const std::string& name, const json& spec, const Environm
   const auto log_of = [&](int run) { return home / fmt::format("{}.log", run); };
   std::error_code ignored;
   fs::remove(log_of(number - 2), ignored);
+  fs::remove(times_of(log_of(number - 2)), ignored);
   const auto started = command_in(name, environment, argv);
   RegisteredContainer registered{.command = started, .shown = account_.shown(), .runs = true, .log = log_of(number)};
   registered.command.argv.clear();
@@ -343,6 +346,11 @@ void PodWorker::launch(const std::string& name, const json& spec, const Environm
   };
   auto& run =
       *(runs_[name] = std::make_unique<Run>(around_.context, name, std::move(program.child), environment, when_ended));
+  try {
+    run.log_clock = around_.clocks.start(log_of(number));
+  } catch (const SystemError&) {
+    // Whoever asks for times is told that there are none.
+  }
   around_.registry.put(where(name), std::move(registered));
   life_.started(name, fmt::format("knetsim://{}/{}/{}", uid_, name, number), spec.contains("startupProbe"),
                 spec.contains("readinessProbe"), steady_now(), wall_clock());

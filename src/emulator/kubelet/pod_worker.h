@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "../log_times.h"
 #include "api_calls.h"
 #include "environment.h"
 #include "events.h"
@@ -31,6 +32,7 @@ struct Surroundings {
   ApiCalls& reads;
   ApiCalls& writes;
   PodRegistry& registry;
+  LogClocks& clocks;
 };
 
 /// One Pod on its worker: from the moment that it is bound until it is gone. For the thread that runs the context.

@@ -315,7 +315,7 @@ TEST_F(KubeletEndpoint, ShowsALogOrItsEnd) {
   EXPECT_THAT(log("limitBytes=5"), HasSubstr("5\r\none\nt\r\n0\r\n"));
   EXPECT_THAT(log("previous=true"), AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("no run before")));
   EXPECT_THAT(log("tailLines=-1"), StartsWith("HTTP/1.1 400"));
-  EXPECT_THAT(log("timestamps=true"), AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("no times")));
+  EXPECT_THAT(log("timestamps=true"), AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("nobody has noted")));
   // Looked for from the end, in more than one piece.
   print("\n" + std::string(40'000, 'x') + "\nend\n");
   EXPECT_THAT(log("tailLines=1"), HasSubstr("\r\n\r\n4\r\nend\n\r\n0\r\n"));
