@@ -41,8 +41,8 @@ class Workflows(unittest.TestCase):
         images += re.findall(r"^ARG [A-Z_]+_IMAGE=.*$", (SOURCE / "Dockerfile").read_text(), re.MULTILINE)
         self.assertGreaterEqual(len(images), 8)
         for image in images:
-            # The router's digest is an argument of its own: nothing here could look it up.
-            self.assertRegex(image, r"(@sha256:[0-9a-f]{64}|\$\{SKUPPER_ROUTER_DIGEST\})$")
+            # Those of the router and of Kubernetes' programs are arguments of their own: nothing here could look them up.
+            self.assertRegex(image, r"(@sha256:[0-9a-f]{64}|\$\{(SKUPPER_ROUTER|KUBE[A-Z_]*)_DIGEST\})$")
 
     def test_every_stage_of_the_image_is_made_from_one_of_them(self):
         dockerfile = (SOURCE / "Dockerfile").read_text()
