@@ -19,4 +19,17 @@ Explained explain_to_person(Emulation& emulation, const ToExplain& what, const s
   }
 }
 
+std::string reason_in_short(Emulation& emulation, const Node& from, const Address& to,
+                            const std::function<bool()>& stop) {
+  explain::Options options;
+  options.stop = stop;
+  try {
+    const auto told = explain::explain(emulation, {.from = from.name(), .to = to, .to_name = to.to_string()}, options);
+    if (told.delivered()) return "DELIVERED now: it comes and goes";
+    return verdict_line(told) + (told.remedy.empty() ? "" : "; remedy: " + told.remedy);
+  } catch (const explain::Stopped& stopped) {
+    return stopped.what();
+  }
+}
+
 }  // namespace knetsim::cli::shell

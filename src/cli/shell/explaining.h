@@ -25,4 +25,8 @@ struct Explained {
 /// Throws InputError for names that there aren't. `stop` is asked in between.
 Explained explain_to_person(Emulation& emulation, const ToExplain& what, const std::function<bool()>& stop);
 
+/// The verdict on an echo request, with the remedy, on one line.
+std::string reason_in_short(Emulation& emulation, const Node& from, const Address& to,
+                            const std::function<bool()>& stop);
+
 }  // namespace knetsim::cli::shell

@@ -18,7 +18,32 @@ namespace knetsim::cli::shell {
 
 namespace {
 
-PingCount show_matrix(Session& session, Cluster& cluster) {
+constexpr std::size_t kExplainedPings = 12;
+
+/// Why pings weren't answered, what has the same reason together; not of more than some, which take their time.
+void tell_why(Session& session, const std::vector<Node*>& pods, const PingMatrix& matrix) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
+  std::size_t explained = 0;
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < pods.size(); ++i)
+    for (std::size_t j = 0; j < pods.size(); ++j) {
+      if (!matrix[i][j] || *matrix[i][j]) continue;
+      if (explained == kExplainedPings || session.interrupted()) {
+        ++left;
+        continue;
+      }
+      ++explained;
+      const auto why = reason_in_short(session.emulation, *pods[i], pods[j]->address(), session.interrupted);
+      auto known = std::find_if(reasons.begin(), reasons.end(), [&](const auto& one) { return one.first == why; });
+      if (known == reasons.end()) known = reasons.insert(reasons.end(), {why, {}});
+      known->second.push_back(pods[i]->name() + " -> " + pods[j]->name());
+    }
+  for (const auto& [why, pairs] : reasons)
+    session.terminal.out << why << '\n' << indent("of " + join(pairs, ", "), "  ") << '\n';
+  if (left > 0) session.terminal.out << fmt::format("{} more weren't looked into\n", left);
+}
+
+PingCount show_matrix(Session& session, Cluster& cluster, bool why) {
   std::vector<Node*> pods;
   Row head{cluster.name()};
   for (auto* container : cluster.containers()) {
@@ -33,6 +58,7 @@ PingCount show_matrix(Session& session, Cluster& cluster) {
     rows.push_back(std::move(row));
   }
   session.terminal.out << table(rows);
+  if (why) tell_why(session, pods, matrix);
   return count(matrix);
 }
 
@@ -43,7 +69,9 @@ int ping_one(Session& session, const Word& from, const Word& to) {
 
 int ping(Session& session, std::string_view /*line*/, const Words& words) {
   const auto& first = words.words.front();
-  const bool all_of_them = first.text == "pingall" || (words.words.size() == 2 && words.words[1].text == "all");
+  const bool why = words.words.size() > 1 && words.words.back().text == "--why";
+  const auto said = words.words.size() - (why ? 1 : 0);
+  const bool all_of_them = first.text == "pingall" || (said == 2 && words.words[1].text == "all");
   if (!all_of_them) {
     require_arguments(words, 2, 2);
     return ping_one(session, words.words[1], words.words[2]);
@@ -51,7 +79,7 @@ int ping(Session& session, std::string_view /*line*/, const Words& words) {
   PingCount all;
   for (auto* cluster : session.emulation.clusters()) {
     if (cluster->containers().size() < 2) continue;
-    const auto one = show_matrix(session, *cluster);
+    const auto one = show_matrix(session, *cluster, why);
     all.answered += one.answered;
     all.sent += one.sent;
   }
@@ -167,11 +195,12 @@ int check(Session& session, std::string_view /*line*/, const Words& words) {
 
 std::vector<Verb> trying_verbs() {
   return {
-      {"ping all | ping NODE NODE",
+      {"ping all [--why] | ping NODE NODE",
        "every container pings every other of its cluster, as a truth table; or the first node the second",
        {"ping all", "ping C0w1/c1 C0w2/c2"},
        {Argument::all, Argument::peer},
-       ping},
+       ping,
+       "With --why what isn't answered is explained, as by explain."},
       {"explain NODE TARGET[:PORT][/PROTOCOL] [-v|--json]",
        "follow packets on their whole way, and say where and why they are lost",
        {"explain C0w1/c1 C0w2/c2", "explain C0w1/c1 100.64.10.1 -v"},

@@ -102,6 +102,31 @@ TEST_F(Shell, ShowsWhatProgramsHavePrinted) {
   EXPECT_THAT(shown, AllOf(HasSubstr("C0w1 sh: "), HasSubstr("told\n")));
 }
 
+TEST_F(Shell, ExplainsWhatBecomesOfPackets) {
+  EXPECT_EQ(type("explain C0w1/c1 C0w1/c2"), 0) << shown;
+  EXPECT_THAT(shown, StartsWith("DELIVERED to C0w1/c2: "));
+  EXPECT_EQ(type("explain C0w1/c1 C0w1/c2:81"), 1);
+  EXPECT_THAT(shown, StartsWith("LOST at C0w1/c2: NO_LISTENER: "));
+  EXPECT_EQ(type("explain C0w1/c1 C0w1/c2 --json"), 0);
+  EXPECT_THAT(shown, AllOf(StartsWith("{"), HasSubstr("\"disposition\": \"DELIVERED\"")));
+  EXPECT_EQ(type("explain C0w1/c1 C0w1/c3"), 2);
+  EXPECT_THAT(shown, HasSubstr("did you mean C0w1/c"));
+  EXPECT_EQ(type("explain C0w1/c1 C0w1/c2 --jsn"), 2);
+  EXPECT_THAT(shown, HasSubstr("did you mean --json?"));
+  EXPECT_THAT(offered("explain C0w1/c1 C0w1/"), ElementsAre("C0w1/c1", "C0w1/c2"));
+  session_.interrupted = [] { return true; };
+  EXPECT_EQ(type("explain C0w1/c1 C0w1/c2"), 2);
+  EXPECT_EQ(type("C0w1/c1 nft list ruleset"), 0);
+  EXPECT_EQ(shown, "") << "nothing is left of what was interrupted";
+}
+
+TEST_F(Shell, SaysWhyPingsArentAnswered) {
+  EXPECT_EQ(type("C0w1/c2 sysctl -qw net.ipv4.icmp_echo_ignore_all=1"), 0);
+  EXPECT_EQ(type("ping all --why"), 1);
+  EXPECT_THAT(shown, AllOf(HasSubstr("LOST at C0w1/c2: REFUSED: it ignores echo requests; remedy: C0w1/c2 sysctl"),
+                           HasSubstr("of C0w1/c1 -> C0w1/c2")));
+}
+
 TEST_F(Shell, TakesANodesNameForItsAddressUnlessItIsQuoted) {
   EXPECT_EQ(type("C0w1 echo C0w2 w2 'C0w2' \"w2\" xC0w2 -w2 w2:80"), 0);
   EXPECT_EQ(shown, "10.0.0.4 10.0.0.4 C0w2 w2 xC0w2 -w2 w2:80\n");
