@@ -5,6 +5,7 @@
 #include <set>
 
 #include "../json_file.h"
+#include "knetsim/sys/failure.h"
 
 namespace knetsim::report::html {
 
@@ -199,8 +200,11 @@ std::vector<Place> read_topology(const std::filesystem::path& file) {
 }
 
 FailureEnds ends_of_failure(const std::vector<Place>& places, const TestResult& test) {
-  for (const auto& reason : test.reasons)
-    if (auto ends = stated_path(places, reason.text); !ends.empty()) return {std::move(ends), true};
+  // Where a reason is the cause of the others, its path ends where the packet was lost.
+  for (const bool cause : {true, false})
+    for (const auto& reason : test.reasons)
+      if ((reason.text.find(kTheCause) != std::string::npos) == cause)
+        if (auto ends = stated_path(places, reason.text); !ends.empty()) return {std::move(ends), true};
   FailureEnds ends;
   if (test.step) {
     for (const auto& name : {test.step->from, test.step->to})
