@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "explaining.h"
 #include "knetsim/emulator/evidence.h"
 #include "knetsim/flannel/config.h"
 #include "knetsim/flannel/subnet_env.h"
@@ -25,6 +26,8 @@ void add(Finding& sum, Finding one) {
   std::move(one.wrong.begin(), one.wrong.end(), std::back_inserter(sum.wrong));
 }
 
+constexpr std::size_t kExplainedOfCheck = 3;  // the first ones: most of what isn't answered has one cause
+
 /// Pings of both families, as far as both ends have them, between those that the topology gives a way.
 template <typename HasWay>
 Finding reach_each_other(Session& session, const std::vector<Node*>& nodes, const HasWay& has_way) {
@@ -42,8 +45,11 @@ Finding reach_each_other(Session& session, const std::vector<Node*>& nodes, cons
   for (std::size_t i = 0; i < pings.size(); ++i)
     if (!answered[i]) {
       const auto* owner = owner_of(nodes, pings[i].to);
-      finding.wrong.push_back(
-          fmt::format("no answer: {} -> {} ({})", pings[i].from->name(), owner->name(), pings[i].to.to_string()));
+      auto wrong =
+          fmt::format("no answer: {} -> {} ({})", pings[i].from->name(), owner->name(), pings[i].to.to_string());
+      if (finding.wrong.size() < kExplainedOfCheck && !session.interrupted())
+        wrong += "\n  " + reason_in_short(session.emulation, *pings[i].from, pings[i].to, session.interrupted);
+      finding.wrong.push_back(std::move(wrong));
     }
   return finding;
 }
