@@ -27,6 +27,7 @@ using testing::AllOf;
 using testing::ContainsRegex;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 TEST(Visitors, RunProgramsOnNodesAndInContainersAndTakeTheLabDown) {
   Prompt prompt("pair", {"--name", "mine"});
@@ -38,6 +39,12 @@ TEST(Visitors, RunProgramsOnNodesAndInContainersAndTakeTheLabDown) {
   EXPECT_EQ(knetsim({"exec", "mine", "w1", "--", "sh", "-c", "exit 5"}).status.code(), 5);
   EXPECT_EQ(knetsim({"exec", "w1", "--", "sh", "-c", "kill -9 $$"}).status.code(), 137);
   EXPECT_EQ(prompt.type("w1 echo here"), "here\n") << "the prompt goes on meanwhile";
+  const auto delivered = knetsim({"explain", "--lab", "mine", "w1/c1", "w2/c2"});
+  EXPECT_EQ(delivered.status.code(), 0) << delivered.err;
+  EXPECT_THAT(delivered.out, StartsWith("DELIVERED to w2/c2: "));
+  const auto lost = knetsim({"explain", "w1/c1", "w2/c2:81", "--json"});
+  EXPECT_EQ(lost.status.code(), 1) << lost.err;
+  EXPECT_THAT(lost.out, HasSubstr("\"disposition\": \"NO_LISTENER\""));
 
   const auto down = knetsim({"down"});
   EXPECT_EQ(down.status.code(), 0) << down.err;
@@ -88,6 +95,8 @@ TEST(Visitors, AreToldWhatTheyGotWrong) {
       {{"exec", "w1"}, 2, "usage: knetsim exec"},
       {{"exec"}, 2, "usage: knetsim exec"},
       {{"exec", "w1", "--"}, 2, "usage: knetsim exec"},
+      {{"explain", "w1", "w9"}, 2, "there is no node, container or address \"w9\"; did you mean w1?"},
+      {{"explain", "w1"}, 2, "TO is required"},
       {{"down", "other"}, 2, "no lab called other runs"},
       {{"up", "single", "--name", "single"}, 2, "runs already"},
   };
