@@ -296,6 +296,17 @@ const std::vector<Breakage>& breakages() {
          return Verdict{scene.far.name()};
        },
        "link"},
+      {"AShaperTooSlow", "-", Disposition::lost_on_wire, kAny, true,
+       [](Scene& scene) {
+         run(sender(scene),
+             {"tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "1gbit", "burst", "1mb", "limit", "1mb"});
+       },
+       [](Scene& scene) {
+         run(sender(scene),
+             {"tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", "8kbit", "burst", "50", "limit", "50"});
+         return at_sender(scene);
+       },
+       "tc qdisc del dev eth0 root"},
       {"ARuleThatRejects", "-", Disposition::dropped_by_rule, kAny, false,
        [](Scene& scene) { filter(scene.far, "forward", "accept", {"ip daddr 9.9.9.9 reject"}); },
        [](Scene& scene) {

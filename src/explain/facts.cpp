@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "knetsim/netlink/queue.h"
 #include "knetsim/netlink/socket.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
@@ -131,6 +132,12 @@ std::map<std::string, long> counters_of(const NetNs& netns) {
     read_links(file_text(net + "dev"), counters);
     read_conntrack(file_text(net + "stat/nf_conntrack"), counters);
   });
+  netlink::Socket socket(netns);
+  const auto dropped = netlink::packets_dropped_by_queues(socket);
+  if (dropped.empty()) return counters;
+  for (const auto& link : netlink::list_links(socket))
+    if (const auto found = dropped.find(link.index); found != dropped.end())
+      counters[link.name + ".queue_dropped"] = static_cast<long>(found->second);
   return counters;
 }
 

@@ -250,11 +250,12 @@ MaybeCause by_neighbour(const Case& lost, const Link& link) {
 }
 
 MaybeCause by_queue(const Case& lost, const std::string& link) {
-  const auto dropped = lost.counted(link + ".tx_dropped");
-  if (dropped <= 0) return std::nullopt;
-  return lost.found(Disposition::lost_on_wire, fmt::format("{} dropped it on its way out", link),
-                    fmt::format("tx_dropped of {} rose by {}", link, dropped), {},
-                    fmt::format("{} tc qdisc del dev {} root", lost.place(), link));
+  for (const auto* counter : {"queue_dropped", "tx_dropped"})
+    if (const auto dropped = lost.counted(link + "." + counter); dropped > 0)
+      return lost.found(Disposition::lost_on_wire, fmt::format("the queue of {} dropped it", link),
+                        fmt::format("{} of {} rose by {}", counter, link, dropped), {},
+                        fmt::format("{} tc qdisc del dev {} root", lost.place(), link));
+  return std::nullopt;
 }
 
 MaybeCause when_sending(const Case& lost, const std::string& out) {

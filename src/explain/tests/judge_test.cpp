@@ -236,6 +236,25 @@ TEST(TheCause, IsTheNeighbourThatNobodyIs) {
   expect_cause(told, Disposition::no_neighbour, "w1", "nobody answers for 11.2.0.0 on flannel.100", "");
 }
 
+TEST(TheCause, IsTheQueueThatDropped) {
+  Told told;
+  told.into_tunnel().passed("w1", nft::HookPoint::postrouting, "", "eth0", 1, true);
+  EXPECT_EQ(told.cause().disposition, Disposition::unexplained);
+  told.facts["w1"].counted["eth0.queue_dropped"] = 3;
+  expect_cause(told, Disposition::lost_on_wire, "w1", "queue_dropped of eth0 rose by 3", "tc qdisc del dev eth0 root");
+}
+
+TEST(TheCause, IsAPortThatSendsNothingBack) {
+  Told told;
+  told.from_pod().passed("w1", nft::HookPoint::postrouting, "cni0", "cni0").out("w1", "cni0", "");
+  told.attempt.sightings.back().frame.destination = {2, 0, 0, 0, 0, 1};
+  told.facts["w1/c1"].links[0].mac = netlink::parse_mac("02:00:00:00:00:01");
+  expect_cause(told, Disposition::link_down, "w1", "veth1 sends nothing back",
+               "w1 bridge link set dev veth1 hairpin on");
+  for (auto& link : told.facts["w1"].links) link.hairpin = true;
+  EXPECT_EQ(told.cause().disposition, Disposition::unexplained);
+}
+
 TEST(TheCause, IsTheVtepThatTheFdbLacks) {
   Told told;
   told.into_tunnel();
