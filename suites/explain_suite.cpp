@@ -12,9 +12,11 @@
 #include "explain_breakages.h"
 #include "knetsim/fixtures/emulation_test.h"
 #include "knetsim/fixtures/explaining.h"
+#include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/traffic.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/failure.h"
 
 namespace knetsim::suites {
 namespace {
@@ -27,7 +29,10 @@ using fixtures::because;
 using fixtures::IsDelivered;
 using fixtures::IsLost;
 using fixtures::on_the;
+using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 class Explain : public fixtures::EmulationTest {
  protected:
@@ -142,6 +147,26 @@ TEST_F(Explain, NamesTheFirstOfTwoCauses) {
     nft(worker(name), {"add rule inet fw forward icmp type echo-request drop"});
   }
   EXPECT_THAT(explain(c1(), c2()), IsLost(at("w1"), because(Disposition::dropped_by_rule)));
+}
+
+TEST_F(Explain, IsTheCauseOfWhatAnAssertionCouldntReach) {
+  EXPECT_THAT(fixtures::failed_paths(
+                  {"(\"w1/c1: no answer\\npath: w1/c1 -> 11.1.0.2\")", "path: w1 -> w2\nroute", "path: w1 -> w2"}),
+              ElementsAre(fixtures::FailedPath{"w1/c1", "11.1.0.2"}, fixtures::FailedPath{"w1", "w2"}));
+  nft(worker("w2"), {"add table inet fw"});
+  nft(worker("w2"), {"add chain inet fw input { type filter hook input priority 0; }"});
+  nft(worker("w2"), {"add rule inet fw input udp dport 8472 drop"});
+  const auto trouble = fixtures::ping_trouble(c1(), c2().address());
+  ASSERT_TRUE(trouble);
+  const auto paths = fixtures::failed_paths({*trouble});
+  ASSERT_THAT(paths, ElementsAre(fixtures::FailedPath{"w1/c1", c2().address().to_string()}));
+  const auto why = fixtures::why_it_failed(emulation(), paths.front(), std::chrono::seconds(1));
+  EXPECT_THAT(
+      failure_sentence("Failed\n" + std::string(kTheCause) + why),
+      AllOf(StartsWith("LOST at w2: DROPPED_BY_RULE: "), HasSubstr("remedy: w2 nft delete rule inet fw input handle")));
+  EXPECT_THAT(why, HasSubstr("\npath: w1/c1 -> w2\n"));
+  nft(worker("w2"), {"delete table inet fw"});
+  EXPECT_EQ(fixtures::why_it_failed(emulation(), paths.front(), std::chrono::seconds(1)), "") << "it comes through now";
 }
 
 /// Datagrams and connections to everywhere, as fast as a thread can.
