@@ -216,6 +216,20 @@ const std::vector<Breakage>& breakages() {
          run(scene.near, {"ip", "link", "set", kTunnel, "mtu", "1300"});
          return Verdict{scene.near.name()};
        }},
+      {"AHairpinThatIsOff",
+       "11",
+       Disposition::link_down,
+       {Protocol::icmp},
+       false,
+       [](Scene& scene) {
+         scene.emulation.cluster("C0").vips().add("100.64.10.9", {scene.client.short_name()});
+         scene.target = parse_address("100.64.10.9");
+       },
+       [](Scene& scene) {
+         run(scene.near, {"bridge", "link", "set", "dev", veth_of(scene.near, scene.client), "hairpin", "off"});
+         return Verdict{scene.near.name()};
+       },
+       "hairpin on"},
       {"ANodeThatDoesntForward", "12", Disposition::not_forwarding, kAny, false,
        [](Scene& scene) { sysctl(scene.server, "net.ipv4.ip_forward", "0"); },
        [](Scene& scene) {

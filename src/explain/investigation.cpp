@@ -344,6 +344,15 @@ class Investigation {
     for (const auto& one : journeys_)
       if (!one.there.empty() && std::find(to.begin(), to.end(), one.there.back().place) == to.end())
         to.push_back(one.there.back().place);
+    for (const auto& one : journeys_) {
+      if (one.there.empty()) continue;
+      const auto& last = one.there.back();
+      const auto owner = owners_.find(last.packet.ends.destination);
+      if (owner == owners_.end() || owner->second == last.place) continue;
+      result_.notes.push_back(
+          fmt::format("{} is {}'s, and {} took it", owner->first.to_string(), owner->second, last.place));
+      break;
+    }
     result_.disposition = Disposition::delivered;
     for (const auto& one : to) result_.place += (result_.place.empty() ? "" : " and ") + one;
     const bool answered = attempt().outcome.kind == Outcome::Kind::answered;
