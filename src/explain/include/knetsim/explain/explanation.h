@@ -59,6 +59,8 @@ struct Explanation {
   bool intermittent() const { return lost != 0 && lost != probes; }
 };
 
+// In words: in render.cpp.
+
 /// The first line, without anything before it: "LOST at C0w2: DROPPED_BY_RULE, ...".
 std::string verdict_line(const Explanation& explanation);
 /// For a terminal: at most a screen, with all events if `verbose`.
