@@ -63,6 +63,8 @@ struct Planted {
   unsigned variant;
 };
 
+void PrintTo(const Planted& planted, std::ostream* out) { *out << breakages().at(planted.row).name; }
+
 class ExplainBreakage : public Explain, public testing::WithParamInterface<Planted> {};
 
 TEST_P(ExplainBreakage, IsNamedAndItsHarmlessTwinIsNot) {
@@ -126,7 +128,8 @@ TEST_F(Explain, LeavesTheRulesetAsItWas) {
   EXPECT_EQ(rules(), before);
   explain::Options options;
   options.stop = [asked = 0]() mutable { return ++asked > 1; };
-  EXPECT_THROW(explain::explain(emulation(), {.from = c1().name(), .to = c2().address()}, options), explain::Stopped);
+  EXPECT_THROW(explain::explain(emulation(), {.from = c1().name(), .to = c2().address(), .to_name = {}}, options),
+               explain::Stopped);
   EXPECT_EQ(rules(), before) << "it was stopped in the middle";
 }
 

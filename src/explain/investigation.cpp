@@ -240,15 +240,14 @@ class Investigation {
   /// What lets only short packets pass is found out by long ones. TCP sends such only when it is connected: an echo of
   /// that length goes the same way.
   void send_long_one(Witnesses& witnesses) {
-    auto to = question_.to;
-    auto protocol = question_.protocol;
-    if (protocol == Protocol::tcp) {
-      const auto journey = journey_of(attempts_.back());
-      if (journey.there.empty()) return;
-      to = journey.there.back().packet.ends.destination;
-      protocol = Protocol::icmp;
-    }
-    const auto length = longest_to(to);
+    const auto journey = journey_of(attempts_.back());
+    if (journey.there.empty()) return;
+    // An address that is translated has another route than what stands behind it.
+    const auto translated = journey.there.back().packet.ends.destination;
+    const bool tcp = question_.protocol == Protocol::tcp;
+    const auto to = tcp ? translated : question_.to;
+    const auto protocol = tcp ? Protocol::icmp : question_.protocol;
+    const auto length = longest_to(translated);
     if (!length) return;
     long_one_ = attempts_.size();
     shoot(witnesses, protocol, to, length);

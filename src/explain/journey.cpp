@@ -132,8 +132,10 @@ class Course {
       const auto is_out = [](const auto& one) {
         return one.second.seen != nullptr && one.second.seen->direction == Sighting::Direction::out;
       };
-      if (std::count_if(visit.moments.begin(), visit.moments.end(), is_out) < 2) continue;
-      std::erase_if(visit.moments, [&](const auto& one) { return is_out(one) && !came_to(one.second.seen->peer); });
+      const bool several = std::count_if(visit.moments.begin(), visit.moments.end(), is_out) > 1;
+      std::erase_if(visit.moments, [&](const auto& one) {
+        return is_out(one) && (one.second.seen->peer.empty() || (several && !came_to(one.second.seen->peer)));
+      });
     }
   }
 

@@ -343,10 +343,11 @@ TEST(AJourney, IsPutInOrderByCablesWhateverTheClockSays) {
 
 TEST(AJourney, ForgetsWhatASwitchFloods) {
   Told told;
-  told.over_wire().out(kWires, "w3", "w3", true).out(kWires, "w4", "w4", true);
+  told.over_wire().out(kWires, "w3", "w3", true).out(kWires, "w4", "", true);
   for (const auto& moment : journey_of(told.attempt).there)
     if (moment.seen != nullptr) {
       EXPECT_NE(moment.seen->link, "w3");
+      EXPECT_NE(moment.seen->link, "w4");
     }
 }
 
