@@ -124,17 +124,19 @@ class Course {
                        [&](const Visit& visit) { return visit.place == place && visit.came_in; });
   }
 
-  /// A switch that doesn't know where a MAC address lives sends a frame out of all ports: those that nobody took it
-  /// from tell nothing.
+  /// A bridge that doesn't know where a MAC address lives sends a frame out of all ports: those that nobody took it
+  /// from, or that lead to nobody whom this concerns, tell nothing.
   void forget_floods() {
+    const auto leaves_by_port = [](const auto& one) {
+      const auto* seen = one.second.seen;
+      return seen != nullptr && seen->port && seen->direction == Sighting::Direction::out;
+    };
     for (auto& visit : visits_) {
-      if (visit.place != kWires) continue;
-      const auto is_out = [](const auto& one) {
-        return one.second.seen != nullptr && one.second.seen->direction == Sighting::Direction::out;
-      };
-      const bool several = std::count_if(visit.moments.begin(), visit.moments.end(), is_out) > 1;
+      const bool several = std::count_if(visit.moments.begin(), visit.moments.end(), leaves_by_port) > 1;
       std::erase_if(visit.moments, [&](const auto& one) {
-        return is_out(one) && (one.second.seen->peer.empty() || (several && !came_to(one.second.seen->peer)));
+        if (!leaves_by_port(one)) return false;
+        const auto& peer = one.second.seen->peer;
+        return peer.empty() || (several && !came_to(peer));
       });
     }
   }

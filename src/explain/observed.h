@@ -29,6 +29,7 @@ struct Sighting {
   Direction direction = Direction::in;
   std::chrono::nanoseconds time{};  ///< not to be trusted from place to place: the kernel may take the reader's
   Frame frame = {};
+  bool port = false;      ///< the link is a port of a bridge: what leaves by it may be a flood
   std::string peer = {};  ///< the place at the link's other end; empty: none, or not known
 };
 

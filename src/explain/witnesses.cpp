@@ -246,6 +246,7 @@ void Witnesses::read_frames(Post& post, Attempt& attempt) {
                                  .direction = direction,
                                  .time = received->time,
                                  .frame = std::move(*frame),
+                                 .port = on_bridge,
                                  .peer = post.peer_of(received->interface)});
   }
 }

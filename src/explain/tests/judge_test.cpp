@@ -71,7 +71,12 @@ struct Told {
 
   Told& seen(const char* place, const char* link, Sighting::Direction direction, bool wrapped = false,
              const char* peer = "") {
-    Sighting sighting{.place = place, .link = link, .direction = direction, .frame = {.packet = packet}, .peer = peer};
+    Sighting sighting{.place = place,
+                      .link = link,
+                      .direction = direction,
+                      .frame = {.packet = packet},
+                      .port = std::string_view(place) == kWires,
+                      .peer = peer};
     if (wrapped) sighting.frame.outer = Outer{.ends = outer.ends, .ip_id = outer.ip_id, .vni = 100, .length = 110};
     attempt.sightings.push_back(std::move(sighting));
     return *this;
