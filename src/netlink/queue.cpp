@@ -4,8 +4,10 @@
 #include <linux/rtnetlink.h>
 
 #include <cstring>
+#include <optional>
 #include <utility>
 
+#include "attributes.h"
 #include "decode.h"
 #include "message.h"
 
