@@ -160,11 +160,12 @@ class Grower {
 
 void mark(std::vector<Entry>& places, const Cause& lost) {
   Entry entry{.kind = Entry::Kind::lost, .text = lost.sentence};
-  for (auto place = places.rbegin(); place != places.rend(); ++place)
-    if (place->text == lost.place) {
-      place->inside.push_back(std::move(entry));
-      return;
-    }
+  const auto found =
+      std::find_if(places.rbegin(), places.rend(), [&](const Entry& place) { return place.text == lost.place; });
+  if (found != places.rend()) {
+    found->inside.push_back(std::move(entry));
+    return;
+  }
   Entry place{.kind = Entry::Kind::hop, .text = lost.place};
   place.inside.push_back(std::move(entry));
   places.push_back(std::move(place));

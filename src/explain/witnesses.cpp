@@ -88,7 +88,7 @@ nft::Batch tracing(const nft::TableId& table, const std::vector<std::vector<nft:
   nft::Batch batch;
   batch.add(nft::Table{.id = table, .comment = "knetsim explain looks at a probe"});
   const auto base = [&](const char* name, nft::HookPoint point, int priority) {
-    const nft::ChainId id{table, name};
+    nft::ChainId id{table, name};
     batch.add(nft::Chain{.id = id, .hook = nft::Hook{.point = point, .priority = priority}});
     return id;
   };
