@@ -33,7 +33,7 @@ void keep_idle_times(const nlohmann::json& old, nlohmann::json& object);
 /// Server-side apply: `live` (null: it isn't there) with what `config` says, without what its author said before and
 /// nobody says any more, with managedFields. To be read and prepared as what a client has sent. Throws ApiError: 400
 /// for what isn't to be applied here, 409 where others own what would change, unless `force` takes it from them; 500
-/// for a config that doesn't fit its schema, as upstream.
+/// for a config that doesn't fit its schema, as upstream. In server_side_apply.cpp.
 nlohmann::json server_side_apply(const Kind& kind, const nlohmann::json& live, const nlohmann::json& config,
                                  const Author& author, bool force);
 
