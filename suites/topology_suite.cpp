@@ -24,6 +24,7 @@
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/ready.h"
+#include "knetsim/sys/sandbox.h"
 
 namespace knetsim::fixtures {
 namespace {
@@ -291,6 +292,17 @@ MEMBERS_TEST(AnApiIsOfferedUnlessItIsNotWanted, "/clusters/[]/api") {
                   "api": true}]})"));
   EXPECT_THAT(listening_tcp_ports(NetNs::current()), IsSupersetOf({8001, 8003}));
   EXPECT_THAT(listening_tcp_ports(NetNs::current()), Not(Contains(8002)));
+}
+
+MEMBERS_TEST(ManifestsAreAppliedAtBoot, "/clusters/[]/manifests") {
+  const std::string file = std::string(kStateDirectory) + "/told.yaml";
+  std::ofstream(file) << "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: told}\n";
+  auto topology = json::parse(R"({
+    "underlay": {"network": "10.0.0.0/8", "switches": [{"name": "s0"}]},
+    "clusters": [{"name": "C0", "switch": "s0", "etcd": [{"name": "C0e1", "address": "10.0.0.1"}], "workers": []}]})");
+  topology["clusters"][0]["manifests"] = {file};
+  stand(topology);
+  EXPECT_EQ(exec(Emulation::kubectl({"get", "configmap", "told", "-o", "name"})).out, "configmap/told\n");
 }
 
 MEMBERS_TEST(RoutersCarryServicesOverTheLinks, "/clusters/[]/name", "/clusters/[]/skupper/flavour",
