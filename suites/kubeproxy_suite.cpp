@@ -480,6 +480,7 @@ TEST_F(KubeProxies, BreakNothingWhenTheyAreKilledAndComeBack) {
   all_answer();
   for (const auto& trouble : tcp_exchanges(c1(), ip, 80, 200, 64, kTrafficBudget)) EXPECT_EQ(trouble, std::nullopt);
   for (const char* name : {"w1", "w2"}) proxy(name).restart();
+  wait(1, 1);  // what it finds there is the old state
   set_slice({endpoint(c2())});
   all_answer();
   EXPECT_EQ(reaches(c1(), ip, 80, {2}), std::nullopt) << "and changes are followed again";
