@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/algorithm/string/replace.hpp>
 #include <cerrno>
 
 #include "knetsim/sys/error.h"
@@ -244,7 +245,11 @@ MaybeCause by_neighbour(const Case& lost, const Link& link) {
   const bool flannels = link.kind == "vxlan";
   return lost.found(
       Disposition::no_neighbour, fmt::format("nobody answers for {} on {}", lost.named(next), link.name),
-      fmt::format("the neighbour table has {}", known == here.neighbours.end() ? "no entry for it" : to_string(*known)),
+      fmt::format("the neighbour table has {}",
+                  known == here.neighbours.end()
+                      ? "no entry for it"
+                      : boost::algorithm::replace_first_copy(to_string(*known), fmt::format("dev {}", link.index),
+                                                             fmt::format("dev {}", link.name))),
       flannels ? flannel_object(lost, node_of(lost, lost.ends().destination)) : "",
       flannels ? flannel_remedy(lost) : "");
 }

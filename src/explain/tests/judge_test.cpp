@@ -239,6 +239,7 @@ TEST(TheCause, IsTheNeighbourThatNobodyIs) {
       .way = netlink::Route{.destination = host_network(kOther), .gateway = parse_address("11.2.0.0"), .interface = 5}};
   told.facts["w1"].neighbours = {{.interface = 5, .address = parse_address("11.2.0.0"), .state = NUD_FAILED}};
   expect_cause(told, Disposition::no_neighbour, "w1", "nobody answers for 11.2.0.0 on flannel.100", "");
+  expect_cause(told, Disposition::no_neighbour, "w1", "the neighbour table has 11.2.0.0 dev flannel.100 failed", "");
 }
 
 TEST(TheCause, IsTheQueueThatDropped) {
