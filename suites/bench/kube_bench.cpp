@@ -208,8 +208,9 @@ struct Run {
 
 class Bench {
  public:
-  explicit Bench(int objects) : objects_(objects) {
-    std::filesystem::remove_all(directory_);
+  /// A member's directory stays mounted until the end, so that each run has one of its own.
+  Bench(int objects, int run)
+      : objects_(objects), directory_(std::filesystem::path(kStateDirectory) / fmt::format("bench-kube-{}", run)) {
     std::filesystem::create_directories(directory_);
     ensemble_.emplace(etcd::Ensemble::start({{.name = "m1",
                                               .address = parse_address("127.0.0.2"),
@@ -287,7 +288,7 @@ class Bench {
   }
 
   int objects_;
-  std::filesystem::path directory_ = std::filesystem::path(kStateDirectory) / "bench-kube";
+  std::filesystem::path directory_;
   std::optional<etcd::Ensemble> ensemble_;
   std::optional<Process> server_;
 };
@@ -313,7 +314,7 @@ int run(int argc, char** argv) {
   Series write;
   Series bare;
   for (int i = 0; i < runs; ++i) {
-    const auto figures = Bench(objects).measure();
+    const auto figures = Bench(objects, i).measure();
     ready.values.add(figures.ready_ms);
     idle.values.add(figures.idle_mib);
     full.values.add(figures.full_mib);
