@@ -61,7 +61,7 @@ TEST_F(EdgeTest, EdgesReachEachOtherAndNoticeWhenOneIsGone) {
   start("e2", {edge_connector(), entrance("svc", 1028)}, edge());
   wait_for_port(1028);
   expect_echo(1028);
-  server.signal(SIGKILL);
+  kill(server);
   wait_for_no_port(1028);
 }
 

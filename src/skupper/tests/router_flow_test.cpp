@@ -390,7 +390,7 @@ TEST_F(FlowTest, ServiceTwoHopsAwayIsReachedThroughTheRouterBetween) {
   auto client = TcpPeer::connect(1028);
   client.send("x");
   EXPECT_EQ(client.receive(1), "x");
-  routers_.at(1).signal(SIGKILL);
+  kill(routers_.at(1));
   EXPECT_EQ(client.wait_for_end(), "reset");
 }
 
@@ -408,7 +408,7 @@ TEST_F(FlowTest, KilledRouterResetsItsFlowsAndItsSuccessorServesAgain) {
   auto client = TcpPeer::connect(1028);
   client.send("x");
   EXPECT_EQ(client.receive(1), "x");
-  c0().signal(SIGKILL);
+  kill(c0());
   EXPECT_EQ(client.wait_for_end(), "reset");
   wait_for_no_port(1028);
   start("c0", {listener(55671), service("svc", 8080)});

@@ -72,6 +72,11 @@ Process& RouterTest::start(const std::string& id, const std::vector<Json>& entit
   return routers_.back();
 }
 
+void RouterTest::kill(Process& router) {
+  router.signal(SIGKILL);
+  router.wait(std::chrono::seconds(10));
+}
+
 void RouterTest::wait_for_port(std::uint16_t port) {
   eventually([&]() -> std::optional<std::string> {
     if (listening_tcp_ports(NetNs::current()).contains(port)) return std::nullopt;

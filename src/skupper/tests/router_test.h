@@ -29,6 +29,8 @@ class RouterTest : public testing::Test {
 
   /// Starts a router; `entities` without router(id). The reference stays good.
   Process& start(const std::string& id, const std::vector<Json>& entities, Json settings = Json::object());
+  /// Kills it and waits for its end: its connections go before it can be waited for.
+  static void kill(Process& router);
   static void wait_for_port(std::uint16_t port);
   static void wait_for_no_port(std::uint16_t port);
   static std::string log_of(const Process& router);
