@@ -330,7 +330,7 @@ TEST(TheCause, IsToldForTheWayBackToo) {
   EXPECT_EQ(cause.place, "w2");
 }
 
-TEST(TheCause, IsNeverGuessed) {
+TEST(TheCause, IsUnexplainedWhereNoWitnessNamesIt) {
   Told told;
   told.over_wire();
   const auto cause = told.cause();
@@ -339,7 +339,7 @@ TEST(TheCause, IsNeverGuessed) {
   EXPECT_EQ(cause.cause, "no witness names the cause");
 }
 
-TEST(AJourney, IsPutInOrderByCablesWhateverTheClockSays) {
+TEST(AJourney, IsPutInOrderByCablesAndNotByTheClock) {
   Told told;
   told.over_wire();
   std::reverse(told.attempt.sightings.begin(), told.attempt.sightings.end());
@@ -350,7 +350,9 @@ TEST(AJourney, IsPutInOrderByCablesWhateverTheClockSays) {
 TEST(AJourney, ForgetsWhatASwitchFloods) {
   Told told;
   told.over_wire().out(kWires, "w3", "w3", true).out(kWires, "w4", "", true);
-  for (const auto& moment : journey_of(told.attempt).there)
+  const auto there = journey_of(told.attempt).there;
+  EXPECT_THAT(places_of(there), testing::ElementsAre("w1/c1", "w1", kWires, "w2"));
+  for (const auto& moment : there)
     if (moment.seen != nullptr) {
       EXPECT_NE(moment.seen->link, "w3");
       EXPECT_NE(moment.seen->link, "w4");
