@@ -17,6 +17,7 @@
 #include "knetsim/netlink/socket.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/side_by_side.h"
+#include "onward.h"
 #include "tree.h"
 
 namespace knetsim::explain {
@@ -177,6 +178,11 @@ class Investigation {
     for (const auto* one : {"routes", "neighbours", "fdb", "listeners", "counters"})
       result_.witnesses.emplace_back(one);
     result_.probes = static_cast<unsigned>(attempts_.size());
+    if (shots_ != attempts_.size())
+      result_.notes.push_back(
+          shots_ - attempts_.size() == 1
+              ? "one probe more was sent to find where it goes"
+              : fmt::format("{} probes more were sent to find where they go", shots_ - attempts_.size()));
     for (std::size_t i = 0; i < attempts_.size(); ++i)
       if (!came_through(attempts_[i], journeys_[i])) {
         if (result_.lost++ == 0) judged_ = i;
@@ -200,11 +206,21 @@ class Investigation {
     return nullptr;
   }
 
+  /// Sends a probe, and another one as often as it is found to go where nobody has watched.
   void shoot(Witnesses& witnesses, Protocol protocol, const Address& to, std::optional<std::uint16_t> length) {
-    Probe probe(source_.netns(), protocol, to, question_.port, std::uint64_t{nonce_} << 32 | attempts_.size(), length);
-    auto attempt = witnesses.watch(probe, question_.from, options_.quiet, kLongestProbe, options_.stop);
-    if (options_.stop()) throw Stopped("explain: interrupted");
-    attempts_.push_back(std::move(attempt));
+    for (;;) {
+      Probe probe(source_.netns(), protocol, to, question_.port, std::uint64_t{nonce_} << 32 | shots_++, length);
+      auto attempt = witnesses.watch(probe, question_.from, options_.quiet, kLongestProbe, options_.stop);
+      if (options_.stop()) throw Stopped("explain: interrupted");
+      const auto more = taken_elsewhere(emulation_, journey_of(attempt), places_);
+      if (more.empty() || !in_time()) {
+        attempts_.push_back(std::move(attempt));
+        return;
+      }
+      for (const auto& place : more) counted_[place.name] = counters_of(*place.netns);
+      witnesses.add(more);
+      places_.insert(places_.end(), more.begin(), more.end());
+    }
   }
 
   bool in_time() const { return steady_clock::now() - begin_ < options_.budget; }
@@ -410,6 +426,7 @@ class Investigation {
   std::vector<Place> places_;
   std::vector<std::uint16_t> ports_;
   std::map<std::string, std::map<std::string, long>> counted_;
+  std::uint32_t shots_ = 0;
   std::vector<Attempt> attempts_;
   std::vector<Journey> journeys_;        // of the attempts
   std::optional<std::size_t> long_one_;  // which attempt is the one that is as long as may be

@@ -207,6 +207,8 @@ Journey journey_of(const Attempt& attempt) {
     const auto part = recognizer.part_of(frame.packet);
     if (!part) continue;
     if (frame.outer) wrapped.try_emplace(key_of(frame.outer->ends, frame.outer->ip_id), std::pair(*part, frame.packet));
+    if (sighting.direction == Sighting::Direction::out && sighting.peer.empty())
+      journey.unfollowed.push_back(&sighting);
     Moment moment{
         .place = sighting.place, .wrapped = frame.outer.has_value(), .seen = &sighting, .packet = frame.packet};
     if (sighting.direction == Sighting::Direction::other)

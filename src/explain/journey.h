@@ -24,6 +24,9 @@ struct Journey {
   std::vector<Moment> complaints;  ///< ICMP errors about either
   std::vector<Moment> strays;      ///< frames that came to a node which they weren't addressed to
 
+  /// What left by a link whose other end isn't watched.
+  std::vector<const Sighting*> unfollowed;
+
   const std::vector<Moment>& of(Way way) const { return way == Way::there ? there : back; }
 };
 

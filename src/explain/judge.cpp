@@ -290,6 +290,9 @@ std::optional<std::string> contradiction(const Attempt& attempt, const Journey& 
       return fmt::format("nftrace says that chain {} at {} dropped it, and yet it was answered",
                          name_of(drop->passed->chain), drop->place);
     if (journey.there.empty()) return "it was answered, and nobody saw it leave";
+    if (const auto& last = journey.there.back(); last.place == kWires)
+      return fmt::format("it was answered, and no node of the lab was seen to take it: it was last seen {}",
+                         describe(last));
   }
   const bool seen = std::any_of(journey.there.begin(), journey.there.end(),
                                 [](const Moment& moment) { return moment.seen != nullptr; });

@@ -154,35 +154,44 @@ struct Witnesses::Post {
 
 Witnesses::Witnesses(const std::vector<Place>& places, Protocol protocol, bool v6, std::uint32_t nonce,
                      std::vector<std::uint16_t> vxlan_ports, Tampering tampering)
-    : protocol_(protocol), vxlan_ports_(std::move(vxlan_ports)), tampering_(std::move(tampering)) {
-  const auto matches = matches_of(protocol, v6, nonce, vxlan_ports_);
-  for (const auto& place : places) {
-    auto post = std::make_unique<Post>(
-        Post{.place = place, .table = {nft::Family::inet, fmt::format("knetsim-explain-{:08x}", nonce)}});
-    netlink::Socket socket(*place.netns, place.name);
-    for (auto& link : netlink::list_links(socket)) {
-      const auto index = link.index;
-      post->links.emplace(index, std::move(link));
-    }
-    posts_.push_back(std::move(post));
-    auto& made = *posts_.back();
-    try {
-      made.socket.emplace(*place.netns, "", kSnap);
-    } catch (const SystemError& error) {
-      packets_missing_ = error.what();
-    }
-    // Switches bridge: no rule of IP sees what they carry.
-    if (place.name == kWires) continue;
-    try {
-      made.monitor.emplace(*place.netns);
-      auto batch = tracing(made.table, matches);
-      made.traces = true;
-      batch.commit(*place.netns);
-    } catch (const SystemError& error) {
-      rules_missing_ = error.what();
-    }
-  }
+    : protocol_(protocol),
+      v6_(v6),
+      nonce_(nonce),
+      vxlan_ports_(std::move(vxlan_ports)),
+      tampering_(std::move(tampering)) {
+  add(places);
+}
+
+void Witnesses::add(const std::vector<Place>& places) {
+  for (const auto& place : places) man(place);
   find_peers();
+}
+
+void Witnesses::man(const Place& place) {
+  auto post = std::make_unique<Post>(
+      Post{.place = place, .table = {nft::Family::inet, fmt::format("knetsim-explain-{:08x}", nonce_)}});
+  netlink::Socket socket(*place.netns, place.name);
+  for (auto& link : netlink::list_links(socket)) {
+    const auto index = link.index;
+    post->links.emplace(index, std::move(link));
+  }
+  posts_.push_back(std::move(post));
+  auto& made = *posts_.back();
+  try {
+    made.socket.emplace(*place.netns, "", kSnap);
+  } catch (const SystemError& error) {
+    packets_missing_ = error.what();
+  }
+  // Switches bridge: no rule of IP sees what they carry.
+  if (place.name == kWires) return;
+  try {
+    made.monitor.emplace(*place.netns);
+    auto batch = tracing(made.table, matches_of(protocol_, v6_, nonce_, vxlan_ports_));
+    made.traces = true;
+    batch.commit(*place.netns);
+  } catch (const SystemError& error) {
+    rules_missing_ = error.what();
+  }
 }
 
 void Witnesses::find_peers() {

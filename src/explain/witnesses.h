@@ -43,6 +43,9 @@ class Witnesses {
   Witnesses(const Witnesses&) = delete;
   Witnesses& operator=(const Witnesses&) = delete;
 
+  /// Watches these namespaces, too.
+  void add(const std::vector<Place>& places);
+
   /// Waits until the probe's fate is settled and nothing more is seen of it, or nothing has been seen for `quiet`; at
   /// most for `longest`. `stop` is asked in between.
   Attempt watch(Probe& probe, const std::string& source, std::chrono::milliseconds quiet,
@@ -57,11 +60,14 @@ class Witnesses {
 
  private:
   struct Post;
+  void man(const Place& place);
   void find_peers();
   void read_frames(Post& post, Attempt& attempt);
   void read_events(Post& post, Attempt& attempt);
 
   Protocol protocol_;
+  bool v6_;
+  std::uint32_t nonce_;
   std::vector<std::uint16_t> vxlan_ports_;
   Tampering tampering_;
   std::vector<std::unique_ptr<Post>> posts_;

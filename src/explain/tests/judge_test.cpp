@@ -381,6 +381,14 @@ TEST(Witnesses, ThatContradictEachOtherAreNoticed) {
     EXPECT_THAT(contradiction(blind.attempt, journey_of(blind.attempt), "w1/c1", true).value_or(""),
                 HasSubstr("no packet socket saw it"));
   }
+  {
+    Told away;
+    away.over_wire();
+    away.attempt.sightings.pop_back();  // w2's
+    away.attempt.outcome.kind = Outcome::Kind::answered;
+    EXPECT_THAT(contradiction(away.attempt, journey_of(away.attempt), "w1/c1", false).value_or(""),
+                HasSubstr("no node of the lab was seen to take it: it was last seen leaving the switches"));
+  }
   Told honest;
   honest.over_wire();
   EXPECT_FALSE(contradiction(honest.attempt, journey_of(honest.attempt), "w1/c1", true));

@@ -10,6 +10,7 @@
 namespace knetsim::explain {
 namespace {
 
+using testing::Contains;
 using testing::HasSubstr;
 
 constexpr const char* kTwoWorkers = R"({
@@ -50,6 +51,33 @@ TEST_F(TwoWorkers, ArePlainToHonestWitnesses) {
   EXPECT_THAT(lost.cause, HasSubstr("icmp type echo-request drop"));
   EXPECT_EQ(lost.probes, 3U);
   EXPECT_EQ(lost.lost, 3U);
+}
+
+TEST_F(TwoWorkers, AreWatchedWhereverAPacketGoes) {
+  const auto run = [&](const char* node, const std::vector<std::string>& argv) {
+    const auto result = emulation.node(node).exec(argv);
+    ASSERT_TRUE(result.ok()) << result.err;
+  };
+  EXPECT_EQ(word_of(ask("C0w1", "10.0.0.98").disposition), "NO_NEIGHBOUR") << "nobody has it";
+  run("C0w2", {"ip", "address", "add", "10.0.0.99/8", "dev", "eth0"});
+  const auto found = ask("C0w1", "10.0.0.99");
+  EXPECT_EQ(word_of(found.disposition), "DELIVERED");
+  EXPECT_EQ(found.place, "C0w2");
+  EXPECT_THAT(found.notes, Contains("one probe more was sent to find where it goes"));
+  nft("C0w2", "add table ip fw");
+  nft("C0w2", "add chain ip fw input { type filter hook input priority 0; }");
+  nft("C0w2", "add rule ip fw input icmp type echo-request drop");
+  const auto lost = ask("C0w1", "10.0.0.99");
+  EXPECT_EQ(word_of(lost.disposition), "DROPPED_BY_RULE");
+  EXPECT_EQ(lost.place, "C0w2");
+
+  nft("C0w1", "add table ip nat");
+  nft("C0w1", "add chain ip nat output { type nat hook output priority 0; }");
+  const auto pod = emulation.node("C0w1/c2").address().to_string();
+  nft("C0w1", ("add rule ip nat output ip daddr 10.0.0.99 dnat to " + pod).c_str());
+  const auto translated = ask("C0w1", "10.0.0.99");
+  EXPECT_EQ(word_of(translated.disposition), "DELIVERED");
+  EXPECT_EQ(translated.place, "C0w1/c2");
 }
 
 TEST_F(TwoWorkers, AreNoCauseForAWitnessThatIsDeafOrLies) {
