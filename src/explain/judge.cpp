@@ -1,6 +1,7 @@
 #include "judge.h"
 
 #include <fmt/format.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -198,6 +199,24 @@ MaybeCause at_trail_end(const Case& lost) {
   return lost.last.seen->direction == Sighting::Direction::out ? after_leaving(lost) : after_coming(lost);
 }
 
+/// What leads the answer round the node that translated the request: a route to the asker without a gateway, where
+/// all else goes by one.
+std::string way_by_the_gateway(const Case& lost) {
+  const auto& server = lost.journey.back.front().place;
+  const auto& routes = lost.facts_of(server).routes;
+  const auto& asker = lost.attempt.sent.source;
+  const netlink::Route* direct = nullptr;
+  std::optional<Address> gateway;
+  for (const auto& route : routes) {
+    if (route.type != RTN_UNICAST || is_v6(route.destination) != asker.is_v6()) continue;
+    if (route.gateway && prefix_length(route.destination) == 0) gateway = route.gateway;
+    if (!route.gateway && prefix_length(route.destination) > 0 && contains(route.destination, asker)) direct = &route;
+  }
+  if (direct == nullptr || !gateway) return {};
+  return fmt::format("{} ip route replace {} via {}", server, knetsim::to_string(direct->destination),
+                     gateway->to_string());
+}
+
 /// The answer came to the source, but not from where the source had asked.
 MaybeCause not_recognized(const Case& lost) {
   if (lost.way != Way::back || lost.journey.there.empty()) return std::nullopt;
@@ -208,7 +227,8 @@ MaybeCause not_recognized(const Case& lost) {
       Disposition::refused,
       fmt::format("it asked {}, and the answer comes from {}", lost.named(lost.attempt.sent.destination),
                   lost.named(ends.source)),
-      "nothing has translated the answer back: it didn't come by the node that had translated the request");
+      "nothing has translated the answer back: it didn't come by the node that had translated the request", {},
+      way_by_the_gateway(lost));
 }
 
 Cause unexplained(const Case& lost) {

@@ -17,11 +17,26 @@ std::string where_it_listens(const std::vector<Listener>& listeners) {
   return text;
 }
 
+/// Who took the packet has its address, and so has another, whose it is.
+MaybeCause by_second_holder(const Case& lost, const Address& to) {
+  const auto owner = lost.owners.find(to);
+  if (owner == lost.owners.end() || owner->second == lost.place() || !has_address(lost.here(), to)) return std::nullopt;
+  std::string remedy;
+  for (const auto& one : lost.here().addresses)
+    if (address_of(one.address) == to)
+      if (const auto* link = link_of_index(lost.here(), one.interface))
+        remedy = fmt::format("{} ip address del {} dev {}", lost.place(), knetsim::to_string(one.address), link->name);
+  return lost.found(Disposition::wrong_mac,
+                    fmt::format("{} is {}'s, and it has it, too", to.to_string(), owner->second),
+                    "its MAC address was the answer to who has that address, and it took the packet", {}, remedy);
+}
+
 }  // namespace
 
 Cause nobody_listens(const Case& lost) {
   const auto& here = lost.here();
   const auto ends = lost.way == Way::there ? lost.last.packet.ends : lost.last.packet.ends.reversed();
+  if (auto cause = by_second_holder(lost, ends.destination)) return *cause;
   std::vector<Listener> at_port;
   std::vector<Listener> others;
   for (const auto& one : here.listeners) {

@@ -315,6 +315,19 @@ TEST(TheCause, IsWhoDoesntListen) {
   }
 }
 
+TEST(TheCause, IsAnAddressThatTwoHave) {
+  Told told;
+  told.attempt.protocol = Protocol::tcp;
+  told.packet = {
+      .ends = {kPod, kOther, 4000, 80}, .protocol = Protocol::tcp, .length = 60, .tcp_flags = 2, .sequence = 5};
+  told.attempt.sent = told.packet.ends;
+  told.from_pod().in("w2/c9", "eth0").passed("w2/c9", nft::HookPoint::input, "eth0", "");
+  told.facts["w2/c9"].links = told.facts["w1/c1"].links;
+  told.facts["w2/c9"].addresses = told.facts["w2/c2"].addresses;
+  expect_cause(told, Disposition::wrong_mac, "w2/c9", "11.2.0.2 is w2/c2's, and it has it, too",
+               "w2/c9 ip address del 11.2.0.2/32 dev eth0");
+}
+
 TEST(TheCause, IsToldForTheWayBackToo) {
   Told told;
   told.from_pod().in("w2/c2", "eth0").passed("w2/c2", nft::HookPoint::input, "eth0", "");
