@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,6 +25,9 @@ struct Explained {
 
 /// Throws InputError for names that there aren't. `stop` is asked in between.
 Explained explain_to_person(Emulation& emulation, const ToExplain& what, const std::function<bool()>& stop);
+
+/// Of what a check finds unreachable, so many are explained, the first ones: most of it has one cause.
+inline constexpr std::size_t kExplainedOfCheck = 3;
 
 /// The verdict on an echo request, with the remedy, on one line.
 std::string reason_in_short(Emulation& emulation, const Node& from, const Address& to,

@@ -26,8 +26,6 @@ void add(Finding& sum, Finding one) {
   std::move(one.wrong.begin(), one.wrong.end(), std::back_inserter(sum.wrong));
 }
 
-constexpr std::size_t kExplainedOfCheck = 3;  // the first ones: most of what isn't answered has one cause
-
 /// Pings of both families, as far as both ends have them, between those that the topology gives a way.
 template <typename HasWay>
 Finding reach_each_other(Session& session, const std::vector<Node*>& nodes, const HasWay& has_way) {

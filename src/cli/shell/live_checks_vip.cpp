@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "explaining.h"
 #include "live_checks.h"
 #include "ping_matrix.h"
 #include "text.h"
@@ -79,9 +80,12 @@ Finding reach_all(Session& session, ClientOf client_of) {
     std::size_t lost = 0;
     std::size_t sent = 0;
     for (; i < pings.size() && pings[i].from == from && pings[i].to == to; ++i, ++sent) lost += answered[i] ? 0 : 1;
-    if (lost > 0)
-      finding.wrong.push_back(
-          fmt::format("{} -> {}: no answer to {} of {}", from->name(), to.to_string(), lost, count_of(sent, "ping")));
+    if (lost == 0) continue;
+    auto wrong =
+        fmt::format("{} -> {}: no answer to {} of {}", from->name(), to.to_string(), lost, count_of(sent, "ping"));
+    if (finding.wrong.size() < kExplainedOfCheck && !session.interrupted())
+      wrong += "\n  " + reason_in_short(session.emulation, *from, to, session.interrupted);
+    finding.wrong.push_back(std::move(wrong));
   }
   return finding;
 }

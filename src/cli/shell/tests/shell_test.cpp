@@ -125,6 +125,10 @@ TEST_F(Shell, SaysWhyPingsArentAnswered) {
   EXPECT_EQ(type("ping all --why"), 1);
   EXPECT_THAT(shown, AllOf(HasSubstr("LOST at C0w1/c2: REFUSED: it ignores echo requests; remedy: C0w1/c2 sysctl"),
                            HasSubstr("of C0w1/c1 -> C0w1/c2")));
+  EXPECT_EQ(type(R"(C0.kp_vip_add("100.64.10.1", ["c2"]))"), 0) << shown;
+  EXPECT_EQ(type("check --only vip"), 1);
+  EXPECT_THAT(shown, AllOf(HasSubstr("C0w1/c1 -> 100.64.10.1: no answer to 1 of 1 ping\n"),
+                           HasSubstr("LOST at C0w1/c2: REFUSED: it ignores echo requests; remedy: C0w1/c2 sysctl")));
 }
 
 TEST_F(Shell, TakesANodesNameForItsAddressUnlessItIsQuoted) {
