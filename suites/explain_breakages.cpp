@@ -138,14 +138,17 @@ Scene scene_of(Emulation& emulation, const Breakage& breakage, std::mt19937& ran
               .server = server,
               .protocol = protocol,
               .port = protocol == Protocol::icmp ? std::uint16_t{0} : kPort,
+              .served = kPort,
               .back = back,
               .target = server.address()};
   if (scene.port != 0) serve(scene, scene.port);
   return scene;
 }
 
-const std::vector<Breakage>& breakages() {
-  static const std::vector<Breakage> all{
+namespace {
+
+std::vector<Breakage> network_breakages() {
+  return {
       {"AVirtualAddressWithNobodyBehindIt",
        "1",
        Disposition::no_endpoint,
@@ -364,7 +367,48 @@ const std::vector<Breakage>& breakages() {
          return Verdict{scene.server.name()};
        },
        "icmp_echo_ignore_all=0"},
+      {"ANeighbourThatAnswersPastItsWorker", "10", Disposition::refused, kAny, false,
+       [](Scene& scene) {
+         auto& server = scene.near.create_container("c9");
+         scene.emulation.cluster("C0").vips().add("100.64.10.9", {"c9"});
+         scene.target = parse_address("100.64.10.9");
+         if (scene.port != 0) scene.servers.push_back(std::make_unique<fixtures::EchoServer>(server, scene.port));
+         run(server, {"ip", "route", "add", "192.0.2.9/32", "dev", "eth0"});
+       },
+       [](Scene& scene) {
+         const auto& server = scene.near.container("c9");
+         run(server, {"ip", "route", "add", scene.client.address().to_string() + "/32", "dev", "eth0"});
+         // Where br_netfilter is on, the worker sees what passes its bridge.
+         run(scene.near, {"sysctl", "-eqw", "net.bridge.bridge-nf-call-iptables=0"});
+         return Verdict{scene.client.name(), Way::back};
+       },
+       "c9 ip route replace"},
+      {"AnAddressThatTwoHave", "24", Disposition::wrong_mac, kPorts, false,
+       [](Scene& scene) {
+         run(scene.far.create_container("c9"), {"ip", "address", "add", "192.0.2.9/32", "dev", "eth0"});
+       },
+       [](Scene& scene) {
+         const auto& second = scene.far.container("c9");
+         const auto address = scene.server.address().to_string();
+         run(second, {"ip", "address", "add", address + "/32", "dev", "eth0"});
+         auto socket = second.netlink();
+         // Which of two answers comes first is chance: it was the second's.
+         run(scene.far, {"ip", "neighbour", "replace", address, "lladdr",
+                         to_string(netlink::get_link(socket, "eth0").mac), "dev", "cni0", "nud", "reachable"});
+         return Verdict{second.name()};
+       },
+       "ip address del"},
   };
+}
+
+}  // namespace
+
+const std::vector<Breakage>& breakages() {
+  static const auto all = [] {
+    auto both = network_breakages();
+    for (auto& one : service_breakages()) both.push_back(std::move(one));
+    return both;
+  }();
   return all;
 }
 

@@ -22,9 +22,10 @@ struct Scene {
   Container& client;
   Container& server;
   explain::Protocol protocol;
-  std::uint16_t port;  ///< 0 for icmp
-  bool back;           ///< break the answers' way, where the breakage has two
-  Address target;      ///< the server's, unless a twin or a breakage says otherwise
+  std::uint16_t port;    ///< 0 for icmp
+  std::uint16_t served;  ///< what the server listens on
+  bool back;             ///< break the answers' way, where the breakage has two
+  Address target;        ///< the server's, unless a twin or a breakage says otherwise
 
   /// What has to stand as long as the test.
   std::vector<std::unique_ptr<fixtures::EchoServer>> servers = {};
@@ -52,6 +53,8 @@ struct Breakage {
 };
 
 const std::vector<Breakage>& breakages();
+/// A part of them: Services of the Kubernetes API (explain_service_breakages.cpp).
+std::vector<Breakage> service_breakages();
 
 /// Chosen by `seed` among what the breakage can do, in pair.json.
 Scene scene_of(Emulation& emulation, const Breakage& breakage, std::mt19937& random);

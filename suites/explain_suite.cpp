@@ -7,15 +7,19 @@
 #include <atomic>
 #include <cstdlib>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "explain_breakages.h"
+#include "knetsim/apiserver/client.h"
+#include "knetsim/emulator/cluster_api.h"
 #include "knetsim/fixtures/emulation_test.h"
 #include "knetsim/fixtures/explaining.h"
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/traffic.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/failure.h"
 
 namespace knetsim::suites {
@@ -29,10 +33,14 @@ using fixtures::because;
 using fixtures::IsDelivered;
 using fixtures::IsLost;
 using fixtures::on_the;
+using nlohmann::json;
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
+
+constexpr std::chrono::milliseconds kQuick{200};
 
 class Explain : public fixtures::EmulationTest {
  protected:
@@ -154,9 +162,11 @@ TEST_F(Explain, NamesTheFirstOfTwoCauses) {
 }
 
 TEST_F(Explain, IsTheCauseOfWhatAnAssertionCouldntReach) {
-  EXPECT_THAT(fixtures::failed_paths(
-                  {"(\"w1/c1: no answer\\npath: w1/c1 -> 11.1.0.2\")", "path: w1 -> w2\nroute", "path: w1 -> w2"}),
-              ElementsAre(fixtures::FailedPath{"w1/c1", "11.1.0.2"}, fixtures::FailedPath{"w1", "w2"}));
+  EXPECT_THAT(
+      fixtures::failed_paths({"(\"w1/c1: no answer\\npath: w1/c1 -> 11.1.0.2\")", "path: w1 -> w2\nroute",
+                              "path: w1 -> w2", "(\"path: w1 -> 11.1.0.2 tcp 80\")", "path: w1 -> fd00::2 udp 53"}),
+      ElementsAre(fixtures::FailedPath{"w1/c1", "11.1.0.2"}, fixtures::FailedPath{"w1", "w2"},
+                  fixtures::FailedPath{"w1", "11.1.0.2:80/tcp"}, fixtures::FailedPath{"w1", "[fd00::2]:53/udp"}));
   nft(worker("w2"), {"add table inet fw"});
   nft(worker("w2"), {"add chain inet fw input { type filter hook input priority 0; }"});
   nft(worker("w2"), {"add rule inet fw input udp dport 8472 drop"});
@@ -169,8 +179,79 @@ TEST_F(Explain, IsTheCauseOfWhatAnAssertionCouldntReach) {
       failure_sentence("Failed\n" + std::string(kTheCause) + why),
       AllOf(StartsWith("LOST at w2: DROPPED_BY_RULE: "), HasSubstr("remedy: w2 nft delete rule inet fw input handle")));
   EXPECT_THAT(why, HasSubstr("\npath: w1/c1 -> w2\n"));
+  const auto tcp = fixtures::failed_paths({*fixtures::tcp_exchange(c1(), c2().address(), 81, 1, kQuick)});
+  ASSERT_THAT(tcp, ElementsAre(fixtures::FailedPath{"w1/c1", c2().address().to_string() + ":81/tcp"}));
+  const auto udp = fixtures::failed_paths({*fixtures::udp_exchange(c1(), c2().address(), 82, 1, kQuick)});
+  ASSERT_THAT(udp, ElementsAre(fixtures::FailedPath{"w1/c1", c2().address().to_string() + ":82/udp"}));
   nft(worker("w2"), {"delete table inet fw"});
+  EXPECT_THAT(fixtures::why_it_failed(emulation(), tcp.front(), std::chrono::seconds(1)),
+              AllOf(StartsWith("LOST at w2/c2: NO_LISTENER: "), HasSubstr("tcp port 81")));
+  EXPECT_THAT(fixtures::why_it_failed(emulation(), udp.front(), std::chrono::seconds(1)),
+              AllOf(StartsWith("LOST at w2/c2: NO_LISTENER: "), HasSubstr("udp port 82")));
   EXPECT_EQ(fixtures::why_it_failed(emulation(), paths.front(), std::chrono::seconds(1)), "") << "it comes through now";
+}
+
+TEST_F(Explain, KnowsServicesByNameAndAddress) {
+  emulation().start_apis();
+  apiserver::Client api(parse_address("127.0.0.1"), ClusterApi::port_of(0));
+  const fixtures::EchoServer server(c2(), 7000);
+  const auto path = std::string("/api/v1/namespaces/default/services");
+  const auto made =
+      api.must("POST", path,
+               {{"metadata", {{"name", "web"}}},
+                {"spec",
+                 {{"type", "NodePort"},
+                  {"selector", {{"knetsim.io/container", "c2"}}},
+                  {"ports",
+                   json::array({json{{"name", "http"}, {"port", 80}, {"targetPort", 7000}, {"nodePort", 30080}}})}}}})
+          .body;
+  const auto address = made["spec"]["clusterIP"].get<std::string>();
+  const auto ask = [&](const std::string& from, const std::string& to) {
+    return explain::explain(emulation(), explain::question_of(emulation(), from, to));
+  };
+  // The controllers and the proxies take their time.
+  eventually([&]() -> std::optional<std::string> {
+    const auto told = ask("w1", "svc/web");
+    return told.delivered() ? std::nullopt : std::optional(verdict_line(told));
+  });
+  for (const auto* to :
+       {"svc/web", "svc/web:80", "svc/web:http", "web.default:80", "web.default.svc/tcp", "w1:30080"}) {
+    const auto told = ask("w1/c1", to);
+    EXPECT_THAT(told, IsDelivered()) << to;
+    EXPECT_THAT(told.notes, Contains(StartsWith("Service default/web, port 80 (http): 1 of 1 endpoint is ready")))
+        << to;
+    EXPECT_EQ(told.place, "w2/c2") << to;
+  }
+  const auto from_outside = ask("e1", "w2:30080");
+  EXPECT_EQ(from_outside.place, "w2/c2") << to_text(from_outside, true);
+
+  const auto no_port = ask("w1/c1", address + ":81");
+  EXPECT_THAT(no_port, IsLost(at("w1"), because(Disposition::dropped_by_rule)));
+  EXPECT_EQ(no_port.sentence, "Service default/web has no port tcp 81: it has tcp 80 (http)");
+  EXPECT_THAT(verdict_line(ask("w1/c1", "svc/web/icmp")), HasSubstr("answers no echoes"));
+  EXPECT_THAT(verdict_line(ask("w1/c1", "10.96.0.77:80")),
+              HasSubstr("10.96.0.77 is in the range of Services, and none has it"));
+
+  api.must("PATCH", path + "/web", {{"spec", {{"ports", json::array({json{{"port", 80}, {"targetPort", 7001}}})}}}},
+           "application/merge-patch+json");
+  eventually([&]() -> std::optional<std::string> {
+    const auto told = ask("w1/c1", "svc/web");
+    if (told.place == "w2/c2" && told.disposition == Disposition::no_listener) return std::nullopt;
+    return "NO_LISTENER at w2/c2; it says " + verdict_line(told);
+  });
+  EXPECT_THAT(ask("w1/c1", "svc/web").remedy,
+              AllOf(HasSubstr("kubectl patch service web"), HasSubstr("\"targetPort\":7000")));
+
+  for (const auto& [to, words] : {std::pair{"svc/wed", "did you mean web.default?"},
+                                  {"svc/web:https", "it has 80/tcp"},
+                                  {"wep.default:80", "there is no node"},
+                                  {"svc/web/udp", "which port"}})
+    try {
+      explain::question_of(emulation(), "w1", to);
+      ADD_FAILURE() << to;
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(words)) << to;
+    }
 }
 
 /// Datagrams and connections to everywhere, as fast as a thread can.

@@ -1,12 +1,8 @@
 #include "case.h"
 
+#include "owners.h"
+
 namespace knetsim::explain {
-
-namespace {
-
-std::string host_of(const std::string& name) { return name.substr(0, name.find('/')); }
-
-}  // namespace
 
 std::string mac_text(const std::array<std::uint8_t, 6>& bytes) { return to_string(netlink::Mac{bytes}); }
 

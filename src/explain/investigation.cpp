@@ -18,6 +18,8 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/side_by_side.h"
 #include "onward.h"
+#include "owners.h"
+#include "services.h"
 #include "tree.h"
 
 namespace knetsim::explain {
@@ -64,15 +66,13 @@ std::uint32_t random_number() {
   return number;
 }
 
-/// A node's name, as far as the first slash.
-std::string host_part(const std::string& name) { return name.substr(0, name.find('/')); }
-
-std::vector<Place> concerned(Emulation& emulation, const Question& question, const Owners& owners) {
-  std::set<std::string> names{question.from, host_part(question.from)};
+std::vector<Place> concerned(Emulation& emulation, const Question& question, const Owners& owners,
+                             const std::optional<KnownService>& served) {
+  std::set<std::string> names{question.from, host_of(question.from)};
   const auto add_owner = [&](const Address& address) {
     if (const auto owner = owners.find(address); owner != owners.end()) {
       names.insert(owner->second);
-      names.insert(host_part(owner->second));
+      names.insert(host_of(owner->second));
     }
   };
   add_owner(question.to);
@@ -80,36 +80,13 @@ std::vector<Place> concerned(Emulation& emulation, const Question& question, con
     for (const auto& service : cluster->vips().services())
       if (service.address == question.to)
         for (const auto& endpoint : service.endpoints) add_owner(endpoint.address);
+  if (served)
+    for (const auto& endpoint : served->endpoints) add_owner(endpoint.address);
   std::vector<Place> places;
   for (auto* node : emulation.nodes())
     if (names.contains(node->name())) places.push_back({node->name(), &node->netns()});
   places.push_back({kWires, &emulation.underlay().netns()});
   return places;
-}
-
-/// Nodes by address. Different clusters may have the same virtual address, and the same pod addresses: those of the
-/// source's own cluster count.
-Owners owners_for(Emulation& emulation, const std::string& from) {
-  Owners owners;
-  const auto add = [&](Cluster& cluster) {
-    for (const auto* worker : cluster.workers())
-      for (const auto& address : worker->addresses()) owners.try_emplace(address, worker->name());
-    for (const auto* member : cluster.etcd_nodes())
-      for (const auto& address : member->addresses()) owners.try_emplace(address, member->name());
-    for (const auto* container : cluster.containers())
-      for (const auto& address : container->addresses()) owners.try_emplace(address, container->name());
-  };
-  const auto host = host_part(from);
-  const auto is_home = [&](Cluster& cluster) {
-    const auto workers = cluster.workers();
-    const auto members = cluster.etcd_nodes();
-    return std::any_of(workers.begin(), workers.end(), [&](const Worker* one) { return one->name() == host; }) ||
-           std::any_of(members.begin(), members.end(), [&](const Node* one) { return one->name() == host; });
-  };
-  for (auto* cluster : emulation.clusters())
-    if (is_home(*cluster)) add(*cluster);
-  for (auto* cluster : emulation.clusters()) add(*cluster);
-  return owners;
 }
 
 std::vector<std::uint16_t> vxlan_ports_of(const std::vector<Place>& places) {
@@ -166,7 +143,8 @@ class Investigation {
         tampering_(tampering),
         source_(emulation.node(question.from)),
         owners_(owners_for(emulation, question.from)),
-        places_(concerned(emulation, question, owners_)),
+        service_(look_up_service()),
+        places_(concerned(emulation, question, owners_, service_)),
         ports_(vxlan_ports_of(places_)) {
     result_.question = question;
   }
@@ -177,6 +155,7 @@ class Investigation {
     for (const auto& attempt : attempts_) journeys_.push_back(journey_of(attempt));
     for (const auto* one : {"routes", "neighbours", "fdb", "listeners", "counters"})
       result_.witnesses.emplace_back(one);
+    if (asked_api_) result_.witnesses.emplace_back("services");
     result_.probes = static_cast<unsigned>(attempts_.size());
     if (shots_ != attempts_.size())
       result_.notes.push_back(
@@ -189,7 +168,10 @@ class Investigation {
       }
     look_around();
     conclude();
-    if (!owners_.contains(question_.to))
+    if (service_)
+      result_.notes.push_back(
+          fmt::format("{}; each probe took a turn and was counted", summary_of(*service_, question_)));
+    else if (!owners_.contains(question_.to))
       result_.notes.emplace_back(
           "the address is no node's own: where it is translated, each probe took a turn and was counted");
     result_.milliseconds = std::chrono::duration<double, std::milli>(steady_clock::now() - begin_).count();
@@ -223,20 +205,44 @@ class Investigation {
     }
   }
 
+  /// The Service that is asked, or behind the NodePort of a node. One that the API doesn't tell of isn't known.
+  std::optional<KnownService> look_up_service() {
+    constexpr std::uint16_t kNodePorts = 30'000;
+    const bool of_node = owners_.contains(question_.to);
+    if (of_node && question_.port < kNodePorts) return std::nullopt;
+    try {
+      auto found = service_at(emulation_, question_, of_node);
+      asked_api_ = has_services(emulation_, question_.from);
+      return found;
+    } catch (const Error& error) {
+      result_.notes.push_back(fmt::format("Services aren't known: {}", error.what()));
+      return std::nullopt;
+    }
+  }
+
   bool in_time() const { return steady_clock::now() - begin_ < options_.budget; }
   bool all_came() const {
     return std::all_of(attempts_.begin(), attempts_.end(),
                        [](const Attempt& one) { return came_through(one, journey_of(one)); });
   }
 
-  /// What the source's link to there takes; nullopt if that isn't to be tried.
-  std::optional<std::uint16_t> longest_to(const Address& to) const {
+  /// What the links at both ends take, nullopt if that isn't to be tried: neither would TCP send more, and that the one
+  /// end's takes less than the other's is nobody's fault.
+  std::optional<std::uint16_t> longest_on(const Journey& journey) const {
+    const auto& end = journey.there.back();
     netlink::Socket socket(source_.netns(), question_.from);
-    const auto route = netlink::ask_route(socket, {.to = to});
+    const auto route = netlink::ask_route(socket, {.to = end.packet.ends.destination});
     if (!route.way) return std::nullopt;
     const auto link = netlink::find_link(socket, route.way->interface);
-    if (!link || link->mtu > kLongestPacket) return std::nullopt;
-    return static_cast<std::uint16_t>(link->mtu);
+    if (!link) return std::nullopt;
+    auto mtu = link->mtu;
+    for (const auto& moment : journey.there) {
+      if (moment.place != end.place || moment.seen == nullptr || moment.wrapped) continue;
+      netlink::Socket there(*netns_of(end.place), end.place);
+      if (const auto last = netlink::find_link(there, moment.seen->link)) mtu = std::min(mtu, last->mtu);
+    }
+    if (mtu > kLongestPacket) return std::nullopt;
+    return static_cast<std::uint16_t>(mtu);
   }
 
   void send_probes() {
@@ -263,7 +269,7 @@ class Investigation {
     const bool tcp = question_.protocol == Protocol::tcp;
     const auto to = tcp ? translated : question_.to;
     const auto protocol = tcp ? Protocol::icmp : question_.protocol;
-    const auto length = longest_to(translated);
+    const auto length = longest_on(journey);
     if (!length) return;
     long_one_ = attempts_.size();
     shoot(witnesses, protocol, to, length);
@@ -400,6 +406,12 @@ class Investigation {
         result_.notes.push_back(fmt::format("what told its sender of that ({}) was dropped by chain {} at {}",
                                             what_of(moment.packet), name_of(moment.passed->chain), moment.place));
     if (cause.place.empty()) cause.place = question_.from;
+    if (asked_api_) {
+      const auto end = trail_end(journey());
+      const auto* dropping =
+          end.last != nullptr && end.last->passed != nullptr ? end.last->passed->dropped_by() : nullptr;
+      tell_of_service(cause, service_ ? &*service_ : nullptr, question_, dropping, facts_[cause.place]);
+    }
     for (const auto& [place, known] : facts_)
       for (const auto& ended : known.ended) result_.notes.push_back(fmt::format("{}: {}", place, ended));
     const auto& moments = journey().of(cause.way);
@@ -420,9 +432,12 @@ class Investigation {
   const Options& options_;
   const Tampering& tampering_;
   const Node& source_;
+  Explanation result_;
+  bool asked_api_ = false;  // and it answered
   steady_clock::time_point begin_ = steady_clock::now();
   std::uint32_t nonce_ = random_number();
   Owners owners_;
+  std::optional<KnownService> service_;
   std::vector<Place> places_;
   std::vector<std::uint16_t> ports_;
   std::map<std::string, std::map<std::string, long>> counted_;
@@ -433,7 +448,6 @@ class Investigation {
   std::optional<std::size_t> judged_;    // the first that was lost
   bool traced_ = false;
   AllFacts facts_;
-  Explanation result_;
 };
 
 }  // namespace

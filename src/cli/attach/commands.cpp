@@ -261,7 +261,7 @@ Command make_explain(CLI::App& root) {
   auto options = std::make_shared<ExplainOptions>();
   app->add_option("--lab", options->lab, "Which lab, if several stand (knetsim ps)")->type_name("LAB");
   app->add_option("FROM", options->from, "The node or container that sends")->required();
-  app->add_option("TO", options->to, "A node, container or address, with :PORT and /PROTOCOL")->required();
+  app->add_option("TO", options->to, "A node, container, address or svc/NAME, with :PORT and /PROTOCOL")->required();
   app->add_flag("-v,--verbose", options->verbose, "All that was seen");
   app->add_flag("--json", options->json, "The same for programs (docs/explain.md)");
   app->footer(

@@ -203,7 +203,7 @@ std::vector<Verb> trying_verbs() {
        "With --why what isn't answered is explained, as by explain."},
       {"explain NODE TARGET[:PORT][/PROTOCOL] [-v|--json]",
        "follow packets on their whole way, and say where and why they are lost",
-       {"explain C0w1/c1 C0w2/c2", "explain C0w1/c1 100.64.10.1 -v"},
+       {"explain C0w1/c1 C0w2/c2", "explain C0w1/c1 svc/web:80", "explain C0w1/c1 100.64.10.1 -v"},
        {Argument::node, Argument::target},
        explain,
        "Sends three real packets from the node: TCP where there is a port, else ICMP; /udp, /tcp and /icmp say it. "
