@@ -88,8 +88,7 @@ class JobRound {
     std::vector<const json*> active;
     for (const auto* pod : pods_)
       if (is_active(*pod)) active.push_back(pod);
-    if (!kube::member(status_, "startTime").is_string() && !is_suspended())
-      status_["startTime"] = kube::timestamp(view_.now);
+    if (!kube::member(status_, "startTime").is_string()) status_["startTime"] = kube::timestamp(view_.now);
     act(active);
     put_counts(status_, {{"active", static_cast<std::int64_t>(active.size())}});
     status_["ready"] = std::ranges::count_if(active, [](const auto* pod) { return is_pod_ready(*pod); });
@@ -165,7 +164,6 @@ class JobRound {
     if (is_suspended()) return suspend(active);
     if (has_condition(job_, "Suspended")) {
       set_condition(status_, "Suspended", false, "JobResumed", "Job resumed", view_.now);
-      status_["startTime"] = kube::timestamp(view_.now);
       tell("Normal", "Resumed", "Job resumed");
     }
     auto wanted = kube::number_at(spec, "parallelism");

@@ -14,7 +14,7 @@ constexpr const char* kKey = "shop/sums";
 
 class Jobs : public testing::Test {
  protected:
-  void add(const json& spec) {
+  static json job(const json& spec) {
     json made{{"apiVersion", "batch/v1"},
               {"kind", "Job"},
               {"metadata", {{"name", "sums"}, {"namespace", "shop"}}},
@@ -22,8 +22,16 @@ class Jobs : public testing::Test {
                {{"template",
                  {{"spec", {{"restartPolicy", "Never"}, {"containers", {{{"name", "c"}, {"image", "pause:1"}}}}}}}}}}};
     made["spec"].update(spec);
-    lab.put(jobs(), made);
+    return made;
+  }
+  void add(const json& spec) {
+    lab.put(jobs(), job(spec));
     settle();
+  }
+  void set(const json& spec) {
+    auto changed = lab.get(jobs(), kKey);
+    changed["spec"].update(spec);
+    lab.change(jobs(), changed);
   }
   void settle() { lab.settle(kJobs, kKey); }
   json status() { return lab.get(jobs(), kKey)["status"]; }
@@ -107,6 +115,7 @@ TEST_F(Jobs, WaitLongerAfterEachFailureAndGiveUp) {
   }
   end_all("Failed");
   EXPECT_TRUE(is("Failed"));
+  EXPECT_TRUE(is("FailureTarget"));
   EXPECT_EQ(status()["failed"], 3);
   EXPECT_THAT(lab.events, Contains("Warning BackoffLimitExceeded Job has reached the specified backoff limit"));
   lab.view.now += std::chrono::hours(1);
@@ -124,6 +133,17 @@ TEST_F(Jobs, CountRestartsOfContainersAsFailures) {
   settle();
   EXPECT_TRUE(is("Failed"));
   EXPECT_THAT(active(), IsEmpty());
+  EXPECT_FALSE(status().contains("active"));
+}
+
+TEST_F(Jobs, CountNoRestartsOfPodsThatNeverRestart) {
+  add({{"backoffLimit", 1}});
+  auto pod = lab.get(pods(), active().front());
+  pod["status"]["initContainerStatuses"] = {{{"name", "sidecar"}, {"restartCount", 9}}};
+  lab.change(pods(), pod);
+  settle();
+  EXPECT_FALSE(is("Failed"));
+  EXPECT_THAT(active(), SizeIs(1));
 }
 
 TEST_F(Jobs, EndAtTheirDeadline) {
@@ -134,6 +154,62 @@ TEST_F(Jobs, EndAtTheirDeadline) {
   EXPECT_TRUE(is("Failed"));
   EXPECT_THAT(active(), IsEmpty());
   EXPECT_THAT(lab.events, Contains(HasSubstr("DeadlineExceeded")));
+}
+
+TEST_F(Jobs, AreNotLateWhileTheyAreSuspended) {
+  add({{"activeDeadlineSeconds", 30}});
+  set({{"suspend", true}});
+  lab.view.now += std::chrono::seconds(31);
+  settle();
+  EXPECT_FALSE(is("Failed"));
+  EXPECT_TRUE(is("Suspended"));
+}
+
+TEST_F(Jobs, HaveAsManyPodsAtOnceAsTheyAreToldTo) {
+  constexpr std::size_t kMostAtOnce = 100;
+  lab.put(jobs(), job({{"completions", 150}, {"parallelism", 150}}));
+  lab.once(kJobs, kKey);
+  EXPECT_THAT(active(), SizeIs(kMostAtOnce)) << "then others are heard";
+  settle();
+  EXPECT_THAT(active(), SizeIs(150));
+  set({{"parallelism", 2}});
+  settle();
+  EXPECT_THAT(active(), SizeIs(2));
+  EXPECT_FALSE(status().contains("failed"));
+}
+
+TEST_F(Jobs, EndThePodsThatAreNotNeededAnyMore) {
+  add({{"completions", 2}, {"parallelism", 2}});
+  set({{"completions", 1}});
+  auto late = lab.get(pods(), active().front());
+  end(active().front(), "Succeeded");
+  settle();
+  EXPECT_TRUE(is("Complete"));
+  EXPECT_THAT(active(), IsEmpty());
+  EXPECT_FALSE(status().contains("active"));
+  late["metadata"]["name"] = "late";
+  late["metadata"]["uid"] = "late";
+  lab.change(pods(), late);
+  settle();
+  EXPECT_THAT(active(), IsEmpty()) << "nor one that comes when the job is done";
+}
+
+TEST_F(Jobs, MakeNoPodsWhenTheyAreGoing) {
+  add({{"completions", 2}, {"parallelism", 1}});
+  auto going = lab.get(jobs(), kKey);
+  going["metadata"]["deletionTimestamp"] = kube::timestamp(lab.view.now);
+  lab.change(jobs(), going);
+  end_all("Succeeded");
+  EXPECT_THAT(active(), IsEmpty());
+}
+
+TEST_F(Jobs, TellOfPodsThatAreEnding) {
+  add({{"completions", 2}, {"parallelism", 2}});
+  auto ending = lab.get(pods(), active().front());
+  ending["metadata"]["deletionTimestamp"] = kube::timestamp(lab.view.now);
+  lab.change(pods(), ending);
+  lab.once(kJobs, kKey);
+  EXPECT_EQ(status()["terminating"], 1);
 }
 
 TEST_F(Jobs, WithoutCompletionsAreDoneWhenOneHasSucceededAndAllHaveEnded) {
@@ -152,18 +228,17 @@ TEST_F(Jobs, AreSuspendedAndGoOn) {
   EXPECT_THAT(active(), IsEmpty());
   EXPECT_TRUE(is("Suspended"));
   EXPECT_FALSE(status().contains("startTime"));
-  auto job = lab.get(jobs(), kKey);
-  job["spec"]["suspend"] = false;
-  lab.change(jobs(), job);
+  set({{"suspend", false}});
+  lab.view.now += std::chrono::seconds(7);
   settle();
   EXPECT_THAT(active(), SizeIs(2));
   EXPECT_FALSE(is("Suspended"));
-  job = lab.get(jobs(), kKey);
-  job["spec"]["suspend"] = true;
-  lab.change(jobs(), job);
+  EXPECT_EQ(status()["startTime"], kube::timestamp(lab.view.now));
+  set({{"suspend", true}});
   EXPECT_THAT(lab.settle(kJobs, kKey).front(), HasSubstr("PATCH")) << "their finalizers first: they are no failures";
   EXPECT_THAT(lab.all(pods()), IsEmpty());
   EXPECT_FALSE(status().contains("failed")) << "nobody failed";
+  EXPECT_FALSE(status().contains("startTime"));
 }
 
 TEST_F(Jobs, GoSomeTimeAfterTheirEnd) {
@@ -171,6 +246,9 @@ TEST_F(Jobs, GoSomeTimeAfterTheirEnd) {
   end_all("Succeeded");
   EXPECT_EQ(lab.decide(kJobs, kKey).again_after, std::chrono::seconds(60));
   lab.view.now += std::chrono::seconds(60);
+  const auto writes = lab.decide(kJobs, kKey).writes;
+  ASSERT_THAT(writes, SizeIs(1));
+  EXPECT_EQ(writes[0].body["propagationPolicy"], "Foreground") << "with their pods";
   lab.once(kJobs, kKey);
   EXPECT_FALSE(lab.has(jobs(), kKey));
 }
