@@ -45,11 +45,15 @@ class KubeClients : public EmulationTest {
 
 TEST_F(KubeClients, PodsAskAsTheirServiceAccount) {
   kubectl({"create", "namespace", "shop"});
+  kubectl({"create", "-f", "-", "--validate=false"},
+          "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: reader, namespace: shop}\n---\napiVersion: v1\nkind: "
+          "ServiceAccount\nmetadata: {name: quiet, namespace: shop}\nautomountServiceAccountToken: false\n");
   const auto pod = fmt::format(
       "apiVersion: v1\nkind: Pod\nmetadata: {{name: asker, namespace: shop}}\nspec:\n  nodeName: w1\n  restartPolicy: "
-      "Never\n  containers:\n  - name: a\n    image: curl\n    command:\n    - sh\n    - -c\n    - '{}'\n"
+      "Never\n  serviceAccountName: reader\n  containers:\n  - name: a\n    image: curl\n    command:\n    - sh\n    - "
+      "-c\n    - '{} && {{ cut -d. -f2 token | tr _- /+ | base64 -d 2>/dev/null; true; }}'\n"
       "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: anonymous, namespace: shop}}\nspec:\n  nodeName: w1\n  "
-      "restartPolicy: Never\n  automountServiceAccountToken: false\n  containers:\n  - name: a\n    image: busybox\n"
+      "restartPolicy: Never\n  serviceAccountName: quiet\n  containers:\n  - name: a\n    image: busybox\n"
       "    command: [sh, -c, 'ls /var/run/secrets/kubernetes.io/serviceaccount; echo nothing else']\n",
       in_cluster_client());
   kubectl({"create", "-f", "-", "--validate=false"}, pod);
@@ -59,7 +63,8 @@ TEST_F(KubeClients, PodsAskAsTheirServiceAccount) {
   });
   EXPECT_THAT(kubectl({"-n", "shop", "logs", "asker"}),
               AllOf(testing::StartsWith("shop{"), HasSubstr(R"("kubernetes.io/metadata.name":"shop")"),
-                    HasSubstr(R"("message":"Unauthorized")")));
+                    HasSubstr(R"("message":"Unauthorized")"), HasSubstr("system:serviceaccount:shop:reader"),
+                    HasSubstr(R"("pod":{"name":"asker")")));
   EXPECT_EQ(kubectl({"-n", "shop", "logs", "anonymous"}), "nothing else\n");
   EXPECT_THAT(kubectl({"-n", "shop", "logs", "anonymous", "--timestamps", "--since=1h"}),
               testing::MatchesRegex("20[0-9-]+T[0-9:]+[.][0-9]+Z nothing else\n"));

@@ -89,16 +89,18 @@ exec sleep 1000
   emulation().start_apis();
   EXPECT_THAT(kubectl({"get", "nodes"}), ContainsRegex("w1 +Ready "));
   const auto keys = (cluster().etcd_nodes().front()->directory() / "pki").string();
-  EXPECT_THAT(read_file(noted.string() + ".server"),
-              AllOf(HasSubstr("--etcd-servers=http://10.0.0.1:2379\n"), HasSubstr("--secure-port=6443\n"),
-                    HasSubstr("--service-cluster-ip-range=10.96.0.0/16\n"), HasSubstr("--anonymous-auth=false\n"),
-                    HasSubstr("--service-account-key-file=" + keys + "/sa.key\n"),
-                    HasSubstr("--advertise-address=10.0.0.1\n"), HasSubstr("--storage-media-type=application/json\n")));
   EXPECT_THAT(
-      read_file(noted.string() + ".manager"),
-      AllOf(HasSubstr("--kubeconfig=" + keys + "/controllers.kubeconfig\n"), HasSubstr("--leader-elect=false\n"),
-            HasSubstr("--service-account-private-key-file=" + keys + "/sa.key\n"),
-            HasSubstr("--root-ca-file=" + keys + "/ca.crt\n")));
+      read_file(noted.string() + ".server"),
+      AllOf(HasSubstr("--etcd-servers=http://10.0.0.1:2379\n"), HasSubstr("--secure-port=6443\n"),
+            HasSubstr("--service-cluster-ip-range=10.96.0.0/16\n"), HasSubstr("--anonymous-auth=false\n"),
+            HasSubstr("--service-account-key-file=" + keys + "/sa.key\n"),
+            HasSubstr("--authorization-mode=AlwaysAllow\n"), HasSubstr("--disable-admission-plugins=ServiceAccount\n"),
+            HasSubstr("--advertise-address=10.0.0.1\n"), HasSubstr("--storage-media-type=application/json\n")));
+  EXPECT_THAT(read_file(noted.string() + ".manager"),
+              AllOf(HasSubstr("--kubeconfig=" + keys + "/controllers.kubeconfig\n"),
+                    HasSubstr("--leader-elect=false\n"), HasSubstr("--use-service-account-credentials=false\n"),
+                    HasSubstr("--service-account-private-key-file=" + keys + "/sa.key\n"),
+                    HasSubstr("--root-ca-file=" + keys + "/ca.crt\n")));
   // Beside it our scheduler places pods, and nothing else of ours acts.
   kubectl({"run", "placed", "--image=busybox", "--restart=Never", "--command", "--", "true"});
   eventually([&]() -> std::optional<std::string> {

@@ -46,6 +46,13 @@ spec:
         readinessProbe: {httpGet: {path: /healthz, port: 8080}}
 )";
 
+constexpr const char* kShop = R"(apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: prices, namespace: shop}, data: {tea: "2"}}
+)";
+
 class KubeManifests : public EmulationTest {
  protected:
   static std::filesystem::path file(const std::string& name, const std::string& content) {
@@ -57,13 +64,17 @@ class KubeManifests : public EmulationTest {
 
 TEST_F(KubeManifests, AreThereWhenTheBootIsDone) {
   auto served = topology("pair.json");
-  served.clusters.front().manifests = {file("web.yaml", std::string(kService) + kDeployment)};
+  served.clusters.front().manifests = {file("web.yaml", std::string(kService) + kDeployment), file("shop.yaml", kShop)};
   boot(std::move(served));
   EXPECT_EQ(cluster().ask_api("/apis/apps/v1/namespaces/default/deployments/web")["spec"]["replicas"], 3);
   EXPECT_THAT(cluster(), Eventually(HasReadyEndpoints("web", 3)));
   EXPECT_THAT(cluster(), Not(HasReadyEndpoints("web", 2)));
   EXPECT_THAT(cluster(), HasReadyEndpoints("shop/web", 0));
 
+  EXPECT_EQ(cluster().ask_api("/api/v1/namespaces/shop/configmaps/prices")["data"]["tea"], "2");
+
+  // Whoever has changed it meanwhile.
+  EXPECT_TRUE(exec(Emulation::kubectl({"scale", "deployment/web", "--replicas=2"})).ok());
   auto fewer = std::string(kDeployment);
   fewer.replace(fewer.find("replicas: 3"), 11, "replicas: 1");
   cluster().apply(file("fewer.yaml", fewer));
@@ -92,6 +103,9 @@ TEST_F(KubeManifests, AreRefusedWithTheirPlace) {
             HasSubstr("spec.clusterIPs: Invalid value")));
   EXPECT_EQ(cluster().ask_api("/api/v1/namespaces/default/services")["items"].size(), 2U);
   EXPECT_THROW(cluster().apply("/no/such.yaml"), SystemError);
+  auto lacking = topology("pair.json");
+  lacking.clusters.front().manifests = {"/no/such.yaml"};
+  EXPECT_THROW(Emulation::plug(std::move(lacking)), Error) << "before anything is started";
 }
 
 }  // namespace

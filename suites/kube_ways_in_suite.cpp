@@ -34,7 +34,7 @@ std::string kubeconfig_in(const std::string& greeting) {
 }
 
 TEST(KubeWaysIn, OfferEachApiToWhoeverHasTheLabsToken) {
-  Prompt prompt("demo", {"--api", "127.0.0.1:0"});
+  Prompt prompt("demo", {"--api", "127.0.0.1:18443"});
   const auto file = kubeconfig_in(prompt.greeting());
   ASSERT_FALSE(file.empty()) << prompt.greeting();
   EXPECT_EQ(std::filesystem::status(file).permissions(),
@@ -43,7 +43,8 @@ TEST(KubeWaysIn, OfferEachApiToWhoeverHasTheLabsToken) {
   EXPECT_THAT(on_host({"kubectl", "--context", "C1", "get", "nodes"}, file).out, ContainsRegex("c1w1 +Ready "));
   const auto config = json::parse(std::ifstream(file));
   const auto url = config["clusters"][0]["cluster"]["server"].get<std::string>() + "/api/v1/nodes";
-  EXPECT_THAT(url, testing::StartsWith("https://127.0.0.1:"));
+  EXPECT_EQ(url, "https://127.0.0.1:18443/api/v1/nodes");
+  EXPECT_EQ(config["clusters"][1]["cluster"]["server"], "https://127.0.0.1:18444");
   const auto stranger = on_host({"curl", "-sk", "--max-time", "20", url});
   EXPECT_THAT(stranger.out, HasSubstr("Unauthorized")) << stranger.err;
   // A server that is started anew is found at the same place.
@@ -56,8 +57,9 @@ TEST(KubeWaysIn, OfferEachApiToWhoeverHasTheLabsToken) {
 }
 
 TEST(KubeWaysIn, PublishPortsOfTheFirstWorker) {
-  Prompt prompt("pair", {"--publish", "18080:8080"});
-  EXPECT_EQ(kubeconfig_in(prompt.greeting()), "");
+  Prompt prompt("pair", {"--publish", "18080:8080", "--api", "[::1]:0"});
+  const auto config = json::parse(std::ifstream(kubeconfig_in(prompt.greeting())));
+  EXPECT_THAT(config["clusters"][0]["cluster"]["server"], testing::MatchesRegex(R"(https://\[::1\]:[1-9][0-9]+)"));
   prompt.type("w1 python3 -m http.server 8080 --bind 10.0.0.3 &");
   eventually([]() -> std::optional<std::string> {
     const auto answer = on_host({"curl", "-s", "--max-time", "20", "http://127.0.0.1:18080/"});
@@ -78,7 +80,9 @@ TEST(KubeWaysIn, AreRefusedWhereTheyWouldBeSeenOrAreTaken) {
   EXPECT_THAT(refusal({"--api", "0.0.0.0:0"}), HasSubstr("other machines could reach it there"));
   EXPECT_THAT(refusal({"--api", "8001"}), HasSubstr("isn't ADDRESS:PORT"));
   EXPECT_THAT(refusal({"--api", "host:8001"}), HasSubstr("isn't ADDRESS:PORT"));
+  EXPECT_THAT(refusal({"--api", "127.0.0.1:0"}), HasSubstr("no cluster of this network has a Kubernetes API"));
   EXPECT_THAT(refusal({"--publish", "8080"}), HasSubstr("isn't HOSTPORT:NODEPORT"));
+  EXPECT_THAT(refusal({"--publish", "8080:0"}), HasSubstr("isn't HOSTPORT:NODEPORT"));
   EXPECT_THAT(refusal({"--publish", "8080:C9:30080"}), HasSubstr("no such cluster"));
   EXPECT_THAT(refusal({"--publish", "18081:1", "--publish", "18081:2"}), HasSubstr("can't listen on 127.0.0.1 port"));
 }

@@ -1,9 +1,12 @@
 // What is answered to those who don't speak as they should, and to those who ask for no object.
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
+#include <filesystem>
+#include <fstream>
 
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/installation.h"
+#include "knetsim/sys/sandbox.h"
 #include "lab.h"
 
 namespace knetsim::apiserver::test {
@@ -194,13 +197,19 @@ TEST(ApiServerProgram, SaysWhatItTakesAndRefusesWhatItDoesNot) {
   EXPECT_EQ(program({"--help"}).status.code(), 0);
   EXPECT_THAT(program({"--help"}).out, HasSubstr("--service-cluster-ip-range"));
   EXPECT_THAT(program({"--version"}).out, StartsWith("knetsim-apiserver "));
-  for (const char* bad : {"--nope", "--listen=8001", "--listen=localhost:1", "--service-cluster-ip-range=10.0.0.0/33",
-                          "--service-cluster-ip-range=fd00::/64", "--service-node-port-range=9",
-                          "--etcd-servers=ftp://x", "--advertise-address=127.0.0.1", "--watch-window=0"}) {
+  for (const char* bad :
+       {"--nope", "--listen=8001", "--listen=localhost:1", "--service-cluster-ip-range=10.0.0.0/33",
+        "--service-cluster-ip-range=fd00::/64", "--service-node-port-range=9", "--etcd-servers=ftp://x",
+        "--advertise-address=127.0.0.1", "--watch-window=0", "--tls-cert-file=/etc/passwd", "--secure-listen-fd=5"}) {
     const auto result = program({bad});
     EXPECT_EQ(result.status.code(), 2) << bad;
     EXPECT_THAT(result.err, HasSubstr("knetsim-apiserver: ")) << bad;
   }
+  const auto tokens = std::filesystem::path(kStateDirectory) / "tokens.csv";
+  std::ofstream(tokens) << "0123456789abcdef,lab,1\nshort,lab,2\n";
+  const auto guessed = program({"--token-auth-file=" + tokens.string()});
+  EXPECT_EQ(guessed.status.code(), 2);
+  EXPECT_THAT(guessed.err, HasSubstr("tokens.csv:2: "));
   boost::asio::io_context context;
   const boost::asio::ip::tcp::acceptor taken(context, {boost::asio::ip::make_address("127.0.0.1"), 8001});
   const auto result = program({"--listen=127.0.0.1:8001"});

@@ -73,6 +73,7 @@ TEST_F(ApiServerSecure, AnswersWhoShowsATokenOrACertificateAndNobodyElse) {
   EXPECT_EQ(nobody.get_as(kStaticToken, kNodes).status, 200U);
   EXPECT_EQ(nobody.get_as(kStaticToken + "0", kNodes).status, 401U);
   EXPECT_EQ(nobody.get_as("", kNodes).status, 401U);
+  EXPECT_EQ(nobody.get(kNodes, {{"Authorization", "Digest " + kStaticToken}}).status, 401U);
   EXPECT_EQ(nobody.get(kNodes, {{"Authorization", "Basic " + kStaticToken}}).status, 401U);
   EXPECT_EQ(nobody.send("POST", kAccounts, R"({"metadata":{"name":"sneaked-in"}})").status, 401U);
   EXPECT_EQ(client().get(std::string(kAccounts) + "/sneaked-in").status, 404U);
@@ -115,9 +116,16 @@ TEST_F(ApiServerSecure, GivesServiceAccountsTokensThatEndWithThem) {
     EXPECT_EQ(holder.get_as(forged, kNodes).status, 401U) << at;
   }
   EXPECT_EQ(holder.get_as(TokenKey(new_signing_key()).sign(*claims), kNodes).status, 401U);
-  auto expired = *claims;
-  expired["exp"] = (*claims)["iat"];
-  EXPECT_EQ(holder.get_as(signing_key().sign(expired), kNodes).status, 401U);
+  const auto status_with = [&](const char* claim, const json& value) {
+    auto others = *claims;
+    others[claim] = value;
+    return holder.get_as(signing_key().sign(others), kNodes).status;
+  };
+  EXPECT_EQ(status_with("jti", "x"), 200U);
+  EXPECT_EQ(status_with("exp", (*claims)["iat"]), 401U);
+  EXPECT_EQ(status_with("nbf", (*claims)["exp"]), 401U);
+  EXPECT_EQ(status_with("iss", "https://elsewhere"), 401U);
+  EXPECT_FALSE(signing_key().verify(signing_key().sign({{"jti", std::string(1 << 20, 'x')}}))) << "as long as that";
 
   const std::string elsewhere = request_token("reader", {{"audiences", {"elsewhere"}}}).json()["status"]["token"];
   EXPECT_EQ(holder.get_as(elsewhere, kNodes).status, 401U);
@@ -146,6 +154,9 @@ TEST_F(ApiServerSecure, GivesTokensThatEndWithTheirPod) {
   constexpr const char* kPods = "/api/v1/namespaces/default/pods";
   client().post(kPods, {{"metadata", {{"name", "p"}}}, {"spec", {{"containers", {{{"name", "c"}, {"image", "i"}}}}}}});
   const json bound{{"boundObjectRef", {{"kind", "Pod"}, {"apiVersion", "v1"}, {"name", "p"}}}};
+  auto of_another = bound;
+  of_another["boundObjectRef"]["uid"] = "another";
+  EXPECT_EQ(request_token("reader", of_another).status, 409U);
   const std::string token = request_token("reader", bound).json()["status"]["token"];
   auto holder = as();
   EXPECT_EQ(holder.get_as(token, kNodes).status, 200U);

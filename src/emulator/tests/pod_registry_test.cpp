@@ -64,6 +64,20 @@ TEST_F(Registry, LooksForItsOwnPodsAndAsksOthersForTheRest) {
       << "another of its name";
 }
 
+TEST_F(Registry, OpensSocketsInPodsThatRun) {
+  const auto here = NetNs::current();
+  EXPECT_EQ(complaint([&] { registry_.socket_in(kWeb); }), "others");
+  registry_.add("default", "web");
+  registry_.add("default", "idle");
+  registry_.put(kWeb, {.command = {.argv = {}, .netns = &here}, .runs = true});
+  EXPECT_TRUE(registry_.socket_in(kWeb));
+  auto idle = kWeb;
+  idle.pod = "idle";
+  EXPECT_THAT(complaint([&] { registry_.socket_in(idle); }), HasSubstr("default/idle isn't running on w1"));
+  registry_.ended(kWeb);
+  EXPECT_THAT(complaint([&] { registry_.socket_in(kWeb); }), HasSubstr("default/web isn't running on w1"));
+}
+
 TEST_F(Registry, TellsAProgramThatItsPodIsGone) {
   auto life = Pipe::create();
   registry_.add("default", "web");

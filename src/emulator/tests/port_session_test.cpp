@@ -86,11 +86,15 @@ class Forward {
   explicit Forward(const std::string& target) : client_(target, "SPDY/3.1+portforward.k8s.io") {}
 
   /// A connection: its streams are `number` and `number` + 2.
-  void open(std::uint32_t number, const std::string& port) {
-    const auto id = std::to_string(number);
+  void open(std::uint32_t number, const std::string& port, const std::string& called = {}) {
+    const auto id = called.empty() ? std::to_string(number) : called;
     send(writer_.syn_stream(number, {{"streamtype", "error"}, {"port", port}, {"requestid", id}}));
     send(spdy::Writer::data(number, {}, true));
     send(writer_.syn_stream(number + 2, {{"streamtype", "data"}, {"port", port}, {"requestid", id}}));
+  }
+  /// One stream of it alone.
+  void ask(std::uint32_t stream, const std::string& id) {
+    send(writer_.syn_stream(stream, {{"streamtype", "error"}, {"port", "80"}, {"requestid", id}}));
   }
   void send(const std::string& bytes) {
     client_.send(static_cast<unsigned char>(bytes.front()), std::string_view(bytes).substr(1));
@@ -126,8 +130,14 @@ class Forward {
 TEST_F(PortForwarding, CarriesConnectionsSideBySide) {
   const Echo echo;
   Forward forward(target());
-  const std::string much(300'000, 'x');
+  std::string much;
+  for (int i = 0; much.size() < 300'000; ++i) much += std::to_string(i);
   forward.open(1, echo.port());
+  for (const std::uint32_t stream : {1U, 3U}) {
+    const auto answer = forward.next();
+    EXPECT_EQ(answer.kind, spdy::Kind::syn_reply);
+    EXPECT_EQ(answer.stream, stream);
+  }
   forward.open(5, echo.port());
   for (std::size_t at = 0; at < much.size(); at += 30'000)
     forward.send(spdy::Writer::data(7, std::string_view(much).substr(at, 30'000)));
@@ -151,13 +161,47 @@ TEST_F(PortForwarding, TellsWhyAConnectionCannotBeAndGoesOn) {
   forward.open(5, "http");
   for (int streams = 0; streams < 2;)
     if (forward.next().kind == spdy::Kind::reset) ++streams;
-  forward.open(9, echo.port());
+  forward.open(9, echo.port(), "1");  // over, and asked for anew
   forward.send(spdy::Writer::data(11, "on", true));
   EXPECT_EQ(forward.all_of(11), "on");
 
   Forward nobody(target("none"));
   nobody.open(1, echo.port());
   EXPECT_THAT(nobody.all_of(1), HasSubstr("there is web alone"));
+}
+
+TEST_F(PortForwarding, EndsConnectionsThatTheClientResetsOrLeaves) {
+  asio::io_context context;
+  tcp::acceptor acceptor(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  const auto port = std::to_string(acceptor.local_endpoint().port());
+  const auto is_over = [](tcp::socket socket) {
+    char byte = 0;
+    boost::system::error_code error;
+    socket.read_some(asio::buffer(&byte, 1), error);
+    return error == asio::error::eof || error == asio::error::connection_reset;
+  };
+  std::optional<Forward> forward(target());
+  forward->open(1, port);
+  auto reset = acceptor.accept();
+  forward->open(5, port);
+  auto left = acceptor.accept();
+  forward->send(spdy::Writer::reset(3, 5));
+  EXPECT_TRUE(is_over(std::move(reset)));
+  forward.reset();
+  EXPECT_TRUE(is_over(std::move(left)));
+}
+
+TEST_F(PortForwarding, RefusesStreamsThatAreTooManyOrOfNoConnection) {
+  constexpr std::uint32_t kMost = 2'000;
+  Forward forward(target());
+  forward.ask(1, "");
+  EXPECT_EQ(forward.next().kind, spdy::Kind::reset);
+  for (std::uint32_t i = 1; i <= kMost; ++i) {
+    forward.ask(2 * i + 1, std::to_string(i));
+    ASSERT_EQ(forward.next().kind, spdy::Kind::syn_reply) << i;
+  }
+  forward.ask(2 * kMost + 3, "more");
+  EXPECT_EQ(forward.next().kind, spdy::Kind::reset);
 }
 
 TEST_F(PortForwarding, EndsWhatIsNotSpdyAndLivesOn) {

@@ -37,6 +37,13 @@ TEST(Topology, TakesAddressesOfBothFamilies) {
   EXPECT_EQ(topology.clusters.at(0).workers.at(0).addresses.at(1).to_string(), "fd00::3");
 }
 
+TEST(Topology, FindsManifestsBesideItsFile) {
+  auto with = kGood;
+  with["clusters"][0]["manifests"] = {"web.yaml", "../shop.yaml", "/etc/all.yaml"};
+  const auto topology = Topology::from_json(with.dump(), "/labs/a/net.json");
+  EXPECT_THAT(topology.clusters.at(0).manifests, ElementsAre("/labs/a/web.yaml", "/labs/shop.yaml", "/etc/all.yaml"));
+}
+
 // Names that the kernel, iproute2, resolvers, /run/netns or the emulation use for something else.
 TEST(Topology, RefusesNamesThatNothingCanHave) {
   const std::vector<std::pair<std::string, std::string>> nodes{{"default", "taken by the kernel"},
