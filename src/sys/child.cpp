@@ -133,8 +133,20 @@ bool OtherRoot::enter() const noexcept {
 bool show(const std::vector<Shown>& shown) noexcept {
   if (shown.empty()) return true;
   if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return false;
-  for (const auto& [from, at] : shown)
-    if (::mount(from.c_str(), at.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) return false;
+  for (const auto& one : shown) {
+    const char* const from = one.from.c_str();
+    const char* const at = one.at.c_str();
+    if (at[0] == '/' && at[1] == '\0') {
+      if (::chroot(from) != 0 || ::chdir("/") != 0) return false;
+      continue;
+    }
+    if (::mount(from, at, nullptr, MS_BIND | MS_REC, nullptr) != 0) {
+      if (one.if_there && ::access(from, F_OK) != 0) continue;
+      return false;
+    }
+    constexpr unsigned long kNoWrites = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
+    if (one.read_only && ::mount(nullptr, at, nullptr, kNoWrites, nullptr) != 0) return false;
+  }
   return true;
 }
 
@@ -229,7 +241,12 @@ Child Child::launch(const Command& command, FdView in, FdView out, FdView err, c
   if (command.argv.empty()) throw InputError("can't run an empty command");
   std::optional<OtherRoot> root;
   if (!command.root.empty()) root.emplace(command.root);
-  const auto program = root ? root->require_program(command.argv.front()) : require_program(command.argv.front());
+  const auto& name = command.argv.front();
+  const bool is_elsewhere = name.starts_with('/') && std::any_of(extras.shown.begin(), extras.shown.end(),
+                                                                 [](const Shown& one) { return one.at == "/"; });
+  const auto program = root           ? root->require_program(name)
+                       : is_elsewhere ? fs::path(name)  // only the child sees whether it is there
+                                      : require_program(name);
   const auto entries = environment_of(command);
   std::vector<const char*> environment;
   for (const auto& entry : entries) environment.push_back(entry.c_str());

@@ -2,21 +2,26 @@
 
 #include <filesystem>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "knetsim/sys/process.h"
 
 namespace knetsim {
 
-/// A file or directory that is shown at another path, where one of its kind is already.
-using Shown = std::pair<std::filesystem::path, std::filesystem::path>;  // from where, at which
+/// A file or directory that is shown at another path, where one of its kind is already. A directory that is shown at /
+/// is the root directory from then on.
+struct Shown {
+  std::filesystem::path from;
+  std::filesystem::path at;
+  bool read_only = false;
+  bool if_there = false;  ///< left out if there is no `from` any more
+};
 
 /// What a child may be given beside its command and its fds 0 to 2.
 struct Extras {
   bool terminal = false;          ///< fd 0 becomes its session's controlling terminal
   std::vector<FdView> kept = {};  ///< stay open, under the numbers that they have; above 2
-  std::vector<Shown> shown = {};  ///< to it and what it starts alone (a mount namespace of its own)
+  std::vector<Shown> shown = {};  ///< in this order, to it and what it starts alone (a mount namespace of its own)
   bool dies_with_caller = false;  ///< SIGKILL when the calling thread ends, however (PR_SET_PDEATHSIG)
 };
 
