@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +70,11 @@ void carry_over_service(nlohmann::json& object, const nlohmann::json& old);
 // Shared among kinds.
 void fill_in_pod_spec(nlohmann::json& spec);
 void validate_pod_spec(const nlohmann::json& spec, const std::string& at, FieldErrors& errors);
+void fill_in_volume(nlohmann::json& volume);
+/// Returns the volumes' names.
+std::set<std::string> validate_volumes(const nlohmann::json& spec, const std::string& at, FieldErrors& errors);
+void validate_volume_mounts(const nlohmann::json& container, const std::string& at,
+                            const std::set<std::string>& volumes, FieldErrors& errors);
 void validate_labels(const nlohmann::json& labels, const std::string& at, FieldErrors& errors);
 void validate_label_selector(const nlohmann::json& selector, const std::string& at, FieldErrors& errors);
 /// "may not change", "field is immutable"

@@ -13,7 +13,6 @@ namespace {
 using nlohmann::json;
 
 constexpr auto kContainerLists = {"initContainers", "containers"};
-constexpr std::int64_t kDefaultFileMode = 0644;
 
 /// Without a tag, or with the tag latest, an image may change under its name.
 bool is_latest(std::string_view image) {
@@ -49,14 +48,6 @@ void fill_in_container(json& container) {
   auto& resources = container["resources"];
   for (const auto& [name, limit] : member(resources, "limits").items())
     if (member(resources, "requests", name).is_null()) resources["requests"][name] = limit;
-}
-
-void fill_in_volume(json& volume) {
-  if (volume.size() == 1) volume["emptyDir"] = json::object();
-  for (const auto* const source : {"secret", "configMap", "projected", "downwardAPI"})
-    if (const auto found = volume.find(source); found != volume.end())
-      put_default(*found, "defaultMode", kDefaultFileMode);
-  if (const auto path = volume.find("hostPath"); path != volume.end() && !path->contains("type")) (*path)["type"] = "";
 }
 
 void tolerate(json& spec, std::string_view taint) {
@@ -158,23 +149,7 @@ void validate_container(const json& container, const std::string& at, const std:
       errors.invalid(place + ".valueFrom", "", "may not be specified when `value` is not empty");
     }
   }
-  std::set<std::string> paths;
-  const auto& mounts = list_at(container, "volumeMounts");
-  for (std::size_t i = 0; i < mounts.size(); ++i) {
-    const auto place = fmt::format("{}.volumeMounts[{}]", at, i);
-    const auto& name = text_at(mounts[i], "name");
-    if (name.empty()) {
-      errors.required(place + ".name");
-    } else if (!volumes.contains(name)) {
-      errors.not_found(place + ".name", name);
-    }
-    const auto& path = text_at(mounts[i], "mountPath");
-    if (path.empty()) {
-      errors.required(place + ".mountPath");
-    } else if (!paths.insert(path).second) {
-      errors.invalid(place + ".mountPath", path, "must be unique");
-    }
-  }
+  validate_volume_mounts(container, at, volumes, errors);
   for (const auto* const probe : {"livenessProbe", "readinessProbe", "startupProbe"})
     validate_probe(member(container, probe), fmt::format("{}.{}", at, probe), errors);
 }
@@ -198,25 +173,6 @@ void validate_containers(const json& spec, const std::string& at, const std::set
       validate_container(containers[i], place, volumes, errors);
     }
   }
-}
-
-std::set<std::string> validate_volumes(const json& spec, const std::string& at, FieldErrors& errors) {
-  std::set<std::string> names;
-  const auto& volumes = list_at(spec, "volumes");
-  for (std::size_t i = 0; i < volumes.size(); ++i) {
-    const auto place = fmt::format("{}.volumes[{}].name", at, i);
-    const auto& name = text_at(volumes[i], "name");
-    if (name.empty()) {
-      errors.required(place);
-    } else if (const auto problem = dns1123_label_problem(name); !problem.empty()) {
-      errors.invalid(place, name, problem);
-    } else if (!names.insert(name).second) {
-      errors.duplicate(place, name);
-    }
-    if (volumes[i].size() > 2)
-      errors.forbidden(fmt::format("{}.volumes[{}]", at, i), "may not specify more than 1 volume type");
-  }
-  return names;
 }
 
 }  // namespace
