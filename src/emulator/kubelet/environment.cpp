@@ -46,14 +46,8 @@ std::optional<std::string> value_from(const json& pod, const json& container, co
                                       const FindObject& find) {
   if (const auto& field = kube::member(from, "fieldRef"); !field.is_null())
     return field_of(pod, kube::text_at(field, "fieldPath"));
-  if (const auto& resource = kube::member(from, "resourceFieldRef"); !resource.is_null()) {
-    // What isn't limited is what the node has: nothing is limited here.
-    const auto path = kube::text_at(resource, "resource");
-    const auto dot = path.find('.');
-    const auto& value =
-        kube::member(container, "resources", path.substr(0, dot), dot == std::string::npos ? "" : path.substr(dot + 1));
-    return value.is_string() ? value.get<std::string>() : "0";
-  }
+  if (const auto& resource = kube::member(from, "resourceFieldRef"); !resource.is_null())
+    return resource_of(container, kube::text_at(resource, "resource"));
   for (const auto& [reference, plural, called] : kKeys) {
     const auto& key_of = kube::member(from, reference);
     if (key_of.is_null()) continue;
@@ -175,6 +169,13 @@ std::string field_of(const json& pod, const std::string& path) {
                fmt::format("fieldPath {} isn't offered: metadata.*, spec.nodeName, spec.serviceAccountName,"
                            " status.podIP(s) and status.hostIP(s) are",
                            excerpt(path)));
+}
+
+std::string resource_of(const json& container, const std::string& path) {
+  const auto dot = path.find('.');
+  const auto& value =
+      kube::member(container, "resources", path.substr(0, dot), dot == std::string::npos ? "" : path.substr(dot + 1));
+  return value.is_string() ? value.get<std::string>() : "0";
 }
 
 Environment service_variables(const std::vector<json>& services) {

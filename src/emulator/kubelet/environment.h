@@ -39,6 +39,10 @@ Environment environment_of(const nlohmann::json& pod, const nlohmann::json& cont
 /// one that isn't offered.
 std::string field_of(const nlohmann::json& pod, const std::string& path);
 
+/// A resource of the container (downward API): "limits.cpu". What isn't limited is what the node has, and nothing is
+/// limited here: 0.
+std::string resource_of(const nlohmann::json& container, const std::string& path);
+
 /// {WEB_SERVICE_HOST, WEB_SERVICE_PORT, WEB_SERVICE_PORT_HTTP, WEB_PORT, WEB_PORT_80_TCP ...} of every Service that has
 /// a cluster address. Source: k8s.io/kubernetes/pkg/kubelet/envvars.
 Environment service_variables(const std::vector<nlohmann::json>& services);

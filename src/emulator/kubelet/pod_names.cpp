@@ -11,16 +11,11 @@ namespace knetsim::kubelet {
 
 using nlohmann::json;
 
-namespace {
-
-/// What the API can have a name for.
 bool is_a_name(const std::string& name) {
   return !name.empty() && name.size() <= 253 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '.';
   });
 }
-
-}  // namespace
 
 std::string path_of(const std::string& ns, const std::string& plural, const std::string& name) {
   return fmt::format("/api/v1/namespaces/{}/{}/{}", ns, plural, name);

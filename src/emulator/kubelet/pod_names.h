@@ -6,6 +6,9 @@
 
 namespace knetsim::kubelet {
 
+/// What the API can have a name for.
+bool is_a_name(const std::string& name);
+
 /// "/api/v1/namespaces/shop/pods/web"
 std::string path_of(const std::string& ns, const std::string& plural, const std::string& name);
 
