@@ -178,6 +178,72 @@ TEST_F(KubePods, SayWhatIsWrongWithThem) {
                             HasSubstr("Back-off restarting failed container a in pod crashing_default")));
 }
 
+TEST_F(KubePods, HaveTheirVolumes) {
+  stand();
+  apply(R"(apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec:
+  nodeName: w1
+  volumes:
+  - {name: page, configMap: {name: page, defaultMode: 493}}
+  - {name: shared, emptyDir: {}}
+  - {name: all, projected: {sources: [{secret: {name: pin}}, {serviceAccountToken: {path: token, expirationSeconds: 600}},
+      {downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}]}}]}}
+  containers:
+  - name: server
+    image: nginx
+    volumeMounts: [{name: page, mountPath: /usr/share/nginx/html}, {name: shared, mountPath: /usr/share/nginx/html-2}]
+  - name: writer
+    image: busybox
+    command: [/scripts/run]
+    env: [{name: WHERE, value: here}]
+    readinessProbe: {exec: {command: [cat, /no-such-place/all/pin]}}
+    volumeMounts:
+    - {name: shared, mountPath: /data, subPathExpr: $(WHERE)}
+    - {name: all, mountPath: /no-such-place/all}
+    - {name: page, mountPath: /scripts/run, subPath: run}
+)");
+  eventually([]() -> std::optional<std::string> {
+    const auto told = list("events?fieldSelector=involvedObject.name%3Dweb%2Creason%3DFailedMount");
+    if (!told.empty() &&
+        told[0]["message"] == "MountVolume.SetUp failed for volume \"page\" : configmap \"page\" not found")
+      return std::nullopt;
+    return "an event of what is missing: " + told.dump();
+  });
+  EXPECT_EQ(status("web")["containerStatuses"][0]["state"]["waiting"]["reason"], "ContainerCreating");
+  apply(R"(apiVersion: v1
+kind: Secret
+metadata: {name: pin}
+stringData: {pin: "42"}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: page}
+data:
+  index.html: "from a map\n"
+  run: |
+    #!/bin/sh
+    cd /no-such-place/all
+    cat pin && echo && cat labels && echo
+    test -s token && echo a token
+    echo x 2>/dev/null > pin || echo read-only
+    echo written > /data/file
+    trap 'exit 0' TERM
+    sleep 1000 & wait
+)");
+  wait_for("web", "/conditions/2/status", "True");
+  const auto page = "http://" + only().container("web").address().to_string();
+  EXPECT_EQ(only().container("c3").exec({"curl", "-s", "--max-time", "5", page}).out, "from a map\n");
+  EXPECT_EQ(kubectl({"logs", "web", "-c", "writer"}), "42\napp=\"web\"\na token\nread-only\n");
+  const auto pods = only().worker("w1").directory() / "pods";
+  const auto uid = list("pods?fieldSelector=metadata.name%3Dweb")[0]["metadata"]["uid"].get<std::string>();
+  EXPECT_EQ(read_file(pods / uid / "volumes" / "shared" / "here" / "file"), "written\n");
+  kubectl({"delete", "pod", "web", "--timeout=20s"});
+  EXPECT_FALSE(std::filesystem::exists(pods / uid / "volumes"));
+  EXPECT_FALSE(std::filesystem::exists("/no-such-place"));
+}
+
 TEST_F(KubePods, AreReadyAndLiveAsTheirProbesSay) {
   stand();
   const auto file = (only().worker("w1").directory() / "ready").string();

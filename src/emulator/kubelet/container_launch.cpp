@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/algorithm/string/replace.hpp>
 #include <boost/asio/buffer.hpp>
@@ -67,35 +68,49 @@ struct TerminalLog : std::enable_shared_from_this<TerminalLog> {
   }
 };
 
-}  // namespace
+constexpr const char* kUnpacked = "image";
 
-std::vector<std::string> program_of(const json& spec, const Environment& environment, const fs::path& home) {
+const Image& image_of(const json& spec) {
   const auto& reference = kube::text_at(spec, "image");
   const auto* image = find_image(reference);
-  if (image == nullptr)
-    throw NotYet(
-        "ErrImagePull",
-        fmt::format("an image is a name for the host's programs here, and none stands for \"{}\"; remedy: take "
-                    "one of {}, with the program as command",
-                    reference, fmt::join(known_images(), ", ")));
+  if (image != nullptr) return *image;
+  throw NotYet("ErrImagePull",
+               fmt::format("an image is a name for the host's programs here, and none stands for \"{}\"; remedy: take "
+                           "one of {}, with the program as command",
+                           reference, fmt::join(known_images(), ", ")));
+}
+
+}  // namespace
+
+std::vector<Mount> unpack_image(const json& spec, const fs::path& home) {
+  const auto& image = image_of(spec);
+  const auto files = home / kUnpacked;
+  for (const auto& [path, content] : image.files) {
+    make_directories((files / path).parent_path());
+    write_file_atomically(files / path, boost::replace_all_copy(content, std::string(kImageDirectory), files.string()));
+  }
+  std::vector<Mount> mounts;
+  for (const auto& [directory, at] : image.places) mounts.push_back({.from = files / directory, .at = at});
+  return mounts;
+}
+
+std::vector<std::string> program_of(const json& spec, const Environment& environment, const fs::path& home,
+                                    const std::vector<Shown>& shown) {
+  const auto& image = image_of(spec);
   std::vector<std::string> argv;
   std::vector<std::string> command;
   std::vector<std::string> args;
   for (const auto& word : words_of(kube::member(spec, "command"))) command.push_back(expanded(word, environment));
   for (const auto& word : words_of(kube::member(spec, "args"))) args.push_back(expanded(word, environment));
-  argv = argv_of(*image, command, args);
+  argv = argv_of(image, command, args);
   if (argv.empty()) throw NotYet("CreateContainerError", "no command specified");
-  const auto files = home / "image";
-  for (const auto& [path, content] : image->files) {
-    make_directories((files / path).parent_path());
-    write_file_atomically(files / path, boost::replace_all_copy(content, std::string(kImageDirectory), files.string()));
-  }
-  if (!image->files.empty())
-    for (auto& word : argv) boost::replace_all(word, std::string(kImageDirectory), files.string());
+  for (auto& word : argv) boost::replace_all(word, std::string(kImageDirectory), (home / kUnpacked).string());
   if (argv.front() == kAgnhost)
     argv.front() = parts::find_own("knetsim-agnhost").path.string();
-  else if (image->applets && !find_program(argv.front()) && find_program("busybox"))
+  else if (image.applets && !find_program(argv.front()) && find_program("busybox"))
     argv.insert(argv.begin(), "busybox");
+  const auto is_root = [](const Shown& one) { return one.at == "/"; };
+  if (argv.front().starts_with('/') && std::any_of(shown.begin(), shown.end(), is_root)) return argv;
   try {
     require_program(argv.front());
   } catch (const InputError& error) {

@@ -6,16 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "container_view.h"
 #include "environment.h"
 #include "knetsim/sys/child.h"
 #include "knetsim/sys/fd.h"
 
 namespace knetsim::kubelet {
 
-/// The program and arguments of a container. What its image brings along is written to `home`/image. Throws NotYet if
-/// nothing stands for the image, or if the host lacks the program.
+/// Writes what the container's image brings along to `home`/image. Returns what its programs find elsewhere. Throws
+/// NotYet if nothing stands for the image.
+std::vector<Mount> unpack_image(const nlohmann::json& container, const std::filesystem::path& home);
+
+/// The program and arguments of a container whose image was unpacked there. Throws NotYet if the host lacks the
+/// program: one that may lie in a volume that is shown isn't looked for.
 std::vector<std::string> program_of(const nlohmann::json& container, const Environment& environment,
-                                    const std::filesystem::path& home);
+                                    const std::filesystem::path& home, const std::vector<Shown>& shown);
 
 /// A container's main program, and the other end of what it reads.
 struct StartedProgram {

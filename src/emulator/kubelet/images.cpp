@@ -22,9 +22,11 @@ http {
   fastcgi_temp_path {image}/tmp;
   uwsgi_temp_path {image}/tmp;
   scgi_temp_path {image}/tmp;
-  server { listen 80; listen [::]:80; root {image}/html; index index.html; }
+  include /etc/nginx/conf.d/*.conf;
 }
 )";
+constexpr std::string_view kNginxServer =
+    "server { listen 80; listen [::]:80; root /usr/share/nginx/html; index index.html; }\n";
 constexpr std::string_view kNginxPage =
     "<!DOCTYPE html>\n<html><head><title>Welcome to nginx!</title></head>\n<body><h1>Welcome to "
     "nginx!</h1></body></html>\n";
@@ -55,8 +57,10 @@ const std::map<std::string, Image, std::less<>>& images() {
         .program = "nginx",
         .inserted = {"-p", "{image}", "-c", "{image}/nginx.conf"},
         .files = {{"nginx.conf", std::string(kNginxConf)},
+                  {"conf.d/default.conf", std::string(kNginxServer)},
                   {"html/index.html", std::string(kNginxPage)},
-                  {"tmp/README", "temporary files of nginx\n"}}}},
+                  {"tmp/README", "temporary files of nginx\n"}},
+        .places = {{"conf.d", "/etc/nginx/conf.d"}, {"html", "/usr/share/nginx/html"}}}},
       {"pause", agnhost({"pause"})},
       {"python", {.command = {"python3"}, .applets = true}},
       {"serve-hostname", agnhost({"serve-hostname"})},

@@ -16,7 +16,9 @@ struct Image {
   std::string program = {};                  ///< whenever argv[0] is this one, `inserted` comes next
   std::vector<std::string> inserted = {};
   std::map<std::string, std::string> files = {};  ///< what it brings along: path in kImageDirectory -> content
-  bool applets = false;                           ///< busybox: a program that the host lacks is one of busybox's
+  /// Directories of those, and where programs find them, as in the image's own files.
+  std::map<std::string, std::string> places = {};
+  bool applets = false;  ///< busybox: a program that the host lacks is one of busybox's
 };
 
 /// In `entrypoint`, `command`, `inserted` and `files`: where those files lie.

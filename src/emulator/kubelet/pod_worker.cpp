@@ -9,13 +9,12 @@
 #include <utility>
 
 #include "../log_times.h"
-#include "container_launch.h"
 #include "knetsim/kube/access.h"
 #include "knetsim/sys/child.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/file.h"
 #include "pod_names.h"
-#include "process_end.h"
+#include "pod_run.h"
 
 namespace knetsim::kubelet {
 
@@ -29,8 +28,6 @@ namespace {
 constexpr std::chrono::milliseconds kLongestStandAgain{10'000};
 
 kube::Time wall_clock() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
-Instant steady_now() { return std::chrono::steady_clock::now(); }
-
 /// A message of ours on one line, as waiting containers and Events have theirs.
 std::string on_one_line(std::string text) {
   boost::replace_all(text, "\n  remedy: ", "; remedy: ");
@@ -39,52 +36,6 @@ std::string on_one_line(std::string text) {
 }
 
 }  // namespace
-
-struct PodWorker::ProbeLoop {
-  ProbeLoop(asio::io_context& context, ProbeKind of_kind, const json& of_probe)
-      : kind(of_kind),
-        probe(of_probe),
-        rules(ProbeRules::of(of_probe)),
-        state(of_kind, rules, steady_now()),
-        clock(context) {}
-
-  ProbeKind kind;
-  json probe;
-  ProbeRules rules;
-  ProbeState state;
-  asio::steady_timer clock;
-  std::unique_ptr<HandlerRun> run = {};
-  bool looked = true;  ///< `run` has told
-
-  const char* name() const {
-    if (kind == ProbeKind::startup) return "Startup";
-    return kind == ProbeKind::liveness ? "Liveness" : "Readiness";
-  }
-};
-
-struct PodWorker::Run {
-  Run(asio::io_context& context, std::string of_name, Child of_child, Environment of_environment,
-      std::function<void()> when_ended)
-      : name(std::move(of_name)),
-        child(std::move(of_child)),
-        environment(std::move(of_environment)),
-        end(context, child.pidfd(), std::move(when_ended)),
-        clock(context) {}
-
-  std::string name;
-  std::unique_ptr<LogClocks::Clock> log_clock = {};
-  Child child;
-  Environment environment;
-  ProcessEnd end;
-  asio::steady_timer clock;  ///< the end of the grace
-  bool stopping = false;
-  Instant deadline{};
-  std::unique_ptr<HandlerRun> hook = {};
-  std::map<ProbeKind, std::unique_ptr<ProbeLoop>> probes = {};
-
-  /// Together with all that it has started, as long as that has stayed in its process group.
-  void kill() const { ::kill(-child.pid(), SIGKILL); }
-};
 
 PodWorker::PodWorker(Surroundings around, Worker& worker, json pod)
     : around_(around),
@@ -95,6 +46,7 @@ PodWorker::PodWorker(Surroundings around, Worker& worker, json pod)
       life_(pod_),
       host_network_(kube::bool_at(pod_, "spec", "hostNetwork")),
       account_(around.context, around.writes, pod_, directory_ / "serviceaccount"),
+      volumes_(around.context, around.reads, pod_, directory_ / "volumes"),
       events_(around.writes),
       clock_(around.context),
       life_line_(Pipe::create()) {
@@ -128,6 +80,7 @@ PodContainer PodWorker::where(const std::string& name) const {
 void PodWorker::update(json pod) {
   pod_ = std::move(pod);
   if (over_) return;
+  volumes_.update(pod_);
   for (const auto* const list : {"initContainers", "containers"})
     for (const auto& spec : kube::list_at(pod_, "spec", list)) {
       const auto& name = kube::text_at(spec, "name");
@@ -149,6 +102,7 @@ void PodWorker::vanish() {
   around_.registry.forget(kube::namespace_of(pod_), kube::name_of(pod_));
   runs_.clear();
   give_network_back();
+  volumes_.remove();
 }
 
 void PodWorker::turn_soon() {
@@ -177,7 +131,7 @@ void PodWorker::turn() {
     report();
     return;
   }
-  if (!stand()) {
+  if (!stand() || !has_volumes()) {
     report();
     return;
   }
@@ -228,6 +182,15 @@ bool PodWorker::stand() {
     });
     return false;
   }
+}
+
+/// Whether its volumes are there; they are made when it stands, before anything runs.
+bool PodWorker::has_volumes() {
+  volumes_.begin([this](const std::optional<std::string>& trouble) {
+    if (trouble) events_.tell(pod_, true, "FailedMount", on_one_line(*trouble));
+    turn_soon();
+  });
+  return volumes_.ready();
 }
 
 void PodWorker::give_network_back() {
@@ -318,10 +281,22 @@ Command PodWorker::command_in(const std::string& name, const Environment& enviro
   return command;
 }
 
+/// What a container's programs see in other places than the worker has it: later ones cover earlier ones.
+std::vector<Shown> PodWorker::view_of(const json& spec, const Environment& environment) const {
+  const auto home = directory_ / kube::text_at(spec, "name");
+  auto mounts = unpack_image(spec, home);
+  const auto volumes = volumes_.mounts_of(spec, environment);
+  if (mounts.empty() && volumes.empty()) return account_.shown();
+  for (const auto& one : account_.shown()) mounts.push_back({one.from, one.at.string(), true});
+  mounts.insert(mounts.end(), volumes.begin(), volumes.end());
+  return view_with(home / "root", std::move(mounts));
+}
+
 void PodWorker::launch(const std::string& name, const json& spec, const Environment& environment) {
   const auto home = directory_ / name;
   make_directories(home);
-  const auto argv = program_of(spec, environment, home);
+  const auto view = view_of(spec, environment);
+  const auto argv = program_of(spec, environment, home, view);
   events_.tell(pod_, false, "Pulled",
                fmt::format("Container image \"{}\" already present on machine", kube::text_at(spec, "image")), name);
 
@@ -331,10 +306,10 @@ void PodWorker::launch(const std::string& name, const json& spec, const Environm
   fs::remove(log_of(number - 2), ignored);
   fs::remove(times_of(log_of(number - 2)), ignored);
   const auto started = command_in(name, environment, argv);
-  RegisteredContainer registered{.command = started, .shown = account_.shown(), .runs = true, .log = log_of(number)};
+  RegisteredContainer registered{.command = started, .shown = view, .runs = true, .log = log_of(number)};
   registered.command.argv.clear();
   if (number > 0) registered.previous = log_of(number - 1);
-  auto program = start_program(around_.context, started, account_.shown(), spec, log_of(number));
+  auto program = start_program(around_.context, started, view, spec, log_of(number));
   registered.in = std::move(program.in);
   registered.in_once = program.in_once;
   registered.terminal = program.terminal;
@@ -346,6 +321,7 @@ void PodWorker::launch(const std::string& name, const json& spec, const Environm
   };
   auto& run =
       *(runs_[name] = std::make_unique<Run>(around_.context, name, std::move(program.child), environment, when_ended));
+  run.shown = view;
   try {
     run.log_clock = around_.clocks.start(log_of(number));
   } catch (const SystemError&) {
@@ -424,73 +400,8 @@ HandlerPlace PodWorker::handler_place(const std::string& name, const Run& run) c
           .container = spec_of(name),
           .command = [this, name, environment = run.environment](
                          std::vector<std::string> argv) { return command_in(name, environment, std::move(argv)); },
-          .shown = account_.shown(),
+          .shown = run.shown,
           .output = directory_ / name / "handler.log"};
-}
-
-void PodWorker::begin_probes(Run& run) {
-  if (spec_of(run.name).contains("startupProbe")) {
-    begin_probe(run, ProbeKind::startup);
-    return;
-  }
-  begin_probe(run, ProbeKind::liveness);
-  begin_probe(run, ProbeKind::readiness);
-}
-
-void PodWorker::begin_probe(Run& run, ProbeKind kind) {
-  const char* const member = kind == ProbeKind::startup    ? "startupProbe"
-                             : kind == ProbeKind::liveness ? "livenessProbe"
-                                                           : "readinessProbe";
-  const auto& probe = kube::member(spec_of(run.name), member);
-  if (probe.is_null()) return;
-  auto& loop = *(run.probes[kind] = std::make_unique<ProbeLoop>(around_.context, kind, probe));
-  look_later(run.name, loop);
-}
-
-void PodWorker::look_later(const std::string& name, ProbeLoop& loop) {
-  loop.clock.expires_at(loop.state.next());
-  loop.clock.async_wait([weak = weak_from_this(), name, kind = loop.kind](error_code error) {
-    if (const auto self = weak.lock(); self && !error) self->look(name, kind);
-  });
-}
-
-void PodWorker::look(const std::string& name, ProbeKind kind) {
-  // The clock may have rung before the end of what it was for, and be heard after that.
-  const auto found = runs_.find(name);
-  if (found == runs_.end() || !found->second->probes.contains(kind)) return;
-  auto& loop = *found->second->probes.at(kind);
-  if (loop.run && !loop.looked) return;
-  loop.looked = false;
-  auto place = handler_place(name, *found->second);
-  place.output = directory_ / name / fmt::format("{}.log", loop.name());
-  loop.run = std::make_unique<HandlerRun>(
-      around_.context, loop.probe, place, loop.rules.timeout,
-      [this, name, &loop](const std::optional<std::string>& failure) { looked(name, loop, failure); });
-}
-
-void PodWorker::looked(const std::string& name, ProbeLoop& loop, const std::optional<std::string>& failure) {
-  auto& run = *runs_.at(name);
-  loop.looked = true;
-  const auto before = loop.state.failures();
-  const bool changed = loop.state.record(!failure, steady_now());
-  if (failure && loop.state.failures() != before)
-    events_.tell(pod_, true, "Unhealthy", fmt::format("{} probe failed: {}", loop.name(), *failure), name);
-  if (loop.state.failed()) {
-    const std::string kind = loop.kind == ProbeKind::startup ? "startup" : "liveness";
-    stop(name, fmt::format("Container {} failed {} probe, will be restarted", name, kind), grace());
-    return;
-  }
-  if (changed) turn_soon();
-  if (changed && loop.kind == ProbeKind::startup) {
-    const auto done = std::move(run.probes.at(ProbeKind::startup));
-    run.probes.clear();
-    life_.startup_done(name, spec_of(name).contains("readinessProbe"));
-    begin_probe(run, ProbeKind::liveness);
-    begin_probe(run, ProbeKind::readiness);
-    return;
-  }
-  if (changed && loop.kind == ProbeKind::readiness) life_.set_ready(name, loop.state.holds());
-  look_later(name, loop);
 }
 
 void PodWorker::terminate(std::chrono::seconds grace) {
@@ -507,6 +418,7 @@ void PodWorker::leave() {
   over_ = true;
   around_.registry.forget(kube::namespace_of(pod_), kube::name_of(pod_));
   give_network_back();
+  volumes_.remove();
   around_.writes.ask({.method = "DELETE",
                       .target = path_of(kube::namespace_of(pod_), "pods", kube::name_of(pod_)),
                       .body = {{"gracePeriodSeconds", 0}, {"preconditions", {{"uid", uid_}}}},

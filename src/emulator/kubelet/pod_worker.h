@@ -21,6 +21,7 @@
 #include "pod_account.h"
 #include "pod_registry.h"
 #include "pod_status.h"
+#include "pod_volumes.h"
 #include "probe_state.h"
 
 namespace knetsim::kubelet {
@@ -59,9 +60,11 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   void turn();
   void turn_soon();
   bool stand();
+  bool has_volumes();
   void start(const std::string& name);
   void gather(const std::string& name);
   void start_with(const std::string& name, const std::map<std::string, nlohmann::json>& objects);
+  std::vector<Shown> view_of(const nlohmann::json& spec, const Environment& environment) const;
   void launch(const std::string& name, const nlohmann::json& spec, const Environment& environment);
   void run_hook(Run& run, const nlohmann::json& hook);
   void refuse(const std::string& name, const std::string& reason, const std::string& message);
@@ -99,6 +102,7 @@ class PodWorker : public std::enable_shared_from_this<PodWorker> {
   bool over_ = false;  ///< nothing of it is left to be done
   nlohmann::json reported_;
   PodAccount account_;
+  PodVolumes volumes_;
   PodEvents events_;
   boost::asio::steady_timer clock_;
   bool turn_is_due_ = false;
