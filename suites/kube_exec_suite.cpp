@@ -112,6 +112,38 @@ TEST_F(KubeExec, GivesAShellATerminal) {
   EXPECT_EQ(shell.wait().code(), 5);
 }
 
+TEST_F(KubeExec, DebugsAPodInItsNetwork) {
+  if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
+  ASSERT_TRUE(
+      kubectl({"run", "web", "--image=agnhost", "--overrides={\"spec\":{\"nodeName\":\"w1\"}}", "--", "netexec"}).ok());
+  ASSERT_TRUE(kubectl({"wait", "pod/web", "--for=condition=Ready", "--timeout=20s"}).ok());
+  EXPECT_EQ(kubectl({"exec", "web", "--", "cat", "/var/run/secrets/kubernetes.io/serviceaccount/namespace"}).out,
+            "default");
+  auto shell = PtyProcess::spawn(command({"debug", "-it", "web", "--image=busybox", "--", "sh"}));
+  shell.expect("Defaulting debug container name to debugger-");
+  eventually([&]() -> std::optional<std::string> {
+    shell.write("curl -s http://127.0.0.1:8080/hostname; echo \n");
+    return shell.expect(std::regex("\r\n[a-z]+\r\n")).find("web") != std::string::npos
+               ? std::nullopt
+               : std::optional<std::string>("the pod's own server");
+  });
+  shell.write("exit 3\n");
+  shell.wait();
+  const auto ended =
+      kubectl({"get", "pod", "web", "-o",
+               "jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.exitCode} {.status.phase}"});
+  EXPECT_EQ(ended.out, "3 Running") << ended.err;
+
+  EXPECT_TRUE(kubectl({"debug", "c1", "--image=busybox", "--attach=false"}).ok());
+  eventually([]() -> std::optional<std::string> {
+    const auto told =
+        kubectl({"get", "pod", "c1", "-o", "jsonpath={.status.ephemeralContainerStatuses[0].state.waiting.message}"});
+    return told.out == "a container of the topology takes none; remedy: kubectl exec"
+               ? std::nullopt
+               : std::optional("a refusal: " + told.out);
+  });
+}
+
 TEST_F(KubeExec, ShowsWhatContainersPrint) {
   EXPECT_EQ(kubectl({"logs", "c2"}).out, "first\nsecond\n");
   EXPECT_EQ(kubectl({"logs", "c2", "--tail=1"}).out, "second\n");

@@ -11,6 +11,7 @@
 namespace knetsim::apiserver {
 
 namespace asio = boost::asio;
+using std::string_view_literals::operator""sv;
 
 namespace {
 
@@ -143,7 +144,8 @@ asio::awaitable<Response> Api::at_subresource(const Target& target, const Reques
   if (name == "token" && method == "POST") co_return authentication_->issue(target, request);
   if (name == "exec" || name == "attach" || name == "log" || name == "portforward")
     co_return co_await pod_streams_.open(target, request);
-  if (name != "status" && name != "scale" && name != "finalize" && name != "binding" && name != "token")
+  constexpr std::array kServed{"status"sv, "scale"sv, "finalize"sv, "ephemeralcontainers"sv, "binding"sv, "token"sv};
+  if (std::ranges::find(kServed, name) == kServed.end())
     throw kube::plain_failure(501, fmt::format("{} of {} isn't served by this server", name, target.kind->plural));
   const auto verbs = target.kind->subresource(name)->verbs;
   const auto allows = [&verbs](std::string_view word) {

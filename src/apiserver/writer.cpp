@@ -129,6 +129,8 @@ json Writer::prepared(const Target& target, const json& old, json sent,
                       const std::optional<kube::Author>& author) const {
   const auto& kind = *target.kind;
   if (target.subresource == "status") return kube::prepare_status_update(kind, old, std::move(sent), author);
+  if (target.subresource == "ephemeralcontainers")
+    return kube::prepare_ephemeral_containers(kind, old, std::move(sent), author);
   if (target.subresource == "finalize") return kube::prepare_finalize(kind, old, std::move(sent));
   return kube::prepare_update(kind, old, std::move(sent), author);
 }

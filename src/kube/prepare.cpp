@@ -186,6 +186,11 @@ json prepare_create(const Kind& kind, json object, const Birth& birth, const std
   drop_emptied(metadata);
   if (give) give(object);
   check(kind, object, nullptr);
+  if (kind.kind == "Pod" && !list_at(object, "spec", "ephemeralContainers").empty()) {
+    FieldErrors errors;
+    errors.forbidden("spec.ephemeralContainers", "cannot be set on create");
+    throw invalid(kind, name_of(object), errors);
+  }
   return object;
 }
 
@@ -224,6 +229,23 @@ json prepare_status_update(const Kind& kind, const json& old, json object, const
   if (author) note_authors(kind, old, result, *author);
   check(kind, result, nullptr);
   keep_idle_times(old, result);
+  return result;
+}
+
+json prepare_ephemeral_containers(const Kind& kind, const json& old, json object, const std::optional<Author>& author) {
+  check_names(object, namespace_of(old), name_of(old));
+  keep_identity(kind, old, object);
+  auto result = old;
+  if (const auto& containers = member(object, "spec", "ephemeralContainers"); !containers.is_null())
+    result["spec"]["ephemeralContainers"] = containers;
+  else
+    result["spec"].erase("ephemeralContainers");
+  kind.fill_in(result);
+  if (author) note_authors(kind, old, result, *author);
+  FieldErrors errors;
+  validate_ephemeral_containers(result, old, errors);
+  if (!errors.empty()) throw invalid(kind, name_of(old), errors);
+  check(kind, result, nullptr);
   return result;
 }
 

@@ -27,6 +27,8 @@ void validate_node_change(const nlohmann::json& object, const nlohmann::json& ol
 void fill_in_pod(nlohmann::json& object);
 void validate_pod(const nlohmann::json& object, FieldErrors& errors);
 void validate_pod_change(const nlohmann::json& object, const nlohmann::json& old, FieldErrors& errors);
+/// Of subresource ephemeralcontainers.
+void validate_ephemeral_containers(const nlohmann::json& object, const nlohmann::json& old, FieldErrors& errors);
 void fill_in_service(nlohmann::json& object);
 void validate_service(const nlohmann::json& object, FieldErrors& errors);
 void validate_service_change(const nlohmann::json& object, const nlohmann::json& old, FieldErrors& errors);

@@ -265,8 +265,8 @@ void validate_pod(const json& object, FieldErrors& errors) {
 /// A client that leaves out what the server has put in doesn't mean to change it.
 void carry_over_pod(json& object, const json& old) {
   auto& spec = object["spec"];
-  for (const auto* const key :
-       {"priority", "preemptionPolicy", "tolerations", "nodeName", "serviceAccountName", "serviceAccount"})
+  for (const auto* const key : {"priority", "preemptionPolicy", "tolerations", "ephemeralContainers", "nodeName",
+                                "serviceAccountName", "serviceAccount"})
     if (!spec.contains(key) && member(old, "spec").contains(key)) spec[key] = old["spec"][key];
 }
 
@@ -288,7 +288,7 @@ void validate_pod_change(const json& object, const json& old, FieldErrors& error
     for (std::size_t i = 0; i < containers.size() && i < those_before.size(); ++i)
       containers[i]["image"] = those_before[i]["image"];
   }
-  for (const auto* const key : {"activeDeadlineSeconds", "tolerations", "ephemeralContainers", "schedulingGates"}) {
+  for (const auto* const key : {"activeDeadlineSeconds", "tolerations", "schedulingGates"}) {
     spec.erase(key);
     if (before.contains(key)) spec[key] = before[key];
   }
@@ -299,6 +299,43 @@ void validate_pod_change(const json& object, const json& old, FieldErrors& error
         "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
         "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
         "previously negative)");
+  }
+}
+
+void validate_ephemeral_containers(const json& object, const json& old, FieldErrors& errors) {
+  const std::string at = "spec.ephemeralContainers";
+  const auto& containers = list_at(object, "spec", "ephemeralContainers");
+  const auto named = [](const json& list, const std::string& name) {
+    return std::ranges::find_if(list, [&](const json& one) { return text_at(one, "name") == name; });
+  };
+  for (std::size_t i = 0; i < containers.size(); ++i) {
+    const auto place = fmt::format("{}[{}]", at, i);
+    const auto& target = text_at(containers[i], "targetContainerName");
+    const auto& others = list_at(object, "spec", "containers");
+    const auto& first = list_at(object, "spec", "initContainers");
+    if (!target.empty() && named(others, target) == others.end() && named(first, target) == first.end())
+      errors.not_found(place + ".targetContainerName", target);
+    for (const auto* const key :
+         {"ports", "resources", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "restartPolicy"}) {
+      const auto& value = member(containers[i], key);
+      if (!value.is_null() && !value.empty())
+        errors.forbidden(fmt::format("{}.{}", place, key), "cannot be set for an Ephemeral Container");
+    }
+    const auto& mounts = list_at(containers[i], "volumeMounts");
+    for (std::size_t j = 0; j < mounts.size(); ++j)
+      for (const auto* const key : {"subPath", "subPathExpr"})
+        if (!text_at(mounts[j], key).empty())
+          errors.forbidden(fmt::format("{}.volumeMounts[{}].{}", place, j, key),
+                           "cannot be set for an Ephemeral Container");
+  }
+  for (const auto& before : list_at(old, "spec", "ephemeralContainers")) {
+    const auto now = named(containers, text_at(before, "name"));
+    if (now == containers.end())
+      errors.forbidden(
+          at, fmt::format("existing ephemeral containers \"{}\" may not be removed\n", text_at(before, "name")));
+    else if (*now != before)
+      errors.forbidden(at,
+                       fmt::format("existing ephemeral containers \"{}\" may not be changed", text_at(before, "name")));
   }
 }
 

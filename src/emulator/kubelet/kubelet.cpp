@@ -128,12 +128,33 @@ struct Kubelet::State {
     const auto worker = workers.find(kube::text_at(pod, "spec", "nodeName"));
     if (worker == workers.end()) return;
     if (cluster.is_published(uid)) {
-      if (!kube::text_at(pod, "metadata", "deletionTimestamp").empty()) let_go(pod);
+      if (!kube::text_at(pod, "metadata", "deletionTimestamp").empty()) return let_go(pod);
+      refuse_ephemeral(pod);
       return;
     }
     const auto made = std::make_shared<PodWorker>(around, *worker->second, pod);
     running[key] = made;
     made->update(pod);
+  }
+
+  /// In a container of the topology there are none; who waits for one hears it.
+  void refuse_ephemeral(const json& pod) {
+    auto statuses = json::array();
+    for (const auto& one : kube::list_at(pod, "spec", "ephemeralContainers"))
+      statuses.push_back({{"name", kube::text_at(one, "name")},
+                          {"image", kube::text_at(one, "image")},
+                          {"imageID", ""},
+                          {"ready", false},
+                          {"restartCount", 0},
+                          {"state",
+                           {{"waiting",
+                             {{"reason", "CreateContainerError"},
+                              {"message", "a container of the topology takes none; remedy: kubectl exec"}}}}}});
+    if (statuses.empty() || statuses == kube::list_at(pod, "status", "ephemeralContainerStatuses")) return;
+    writes.ask({.method = "PATCH",
+                .target = pod_path(pod) + "/status",
+                .body = {{"status", {{"ephemeralContainerStatuses", std::move(statuses)}}}},
+                .type = "application/merge-patch+json"});
   }
 
   void is_gone(const std::string& uid) {

@@ -46,6 +46,16 @@ Lifecycle::Lifecycle(const nlohmann::json& pod)
     containers_.push_back({.name = kube::text_at(one, "name"),
                            .image = kube::text_at(one, "image"),
                            .reason = first.empty() ? "ContainerCreating" : "PodInitializing"});
+  for (const auto& one : kube::list_at(spec, "ephemeralContainers")) add_ephemeral(one);
+}
+
+void Lifecycle::add_ephemeral(const nlohmann::json& container) {
+  const auto& name = kube::text_at(container, "name");
+  if (std::ranges::find(containers_, name, &ContainerRecord::name) != containers_.end()) return;
+  containers_.push_back({.name = name,
+                         .image = kube::text_at(container, "image"),
+                         .role = Role::ephemeral,
+                         .reason = "ContainerCreating"});
 }
 
 ContainerRecord& Lifecycle::container(const std::string& name) {
@@ -57,6 +67,7 @@ ContainerRecord& Lifecycle::container(const std::string& name) {
 
 bool Lifecycle::restarts(const ContainerRecord& record) const {
   if (!record.ending || record.role == Role::sidecar) return true;
+  if (record.role == Role::ephemeral) return false;
   if (record.role == Role::init) return !record.ending->good() && policy_ != RestartPolicy::never;
   if (policy_ == RestartPolicy::always) return true;
   return policy_ == RestartPolicy::on_failure && !record.ending->good();
@@ -94,12 +105,13 @@ Steps Lifecycle::next(Instant now) {
   });
   if (done || phase() == "Failed") {
     for (const auto& record : containers_)
-      if (record.role == Role::sidecar && record.stage == Stage::running) steps.stop.push_back(record.name);
+      if ((record.role == Role::sidecar || record.role == Role::ephemeral) && record.stage == Stage::running)
+        steps.stop.push_back(record.name);
     return steps;
   }
   bool initialized = true;
   for (auto& record : containers_) {
-    if (record.role == Role::main && !initialized) break;
+    if ((record.role == Role::main || record.role == Role::ephemeral) && !initialized) break;
     if (record.role == Role::init) {
       if (record.stage == Stage::ended && record.ending->good()) continue;
       if (!initialized) continue;  // it isn't its turn yet; sidecars that stand before it go on
@@ -173,7 +185,8 @@ void Lifecycle::set_ready(const std::string& name, bool ready) {
 bool Lifecycle::initialized() const {
   return std::all_of(containers_.begin(), containers_.end(), [](const auto& record) {
     if (record.role == Role::init) return record.stage == Stage::ended && record.ending->good();
-    return record.role == Role::main || record.started || record.stage == Stage::ended;
+    return record.role == Role::main || record.role == Role::ephemeral || record.started ||
+           record.stage == Stage::ended;
   });
 }
 
@@ -185,6 +198,7 @@ std::string Lifecycle::phase() const {
   int stopped = 0;
   int succeeded = 0;
   for (const auto& record : containers_) {
+    if (record.role == Role::ephemeral) continue;
     if (record.role == Role::sidecar && record.stage == Stage::running) sidecar_runs = true;
     if (record.role != Role::main) {
       const bool over = record.stage == Stage::ended || record.last.has_value();

@@ -26,6 +26,7 @@ enum class Role {
   init,     ///< runs to its end, before the next begins
   sidecar,  ///< an init container that is always restarted: the next begins when it has started
   main,
+  ephemeral,  ///< added while the pod runs, started once; the pod's state is none of its business
 };
 enum class RestartPolicy { always, on_failure, never };
 enum class Stage { waiting, running, ended };
@@ -72,6 +73,8 @@ class Lifecycle {
  public:
   explicit Lifecycle(const nlohmann::json& pod);
 
+  /// One of `ephemeralContainers`, unless it is there already.
+  void add_ephemeral(const nlohmann::json& container);
   /// Nothing is started from here on.
   void terminate() noexcept { terminating_ = true; }
   bool terminating() const noexcept { return terminating_; }
@@ -103,7 +106,7 @@ class Lifecycle {
 
   std::string name_;  ///< "web_default(uid)", as messages have it
   RestartPolicy policy_ = RestartPolicy::always;
-  std::vector<ContainerRecord> containers_;  ///< init containers first
+  std::vector<ContainerRecord> containers_;  ///< init containers first, ephemeral ones last
   bool terminating_ = false;
 };
 

@@ -33,18 +33,27 @@ json state_of(const ContainerRecord& record) {
   return {{"waiting", waiting}};
 }
 
+bool is_ready(const ContainerRecord& record) {
+  if (record.role == Role::init) return record.stage == Stage::ended && record.ending->good();
+  return record.role != Role::ephemeral && record.ready;
+}
+
 json container_status(const ContainerRecord& record) {
-  json status{
-      {"name", record.name},
-      {"state", state_of(record)},
-      {"lastState", record.last ? ended_state(*record.last) : json::object()},
-      {"ready", record.role == Role::init ? record.stage == Stage::ended && record.ending->good() : record.ready},
-      {"restartCount", record.restarts()},
-      {"image", record.image},
-      {"imageID", record.runs > 0 ? "knetsim/" + image_name(record.image) : ""},
-      {"started", record.started}};
+  json status{{"name", record.name},
+              {"state", state_of(record)},
+              {"lastState", record.last ? ended_state(*record.last) : json::object()},
+              {"ready", is_ready(record)},
+              {"restartCount", record.restarts()},
+              {"image", record.image},
+              {"imageID", record.runs > 0 ? "knetsim/" + image_name(record.image) : ""},
+              {"started", record.started}};
   if (!record.id.empty()) status["containerID"] = record.id;
   return status;
+}
+
+const char* list_of(Role role) {
+  if (role == Role::ephemeral) return "ephemeralContainerStatuses";
+  return role == Role::main ? "containerStatuses" : "initContainerStatuses";
 }
 
 struct Condition {
@@ -90,7 +99,7 @@ std::vector<Condition> conditions_of(const json& pod, const Lifecycle& lifecycle
     if (record.role == Role::init ? !(record.stage == Stage::ended && record.ending->good())
                                   : sidecar && !record.started)
       incomplete.push_back(record.name);
-    if (record.role != Role::init && !record.ready) unready.push_back(record.name);
+    if (record.role != Role::init && record.role != Role::ephemeral && !record.ready) unready.push_back(record.name);
   }
   Condition initialized{"Initialized", lifecycle.initialized()};
   Condition containers{"ContainersReady", unready.empty()};
@@ -143,9 +152,7 @@ json pod_status(const json& pod, const Lifecycle& lifecycle, const PodPlace& pla
     status["podIP"] = place.addresses.front().to_string();
     status["podIPs"] = listed(place.addresses);
   }
-  for (const auto& record : lifecycle.containers())
-    status[record.role == Role::main ? "containerStatuses" : "initContainerStatuses"].push_back(
-        container_status(record));
+  for (const auto& record : lifecycle.containers()) status[list_of(record.role)].push_back(container_status(record));
   return status;
 }
 

@@ -58,7 +58,7 @@ PodWorker::PodWorker(Surroundings around, Worker& worker, json pod)
 PodWorker::~PodWorker() = default;
 
 const json& PodWorker::spec_of(const std::string& name) const {
-  for (const auto* const list : {"initContainers", "containers"})
+  for (const auto* const list : {"initContainers", "containers", "ephemeralContainers"})
     for (const auto& one : kube::list_at(pod_, "spec", list))
       if (kube::text_at(one, "name") == name) return one;
   return kube::null_json();
@@ -81,6 +81,7 @@ void PodWorker::update(json pod) {
   pod_ = std::move(pod);
   if (over_) return;
   volumes_.update(pod_);
+  for (const auto& one : kube::list_at(pod_, "spec", "ephemeralContainers")) life_.add_ephemeral(one);
   for (const auto* const list : {"initContainers", "containers"})
     for (const auto& spec : kube::list_at(pod_, "spec", list)) {
       const auto& name = kube::text_at(spec, "name");

@@ -309,6 +309,29 @@ TEST(KubeletStatus, SaysWhatKubectlPrints) {
   EXPECT_THAT(shown(), HasSubstr("ErrImagePull"));
 }
 
+TEST(KubeletLifecycle, EphemeralContainersRunOnceAndAreNotThePods) {
+  auto object = taken(pod(R"({"restartPolicy": "Never", "containers": [{"name": "a", "image": "x"}]})"));
+  Play play{Lifecycle(object)};
+  play.life.add_ephemeral({{"name", "debugger"}, {"image", "busybox"}});
+  play.life.add_ephemeral({{"name", "debugger"}, {"image", "busybox"}});
+  EXPECT_THAT(play.starts(), ElementsAre("a", "debugger"));
+  play.ends("debugger", 1);
+  EXPECT_THAT(play.starts(), IsEmpty());
+  EXPECT_EQ(play.life.phase(), "Running");
+  const auto status = pod_status(object, play.life, {.since = kMorning}, kMorning);
+  EXPECT_EQ(status["conditions"][2]["status"], "True") << "ready";
+  ASSERT_EQ(status["ephemeralContainerStatuses"].size(), 1U);
+  EXPECT_EQ(status["ephemeralContainerStatuses"][0]["state"]["terminated"]["exitCode"], 1);
+  EXPECT_EQ(status["ephemeralContainerStatuses"][0]["ready"], false);
+  EXPECT_EQ(status["containerStatuses"].size(), 1U);
+
+  play.life.add_ephemeral({{"name", "another"}, {"image", "busybox"}});
+  EXPECT_THAT(play.starts(), ElementsAre("another"));
+  play.ends("a", 0);
+  EXPECT_EQ(play.life.phase(), "Succeeded");
+  EXPECT_THAT(play.life.next(play.now).stop, ElementsAre("another"));
+}
+
 TEST(KubeletEvents, AreWhatAServerTakesAndKubectlPrints) {
   auto object = pod(R"({"containers": [{"name": "a"}], "nodeName": "w1"})");
   const auto event =

@@ -58,6 +58,50 @@ json with_port(json spec, json port = {{"port", 80}}) {
   return spec;
 }
 
+TEST(Validation, EphemeralContainersOnlyComeAndDoLittle) {
+  const auto& pods = must_be("pods");
+  const auto pod = made(pods, pod_with({{"name", "c"}, {"image", "x"}}));
+  const auto with = [&](const json& old, const json& list) {
+    auto sent = old;
+    sent["spec"]["ephemeralContainers"] = list;
+    return prepare_ephemeral_containers(pods, old, read_object(pods, sent, FieldValidation::strict).object);
+  };
+  const auto refused = [&](const json& old, const json& list) -> std::string {
+    try {
+      with(old, list);
+      return "taken";
+    } catch (const ApiError& error) {
+      return error.what();
+    }
+  };
+  const json debugger{{"name", "d"}, {"image", "busybox"}, {"targetContainerName", "c"}, {"stdin", true}};
+  const auto debugged = with(pod, json::array({debugger}));
+  EXPECT_EQ(debugged["spec"]["ephemeralContainers"][0]["imagePullPolicy"], "Always");
+  EXPECT_EQ(debugged["spec"]["containers"], pod["spec"]["containers"]);
+  auto other = debugged["spec"]["ephemeralContainers"][0];
+  EXPECT_EQ(with(debugged, {other, {{"name", "e"}, {"image", "x"}}})["spec"]["ephemeralContainers"].size(), 2U);
+  EXPECT_THAT(refused(debugged, json::array()), HasSubstr("existing ephemeral containers \"d\" may not be removed"));
+  other["image"] = "another";
+  EXPECT_THAT(refused(debugged, json::array({other})),
+              HasSubstr("existing ephemeral containers \"d\" may not be changed"));
+  EXPECT_THAT(refused(pod, json::array({{{"name", "d"}, {"image", "x"}, {"targetContainerName", "z"}}})),
+              HasSubstr("spec.ephemeralContainers[0].targetContainerName: Not found: \"z\""));
+  EXPECT_THAT(refused(pod, json::array({{{"name", "d"}, {"image", "x"}, {"ports", {{{"containerPort", 1}}}}}})),
+              HasSubstr("spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container"));
+  EXPECT_THAT(refused(pod, json::array({{{"name", "c"}, {"image", "x"}}})), HasSubstr("Duplicate value: \"c\""));
+  auto young = pod;
+  young["spec"]["ephemeralContainers"] = json::array({debugger});
+  EXPECT_EQ(complaints(pods, young), "422 spec.ephemeralContainers");
+
+  // Who writes the pod itself keeps them, and may not touch them.
+  auto labelled = pod;
+  labelled["metadata"]["labels"]["a"] = "b";
+  labelled["metadata"].erase("resourceVersion");
+  EXPECT_EQ(prepare_update(pods, debugged, labelled)["spec"], debugged["spec"]);
+  labelled["spec"]["ephemeralContainers"] = json::array({other});
+  EXPECT_THROW(prepare_update(pods, debugged, labelled), ApiError);
+}
+
 TEST(Validation, NamesTheFieldsAsUpstream) {
   const auto& services = must_be("services");
   const auto& pods = must_be("pods");

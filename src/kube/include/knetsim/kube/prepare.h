@@ -46,6 +46,10 @@ nlohmann::json prepare_update(const Kind& kind, const nlohmann::json& old, nlohm
 nlohmann::json prepare_status_update(const Kind& kind, const nlohmann::json& old, nlohmann::json object,
                                      const std::optional<Author>& author = {});
 
+/// Subresource ephemeralcontainers of pods: those alone, and only more of them.
+nlohmann::json prepare_ephemeral_containers(const Kind& kind, const nlohmann::json& old, nlohmann::json object,
+                                            const std::optional<Author>& author = {});
+
 /// Subresource finalize of namespaces: spec alone.
 nlohmann::json prepare_finalize(const Kind& kind, const nlohmann::json& old, nlohmann::json object);
 
