@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "knetsim/kube/access.h"
 #include "knetsim/kube/selector.h"
+#include "names.h"
 #include "rules.h"
 
 namespace knetsim::kube {
@@ -14,6 +16,21 @@ namespace {
 
 constexpr std::array kControllerLabels{"batch.kubernetes.io/controller-uid", "controller-uid"};
 constexpr std::array kNameLabels{"batch.kubernetes.io/job-name", "job-name"};
+
+void validate_indexed(const json& object, FieldErrors& errors) {
+  constexpr std::int64_t kMost = 100'000;
+  const auto& spec = member(object, "spec");
+  if (!member(spec, "completions").is_number()) errors.required("spec.completions", "when completion mode is Indexed");
+  for (const auto* const key : {"completions", "parallelism"})
+    if (number_at(spec, key) > kMost)
+      errors.invalid(fmt::format("spec.{}", key), number_at(spec, key),
+                     fmt::format("must be less than or equal to {} when completion mode is Indexed", kMost));
+  const auto last =
+      fmt::format("{}-{}", name_of(object), std::max<std::int64_t>(number_at(spec, "completions") - 1, 0));
+  if (const auto problem = dns1123_label_problem(last); !problem.empty())
+    errors.invalid("metadata.name", name_of(object),
+                   fmt::format("will not able to create pod with invalid DNS label: {}", last));
+}
 
 }  // namespace
 
@@ -49,8 +66,8 @@ void validate_job(const json& object, FieldErrors& errors) {
     if (value.is_number() && number_in(value) < 0)
       errors.invalid(fmt::format("spec.{}", key), value, "must be greater than or equal to 0");
   }
-  // Upstream knows Indexed too.
-  validate_choice(member(spec, "completionMode"), "spec.completionMode", {"NonIndexed"}, errors);
+  validate_choice(member(spec, "completionMode"), "spec.completionMode", {"Indexed", "NonIndexed"}, errors);
+  if (text_at(spec, "completionMode") == "Indexed") validate_indexed(object, errors);
   const auto& selector = member(spec, "selector");
   if (selector.is_null()) {
     errors.required("spec.selector");

@@ -21,7 +21,7 @@ JobSpec: What a job is to run.
   manualSelector bool * -- The selector isn't made by the server.
   template PodTemplateSpec required always -- What the pods are like.
   ttlSecondsAfterFinished int32 * -- After how long a job that has ended is deleted.
-  completionMode string * -- NonIndexed.
+  completionMode string * -- NonIndexed, or Indexed: each pod has a number, and each must succeed.
   suspend bool * -- No pods for now.
   podReplacementPolicy string *
   managedBy string *

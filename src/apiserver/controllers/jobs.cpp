@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "controller.h"
+#include "job_indexes.h"
 #include "knetsim/kube/access.h"
 #include "knetsim/kube/prepare.h"
 #include "workload.h"
@@ -22,7 +23,8 @@ namespace {
 constexpr auto kJobComponent = "job-controller";
 /// Keeps a pod that has ended until it is counted.
 constexpr auto kTracking = "batch.kubernetes.io/job-tracking";
-constexpr std::int64_t kMostJobPods = 100;  // at once; then others are heard
+constexpr std::int64_t kMostJobPods = 100;      // at once; then others are heard
+constexpr std::int64_t kMostIndexes = 100'000;  // that are kept of a job
 constexpr std::chrono::seconds kFirstBackoff{10};
 constexpr std::chrono::seconds kLongestBackoff{600};
 
@@ -76,6 +78,9 @@ class JobRound {
  public:
   JobRound(const View& view, const json& job) : view_(view), job_(job), status_(kube::member(job, "status")) {
     if (!status_.is_object()) status_ = json::object();
+    if (kube::text_at(job, "spec", "completionMode") == "Indexed")
+      completed_ = indexes_in(kube::text_at(status_, "completedIndexes"),
+                              std::min<std::int64_t>(kube::number_at(job, "spec", "completions"), kMostIndexes));
   }
 
   Decision decide() {
@@ -142,11 +147,25 @@ class JobRound {
     }
     for (const auto& [uid, pod] : tracked) {
       if (is_active(*pod) || noted.contains(uid)) continue;
+      if (completed_ && kube::text_at(*pod, "status", "phase") == "Succeeded") {
+        complete_index_of(*pod);
+        continue;
+      }
       uncounted[kube::text_at(*pod, "status", "phase") == "Succeeded" ? "succeeded" : "failed"].push_back(uid);
     }
     for (const auto* const which : {"succeeded", "failed"})
       if (uncounted[which].empty()) uncounted.erase(which);
     status_["uncountedTerminatedPods"] = std::move(uncounted);
+    if (!completed_) return;
+    if (!completed_->empty()) status_["completedIndexes"] = indexes_text(*completed_);
+    put_counts(status_, {{"succeeded", static_cast<std::int64_t>(completed_->size())}});
+  }
+
+  /// Of those the numbers are kept, so that one that is noted counts once by itself.
+  void complete_index_of(const json& pod) {
+    const auto index = index_of(pod);
+    const bool counts = index && *index < kube::number_at(job_, "spec", "completions");
+    if (!counts || !completed_->insert(*index).second) decision_.writes.push_back(untrack(pod));
   }
 
   void act(std::vector<const json*>& active) {
@@ -174,7 +193,7 @@ class JobRound {
     }
     const auto count = static_cast<std::int64_t>(active.size());
     if (count > wanted) return end_pods(active, count - wanted);
-    if (count < wanted && !is_backing_off(failed)) add_pods(std::min(wanted - count, kMostJobPods));
+    if (count < wanted && !is_backing_off(failed)) add_pods(active, std::min(wanted - count, kMostJobPods));
   }
 
   std::int64_t restarts(const std::vector<const json*>& active) const {
@@ -211,12 +230,23 @@ class JobRound {
     return left.count() > 0;
   }
 
-  void add_pods(std::int64_t count) {
+  void add_pods(const std::vector<const json*>& active, std::int64_t count) {
+    auto taken = completed_.value_or(Indexes());
+    for (const auto* pod : active)
+      if (const auto index = index_of(*pod)) taken.insert(*index);
+    std::int64_t next = 0;
     for (std::int64_t i = 0; i < count; ++i) {
-      const auto name = fmt::format("{}-{}", kube::name_of(job_), kube::name_suffix(view_.random()));
-      auto pod = pod_of_template(job_, kube::member(job_, "spec", "template"), name);
+      const auto suffix = kube::name_suffix(view_.random());
+      auto pod = pod_of_template(job_, kube::member(job_, "spec", "template"),
+                                 fmt::format("{}-{}", kube::name_of(job_), suffix));
       auto& metadata = pod["metadata"];
       metadata["generateName"] = kube::name_of(job_) + "-";
+      if (completed_) {
+        while (taken.contains(next)) ++next;
+        if (next >= kube::number_at(job_, "spec", "completions")) return;
+        give_index(pod, kube::name_of(job_), next++, suffix);
+      }
+      const auto name = kube::name_of(pod);
       if (!metadata.contains("finalizers")) metadata["finalizers"] = json::array();
       metadata["finalizers"].push_back(kTracking);
       decision_.writes.push_back(create(pods(), std::move(pod)));
@@ -293,6 +323,7 @@ class JobRound {
   const json& job_;
   json status_;
   std::vector<const json*> pods_;
+  std::optional<Indexes> completed_;  ///< of completionMode Indexed: the numbers that have succeeded
   Decision decision_;
 };
 

@@ -358,7 +358,8 @@ TEST(Prepare, AJobKnowsItsPodsByItsUid) {
                  "Job.batch \"sums\" is invalid: spec.template.spec.restartPolicy: Required value: valid values: "
                  "\"OnFailure\", \"Never\"");
   }
-  EXPECT_THROW(make("Never", "Indexed"), ApiError);
+  EXPECT_EQ(make("Never", "Indexed")["spec"]["completionMode"], "Indexed");
+  EXPECT_THROW(make("Never", "Sorted"), ApiError);
   auto ended = job;
   ended["status"] = {{"succeeded", 1},
                      {"startTime", "2026-11-30T12:00:00Z"},

@@ -1,4 +1,5 @@
 // Jobs: each pod that ends counts once.
+#include "job_indexes.h"
 #include "knetsim/kube/access.h"
 #include "lab.h"
 
@@ -6,6 +7,7 @@ namespace knetsim::controllers::test {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -201,6 +203,51 @@ TEST_F(Jobs, MakeNoPodsWhenTheyAreGoing) {
   lab.change(jobs(), going);
   end_all("Succeeded");
   EXPECT_THAT(active(), IsEmpty());
+}
+
+TEST_F(Jobs, WithIndexesCompleteEachOfThem) {
+  add({{"completions", 4}, {"parallelism", 2}, {"completionMode", "Indexed"}});
+  const auto hosts = [&] {
+    std::vector<std::string> names;
+    for (const auto& key : active()) names.push_back(kube::text_at(lab.get(pods(), key), "spec", "hostname"));
+    std::ranges::sort(names);
+    return names;
+  };
+  const auto end_of = [&](const char* host, const char* phase) {
+    for (const auto& key : active())
+      if (kube::text_at(lab.get(pods(), key), "spec", "hostname") == host) return end(key, phase);
+    ADD_FAILURE() << "no " << host;
+  };
+  EXPECT_THAT(hosts(), ElementsAre("sums-0", "sums-1"));
+  const auto pod = lab.get(pods(), active().front());
+  EXPECT_THAT(kube::name_of(pod), testing::MatchesRegex("sums-[01]-.....")) << pod;
+  EXPECT_EQ(pod["spec"]["containers"][0]["env"][0]["name"], "JOB_COMPLETION_INDEX");
+  end_of("sums-1", "Succeeded");
+  settle();
+  EXPECT_THAT(hosts(), ElementsAre("sums-0", "sums-2"));
+  EXPECT_EQ(status()["completedIndexes"], "1");
+  end_of("sums-0", "Failed");
+  settle();
+  lab.view.now += std::chrono::seconds(10);
+  settle();
+  EXPECT_THAT(hosts(), ElementsAre("sums-0", "sums-2")) << "once more";
+  end_all("Succeeded");
+  EXPECT_EQ(status()["completedIndexes"], "0-2");
+  EXPECT_FALSE(is("Complete"));
+  EXPECT_THAT(hosts(), ElementsAre("sums-3"));
+  end_all("Succeeded");
+  EXPECT_TRUE(is("Complete"));
+  EXPECT_EQ(status()["completedIndexes"], "0-3");
+  EXPECT_EQ(status()["succeeded"], 4);
+  EXPECT_EQ(status()["failed"], 1);
+  expect_nobody_is_held();
+}
+
+TEST(JobIndexes, AreWrittenAsUpstream) {
+  EXPECT_EQ(indexes_text({1, 3, 4, 5, 7, 8}), "1,3-5,7,8");
+  EXPECT_EQ(indexes_text({}), "");
+  EXPECT_THAT(indexes_in("1,3-5,7,8", 8), ElementsAre(1, 3, 4, 5, 7));
+  EXPECT_THAT(indexes_in("x,-1,2-,5-4,0-99999999999", 2), ElementsAre(0, 1));
 }
 
 TEST_F(Jobs, TellOfPodsThatAreEnding) {
