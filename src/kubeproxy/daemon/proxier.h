@@ -47,11 +47,11 @@ class Proxier {
   void set_node(const NodeFacts& node);
   const NodeFacts& node() const noexcept { return node_; }
 
-  bool in_step() const noexcept { return dirty_.empty() && !doubtful_; }
-  std::size_t pending() const noexcept { return dirty_.size(); }
+  bool in_step() const noexcept { return dirty_.empty() && changed_.empty() && !doubtful_; }
   /// Somebody else may have changed the tables.
   void doubt() noexcept;
-  /// Writes all that has changed. Throws nft::Error: what stood still stands, and the next call writes the rest.
+  /// Writes all that has changed, and forgets flows. Throws nft::Error: what stood still stands, and the next call
+  /// writes the rest; or netlink::Error: it is written, and the next call forgets the flows.
   Synced sync();
 
   const std::map<std::string, HealthCheck>& health_checks() const noexcept { return health_checks_; }

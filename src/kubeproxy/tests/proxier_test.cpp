@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/udp.hpp>
@@ -22,6 +23,21 @@ using lab::Lab;
 using nlohmann::json;
 using testing::ElementsAre;
 using testing::IsEmpty;
+
+/// As long as it lives, this process can open nothing.
+class WithoutDescriptors {
+ public:
+  WithoutDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit none{0, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  WithoutDescriptors(const WithoutDescriptors&) = delete;
+  ~WithoutDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
 
 struct ProxierTest : testing::Test {
   Lab lab{2};
@@ -134,6 +150,21 @@ TEST_F(ProxierTest, NodePortsAreReconciledToo) {
   ASSERT_THAT(led_to(Lab::router_address()), ElementsAre(Lab::server_address(0)));
   set_endpoints({1});
   EXPECT_EQ(proxier.sync().forgotten, 1U);
+}
+
+TEST_F(ProxierTest, FlowsThatCouldntBeForgottenAreForgottenLater) {
+  set_endpoints({0});
+  proxier.sync();
+  send(cluster_ip);
+  ASSERT_THAT(led_to(cluster_ip), ElementsAre(cluster_ip));
+  set_service();
+  {
+    const WithoutDescriptors poor;
+    EXPECT_THROW(proxier.sync(), Error);
+  }
+  EXPECT_FALSE(proxier.in_step());
+  EXPECT_EQ(proxier.sync().forgotten, 1U);
+  EXPECT_TRUE(proxier.in_step());
 }
 
 TEST_F(ProxierTest, NothingIsWrittenWhereNothingHasChanged) {
