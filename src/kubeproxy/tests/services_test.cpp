@@ -9,10 +9,14 @@
 
 #include <array>
 #include <boost/asio/ip/udp.hpp>
+#include <cerrno>
+#include <cstring>
+#include <regex>
 #include <set>
 
 #include "knetsim/fixtures/packet_lab.h"
 #include "knetsim/kubeproxy/program.h"
+#include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
 #include "knetsim/netlink/route.h"
 #include "knetsim/nft/ruleset.h"
@@ -114,7 +118,7 @@ struct ServicesTest : testing::TestWithParam<bool> {
   std::set<int> answering(const NetNs& from, const Address& to, std::uint16_t port, std::size_t expected,
                           std::set<Address>* sources = nullptr) {
     std::set<int> servers;
-    for (int i = 0; i < 60 && (servers.size() < expected || i < 4); ++i) {
+    for (int i = 0; i < 60 && (servers.size() < expected || i < 10); ++i) {
       const auto hit = lab.flow(from, i % 2 == 0 ? Protocol::tcp : Protocol::udp, to, port);
       servers.insert(hit ? hit->server : -1);
       if (hit && sources != nullptr) sources->insert(hit->source);
@@ -128,14 +132,20 @@ struct ServicesTest : testing::TestWithParam<bool> {
       if (rule.comment == comment && rule.counter) packets += rule.counter->packets;
     return packets;
   }
-  /// How many of two packets the rule with that comment drops.
+  /// How many of two packets the rule with that comment drops, without a word.
   std::uint64_t dropped(const NetNs& from, const Address& to, std::uint16_t port, const std::string& comment) const {
     const auto before = counted(comment);
     for (int i = 0; i < 2; ++i) {
       const Fd fd(from.run([&] { return ::socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); }));
       const boost::asio::ip::udp::endpoint target(to, port);
+      EXPECT_EQ(::connect(fd.get(), target.data(), static_cast<socklen_t>(target.size())), 0);
       // One that the node itself drops is refused to its sender.
-      (void)!::sendto(fd.get(), "x", 1, 0, target.data(), static_cast<socklen_t>(target.size()));
+      const bool sent = ::send(fd.get(), "x", 1, 0) == 1;
+      EXPECT_TRUE(sent || errno == EPERM) << std::strerror(errno);
+      int told = 0;
+      socklen_t size = sizeof told;
+      ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &told, &size);
+      EXPECT_EQ(told, 0) << "it is refused";
     }
     return counted(comment) - before;
   }
@@ -251,9 +261,12 @@ TEST_P(ServicesTest, TrafficPolicies) {
     }
     std::set<Address> sources;
     EXPECT_EQ(answering(from, to, port, row.answers.size(), &sources), row.answers);
-    if (row.from == From::node) continue;  // its own address either way
-    const auto client = row.from == From::pod ? Lab::server_address(2, v6) : Lab::client_address(v6);
     if (row.answers.contains(kReject)) continue;
+    // To another's address the node sends from that of the way out, masqueraded or not.
+    if (row.from == From::node && what != "node") continue;
+    const auto client = row.from == From::pod    ? Lab::server_address(2, v6)
+                        : row.from == From::node ? Lab::router_address(v6)
+                                                 : Lab::client_address(v6);
     EXPECT_EQ(sources.contains(client), !row.masqueraded);
   }
 }
@@ -263,6 +276,7 @@ TEST_P(ServicesTest, TerminatingEndpointsServeOnlyIfNoneIsReady) {
   const json serving{{"ready", false}, {"serving", true}, {"terminating", true}};
   const json ended{{"ready", false}, {"serving", false}, {"terminating", true}};
   const json unready{{"ready", false}, {"serving", false}, {"terminating", false}};
+  const json unpublished{{"ready", false}, {"serving", true}, {"terminating", false}};
   struct Row {
     const char* name;
     Policy policy;
@@ -275,6 +289,7 @@ TEST_P(ServicesTest, TerminatingEndpointsServeOnlyIfNoneIsReady) {
                           Row{"terminating and not serving", Policy::cluster, serving, ended, {0}},
                           Row{"none serves", Policy::cluster, ended, ended, {kReject}},
                           Row{"not ready yet", Policy::cluster, unready, unready, {kReject}},
+                          Row{"serving, but not yet ready", Policy::cluster, unpublished, unpublished, {kReject}},
                           Row{"Local, ready", Policy::local, ready, ready, {0}},
                           Row{"Local, local one terminating", Policy::local, serving, ready, {0}},
                           Row{"Local, local one ended", Policy::local, ended, ready, {kDrop}},
@@ -303,13 +318,22 @@ TEST_P(ServicesTest, SourceRangesHoldForLoadBalancersAlone) {
   serve(object, {endpoint(0)});
   EXPECT_EQ(answering(outside(), lb_ip(), 80, 1), std::set{0});
   EXPECT_EQ(dropped(pod(), lb_ip(), 80, "outside of its source ranges"), 2U);
+  // What this node sends to an address of its own comes from that address.
+  netlink::Socket socket(lab.router());
+  netlink::add_address(socket, netlink::get_link(socket, "lo").index, {.address = host_network(lb_ip())});
+  EXPECT_EQ(dropped(here(), lb_ip(), 80, "outside of its source ranges"), 2U);
+  object["spec"]["loadBalancerSourceRanges"] = {to_string(host_network(Lab::router_address(v6)))};
+  serve(object, {endpoint(0)});
+  EXPECT_EQ(answering(here(), lb_ip(), 80, 1), std::set{0}) << "this node is among them";
 }
 
 TEST_P(ServicesTest, AClientKeepsItsEndpointForAsLongAsThatIsThere) {
   const json sticky{{"sessionAffinity", "ClientIP"},
                     {"sessionAffinityConfig", {{"clientIP", {{"timeoutSeconds", 600}}}}}};
   serve(service(sticky), {endpoint(0), endpoint(1)});
-  const auto from = [&](const NetNs& client) { return lab.flow(client, Protocol::tcp, cluster_ip(), 80)->server; };
+  const auto from = [&](const NetNs& client) {
+    return lab.flow(client, Protocol::tcp, cluster_ip(), 80).value().server;
+  };
   const int first = from(pod());
   for (int i = 0; i < 20; ++i) ASSERT_EQ(from(pod()), first);
   serve(service(sticky), {endpoint(1 - first)});
@@ -318,6 +342,32 @@ TEST_P(ServicesTest, AClientKeepsItsEndpointForAsLongAsThatIsThere) {
   for (int i = 0; i < 20; ++i) ASSERT_EQ(from(pod()), 1 - first) << "it keeps the one that it has had since";
   serve(service(), {endpoint(0), endpoint(1)});
   EXPECT_EQ(answering(pod(), cluster_ip(), 80, 2), (std::set{0, 1})) << "switched off";
+}
+
+TEST_P(ServicesTest, AffinityLastsForItsTimeFromTheLastConnectionAndLeavesNoMark) {
+  serve(
+      service({{"sessionAffinity", "ClientIP"}, {"sessionAffinityConfig", {{"clientIP", {{"timeoutSeconds", 600}}}}}}),
+      {endpoint(0), endpoint(1)});
+  const std::string of = v6 ? "ip6" : "ip";
+  lab::nft(lab.router(), {"-f", "-"},
+           "table " + of +
+               " probe { chain leaving { type filter hook postrouting priority 300; "
+               "meta l4proto tcp meta mark != 0 counter comment marked; }; }");
+  const auto clients = [&] { return lab::nft(lab.router(), {"list", "map", of, "kube-proxy", "clients"}); };
+  const std::regex expires("timeout 10m expires (\\S+)");
+  lab.flow(pod(), Protocol::tcp, cluster_ip(), 80);
+  std::smatch found;
+  const auto kept = clients();
+  ASSERT_TRUE(std::regex_search(kept, found, expires)) << kept;
+  // As if time had passed.
+  const auto aged = std::regex_replace(kept, expires, "timeout 10m expires 60s");
+  lab::nft(lab.router(), {"-f", "-"}, "flush map " + of + " kube-proxy clients\n" + aged);
+  ASSERT_THAT(clients(), testing::AnyOf(HasSubstr("expires 59s"), HasSubstr("expires 1m")));
+  lab.flow(pod(), Protocol::tcp, cluster_ip(), 80);
+  EXPECT_THAT(clients(), testing::AnyOf(HasSubstr("expires 9m"), HasSubstr("expires 10m")));
+  const auto rules = nft::list_rules(lab.router(), nft::TableId{family, "probe"});
+  ASSERT_EQ(rules.size(), 1U);
+  EXPECT_EQ(rules[0].counter.value().packets, 0U) << "a packet leaves with the id of an endpoint";
 }
 
 TEST_P(ServicesTest, HintsKeepTrafficNear) {
@@ -390,7 +440,8 @@ TEST_P(ServicesTest, ARestartAdoptsWhatStandsAndRepairsWhatDoesnt) {
        {"delete table " + table, "flush chain " + table + " services", "flush map " + table + " endpoints",
         fmt::format("delete element {} service-ips {{ {} }}", table, key), "flush chain " + table + " nat-postrouting",
         fmt::format("add element {} cluster-ips {{ {} }}", table, cluster_ip(9).to_string()),
-        "flush chain " + table + " lb-2"}) {
+        "flush chain " + table + " lb-2",
+        "add chain " + table + " intruder { type filter hook forward priority 0; policy drop; }"}) {
     SCOPED_TRACE(harm);
     const auto whole = program->ledger().desired().size();
     lab::nft(lab.router(), {"-f", "-"}, harm);
