@@ -75,13 +75,16 @@ struct ProxierTest : testing::Test {
     services.clear();
     proxier.service_changed("shop/web");
   }
-  void set_endpoints(const std::vector<int>& servers, const char* protocol = "UDP", int port = Lab::kPort) {
+  void set_endpoints(const std::vector<int>& servers, const char* protocol = "UDP", int port = Lab::kPort,
+                     const json& conditions = {{"ready", true}}, const char* service = "web") {
     auto endpoints = json::array();
     for (const int server : servers)
-      endpoints.push_back({{"addresses", json::array({Lab::server_address(server).to_string()})}});
+      endpoints.push_back({{"addresses", json::array({Lab::server_address(server).to_string()})},
+                           {"conditions", conditions},
+                           {"nodeName", server == 0 ? "here" : "there"}});
     const auto before = slices["shop/s"];
     auto& now = slices["shop/s"];
-    now = {{"metadata", {{"namespace", "shop"}, {"name", "s"}, {"labels", {{"kubernetes.io/service-name", "web"}}}}},
+    now = {{"metadata", {{"namespace", "shop"}, {"name", "s"}, {"labels", {{"kubernetes.io/service-name", service}}}}},
            {"addressType", "IPv4"},
            {"endpoints", endpoints},
            {"ports", json::array({{{"name", ""}, {"protocol", protocol}, {"port", port}}})}};
@@ -152,6 +155,44 @@ TEST_F(ProxierTest, NodePortsAreReconciledToo) {
   EXPECT_EQ(proxier.sync().forgotten, 1U);
 }
 
+TEST_F(ProxierTest, AFlowStaysWithAnEndpointThatTerminatesForAsLongAsThatServes) {
+  set_service();
+  set_endpoints({0});
+  proxier.sync();
+  send(cluster_ip);
+  ASSERT_THAT(led_to(cluster_ip), ElementsAre(Lab::server_address(0)));
+  set_endpoints({0}, "UDP", Lab::kPort, {{"ready", false}, {"serving", true}, {"terminating", true}});
+  EXPECT_EQ(proxier.sync().forgotten, 0U);
+  set_endpoints({0}, "UDP", Lab::kPort, {{"ready", false}, {"serving", false}, {"terminating", true}});
+  EXPECT_EQ(proxier.sync().forgotten, 1U);
+}
+
+TEST_F(ProxierTest, ASliceThatMovesToAnotherServiceServesItsOldOneNoMore) {
+  set_service();
+  set_endpoints({0});
+  proxier.sync();
+  send(cluster_ip);
+  ASSERT_THAT(led_to(cluster_ip), ElementsAre(Lab::server_address(0)));
+  set_endpoints({0}, "UDP", Lab::kPort, {{"ready", true}}, "other");
+  EXPECT_EQ(proxier.sync().forgotten, 1U);
+}
+
+TEST_F(ProxierTest, AFlowThatBeganWhileRulesWereMissingIsServedWhenTheyAreBack) {
+  set_service();
+  set_endpoints({0});
+  proxier.sync();
+  // Without anybody who asks for it the kernel would track no flow.
+  lab::nft(lab.router(), {"-f", "-"},
+           "delete table ip kube-proxy\n"
+           "table ip another { chain c { type filter hook prerouting priority 0; ct state new counter; }; }");
+  send(cluster_ip);
+  ASSERT_THAT(led_to(cluster_ip), ElementsAre(cluster_ip));
+  proxier.doubt();
+  EXPECT_EQ(proxier.sync().forgotten, 1U);
+  send(cluster_ip);
+  EXPECT_THAT(led_to(cluster_ip), ElementsAre(Lab::server_address(0)));
+}
+
 TEST_F(ProxierTest, FlowsThatCouldntBeForgottenAreForgottenLater) {
   set_endpoints({0});
   proxier.sync();
@@ -165,6 +206,29 @@ TEST_F(ProxierTest, FlowsThatCouldntBeForgottenAreForgottenLater) {
   EXPECT_FALSE(proxier.in_step());
   EXPECT_EQ(proxier.sync().forgotten, 1U);
   EXPECT_TRUE(proxier.in_step());
+}
+
+TEST_F(ProxierTest, TellsOfLocalEndpointsThatAreReady) {
+  set_service("TCP", 30'080);
+  auto& spec = services["shop/web"]["spec"];
+  spec.merge_patch({{"type", "LoadBalancer"}, {"externalTrafficPolicy", "Local"}, {"healthCheckNodePort", 30'081}});
+  set_endpoints({0, 1}, "TCP");
+  proxier.sync();
+  EXPECT_EQ(proxier.health_checks(), (std::map<std::string, HealthCheck>{{"shop/web", {30'081, 1}}}));
+  EXPECT_EQ(proxier.without_local(true), 0U);
+  set_endpoints({0, 1}, "TCP", Lab::kPort, {{"ready", false}, {"serving", true}, {"terminating", true}});
+  proxier.sync();
+  EXPECT_EQ(proxier.health_checks(), (std::map<std::string, HealthCheck>{{"shop/web", {30'081, 0}}}));
+  EXPECT_EQ(proxier.without_local(true), 1U);
+  EXPECT_EQ(proxier.without_local(false), 0U);
+  spec["internalTrafficPolicy"] = "Local";
+  proxier.service_changed("shop/web");
+  proxier.sync();
+  EXPECT_EQ(proxier.without_local(false), 1U);
+  delete_service();
+  proxier.sync();
+  EXPECT_THAT(proxier.health_checks(), IsEmpty());
+  EXPECT_EQ(proxier.without_local(true), 0U);
 }
 
 TEST_F(ProxierTest, NothingIsWrittenWhereNothingHasChanged) {
@@ -192,8 +256,12 @@ TEST_F(ProxierTest, AnotherNodeMeansOtherRules) {
   proxier.sync();
   EXPECT_FALSE(flow(Lab::router_address()));
   EXPECT_TRUE(flow(Lab::router_address_at(0)));
-  EXPECT_EQ(lab.flow(lab.client(), lab::Protocol::tcp, cluster_ip, 80)->source, Lab::router_address_at(0))
-      << "who isn't a pod is masqueraded from now on";
+  const auto source = [&] { return lab.flow(lab.client(), lab::Protocol::tcp, cluster_ip, 80).value().source; };
+  EXPECT_EQ(source(), Lab::router_address_at(0)) << "who isn't a pod is masqueraded from now on";
+  moved.pod_networks = {parse_network("10.1.0.0/16")};
+  proxier.set_node(moved);
+  proxier.sync();
+  EXPECT_EQ(source(), Lab::client_address()) << "and now it is one";
 }
 
 TEST_F(ProxierTest, CleanUpLeavesNothingAndMayBeCalledTwice) {
