@@ -207,6 +207,28 @@ TEST_P(StaleFlows, AreFoundWhenTheWholeTableIsWrittenAnew) {
   EXPECT_EQ(reached(flow), 1);
 }
 
+TEST_P(StaleFlows, ThatBeganWhileTheTableWasMissingAreServed) {
+  // Without anybody who asks for it the kernel would track no flow.
+  const std::string family = v6 ? "ip6" : "ip";
+  lab::nft(
+      lab.router(), {"-f", "-"},
+      "table " + family + " another { chain c { type filter hook prerouting priority 0; ct state new counter; }; }");
+  const auto other = Vip{.address = address(2), .endpoints = {{Lab::server_address(2, v6)}}};
+  proxy.apply({served_by({0})});
+  const auto taken = [&] { lab::nft(lab.router(), {"delete", "table", family, "knetsim-vips"}); };
+  taken();
+  const auto first = talker();
+  EXPECT_TRUE(lost(first));
+  ASSERT_THAT(tracked(), SizeIs(1));
+  proxy.restore();
+  EXPECT_EQ(reached(first), 0);
+  taken();
+  const auto second = talker();
+  EXPECT_TRUE(lost(second));
+  proxy.apply({served_by({0}), other});
+  EXPECT_EQ(reached(second), 0) << "nothing of its VIP has changed";
+}
+
 TEST_P(StaleFlows, OfAnEndpointThatIsGoneMoveOnAndItsTurnStays) {
   proxy.apply({served_by({0, 1})});
   const auto first = talker();

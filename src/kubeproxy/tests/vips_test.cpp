@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <cerrno>
 
 #include "knetsim/fixtures/packet_lab.h"
 #include "knetsim/nft/batch.h"
+#include "knetsim/sys/error.h"
 
 namespace knetsim::kubeproxy {
 namespace {
@@ -106,6 +108,12 @@ TEST_P(VipsTest, AReplacedVipStartsAnewAndTheOthersGoOn) {
   EXPECT_EQ(proxy.counters(address(2)).prerouting.packets, 1U);
   EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 3), ElementsAre(2, 1, 2));
   EXPECT_THAT(flows(lab.client(), Protocol::icmp, address(2), 1), ElementsAre(1));
+  proxy.apply({service(vip, {1, 2}), service(address(2), {0, 1})});
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 1), ElementsAre(1)) << "as many, in another order";
+  auto again = service(vip, {1, 2});
+  ++again.revision;
+  proxy.apply({again, service(address(2), {0, 1})});
+  EXPECT_THAT(flows(lab.client(), Protocol::icmp, vip, 1), ElementsAre(1)) << "another revision";
 }
 
 TEST_P(VipsTest, TheSameServicesAgainChangeNothing) {
@@ -177,7 +185,7 @@ TEST_P(VipsTest, ASecondProxyTakesOverWhatAnEarlierOneLeft) {
   EXPECT_THAT(listing(lab.router()), Not(HasSubstr(address(2).to_string() + " ")));
 }
 
-TEST_P(VipsTest, AChangeThatTheKernelRefusesLeadsToOneFullWrite) {
+TEST_P(VipsTest, AChangeThatTheKernelRefusesIsWrittenAfterALook) {
   proxy.apply({service(vip, {0, 1}), service(address(2), {0})});
   lab::nft(lab.router(), {"flush", "ruleset"});
   proxy.apply({service(vip, {1, 2}), service(address(2), {0})});
@@ -224,6 +232,26 @@ TEST_P(VipsTest, InvalidServicesChangeNothing) {
   EXPECT_THROW(proxy.apply({service(address(2), {0}), service(vip, {1}), service(vip, {2})}), InputError);
   EXPECT_EQ(listing(lab.router()), before);
   EXPECT_EQ(proxy.services(), std::vector{service(vip, {0, 1})});
+}
+
+TEST_P(VipsTest, AChangeThatCantBeWrittenIsNotWrittenLater) {
+  proxy.apply({service(vip, {0, 1})});
+  const auto other = v6 ? Vip{.address = parse_address("100.64.10.1"), .endpoints = {{Lab::server_address(0)}}}
+                        : Vip{.address = parse_address("fd64::1"), .endpoints = {{Lab::server_address(0, true)}}};
+  {
+    // The other family takes another connection to the kernel, and this process can open nothing.
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const rlimit none{0, limit.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    EXPECT_THROW(proxy.apply({service(vip, {0, 1}), other}), Error);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  EXPECT_EQ(proxy.services(), std::vector{service(vip, {0, 1})});
+  proxy.apply({service(vip, {0, 1})});
+  EXPECT_THAT(listing(lab.router()), Not(HasSubstr(other.address.to_string())));
+  proxy.apply({service(vip, {0, 1}), other});
+  EXPECT_THAT(listing(lab.router()), HasSubstr(other.address.to_string()));
 }
 
 TEST_P(VipsTest, ClearRemovesTheTablesAndMayBeCalledTwice) {
