@@ -456,13 +456,18 @@ TEST_P(ServicesTest, ARestartAdoptsWhatStandsAndRepairsWhatDoesnt) {
 }
 
 TEST_P(ServicesTest, AnothersTableOfThatNameGivesWay) {
-  const std::string table = fmt::format("table {} kube-proxy", v6 ? "ip6" : "ip");
-  lab::nft(lab.router(), {"-f", "-"},
-           table +
-               " { set cluster-ips { type inet_service; }; chain services { type filter hook forward priority 0; drop; "
-               "}; }");
-  serve(service(), {endpoint(0)});
-  EXPECT_EQ(answering(pod(), cluster_ip(), 80, 1), std::set{0});
+  for (const char* what :
+       {"set cluster-ips { type inet_service; }; "
+        "chain services { type filter hook forward priority 0; drop; };",
+        // Of a type that we don't read, with an element.
+        "map balancers { type ether_addr : verdict; elements = { 0a:00:00:00:00:01 : accept }; };"}) {
+    SCOPED_TRACE(what);
+    const auto table = fmt::format("table {} kube-proxy", v6 ? "ip6" : "ip");
+    lab::nft(lab.router(), {"-f", "-"}, fmt::format("add {0}; delete {0}; {0} {{ {1} }}", table, what));
+    program.reset();
+    serve(service(), {endpoint(0)});
+    EXPECT_EQ(answering(pod(), cluster_ip(), 80, 1), std::set{0});
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ServicesTest, testing::Values(false, true),
