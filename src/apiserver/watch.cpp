@@ -9,7 +9,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -26,13 +25,13 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/json.h"
 #include "knetsim/sys/text.h"
+#include "wire.h"
 
 namespace knetsim::apiserver {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using asio::ip::tcp;
 using nlohmann::json;
 
 namespace {
@@ -75,13 +74,12 @@ std::uint64_t revision_of(const json& object) {
 }
 
 struct Informer::State {
-  State(asio::io_context& context, tcp::endpoint to, Collection what, InformerCalls told)
-      : server(std::move(to)), collection(std::move(what)), calls(std::move(told)), stream(context), pause(context) {}
+  State(asio::io_context& context, Access access, Collection what, InformerCalls told)
+      : collection(std::move(what)), calls(std::move(told)), wire(context, std::move(access)), pause(context) {}
 
-  tcp::endpoint server;
   Collection collection;
   InformerCalls calls;
-  beast::tcp_stream stream;
+  Wire wire;
   beast::flat_buffer buffer;
   std::array<char, 16'384> piece{};  ///< of a watch
   asio::steady_timer pause;
@@ -110,14 +108,16 @@ asio::awaitable<void> Informer::State::send(std::string query) {
   if (!collection.labels.empty()) target += "&labelSelector=" + percent_encoded(collection.labels);
   if (!collection.fields.empty()) target += "&fieldSelector=" + percent_encoded(collection.fields);
   http::request<http::empty_body> request(http::verb::get, target, 11);
+  const auto& [server, tls, token] = wire.access();
   request.set(http::field::host, fmt::format("{}:{}", server.address().to_string(), server.port()));
+  if (!token.empty()) request.set(http::field::authorization, "Bearer " + token);
   request.set(http::field::accept, "application/json");
-  stream.expires_after(kPatience);
-  if (!stream.socket().is_open()) {
+  if (!wire.is_open()) {
     buffer.clear();
-    co_await stream.async_connect(server, asio::use_awaitable);
+    co_await wire.connect(kPatience);
   }
-  co_await http::async_write(stream, request, asio::use_awaitable);
+  wire.expires_after(kPatience);
+  co_await wire.with([&](auto& stream) { return http::async_write(stream, request, asio::use_awaitable); });
 }
 
 asio::awaitable<void> Informer::State::list() {
@@ -125,9 +125,9 @@ asio::awaitable<void> Informer::State::list() {
   co_await send(std::move(any_state));
   http::response_parser<http::string_body> parser;
   parser.body_limit(kLongestList);
-  co_await http::async_read(stream, buffer, parser, asio::use_awaitable);
+  co_await wire.with([&](auto& stream) { return http::async_read(stream, buffer, parser, asio::use_awaitable); });
   const auto& answer = parser.get();
-  if (!answer.keep_alive()) stream.close();
+  if (!answer.keep_alive()) wire.close();
   auto body = read_answer_json(answer.body());
   if (answer.result_int() != kOk) throw Interruption(words_of(answer.result_int(), body));
   take_list(std::move(body));
@@ -164,15 +164,18 @@ asio::awaitable<void> Informer::State::follow() {
   co_await send(std::move(from_here));
   http::response_parser<http::buffer_body> parser;
   parser.body_limit(boost::none);
-  co_await http::async_read_header(stream, buffer, parser, asio::use_awaitable);
+  co_await wire.with(
+      [&](auto& stream) { return http::async_read_header(stream, buffer, parser, asio::use_awaitable); });
   const auto status = parser.get().result_int();
-  stream.expires_after(collection.watch_time + kPatience);
+  wire.expires_after(collection.watch_time + kPatience);
   std::string text;
   while (!parser.is_done() && !over) {
     parser.get().body().data = piece.data();
     parser.get().body().size = piece.size();
     boost::system::error_code error;
-    co_await http::async_read_some(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+    co_await wire.with([&](auto& stream) {
+      return http::async_read_some(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, error));
+    });
     if (error && error != http::error::need_buffer) throw boost::system::system_error(error);
     text.append(piece.data(), piece.size() - parser.get().body().size);
     if (text.size() > kLongestEvent) throw Interruption("an event without an end");
@@ -185,7 +188,7 @@ asio::awaitable<void> Informer::State::follow() {
     text.erase(0, begin);
   }
   if (over) co_return;
-  if (!parser.get().keep_alive()) stream.close();
+  if (!parser.get().keep_alive()) wire.close();
   if (status == kOk) co_return;
   if (status == kGone) revision.clear();
   throw Interruption(words_of(status, read_answer_json(text)));
@@ -243,7 +246,7 @@ asio::awaitable<void> Informer::State::run(std::shared_ptr<State> self) {
     }
     if (state.over) co_return;
     if (!why.empty()) {
-      state.stream.close();
+      state.wire.close();
       if (state.calls.interrupted) state.calls.interrupted(why);
     }
     // One that ends again and again isn't asked without a pause.
@@ -255,8 +258,8 @@ asio::awaitable<void> Informer::State::run(std::shared_ptr<State> self) {
   }
 }
 
-Informer::Informer(asio::io_context& context, tcp::endpoint server, Collection collection, InformerCalls calls)
-    : state_(std::make_shared<State>(context, std::move(server), std::move(collection), std::move(calls))) {
+Informer::Informer(asio::io_context& context, Access access, Collection collection, InformerCalls calls)
+    : state_(std::make_shared<State>(context, std::move(access), std::move(collection), std::move(calls))) {
   asio::co_spawn(context, State::run(state_), [](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);
   });
@@ -273,7 +276,7 @@ Informer::~Informer() {
   if (!state_) return;
   state_->over = true;
   state_->calls = {};
-  state_->stream.close();
+  state_->wire.close();
   state_->pause.cancel();
 }
 

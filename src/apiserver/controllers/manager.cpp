@@ -47,7 +47,7 @@ void Manager::watch(boost::asio::io_context& context, const boost::asio::ip::tcp
       .listed = [this] { has_listed(); },
       .interrupted = [path](const std::string& why) { spdlog::warn("{}: {}", path, why); }};
   const auto place = informers_.emplace(
-      &kind, apiserver::Informer(context, server, apiserver::Collection{.path = path}, std::move(calls)));
+      &kind, apiserver::Informer(context, {server}, apiserver::Collection{.path = path}, std::move(calls)));
   view_.add(kind, place.first->second.objects());
 }
 

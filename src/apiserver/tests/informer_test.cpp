@@ -27,7 +27,7 @@ class ApiServerInformer : public ApiTest {
 
   /// An informer that writes down "+a", "~a", "-a".
   void follow(Collection collection = {.path = kConfigMaps}) {
-    informer_.emplace(context_, kWatched, std::move(collection),
+    informer_.emplace(context_, Access{kWatched}, std::move(collection),
                       InformerCalls{.changed =
                                         [this](const json* before, const json* now) {
                                           const char* sign = before == nullptr ? "+" : now == nullptr ? "-" : "~";
@@ -172,7 +172,7 @@ TEST_F(ApiServerInformer, EndsAtOnceWhereverItIs) {
   context_.run();  // returns, as nothing is left to do
   server().signal(SIGSTOP);
   context_.restart();
-  Informer waits(context_, kWatched, {.path = kConfigMaps}, {});
+  Informer waits(context_, {kWatched}, {.path = kConfigMaps}, {});
   auto running = std::async(std::launch::async, [&] { context_.run(); });
   EXPECT_EQ(running.wait_for(50ms), std::future_status::timeout);
   context_.stop();
@@ -182,7 +182,7 @@ TEST_F(ApiServerInformer, EndsAtOnceWhereverItIs) {
 
 TEST_F(ApiServerInformer, HandsOnWhatItsCallsThrow) {
   follow();
-  Informer thrower(context_, kWatched, {.path = kConfigMaps},
+  Informer thrower(context_, {kWatched}, {.path = kConfigMaps},
                    {.listed = [] { throw std::runtime_error("from the call"); }});
   EXPECT_THROW(context_.run(), std::runtime_error);
 }

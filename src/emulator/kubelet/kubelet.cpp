@@ -71,7 +71,7 @@ struct Kubelet::State {
         writes(context, server),
         clocks(context),
         around{context, cluster, reads, writes, registry, clocks},
-        pods(context, server, {.path = "/api/v1/pods"}, {.changed = [this](const json* before, const json* now) {
+        pods(context, {server}, {.path = "/api/v1/pods"}, {.changed = [this](const json* before, const json* now) {
                try {
                  changed(before, now);
                } catch (const std::exception& error) {  // one Pod's; the others go on

@@ -32,7 +32,7 @@ const boost::asio::ip::tcp::endpoint kServer(boost::asio::ip::make_address("127.
 class PlayedKubelets {
  public:
   PlayedKubelets()
-      : informer_(context_, kServer, {.path = "/api/v1/pods", .fields = "spec.nodeName!="},
+      : informer_(context_, {kServer}, {.path = "/api/v1/pods", .fields = "spec.nodeName!="},
                   {.changed =
                        [this](const json*, const json* now) {
                          if (now != nullptr) follow(*now);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -10,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+
+#include "knetsim/apiserver/access.h"
 
 namespace knetsim::apiserver {
 
@@ -43,8 +44,7 @@ struct InformerCalls {
 class Informer {
  public:
   /// Begins when the context runs.
-  Informer(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, Collection collection,
-           InformerCalls calls);
+  Informer(boost::asio::io_context& context, Access access, Collection collection, InformerCalls calls);
   Informer(Informer&&) noexcept;
   Informer& operator=(Informer&&) noexcept;
   ~Informer();
