@@ -8,9 +8,11 @@
 
 #include <filesystem>
 
+#include "knetsim/emulator/cluster_api.h"
 #include "knetsim/fixtures/emulation_test.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/sys/eventually.h"
+#include "knetsim/sys/ready.h"
 
 namespace knetsim::fixtures {
 namespace {
@@ -87,10 +89,16 @@ TEST_F(KubeClients, PeopleOnNodesHaveAKubeconfig) {
         << node->name() << ": " << asked.err;
   }
   const auto keys = only().etcd_nodes().front()->directory() / "pki";
-  for (const char* name : {"apiserver.key", "sa.key", "tokens.csv", "kubeconfig"})
+  for (const char* name : {"apiserver.key", "sa.key", "tokens.csv", "kubeconfig", "kube-proxy.kubeconfig"})
     EXPECT_EQ(std::filesystem::status(keys / name).permissions(),
               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
         << name;
+}
+
+TEST_F(KubeClients, NobodyInTheLabIsAnsweredWithoutTls) {
+  const auto ports = listening_tcp_ports(only().etcd_nodes().front()->netns());
+  EXPECT_THAT(ports, testing::Contains(ClusterApi::kSecurePort));
+  EXPECT_THAT(ports, Not(testing::Contains(ClusterApi::port_of(0))));
 }
 
 TEST(KubeCredentials, AreMadeWhenSomebodyAsks) {

@@ -95,14 +95,12 @@ ServerCommandLine parse_server_command_line(const std::vector<std::string>& argu
   std::string node_ports;
   std::string advertise;
   std::string bind;
-  std::string node_address;
   bool version = false;
   auto request_timeout = options.request_timeout.count();
   app.add_option("--etcd-servers", etcd, "etcd's endpoints, separated by commas (http://127.0.0.1:2379)");
   app.add_option("--listen", listen, "HOST:PORT to serve plain HTTP on (127.0.0.1:8001)");
   app.add_option("--listen-fd", options.listen_fd, "an inherited socket that listens already, in place of --listen")
       ->check(CLI::Range(3, 1'000'000));
-  app.add_option("--node-address", node_address, "an address that is served too, on the port of --listen (none)");
   app.add_option("--service-cluster-ip-range", ranges,
                  "where cluster IPs come from; an IPv4 range and, after a comma, an IPv6 one (10.96.0.0/16)");
   app.add_option("--service-node-port-range", node_ports, "where node ports come from (30000-32767)");
@@ -153,7 +151,6 @@ ServerCommandLine parse_server_command_line(const std::vector<std::string>& argu
     throw InputError("--tls-cert-file and --tls-private-key-file go together: give both, or none");
   if (!options.secure_listen_fds.empty() && options.tls_cert_file.empty())
     throw InputError("--secure-listen-fd serves HTTPS: give --tls-cert-file, too");
-  if (!node_address.empty()) options.node_address = address_of("--node-address", node_address, node_address);
   if (!advertise.empty()) {
     options.advertise_address = address_of("--advertise-address", advertise, advertise);
     if (options.advertise_address->is_loopback() || options.advertise_address->is_unspecified())
@@ -184,7 +181,6 @@ std::vector<std::string> to_arguments(const ServerOptions& options) {
   if (options.bind_address != defaults.bind_address)
     arguments.push_back(fmt::format("--bind-address={}", options.bind_address.to_string()));
   for (const int fd : options.secure_listen_fds) arguments.push_back(fmt::format("--secure-listen-fd={}", fd));
-  if (options.node_address) arguments.push_back(fmt::format("--node-address={}", options.node_address->to_string()));
   if (options.advertise_address)
     arguments.push_back(fmt::format("--advertise-address={}", options.advertise_address->to_string()));
   if (options.watch_window != defaults.watch_window)

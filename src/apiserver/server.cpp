@@ -61,11 +61,6 @@ tcp::acceptor listen(asio::io_context& context, const ServerOptions& options) {
   return listen_at(context, {options.listen_address, options.listen_port}, "choose another --listen");
 }
 
-std::optional<tcp::acceptor> listen_for_nodes(asio::io_context& context, const ServerOptions& options) {
-  if (!options.node_address) return std::nullopt;
-  return listen_at(context, {*options.node_address, options.listen_port}, "choose another --node-address");
-}
-
 std::vector<tcp::acceptor> listen_securely(asio::io_context& context, const ServerOptions& options) {
   std::vector<tcp::acceptor> acceptors;
   if (options.tls_cert_file.empty()) return acceptors;
@@ -87,7 +82,6 @@ Server::Server(ServerOptions options)
       acceptor_(listen(context_, options_)),
       tls_(tls_context(options_)),
       secure_acceptors_(listen_securely(context_, options_)),
-      node_acceptor_(listen_for_nodes(context_, options_)),
       client_(context_.get_executor(), {.endpoints = options_.etcd_servers, .idle_connections = kEtcdConnections}),
       cache_(context_.get_executor(), options_.watch_window),
       feed_(context_.get_executor(), client_, cache_),
@@ -132,7 +126,6 @@ asio::awaitable<void> Server::start() {
     spdlog::info("serving securely on https://{}", address_text(acceptor.local_endpoint()));
     spawn(http_.serve(acceptor, &*tls_));
   }
-  if (node_acceptor_) spawn(http_.serve(*node_acceptor_));
 }
 
 int Server::run() {

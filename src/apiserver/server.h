@@ -38,7 +38,6 @@ class Server {
   boost::asio::ip::tcp::acceptor acceptor_;
   std::optional<boost::asio::ssl::context> tls_;
   std::vector<boost::asio::ip::tcp::acceptor> secure_acceptors_;
-  std::optional<boost::asio::ip::tcp::acceptor> node_acceptor_;
   etcd::Client client_;
   Cache cache_;
   Feed feed_;

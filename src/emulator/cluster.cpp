@@ -205,7 +205,7 @@ ClusterApi& Cluster::api() {
   }
   std::vector<Daemon> proxies;
   for (const auto& worker : workers_)
-    proxies.push_back(start_kube_proxy(*worker, spec_, {etcd_nodes_.front().address(), ClusterApi::port_of(index_)}));
+    proxies.push_back(start_kube_proxy(*worker, spec_, ClusterApi::proxy_kubeconfig_in(etcd_nodes_.front())));
   kube_proxies_ = std::move(proxies);
   published_ = true;
   kubelet_ = std::make_unique<Kubelet>(*this, ClusterApi::port_of(index_), *pod_containers_,

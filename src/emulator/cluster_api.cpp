@@ -86,6 +86,10 @@ std::string ClusterApi::secure_url_of(const Address& node) {
 
 std::filesystem::path ClusterApi::kubeconfig_in(const Node& node) { return node.directory() / "pki" / "kubeconfig"; }
 
+std::filesystem::path ClusterApi::proxy_kubeconfig_in(const Node& node) {
+  return node.directory() / "pki" / "kube-proxy.kubeconfig";
+}
+
 void ClusterApi::start() {
   if (!server_) start_server();
   start_controllers();
@@ -97,7 +101,6 @@ void ClusterApi::start_server() {
   options.listen_port = port_;
   options.listen_fd = listener_.get();
   options.advertise_address = node_->address();
-  options.node_address = node_->address();
   options.secure_port = kSecurePort;
   if (node_->address().is_v6()) options.bind_address = boost::asio::ip::address_v6::any();
   auto addresses = node_->addresses();
@@ -115,6 +118,8 @@ void ClusterApi::start_server() {
     kept.emplace_back(each);
   }
   credentials_->write_kubeconfig(kubeconfig_in(*node_), cluster_);
+  credentials_->write_kubeconfig(proxy_kubeconfig_in(*node_), cluster_,
+                                 {.user = "system:kube-proxy", .groups = {"system:node-proxier"}});
   credentials_->write_service_account();
   const auto log = node_->directory() / "apiserver.log";
   const auto program = parts::resolve(parts::kApiServer);

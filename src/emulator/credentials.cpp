@@ -42,11 +42,21 @@ ServerFiles Credentials::write_for(const fs::path& directory, std::vector<std::s
 
 void Credentials::write_kubeconfig(const fs::path& file, const std::string& current_cluster) {
   const std::scoped_lock lock(mutex_);
-  auto& all = made();
+  write_kubeconfig(file, current_cluster, made().admin);
+}
+
+void Credentials::write_kubeconfig(const fs::path& file, const std::string& cluster,
+                                   const apiserver::Subject& subject) {
+  const std::scoped_lock lock(mutex_);
+  write_kubeconfig(file, cluster, made().authority.for_client(subject));
+}
+
+void Credentials::write_kubeconfig(const fs::path& file, const std::string& current_cluster,
+                                   const apiserver::CertifiedKey& shown) {
   write_file_atomically(
       file,
       kubeconfig(clusters_,
-                 {.authority = all.authority.certificate(), .certificate = all.admin.certificate, .key = all.admin.key},
+                 {.authority = made().authority.certificate(), .certificate = shown.certificate, .key = shown.key},
                  current_cluster),
       kForItsOwner);
 }

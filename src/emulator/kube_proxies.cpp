@@ -24,13 +24,11 @@ std::vector<Network> pod_networks(const ClusterSpec& spec) {
   return networks;
 }
 
-Daemon start_kube_proxy(const Worker& worker, const ClusterSpec& spec, const boost::asio::ip::tcp::endpoint& api) {
+Daemon start_kube_proxy(const Worker& worker, const ClusterSpec& spec, const std::filesystem::path& kubeconfig) {
   std::vector<std::string> pods;
   for (const auto& network : pod_networks(spec)) pods.push_back(to_string(network));
-  const auto host = api.address().to_string();
   std::vector<std::string> arguments{
-      fmt::format("--master=http://{}:{}", api.address().is_v6() ? "[" + host + "]" : host, api.port()),
-      fmt::format("--hostname-override={}", kube_name(worker.name())),
+      "--kubeconfig=" + kubeconfig.string(), fmt::format("--hostname-override={}", kube_name(worker.name())),
       fmt::format("--service-cluster-ip-range={}", to_string(Network(kube::ServiceRanges{}.ipv4)))};
   if (!pods.empty()) arguments.push_back(fmt::format("--cluster-cidr={}", fmt::join(pods, ",")));
   const auto launch = [arguments, netns = &worker.netns(), directory = worker.directory()] {

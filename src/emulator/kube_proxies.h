@@ -1,6 +1,6 @@
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
+#include <filesystem>
 #include <vector>
 
 #include "knetsim/emulator/daemon.h"
@@ -12,8 +12,8 @@ namespace knetsim {
 /// Where pods and their addresses are in a cluster.
 std::vector<Network> pod_networks(const ClusterSpec& spec);
 
-/// Starts the kube-proxy of a worker, which asks the API there, and isn't waited for. Throws InputError if the program
-/// isn't there.
-Daemon start_kube_proxy(const Worker& worker, const ClusterSpec& spec, const boost::asio::ip::tcp::endpoint& api);
+/// Starts the kube-proxy of a worker, which asks the API that the kubeconfig leads to, and isn't waited for. Throws
+/// InputError if the program isn't there.
+Daemon start_kube_proxy(const Worker& worker, const ClusterSpec& spec, const std::filesystem::path& kubeconfig);
 
 }  // namespace knetsim

@@ -97,7 +97,7 @@ apiserver::Informer KubeProxy::follow(apiserver::Collection collection,
                                       std::function<void(const json*, const json*)> changed) {
   const auto path = collection.path;
   return {
-      *context_, options_.server, std::move(collection),
+      *context_, options_.access, std::move(collection),
       apiserver::InformerCalls{.changed =
                                    [this, changed = std::move(changed)](const json* before, const json* now) {
                                      changed(before, now);
@@ -212,8 +212,9 @@ void KubeProxy::succeeded(const Synced& synced, double seconds) {
   if (!std::exchange(first_, false)) return;
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin_).count();
-  spdlog::info("in step with {} after {} ms: {} services, {} slices, {}", options_.master, took,
-               services_.objects().size(), slices_.objects().size(),
+  spdlog::info("in step with {} after {} ms: {} services, {} slices, {}",
+               options_.kubeconfig.empty() ? options_.master : options_.kubeconfig, took, services_.objects().size(),
+               slices_.objects().size(),
                synced.written.batches == 0 ? std::string("all of it stood already")
                                            : fmt::format("{} entries written", synced.written.entries));
   watch_tables();

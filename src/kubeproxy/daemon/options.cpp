@@ -98,7 +98,11 @@ DaemonCommandLine parse_daemon_command_line(const std::vector<std::string>& argu
   std::vector<std::string> services;
   std::vector<std::string> node_ports;
   bool version = false;
-  app.add_option("--master", options.master, "the API server, in plain HTTP (http://127.0.0.1:8001)");
+  auto* const master =
+      app.add_option("--master", options.master, "the API server, in plain HTTP (http://127.0.0.1:8001)");
+  app.add_option("--kubeconfig", options.kubeconfig,
+                 "where the API server is, whom to trust and what to show it, in place of --master")
+      ->excludes(master);
   app.add_option("--hostname-override", options.node, "the name of this worker's Node (the host's name)");
   app.add_option("--netns", options.netns,
                  "the network namespace to serve, as in /run/netns/C0w1; the API is asked from its own (its own)");
@@ -134,7 +138,8 @@ DaemonCommandLine parse_daemon_command_line(const std::vector<std::string>& argu
     return {.request = DaemonRequest::version,
             .options = {},
             .text = fmt::format("knetsim-kube-proxy {}\n", KNETSIM_VERSION)};
-  options.server = api_server_of(options.master);
+  options.access = options.kubeconfig.empty() ? apiserver::Access{api_server_of(options.master)}
+                                              : apiserver::read_kubeconfig(options.kubeconfig);
   if (options.node.empty()) options.node = boost::algorithm::to_lower_copy(boost::asio::ip::host_name());
   options.cluster_networks = networks_of(cluster, "--cluster-cidr");
   options.service_networks = networks_of(services, "--service-cluster-ip-range");

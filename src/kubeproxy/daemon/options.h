@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "knetsim/apiserver/access.h"
 #include "knetsim/sys/network.h"
 
 namespace knetsim::kubeproxy {
@@ -15,9 +16,10 @@ enum class LocalDetection { none, cluster_cidr, node_cidr, bridge };
 /// What the program is told on its command line. Names and meaning are kube-proxy's where it has them.
 struct DaemonOptions {
   std::string master = "http://127.0.0.1:8001";
-  boost::asio::ip::tcp::endpoint server = {};  ///< the same
-  std::string node;                            ///< --hostname-override; empty: the host's name in lower case
-  std::string netns;                           ///< whose packets it directs; empty: its own
+  std::string kubeconfig = {};    ///< in place of `master`
+  apiserver::Access access = {};  ///< what one of the two says
+  std::string node;               ///< --hostname-override; empty: the host's name in lower case
+  std::string netns;              ///< whose packets it directs; empty: its own
   LocalDetection detection = LocalDetection::none;
   std::vector<Network> cluster_networks = {};
   std::string pod_bridge = {};

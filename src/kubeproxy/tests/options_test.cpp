@@ -18,8 +18,8 @@ TEST(DaemonCommandLines, SayWhatKubeProxysSay) {
                                                   "--nodeport-addresses", "10.0.0.0/8", "--healthz-bind-address=none",
                                                   "--no-allow-service-external-ips", "--metrics-bind-address=:1234"})
                            .options;
-  EXPECT_EQ(options.server.port(), 8002);
-  EXPECT_TRUE(options.server.address().is_v6());
+  EXPECT_EQ(options.access.server.port(), 8002);
+  EXPECT_TRUE(options.access.server.address().is_v6());
   EXPECT_EQ(options.node, "c0w1");
   EXPECT_THAT(options.cluster_networks, ElementsAre(parse_network("11.0.0.0/8"), parse_network("fd11::/48")));
   EXPECT_EQ(options.detection, LocalDetection::cluster_cidr);

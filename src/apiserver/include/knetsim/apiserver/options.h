@@ -21,7 +21,6 @@ struct ServerOptions {
   /// A socket that listens already, inherited from whoever started the server: it outlives a restart, and may be of
   /// another network namespace. Nullopt: the server opens its own.
   std::optional<int> listen_fd = {};
-  std::optional<Address> node_address = {};  ///< served on it too, on listen_port: for the workers of a lab
   kube::ServiceRanges ranges;
   std::optional<Address> advertise_address;  ///< what the Service kubernetes leads to; nullopt: nowhere
   Address bind_address = boost::asio::ip::make_address("0.0.0.0");  ///< where it serves HTTPS, if it has a certificate

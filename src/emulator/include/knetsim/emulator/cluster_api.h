@@ -19,8 +19,8 @@ class Container;
 class Worker;
 
 /// The Kubernetes API of one cluster: a server, ours or a real kube-apiserver as KNETSIM_APISERVER says, on its first
-/// etcd node. Everybody outside of the nodes reaches it in plain HTTP on 127.0.0.1, nodes on its node's address, and
-/// everybody in the lab over TLS on that address; the workers and containers are in it as Nodes and Pods. Move-only.
+/// etcd node. Everybody outside of the nodes reaches it in plain HTTP on 127.0.0.1, everybody in the lab over TLS on
+/// its node's address; the workers and containers are in it as Nodes and Pods. Move-only.
 class ClusterApi {
  public:
   /// Of the cluster with that index: 8001, 8002 ...
@@ -32,6 +32,8 @@ class ClusterApi {
   static std::string secure_url_of(const Address& node);
   /// For people on the nodes of the cluster whose first etcd node this is: there once the API was asked for.
   static std::filesystem::path kubeconfig_in(const Node& node);
+  /// For that cluster's kube-proxies.
+  static std::filesystem::path proxy_kubeconfig_in(const Node& node);
 
   /// Opens the port; nothing runs yet. `node`, on which the server will run, must outlive it, and so must the
   /// credentials. Over TLS it serves on `secure_listeners`, too. Throws Error if the port is taken.

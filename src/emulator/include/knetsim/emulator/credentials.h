@@ -34,6 +34,9 @@ class Credentials {
                         std::vector<Address> addresses);
   /// For people on the nodes of a cluster, into that file: whoever has it may do everything.
   void write_kubeconfig(const std::filesystem::path& file, const std::string& current_cluster);
+  /// For a program that asks that cluster, with a certificate of its own.
+  void write_kubeconfig(const std::filesystem::path& file, const std::string& cluster,
+                        const apiserver::Subject& subject);
   /// What containers find as their service account's, at kServiceAccountDirectory: CA, namespace default, token.
   void write_service_account();
 
@@ -51,6 +54,8 @@ class Credentials {
   };
   /// With mutex_ locked.
   Made& made();
+  void write_kubeconfig(const std::filesystem::path& file, const std::string& current_cluster,
+                        const apiserver::CertifiedKey& shown);
 
   std::vector<KubeContext> clusters_;
   std::mutex mutex_;
