@@ -294,6 +294,24 @@ MEMBERS_TEST(AnApiIsOfferedUnlessItIsNotWanted, "/clusters/[]/api") {
   EXPECT_THAT(listening_tcp_ports(NetNs::current()), Not(Contains(8002)));
 }
 
+MEMBERS_TEST(ServicesAreDirectedByWhomTheTopologySays, "/clusters/[]/kubeProxy") {
+  ::setenv("KNETSIM_KUBE_PROXY", "/no/such/kube-proxy", 1);
+  auto topology = json::parse(R"({
+    "underlay": {"network": "10.0.0.0/8", "switches": [{"name": "s0"}]},
+    "clusters": [{"name": "C0", "switch": "s0", "cni": "builtin", "etcd": [{"name": "e1", "address": "10.0.0.1"}],
+                  "workers": [{"name": "w1", "address": "10.0.0.3", "podSubnet": "11.1.0.0/24"}]}]})");
+  topology["clusters"][0]["kubeProxy"] = "real";
+  {
+    auto refused = Emulation::boot(Topology::from_json(topology.dump(), "test.json"));
+    EXPECT_THAT([&] { refused.start_apis(); },
+                testing::ThrowsMessage<Error>(HasSubstr("KNETSIM_KUBE_PROXY=/no/such/kube-proxy")));
+  }
+  topology["clusters"][0]["kubeProxy"] = "builtin";
+  stand(topology);
+  emulation().start_apis();
+  EXPECT_TRUE(cluster().kube_proxy(worker("w1"))->running());
+}
+
 MEMBERS_TEST(ManifestsAreAppliedAtBoot, "/clusters/[]/manifests") {
   const std::string file = std::string(kStateDirectory) + "/told.yaml";
   std::ofstream(file) << "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: told}\n";

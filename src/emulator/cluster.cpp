@@ -59,7 +59,7 @@ void Cluster::start(const BootObserver& observer) {
     observer(name() + ": " + part, elapsed.count());
   };
   std::vector<parts::Program> programs;  // found before anything is started
-  if (spec_.flannel) programs = flannel_programs(spec_);
+  if (spec_.flannel) programs = programs_of(parts::kFlannel, spec_.flannel->flavour, spec_.workers.size());
   if (!etcd_nodes_.empty()) {
     start_etcd();
     stands("etcd");
@@ -195,6 +195,7 @@ ClusterApi& Cluster::api() {
                             .remedy = fmt::format("restart {} apiserver", etcd_nodes_.front().name())}));
     return *api_;
   }
+  const auto programs = programs_of(parts::kKubeProxy, spec_.kube_proxy, spec_.workers.size());
   if (!api_->started()) api_->start();
   api_started_ = true;
   if (!kubelet_server_) start_kubelet_server();
@@ -204,8 +205,9 @@ ClusterApi& Cluster::api() {
       published_pods_[api_->publish(*container, *worker)] = container->short_name();
   }
   std::vector<Daemon> proxies;
-  for (const auto& worker : workers_)
-    proxies.push_back(start_kube_proxy(*worker, spec_, ClusterApi::proxy_kubeconfig_in(etcd_nodes_.front())));
+  for (std::size_t i = 0; i < workers_.size(); ++i)
+    proxies.push_back(
+        start_kube_proxy(*workers_[i], spec_, programs.at(i), ClusterApi::proxy_kubeconfig_in(etcd_nodes_.front())));
   kube_proxies_ = std::move(proxies);
   published_ = true;
   kubelet_ = std::make_unique<Kubelet>(*this, ClusterApi::port_of(index_), *pod_containers_,

@@ -46,13 +46,12 @@ cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker) {
                       fmt::format("\"cni\": \"{}\" of {}", to_string(spec.cni), spec.name));
 }
 
-std::vector<parts::Program> flannel_programs(const ClusterSpec& spec) {
-  const auto flavour = spec.flannel->flavour;
+std::vector<parts::Program> programs_of(const parts::Part& part, parts::Flavour flavour, std::size_t places) {
   std::map<parts::Flavour, parts::Program> found;  // each is asked for its version once
   std::vector<parts::Program> programs;
-  for (std::size_t i = 0; i < spec.workers.size(); ++i) {
-    const auto wanted = parts::at(flavour, i, spec.workers.size());
-    if (!found.contains(wanted)) found.emplace(wanted, parts::resolve(parts::kFlannel, wanted));
+  for (std::size_t i = 0; i < places; ++i) {
+    const auto wanted = parts::at(flavour, i, places);
+    if (!found.contains(wanted)) found.emplace(wanted, parts::resolve(part, wanted));
     programs.push_back(found.at(wanted));
     if (!parts::is_mixed(flavour)) continue;
     if (const auto reason = why_not_beside_builtin(programs.back())) throw InputError(*reason);

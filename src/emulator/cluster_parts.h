@@ -15,9 +15,9 @@ namespace knetsim {
 /// had.
 cni::Plugins plugins_of(const ClusterSpec& spec, std::size_t worker);
 
-/// The flannel daemon of each worker, in their order. Throws InputError if an explicitly wanted real daemon isn't
-/// there, or can't work in this cluster.
-std::vector<parts::Program> flannel_programs(const ClusterSpec& spec);
+/// The program for this part in each of `places`, in their order. Throws InputError if an explicitly wanted real one
+/// isn't there, or can't work here.
+std::vector<parts::Program> programs_of(const parts::Part& part, parts::Flavour flavour, std::size_t places);
 
 /// Writes the cluster's network config to etcd and starts a flannel daemon on each worker. Returns when each has its
 /// lease, link and subnet.env. Throws Error with the end of the log if one ends or isn't ready in time.

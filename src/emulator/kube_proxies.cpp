@@ -24,15 +24,26 @@ std::vector<Network> pod_networks(const ClusterSpec& spec) {
   return networks;
 }
 
-Daemon start_kube_proxy(const Worker& worker, const ClusterSpec& spec, const std::filesystem::path& kubeconfig) {
+std::vector<std::string> kube_proxy_arguments(parts::Flavour flavour, const std::string& node, const ClusterSpec& spec,
+                                              const std::filesystem::path& kubeconfig) {
   std::vector<std::string> pods;
   for (const auto& network : pod_networks(spec)) pods.push_back(to_string(network));
-  std::vector<std::string> arguments{
-      "--kubeconfig=" + kubeconfig.string(), fmt::format("--hostname-override={}", kube_name(worker.name())),
-      fmt::format("--service-cluster-ip-range={}", to_string(Network(kube::ServiceRanges{}.ipv4)))};
+  std::vector<std::string> arguments{"--kubeconfig=" + kubeconfig.string(), "--hostname-override=" + kube_name(node),
+                                     "--proxy-mode=nftables"};
   if (!pods.empty()) arguments.push_back(fmt::format("--cluster-cidr={}", fmt::join(pods, ",")));
-  const auto launch = [arguments, netns = &worker.netns(), directory = worker.directory()] {
-    return std::make_shared<Process>(parts::launch({.program = parts::find_own("knetsim-kube-proxy"),
+  if (flavour == parts::Flavour::real)
+    for (const char* setting : {"max-per-core=0", "min=0", "tcp-timeout-established=0s", "tcp-timeout-close-wait=0s"})
+      arguments.push_back(fmt::format("--conntrack-{}", setting));
+  else
+    arguments.push_back(fmt::format("--service-cluster-ip-range={}", to_string(Network(kube::ServiceRanges{}.ipv4))));
+  return arguments;
+}
+
+Daemon start_kube_proxy(const Worker& worker, const ClusterSpec& spec, const parts::Program& program,
+                        const std::filesystem::path& kubeconfig) {
+  const auto arguments = kube_proxy_arguments(program.flavour, worker.name(), spec, kubeconfig);
+  const auto launch = [program, arguments, netns = &worker.netns(), directory = worker.directory()] {
+    return std::make_shared<Process>(parts::launch({.program = program,
                                                     .arguments = arguments,
                                                     .netns = netns,
                                                     .directory = directory,

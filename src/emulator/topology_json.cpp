@@ -161,13 +161,14 @@ SkupperSpec skupper(const JsonPlace& at) {
 }
 
 ClusterSpec cluster(const JsonPlace& at) {
-  at.expect_members(
-      {"name", "switch", "etcd", "workers", "flannel", "cni", "containers", "services", "skupper", "api", "manifests"});
+  at.expect_members({"name", "switch", "etcd", "workers", "flannel", "cni", "kubeProxy", "containers", "services",
+                     "skupper", "api", "manifests"});
   ClusterSpec spec{.name = at["name"].string(), .switch_name = at["switch"].string()};
   spec.etcd = at.each("etcd", etcd_node);
   spec.workers = at["workers"].each(worker);
   at.take("flannel", spec.flannel, flannel);
   if (const auto cni = at.find("cni")) cni_of(*cni, spec);
+  at.take("kubeProxy", spec.kube_proxy, flavour);
   spec.containers = at.each("containers", container);
   if (const auto services = at.find("services")) {
     services->expect_members({"range", "vips"});

@@ -16,6 +16,7 @@ constexpr std::array kPlugins{"bridge"sv, "host-local"sv};
 constexpr std::array kSkrouterd{"skrouterd"sv};
 constexpr std::array kKubeApiserver{"kube-apiserver"sv};
 constexpr std::array kKubeControllerManager{"kube-controller-manager"sv};
+constexpr std::array kKubeProxyProgram{"kube-proxy"sv};
 
 constexpr auto kUseAnotherFlanneld = "use 0.21.3 or later (0.26.3 and later also end quietly), or 0.6 to 0.17"sv;
 
@@ -44,6 +45,13 @@ constexpr std::array<Releases, 1> kSkrouterdReleases{
       "before release 3 skrouterd carries TCP in another way: services are offered, and each of their connections "
       "breaks",
       "use release 3 or later, or the same flavour, real or builtin, for all routers"}}};
+
+constexpr std::array<Releases, 1> kKubeProxyReleases{{{{0, 0, 0},
+                                                       {1, 31, 0},
+                                                       Verdict::refused,
+                                                       "before release 1.31 it has no mode nftables, or asks for a "
+                                                       "feature gate to have it",
+                                                       "use 1.31 or later"}}};
 
 }  // namespace
 
@@ -115,6 +123,22 @@ constinit const Part kControllers{
         "Debian has no package of it; take it out of the image registry.k8s.io/kube-controller-manager and set "
         "KNETSIM_CONTROLLER_MANAGER=/path/to/kube-controller-manager, or choose KNETSIM_CONTROLLER_MANAGER=builtin",
     .on_request = true};
+
+constinit const Part kKubeProxy{
+    .name = "kube-proxy",
+    .kind = "daemon",
+    .title = "kube-proxy",
+    .own = "knetsim-kube-proxy",
+    .real = kKubeProxyProgram,
+    .variable = "KNETSIM_KUBE_PROXY",
+    .also = "the path of a kube-proxy",
+    .remedy =
+        "Debian has no package of it; take it out of the image registry.k8s.io/kube-proxy and set "
+        "KNETSIM_KUBE_PROXY=/path/to/kube-proxy, or choose KNETSIM_KUBE_PROXY=builtin",
+    .needs = "nft",
+    .on_request = true,
+    .tells_release = true,
+    .releases = kKubeProxyReleases};
 
 std::string choices_of(const Part& part) {
   return part.also.empty() ? "auto, real or builtin" : fmt::format("auto, real, builtin, or {}", part.also);

@@ -91,6 +91,8 @@ struct ClusterSpec {
   std::optional<FlannelSpec> flannel = {};
   parts::Flavour cni = parts::Flavour::automatic;  ///< automatic: as KNETSIM_CNI says, else what is found
   std::string cni_conf = {};  ///< JSON text of a CNI network configuration, which then decides; empty: none
+  /// On each worker; automatic: as KNETSIM_KUBE_PROXY says, else ours.
+  parts::Flavour kube_proxy = parts::Flavour::automatic;
   std::vector<ContainerSpec> containers = {};
   std::vector<Network> service_ranges = {};  ///< the workers have a route for each
   std::vector<VipSpec> vips = {};

@@ -48,7 +48,8 @@ extern const Part kCni;
 extern const Part kSkupper;
 extern const Part kApiServer;
 extern const Part kControllers;
-inline constexpr std::array kParts{&kFlannel, &kCni, &kSkupper, &kApiServer, &kControllers};
+extern const Part kKubeProxy;
+inline constexpr std::array kParts{&kFlannel, &kCni, &kSkupper, &kApiServer, &kControllers, &kKubeProxy};
 
 /// What `part.variable` may be: "auto, real or builtin".
 std::string choices_of(const Part& part);
