@@ -30,6 +30,17 @@ struct Row {
   std::string result;  ///< "✓", "✗"
 };
 
+/// What the probe says when it has nothing more to say, or after a while: what a controller does isn't waited for.
+Trouble settled(const std::function<Trouble()>& probe) {
+  Trouble last;
+  try {
+    eventually([&] { return last = probe(); }, std::chrono::seconds(3));
+  } catch (const StillMissing&) {
+    return last;
+  }
+  return std::nullopt;
+}
+
 /// The last two columns of each row of the page as it is, by its name.
 std::map<std::string, std::pair<std::string, std::string>> results_on_page() {
   std::map<std::string, std::pair<std::string, std::string>> results;
@@ -167,6 +178,51 @@ TEST_P(KubeProxies, DoWhatUpstreamsTestsDemand) {
         parse_address(api().must("GET", std::string(kServices) + "/web").body["spec"]["clusterIP"].get<std::string>());
     return [&, ip] { return reaches(c1(), ip, 80, {2}); };
   });
+  row("should be able to change the type from ClusterIP to ExternalName", "rules go with the type", [&] {
+    const auto ip = serve(selecting("c2"));
+    change(
+        {{"spec",
+          {{"type", "ExternalName"}, {"externalName", "a.example"}, {"clusterIP", nullptr}, {"clusterIPs", nullptr}}}});
+    const auto gone = is_dropped(c1(), ip, 80, "w1", "nobody's cluster IP");
+    change({{"spec", {{"type", "ClusterIP"}, {"externalName", nullptr}, {"clusterIP", ip.to_string()}}}});
+    return [&, ip, gone] { return all({gone, reaches(c1(), ip, 80, {2})}); };
+  });
+  row("should be able to up and down services", "another one stays, and one of the same name is served anew", [&] {
+    const auto first = serve(selecting("c2"));
+    forget();
+    const auto gone = is_dropped(c1(), first, 80, "w1", "nobody's cluster IP");
+    const auto ip = serve(selecting("c3"));
+    return [&, ip, gone] { return all({gone, reaches(c1(), ip, 80, {3})}); };
+  });
+  row("should implement service.kubernetes.io/service-proxy-name",
+      "its services are another's, while the label is there", [&] {
+        const auto ip = serve({}, both());
+        const auto label = [&](const json& value) {
+          api().must("PATCH", std::string(kServices) + "/web",
+                     {{"metadata", {{"labels", {{"service.kubernetes.io/service-proxy-name", value}}}}}},
+                     "application/merge-patch+json");
+        };
+        return [&, ip, label]() -> Trouble {
+          if (auto trouble = reaches(c1(), ip, 80, {2, 3})) return trouble;
+          label("another");
+          const auto left = settled([&] { return is_dropped(c1(), ip, 80, "w1", "nobody's cluster IP"); });
+          label(nullptr);
+          return left ? left : settled([&] { return reaches(c1(), ip, 80, {2, 3}); });
+        };
+      });
+  row("should be able to update service type to NodePort listening on same port number but different protocols",
+      "a node port for TCP and for UDP", [&] {
+        auto spec = np({});
+        auto udp = port("u", "UDP");
+        udp["nodePort"] = kNodePort;
+        spec["ports"].push_back(udp);
+        spec["ports"][0]["name"] = "t";
+        spec["selector"] = {{"knetsim.io/container", "c2"}};
+        serve(spec);
+        return [&] {
+          return all({reaches(outside(), w1, kNodePort, {2}), udp_exchange(outside(), w1, kNodePort, 64, kQuick)});
+        };
+      });
   row("should be updated after adding or deleting ports", "the new port is served, the old one refused", [&] {
     auto spec = selecting("c2");
     spec["ports"] = json::array({port("a")});
@@ -219,6 +275,40 @@ TEST_P(KubeProxies, DoWhatUpstreamsTestsDemand) {
         const json terminating{{"ready", false}, {"serving", true}, {"terminating", true}};
         const auto ip = serve({{"internalTrafficPolicy", "Local"}}, {endpoint(c2(), terminating), endpoint(c1())});
         return [&, ip] { return reaches(c3(), ip, 80, {2}); };
+      });
+  row("should fallback to terminating endpoints when there are no ready endpoints with externalTrafficPolicy=Cluster",
+      "from outside, too", [&] {
+        const json terminating{{"ready", false}, {"serving", true}, {"terminating", true}};
+        serve(np({}), {endpoint(c2(), terminating), endpoint(c3(), terminating)});
+        return [&] { return reaches(outside(), w1, kNodePort, {2, 3}); };
+      });
+  row("should fallback to local terminating endpoints when there are no ready endpoints with "
+      "externalTrafficPolicy=Local",
+      "the local one of them, which sees the client", [&] {
+        const json terminating{{"ready", false}, {"serving", true}, {"terminating", true}};
+        serve(np({{"externalTrafficPolicy", "Local"}}), {endpoint(c2(), terminating), endpoint(c1())});
+        return [&] { return reaches(outside(), w2, kNodePort, {2}, outside().address()); };
+      });
+  row("should be able to connect to terminating and unready endpoints if PublishNotReadyAddresses is true",
+      "served with it, refused without", [&] {
+        auto spec = selecting("c2");
+        spec["publishNotReadyAddresses"] = true;
+        const auto ip = serve(spec);
+        const auto ready = [&](bool is) {
+          api().must("PATCH", "/api/v1/namespaces/default/pods/c2/status",
+                     {{"status", {{"conditions", {{{"type", "Ready"}, {"status", is ? "True" : "False"}}}}}}},
+                     "application/strategic-merge-patch+json");
+        };
+        return [&, ip, ready]() -> Trouble {
+          if (auto trouble = reaches(c1(), ip, 80, {2})) return trouble;
+          ready(false);
+          change({{"spec", {{"publishNotReadyAddresses", false}}}});
+          const auto refused = settled([&] { return is_refused(c1(), ip, 80); });
+          change({{"spec", {{"publishNotReadyAddresses", true}}}});
+          const auto served = refused ? refused : settled([&] { return reaches(c1(), ip, 80, {2}); });
+          ready(true);
+          return served;
+        };
       });
   row("Traffic Distribution should route traffic to an endpoint in the same node when using PreferSameNode",
       "hints for nodes, and all where there is none for this one", [&] {
