@@ -167,6 +167,54 @@ TEST_P(KubeProxies, TellTheirHealthAndThatOfLocalServices) {
   EXPECT_EQ(ask("w2", health_port, "/").status, 503U) << "only a terminating one";
 }
 
+TEST_F(OwnKubeProxies, ServeNodePortsWhereTheNodeIs) {
+  constexpr std::uint16_t kPort = 30'080;
+  auto one = port();
+  one["nodePort"] = kPort;
+  serve({{"type", "NodePort"}, {"ports", json::array({one})}}, {endpoint(c2())});
+  const auto& w1 = worker("w1");
+  const auto before = w1.address();
+  const auto moved = parse_address("10.0.77.1");
+  const auto status_of = [](const Address& address) {
+    return json{{"status", {{"addresses", json::array({{{"type", "InternalIP"}, {"address", address.to_string()}}})}}}};
+  };
+  ASSERT_EQ(reaches(outside(), before, kPort, {2}), std::nullopt);
+  ASSERT_TRUE(w1.exec({"ip", "address", "add", moved.to_string() + "/8", "dev", "eth0"}).ok());
+  EXPECT_EQ(is_refused(outside(), moved, kPort), std::nullopt) << "its Node hasn't got it";
+  api().must("PATCH", "/api/v1/nodes/w1/status", status_of(moved), "application/merge-patch+json");
+  eventually([&] { return reaches(outside(), moved, kPort, {2}); });
+  EXPECT_EQ(is_refused(outside(), before, kPort), std::nullopt);
+}
+
+TEST_F(OwnKubeProxies, ServeNodePortsOnAddressesThatComeAndGo) {
+  constexpr std::uint16_t kPort = 30'080;
+  auto one = port();
+  one["nodePort"] = kPort;
+  serve({{"type", "NodePort"}, {"ports", json::array({one})}}, {endpoint(c2())});
+  auto& w1 = worker("w1");
+  proxy("w1").stop();
+  const auto log = w1.directory() / "by-hand.log";
+  const auto own = Process::spawn(
+      {.argv = {(knetsim_program().parent_path() / "knetsim-kube-proxy").string(),
+                "--kubeconfig=" + ClusterApi::proxy_kubeconfig_in(*cluster().etcd_nodes().front()).string(),
+                "--hostname-override=w1", "--cluster-cidr=11.0.0.0/8", "--nodeport-addresses=198.51.100.0/24"},
+       .netns = &w1.netns()},
+      log);
+  const auto address = parse_address("198.51.100.7");
+  eventually([&]() -> std::optional<std::string> {
+    return is_refused(w1, w1.address(), kPort) ? std::optional("its own address, which isn't in that network, refuses")
+                                               : std::nullopt;
+  });
+  ASSERT_TRUE(w1.exec({"ip", "address", "add", "198.51.100.7/32", "dev", "lo"}).ok());
+  eventually([&] { return reaches(w1, address, kPort, {2}); });
+  ASSERT_TRUE(w1.exec({"ip", "address", "delete", "198.51.100.7/32", "dev", "lo"}).ok());
+  eventually([&]() -> std::optional<std::string> {
+    for (const auto& element : nft::list_elements(w1.netns(), {kTable, "service-ips"}))
+      if (element.key.to_string().find("198.51.100.7") != std::string::npos) return "the end of its NodePort";
+    return std::nullopt;
+  });
+}
+
 /// KNETSIM_KUBE_PROXY for a test; whoever runs it has it back.
 class KubeProxyStandIns : public KubeProxyLab {
  protected:

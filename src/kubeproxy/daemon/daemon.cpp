@@ -91,6 +91,28 @@ KubeProxy::KubeProxy(asio::io_context& context, DaemonOptions options)
   if (options_.metrics)
     servers_.emplace_back(context, netns_, *options_.metrics,
                           [this](const std::string& path) { return metrics(path); });
+  if (options_.node_port_networks.empty()) return;
+  addresses_.emplace(netns_, netlink::Groups::addresses);
+  whenever_readable(*addresses_, [this] {
+    if (addresses_->read().empty() || !nodes_.listed()) return;
+    node_changed(nodes_.find(options_.node));
+    queue();
+  });
+}
+
+template <typename Monitor>
+void KubeProxy::whenever_readable(const Monitor& monitor, std::function<void()> act) {
+  auto descriptor = std::make_shared<asio::posix::stream_descriptor>(*context_, ::dup(monitor.fd().get()));
+  struct Wait {
+    std::shared_ptr<asio::posix::stream_descriptor> descriptor;
+    std::function<void()> act;
+    void operator()(const boost::system::error_code& error) const {
+      if (error) return;
+      act();
+      descriptor->async_wait(asio::posix::stream_descriptor::wait_read, *this);
+    }
+  };
+  descriptor->async_wait(asio::posix::stream_descriptor::wait_read, Wait{descriptor, std::move(act)});
 }
 
 apiserver::Informer KubeProxy::follow(apiserver::Collection collection,
@@ -155,7 +177,9 @@ NodeFacts KubeProxy::facts_of(const json* node) const {
 
 void KubeProxy::node_changed(const json* node) {
   eligible_ = node == nullptr || !is_going(*node);
+  const auto addresses = proxier_.node().node_port_addresses;
   proxier_.set_node(facts_of(node));
+  if (proxier_.node().node_port_addresses != addresses) health_checks_.clear();  // they listen there
 }
 
 void KubeProxy::complain(const std::string& object, const std::string& why) {
@@ -232,23 +256,15 @@ void KubeProxy::failed(const std::string& why) {
 
 void KubeProxy::watch_tables() {
   monitor_.emplace(netns_, kTableName, kProcessName);
-  monitored_.emplace(*context_, ::dup(monitor_->fd().get()));
   // What happened before it listened.
   proxier_.doubt();
   queue();
-  struct Wait {
-    KubeProxy* self;
-    void operator()(const boost::system::error_code& error) const {
-      if (error) return;
-      if (self->monitor_->read()) {
-        spdlog::warn("somebody has changed table {}: looking at it", kTableName);
-        self->proxier_.doubt();
-        self->queue();
-      }
-      self->monitored_->async_wait(asio::posix::stream_descriptor::wait_read, *this);
-    }
-  };
-  monitored_->async_wait(asio::posix::stream_descriptor::wait_read, Wait{this});
+  whenever_readable(*monitor_, [this] {
+    if (!monitor_->read()) return;
+    spdlog::warn("somebody has changed table {}: looking at it", kTableName);
+    proxier_.doubt();
+    queue();
+  });
 }
 
 void KubeProxy::serve_health_checks() {

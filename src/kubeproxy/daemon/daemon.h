@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -38,6 +39,8 @@ class KubeProxy {
   void succeeded(const Synced& synced, double seconds);
   void failed(const std::string& why);
   void watch_tables();
+  template <typename Monitor>
+  void whenever_readable(const Monitor& monitor, std::function<void()> act);
   void serve_health_checks();
   bool healthy() const;
   StatusAnswer health(const std::string& path);
@@ -63,7 +66,7 @@ class KubeProxy {
   std::string failure_;
   Proxier proxier_;
   std::optional<netlink::RulesetMonitor> monitor_;
-  std::optional<boost::asio::posix::stream_descriptor> monitored_;
+  std::optional<netlink::Monitor> addresses_;
   std::vector<StatusServer> servers_;
   std::map<std::string, std::pair<std::uint16_t, std::vector<StatusServer>>> health_checks_;
   // They end first.
