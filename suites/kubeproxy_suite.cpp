@@ -33,6 +33,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr int kStorm = 6'000;
+constexpr int kClients = 10;  // in each of five places
 
 /// Of ours alone: what a real one needs tens of seconds for, or keeps in another way.
 class OwnKubeProxies : public KubeProxyLab {
@@ -52,24 +53,70 @@ TEST_P(KubeProxies, ServeWhatKubectlExposes) {
     EXPECT_EQ(reaches(*from, ip, 80, {2}), std::nullopt) << from->name();
 }
 
+/// Connections that each send a byte every 10 ms, and want it back before the next one.
+class Talkers {
+ public:
+  Talkers(const Node& from, const Address& to, std::uint16_t port, int count) {
+    for (int i = 0; i < count; ++i) open_.push_back(TcpStream::connect(from, to, port));
+    thread_ = std::thread([this] { talk(); });
+  }
+  Talkers(const Talkers&) = delete;
+  ~Talkers() { end(); }
+
+  int rounds() const noexcept { return rounds_; }
+  /// Until each has had as many bytes more.
+  void wait_for(int more) const {
+    eventually([&, until = rounds() + more]() -> std::optional<std::string> {
+      if (rounds() >= until || broken_) return std::nullopt;
+      return fmt::format("round {} of all connections' bytes", until);
+    });
+  }
+  /// What broke; empty: nothing.
+  std::string end() {
+    over_ = true;
+    if (thread_.joinable()) thread_.join();
+    return trouble_;
+  }
+
+ private:
+  void talk() try {
+    auto next = std::chrono::steady_clock::now();
+    while (!over_) {
+      const std::string byte(1, static_cast<char>('a' + rounds_ % 26));
+      for (auto& stream : open_) stream.send(byte);
+      for (auto& stream : open_)
+        if (stream.receive(1) != byte) throw Error("another byte came back");
+      ++rounds_;
+      next += std::chrono::milliseconds(10);
+      std::this_thread::sleep_until(next);
+    }
+  } catch (const Error& error) {
+    trouble_ = error.what();
+    broken_ = true;
+  }
+
+  std::vector<TcpStream> open_;
+  std::atomic<int> rounds_ = 0;
+  std::atomic<bool> over_ = false;
+  std::atomic<bool> broken_ = false;
+  std::string trouble_;
+  std::thread thread_;
+};
+
 TEST_P(KubeProxies, BreakNothingWhenTheyAreKilledAndComeBack) {
   const auto ip = serve({}, {endpoint(c2()), endpoint(c3())});
-  std::vector<TcpStream> open;
-  for (int i = 0; i < 100; ++i) open.push_back(TcpStream::connect(c1(), ip, 80));
-  const auto all_answer = [&] {
-    for (auto& stream : open) {
-      stream.send("x");
-      ASSERT_EQ(stream.receive(1), "x");
-    }
-  };
-  all_answer();
+  Talkers talkers(c1(), ip, 80, 200);
+  talkers.wait_for(5);
   for (const char* name : {"w1", "w2"}) proxy(name).kill();
-  all_answer();
-  for (const auto& trouble : tcp_exchanges(c1(), ip, 80, 200, 64, kTrafficBudget)) EXPECT_EQ(trouble, std::nullopt);
+  talkers.wait_for(5);
+  for (const auto& trouble : tcp_exchanges(c1(), ip, 80, 1'000, 64, 10 * kTrafficBudget))
+    EXPECT_EQ(trouble, std::nullopt);
   for (const char* name : {"w1", "w2"}) proxy(name).restart();
   wait(1, 1);  // what it finds there is the old state
+  talkers.wait_for(5);
   set_slice({endpoint(c2())});
-  all_answer();
+  talkers.wait_for(5);
+  EXPECT_EQ(talkers.end(), "");
   EXPECT_EQ(reaches(c1(), ip, 80, {2}), std::nullopt) << "and changes are followed again";
   if (is_ours("w1")) {
     EXPECT_THAT(read_file(worker("w1").directory() / "kube-proxy.log"), HasSubstr("all of it stood already"));
@@ -111,15 +158,16 @@ TEST_F(OwnKubeProxies, LoseNoConnectionAndLeaveNothingBehindInAStormOfChanges) {
   std::vector<std::string> troubles;
   std::vector<std::thread> clients;
   for (const Node* from : std::initializer_list<const Node*>{&c1(), &c1(), &worker("w1"), &worker("w2"), &c3()})
-    clients.emplace_back([&, from] {
-      while (!over) {
-        ++connections;
-        if (const auto trouble = tcp_exchange(*from, ip, 80, 64)) {
-          const std::scoped_lock lock(mutex);
-          troubles.push_back(*trouble);
+    for (int i = 0; i < kClients; ++i)
+      clients.emplace_back([&, from] {
+        while (!over) {
+          ++connections;
+          if (const auto trouble = tcp_exchange(*from, ip, 80, 64)) {
+            const std::scoped_lock lock(mutex);
+            troubles.push_back(*trouble);
+          }
         }
-      }
-    });
+      });
   std::uint64_t last = 0;
   for (int change = 0; change < kStorm; ++change) {
     if (change % 10 == 9) put_slice({endpoint(c1(), {{"ready", false}}), endpoint(c2()), endpoint(c3())});
