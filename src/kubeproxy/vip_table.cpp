@@ -13,6 +13,11 @@ using nft::Data;
 
 enum VipSlot : std::uint8_t { kVips, kTurns, kVipHairpin, kGone, kAtPrerouting, kAtOutput };
 
+// A turn is a mark with this bit, taken off before the packet leaves; bit 31 is for ids of services' endpoints.
+constexpr std::uint32_t kTurnBit = 1U << 30;
+
+constexpr auto kTake = "take";
+
 // A value is the number of endpoints, and a print of what makes the turns start anew when it changes.
 struct TurnsValue {
   std::uint32_t count = 0;
@@ -58,6 +63,10 @@ std::vector<nft::Rule> postrouting_rules(const nft::ChainId& chain, const Layout
   std::vector<nft::Rule> rules;
   const nft::Statement translated = nft::any_of({nft::CtStatus::dnat});
   const nft::Statement sent_to_vip = nft::in(nft::ct::original_daddr(family), layout.slots[kVips].set);
+  rules.push_back(
+      nft::Rule{.chain = chain,
+                .statements = {sent_to_vip, (nft::meta::mark() & kTurnBit) == Data::mark(kTurnBit), nft::set_mark(0U)},
+                .comment = "its turn has been taken"});
   // A flow is tracked from here on; one whose first packet is dropped isn't, and is looked at anew.
   rules.push_back(nft::Rule{.chain = chain,
                             .statements = {translated, nft::in(nft::daddr_of(family), layout.slots[kGone].set),
@@ -92,19 +101,18 @@ std::string turns_chain(const Vip& vip, bool output) {
 Layout vips_layout(nft::Family family, const VipOptions& options) {
   const nft::TableId table{family, kVipTableName};
   const nft::Type address = nft::address_type(family);
-  const auto turn_of = [](std::uint32_t count) { return nft::numgen::inc(count); };
   const nft::Set turns{.id = {table, "turns"},
-                       .key = nft::TypeSpec::of({nft::daddr_of(family), turn_of(1U << 16)}),
+                       .key = nft::TypeSpec::of({nft::daddr_of(family), nft::meta::mark()}),
                        .value = nft::TypeSpec::of({nft::daddr_of(family)})};
   const auto chain = [family](const Entry& entry) { return chain_name(entry, family); };
-  // Which address it is could be left out, but for those who look for it in a listing.
-  const auto rules = [family, table, turns, turn_of](const Entry& entry) {
+  // Which address it is could be left out, but for those who look for it in a listing. Who has the turn is looked up in
+  // one place for all: the kernel walks through a map and all rules that look into it whenever one more does.
+  const auto rules = [family, table](const Entry& entry) {
     const auto count = std::max(1U, count_in(entry.value));
-    const auto whose = nft::lookup(nft::concat({nft::daddr_of(family), turn_of(count)}), turns);
-    return std::vector{
-        nft::Rule{.chain = {table, chain_name(entry, family)},
-                  .statements = {nft::daddr_of(family) == address_in(entry, family), nft::counter(), nft::dnat(whose)},
-                  .comment = entry.comment}};
+    return std::vector{nft::Rule{.chain = {table, chain_name(entry, family)},
+                                 .statements = {nft::daddr_of(family) == address_in(entry, family), nft::counter(),
+                                                nft::set_mark(nft::numgen::inc(count, kTurnBit)), nft::goto_(kTake)},
+                                 .comment = entry.comment}};
   };
   const auto verdicts = [&](const char* name) {
     return Slot{.set = {.id = {table, name}, .key = {address}, .verdicts = true}, .chain = chain, .rules = rules};
@@ -132,6 +140,11 @@ Layout vips_layout(nft::Family family, const VipOptions& options) {
                             .statements = {nft::vmap(nft::daddr_of(family), layout.slots[to].set)},
                             .comment = "to the VIP's turns"});
   };
+  layout.chains.push_back({.id = {table, kTake}});
+  layout.rules.push_back(
+      {.chain = {table, kTake},
+       .statements = {nft::dnat(nft::lookup(nft::concat({nft::daddr_of(family), nft::meta::mark()}), turns))},
+       .comment = "whose turn it is"});
   lead(prerouting, kAtPrerouting);
   lead(output, kAtOutput);
   for (auto& rule : postrouting_rules(postrouting, layout, options)) layout.rules.push_back(std::move(rule));
@@ -149,7 +162,7 @@ Desired vip_entries(const Vip& vip) {
   std::uint32_t turn = 0;
   for (const VipEndpoint& endpoint : vip.endpoints) {
     const Data where(endpoint.address);
-    entries.push_back({kTurns, bytes_of(Data::concat({address, Data::integer(turn++)})), bytes_of(where), {}});
+    entries.push_back({kTurns, bytes_of(Data::concat({address, Data::mark(kTurnBit + turn++)})), bytes_of(where), {}});
     entries.push_back({kVipHairpin, bytes_of(Data::concat({where, where})), {}, {}});
     if (endpoint.gone) entries.push_back({kGone, bytes_of(where), {}, {}});
   }

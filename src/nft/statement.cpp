@@ -139,7 +139,7 @@ Statement masquerade(NatFlags flags) { return make(Masquerade{nat_flags(flags)})
 
 Statement set_mark(std::uint32_t mark) { return make(SetMark{mark}); }
 Statement set_mark(const Value& value) {
-  require_same(value.types(), {Type::mark}, "mark");
+  if (value.types() != Types{Type::integer}) require_same(value.types(), {Type::mark}, "mark");
   return make(SetMark{value});
 }
 

@@ -36,8 +36,8 @@ TEST(VipTable, ReadsAsAPersonWouldHaveTypedIt) {
 	}
 
 	map turns {
-		typeof ip daddr . numgen inc mod 65536 : ip daddr
-		elements = { 100.64.10.1 . 0 : 11.20.0.2 }
+		typeof ip daddr . meta mark : ip daddr
+		elements = { 100.64.10.1 . 0x40000000 : 11.20.0.2 }
 	}
 
 	set hairpin {
@@ -59,12 +59,16 @@ TEST(VipTable, ReadsAsAPersonWouldHaveTypedIt) {
 		elements = { 100.64.10.1 comment "VIP 100.64.10.1: web" : goto output-100.64.10.1 }
 	}
 
+	chain take {
+		dnat to ip daddr . meta mark map @turns comment "whose turn it is"
+	}
+
 	chain vip-100.64.10.1 {
-		ip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to ip daddr . numgen inc mod 1 map @turns comment "VIP 100.64.10.1: web"
+		ip daddr 100.64.10.1 counter packets 0 bytes 0 meta mark set numgen inc mod 1 offset 1073741824 goto take comment "VIP 100.64.10.1: web"
 	}
 
 	chain output-100.64.10.1 {
-		ip daddr 100.64.10.1 counter packets 0 bytes 0 dnat to ip daddr . numgen inc mod 1 map @turns comment "VIP 100.64.10.1: web"
+		ip daddr 100.64.10.1 counter packets 0 bytes 0 meta mark set numgen inc mod 1 offset 1073741824 goto take comment "VIP 100.64.10.1: web"
 	}
 
 	chain prerouting {
@@ -79,6 +83,7 @@ TEST(VipTable, ReadsAsAPersonWouldHaveTypedIt) {
 
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
+		ct original ip daddr @vips meta mark & 0x40000000 == 0x40000000 meta mark set 0x00000000 comment "its turn has been taken"
 		ct status dnat ip daddr @gone ct original ip daddr @vips meta l4proto != tcp drop comment "the turn of an endpoint that is gone"
 		ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random comment "an endpoint that reached itself"
 		ct original ip daddr @vips ip saddr != 11.0.0.0/8 masquerade fully-random comment "from outside the pod network"
@@ -92,8 +97,8 @@ table ip6 knetsim-vips {
 	}
 
 	map turns {
-		typeof ip6 daddr . numgen inc mod 65536 : ip6 daddr
-		elements = { fd64::1 . 0 : fd11::2 }
+		typeof ip6 daddr . meta mark : ip6 daddr
+		elements = { fd64::1 . 0x40000000 : fd11::2 }
 	}
 
 	set hairpin {
@@ -115,12 +120,16 @@ table ip6 knetsim-vips {
 		elements = { fd64::1 comment "VIP fd64::1" : goto output-fd64..1 }
 	}
 
+	chain take {
+		dnat to ip6 daddr . meta mark map @turns comment "whose turn it is"
+	}
+
 	chain vip-fd64..1 {
-		ip6 daddr fd64::1 counter packets 0 bytes 0 dnat to ip6 daddr . numgen inc mod 1 map @turns comment "VIP fd64::1"
+		ip6 daddr fd64::1 counter packets 0 bytes 0 meta mark set numgen inc mod 1 offset 1073741824 goto take comment "VIP fd64::1"
 	}
 
 	chain output-fd64..1 {
-		ip6 daddr fd64::1 counter packets 0 bytes 0 dnat to ip6 daddr . numgen inc mod 1 map @turns comment "VIP fd64::1"
+		ip6 daddr fd64::1 counter packets 0 bytes 0 meta mark set numgen inc mod 1 offset 1073741824 goto take comment "VIP fd64::1"
 	}
 
 	chain prerouting {
@@ -135,6 +144,7 @@ table ip6 knetsim-vips {
 
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
+		ct original ip6 daddr @vips meta mark & 0x40000000 == 0x40000000 meta mark set 0x00000000 comment "its turn has been taken"
 		ct status dnat ip6 daddr @gone ct original ip6 daddr @vips meta l4proto != tcp drop comment "the turn of an endpoint that is gone"
 		ct status dnat ip6 saddr . ip6 daddr @hairpin masquerade fully-random comment "an endpoint that reached itself"
 		ct original ip6 daddr @vips ip6 saddr != fd11::/16 masquerade fully-random comment "from outside the pod network"

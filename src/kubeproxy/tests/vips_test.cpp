@@ -95,8 +95,9 @@ TEST_P(VipsTest, CountersRiseByOneForEachFlowOfTheirHook) {
   EXPECT_GT(counters.prerouting.bytes, 0U);
   EXPECT_EQ(counters.output.packets, 2U);
   EXPECT_THAT(listing(lab.router()),
-              AllOf(HasSubstr(fmt::format("counter packets 3 bytes {} dnat to", counters.prerouting.bytes)),
-                    HasSubstr("numgen inc mod 2 map @turns")));
+              AllOf(HasSubstr(fmt::format("counter packets 3 bytes {} meta mark set numgen inc mod 2",
+                                          counters.prerouting.bytes)),
+                    HasSubstr(". meta mark map @turns")));
 }
 
 TEST_P(VipsTest, AReplacedVipStartsAnewAndTheOthersGoOn) {

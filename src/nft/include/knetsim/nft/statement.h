@@ -78,7 +78,7 @@ Statement dnat(const NatTarget& target, NatFlags flags = {});
 Statement snat(const NatTarget& target, NatFlags flags = {});
 Statement masquerade(NatFlags flags = {});
 
-/// `meta mark set …`
+/// `meta mark set …`: a mark, or another number (`numgen`).
 Statement set_mark(std::uint32_t mark);
 Statement set_mark(const Value& value);
 
