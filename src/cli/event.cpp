@@ -25,7 +25,7 @@ Reason reason(const JsonPlace& at) { return {at["file"].string(), at["line"].int
 Verdict verdict(const JsonPlace& at) {
   const auto word = at.string();
   for (const auto known : {Verdict::passed, Verdict::failed, Verdict::skipped})
-    if (word == to_string(known)) return known;
+    if (word == word_of(known)) return known;
   at.refuse("the verdict is none of passed, failed, skipped");
 }
 
@@ -61,7 +61,7 @@ Event event_from(const JsonPlace& at) {
 
 }  // namespace
 
-std::string_view to_string(Verdict verdict) {
+std::string_view word_of(Verdict verdict) {
   constexpr std::array<std::string_view, 3> kVerdicts{"passed", "failed", "skipped"};
   return kVerdicts.at(static_cast<std::size_t>(verdict));
 }

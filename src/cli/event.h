@@ -15,7 +15,7 @@ inline constexpr std::string_view kEventSchema = "knetsim.events/1";
 inline constexpr std::size_t kLongestLine = std::size_t{1} << 20;
 
 enum class Verdict { passed, failed, skipped };
-std::string_view to_string(Verdict verdict);
+std::string_view word_of(Verdict verdict);
 
 /// Why a test failed or was skipped; file is empty and line 0 or -1 where GoogleTest doesn't know them.
 struct Reason {

@@ -41,7 +41,7 @@ Json list_of(const std::vector<T>& items) {
 }
 
 Json json_of(const TestResult& test) {
-  Json json{{"test", test.test},       {"program", test.program},          {"verdict", to_string(test.verdict)},
+  Json json{{"test", test.test},       {"program", test.program},          {"verdict", word_of(test.verdict)},
             {"seconds", test.seconds}, {"reasons", list_of(test.reasons)}, {"steps", list_of(test.steps)}};
   if (!test.reasons.empty()) json["why"] = why(test);
   if (!test.evidence.empty()) json["evidence"] = test.evidence;
@@ -51,7 +51,7 @@ Json json_of(const TestResult& test) {
 Json json_of(const CheckResult& check) {
   return {{"id", check.id},
           {"title", check.title},
-          {"verdict", to_string(check.verdict())},
+          {"verdict", word_of(check.verdict())},
           {"seconds", check.seconds()},
           {"tests", list_of(check.tests)}};
 }
@@ -98,7 +98,7 @@ void print_table(const RunResult& run, const Terminal& terminal, const Style& st
   for (std::size_t i = 0; i < run.checks.size(); ++i) {
     const auto& check = run.checks[i];
     const auto verdict = check.verdict();
-    const auto cells = row(std::to_string(i + 1), check.id, fmt::format("{} {}", mark_of(verdict), to_string(verdict)),
+    const auto cells = row(std::to_string(i + 1), check.id, fmt::format("{} {}", mark_of(verdict), word_of(verdict)),
                            std::to_string(check.actions()), fmt::format("{:.2f}", check.seconds()));
     const auto used = width(cells[0] + cells[1] + cells[2]);
     const auto room = terminal.columns > used + 8 ? terminal.columns - used : 0;
@@ -129,7 +129,7 @@ void print_failures(const RunResult& run, const Terminal& terminal, const Style&
                  << paint(style, verdict, fmt::format("{} {}: {}", mark_of(verdict), check.id, check.title)) << '\n';
     for (const auto& test : check.tests) {
       if (test.verdict == Verdict::passed) continue;
-      terminal.out << fmt::format("  {} {} ({})\n", test.test, to_string(test.verdict), test.program);
+      terminal.out << fmt::format("  {} {} ({})\n", test.test, word_of(test.verdict), test.program);
       // One cause often fails many checks: a program that is missing, say.
       const auto [first, is_new] = told.emplace(cause(test), check.id);
       if (is_new)

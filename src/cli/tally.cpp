@@ -98,7 +98,7 @@ void Tally::on(const TestEnded& event) {
   if (!event.reasons.empty()) result.reasons = event.reasons;
   const bool failed_step = std::any_of(result.steps.begin(), result.steps.end(), [](const auto& s) { return !s.ok; });
   if (event.verdict != Verdict::failed && (failed_before || failed_step)) {
-    problem(fmt::format("{} is said to have {}, but reported a failure", event.test, to_string(event.verdict)));
+    problem(fmt::format("{} is said to have {}, but reported a failure", event.test, word_of(event.verdict)));
     result.verdict = Verdict::failed;
   }
   close(std::move(result));
