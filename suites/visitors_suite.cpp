@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #include <chrono>
@@ -69,6 +70,72 @@ TEST(Visitors, HaveATerminalOfTheirOwnWhoseCtrlCReachesTheirProgramAlone) {
   EXPECT_THAT(prompt.press_ctrl_c(), HasSubstr("packets transmitted"));
 }
 
+TEST(Visitors, HaveLinesDoneAsIfTheyWereTyped) {
+  Prompt prompt("pair");
+  const auto pinged = knetsim({"do", "ping", "w1/c1", "w2/c2"});
+  EXPECT_EQ(pinged.status.code(), 0) << pinged.err;
+  EXPECT_THAT(pinged.out, HasSubstr(" 1 received"));
+  EXPECT_EQ(knetsim({"do", "w1 sh -c 'cat; exit 5'"}, "through stdin").out, "through stdin");
+  EXPECT_EQ(knetsim({"do", "w1 sh -c 'exit 5'"}).status.code(), 5);
+  EXPECT_EQ(knetsim({"do", "w1", "sh", "-c", "echo \"it's $((1 + 1))\" | tr 2 3"}).out, "it's 3\n")
+      << "words stay what they are";
+  EXPECT_EQ(knetsim({"do", "w1 echo a b | wc -w"}).out, "2\n") << "one word is a line";
+  EXPECT_EQ(knetsim({"do", "--lab", "pair", "link", "w2", "down"}).status.code(), 0);
+  EXPECT_THAT(prompt.type("ping w1 w2"), HasSubstr(" 0 received")) << "the prompt sees what was done";
+  const auto unknown = knetsim({"do", "link", "w9", "down"});
+  EXPECT_EQ(unknown.status.code(), 2);
+  EXPECT_THAT(unknown.err, HasSubstr("did you mean w1?"));
+  const auto left = knetsim({"do", "exit"});
+  EXPECT_EQ(left.status.code(), 2);
+  EXPECT_THAT(left.err, HasSubstr("remedy: knetsim down pair"));
+  EXPECT_EQ(prompt.type("w1 echo here"), "here\n");
+}
+
+TEST(Visitors, WaitForTheLineBeforeTheirs) {
+  Prompt prompt("single");
+  prompt.start("w1 sh -c 'echo $((40 + 2)) runs; cat'", "42 runs");
+  auto gives_up = on_terminal({"do", "w1 echo never"});
+  gives_up.expect("this one comes next");
+  gives_up.write("\x03");
+  EXPECT_EQ(gives_up.wait().code(), 130);
+  auto visitor = on_terminal({"do", "w1 echo served"});
+  visitor.expect("this one comes next");
+  prompt.press_ctrl_c();
+  visitor.expect("served");
+  EXPECT_EQ(visitor.wait().code(), 0);
+}
+
+TEST(Visitors, InterruptTheirLinesAndNobodyElses) {
+  Prompt prompt("single");
+  auto visitor = on_terminal({"do", "w1 ping 127.0.0.1"});
+  visitor.expect("icmp_seq=1");
+  visitor.write("\x03");
+  visitor.expect("packets transmitted");
+  EXPECT_EQ(visitor.wait().code(), 0);
+  // Nothing of it has a terminal to learn of the key from.
+  auto verb = on_terminal({"do", "source", "/dev/null"});
+  EXPECT_EQ(verb.wait().code(), 0);
+  EXPECT_EQ(prompt.type("w1 echo here"), "here\n");
+}
+
+TEST(Visitors, WhoDontReadKeepNobodyWaiting) {
+  Prompt prompt("single");
+  auto full = Pipe::create();
+  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  // More than a pipe holds.
+  prompt.type("sh for i in $(seq 40); do echo help; done > /tmp/knetsim/lines");
+  auto visitor = Child::launch({.argv = {knetsim_program().string(), "do", "source", "/tmp/knetsim/lines"},
+                                .directory = {},
+                                .environment = lab_environment()},
+                               null, full.write, null);
+  full.write.reset();
+  pollfd readable{full.read.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&readable, 1, 30'000), 1);
+  EXPECT_THAT(knetsim({"ps"}).out, HasSubstr("single.json"));
+  visitor.kill();
+  EXPECT_EQ(prompt.type("w1 echo here"), "here\n") << "who has gone is waited for no more";
+}
+
 TEST(Visitors, TakeTheirProgramsWithThemWhenTheyGo) {
   Prompt prompt("single");
   auto visitor = on_terminal({"exec", "w1", "--", "sleep", "98765"});
@@ -97,6 +164,8 @@ TEST(Visitors, AreToldWhatTheyGotWrong) {
       {{"exec", "w1", "--"}, 2, "usage: knetsim exec"},
       {{"explain", "w1", "w9"}, 2, "there is no node, container or address \"w9\"; did you mean w1?"},
       {{"explain", "w1"}, 2, "TO is required"},
+      {{"do"}, 2, "as: knetsim do ping all"},
+      {{"do", "one\ntwo"}, 2, "one knetsim do for each line"},
       {{"down", "other"}, 2, "no lab called other runs"},
       {{"up", "single", "--name", "single"}, 2, "runs already"},
   };

@@ -13,9 +13,9 @@ namespace knetsim::cli {
 
 namespace {
 
-constexpr std::array<CommandMaker, 11> kCommands{make_up,    make_validate, make_ps,        make_inspect,
-                                                 make_exec,  make_kubectl,  make_explain,   make_down,
-                                                 make_check, make_doctor,   make_completion};
+constexpr std::array<CommandMaker, 12> kCommands{make_up,   make_validate, make_ps,      make_inspect,
+                                                 make_exec, make_do,       make_kubectl, make_explain,
+                                                 make_down, make_check,    make_doctor,  make_completion};
 
 std::vector<std::string> names_in(const CLI::App& app) {
   std::vector<std::string> names;

@@ -35,6 +35,7 @@ Command make_validate(CLI::App& root);
 Command make_ps(CLI::App& root);
 Command make_inspect(CLI::App& root);
 Command make_exec(CLI::App& root);
+Command make_do(CLI::App& root);
 Command make_kubectl(CLI::App& root);
 Command make_explain(CLI::App& root);
 Command make_down(CLI::App& root);

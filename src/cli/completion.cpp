@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "knetsim/parts/part.h"
+#include "shell/verbs.h"
 #include "text.h"
 
 namespace knetsim::cli {
@@ -26,6 +27,9 @@ const auto kWords = [] {
       {"validate", "demo pair single"},
       {"down", "$(knetsim ps -q 2>/dev/null)"},
       {"completion", "bash zsh fish"}};
+  std::string lines;
+  for (const auto& verb : shell::verbs()) lines += std::string(verb.name()) + " ";
+  words.emplace("do", lines + "$(knetsim inspect --names 2>/dev/null)");
   for (const auto* part : parts::kParts) words.emplace(option_of(*part), "auto builtin real");
   return words;
 }();

@@ -31,6 +31,7 @@ bool is_dumb() {
 
 constexpr char kEscape = '\x1d';  // Ctrl-]
 constexpr int kEscapes = 3;
+constexpr char kInterrupt = '\x03';  // Ctrl-C
 // More than that nobody types ahead: a program that reads nothing mustn't cost memory without end.
 constexpr std::size_t kKeysAtMost = 1 << 16;
 
@@ -99,6 +100,7 @@ void TerminalRelay::read_keys() {
   for (const char key : std::string_view(buffer.data(), static_cast<std::size_t>(count))) {
     escapes_ = key == kEscape ? escapes_ + 1 : 0;
     if (escapes_ == kEscapes) end_wanted_ = true;
+    interrupt_key_ |= key == kInterrupt;
   }
   keys_.append(buffer.data(), static_cast<std::size_t>(count));
   if (keys_.size() > kKeysAtMost) keys_.resize(kKeysAtMost);

@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "event_loop.h"
 #include "knetsim/sys/fd.h"
@@ -61,6 +62,8 @@ class TerminalRelay {
   /// Our terminal has changed its size.
   void resize() const;
   bool end_wanted() const noexcept { return end_wanted_; }
+  /// Whether Ctrl-C was pressed since the last time; it has gone to the pseudo terminal as well.
+  bool take_interrupt_key() { return std::exchange(interrupt_key_, false); }
   /// Shows what the program has printed until now; call it after its end.
   void drain();
   /// For a program that had no chance to do it: the usual screen, the cursor visible, colours off, a new line.
@@ -76,6 +79,7 @@ class TerminalRelay {
   std::string keys_;  // not taken yet
   int escapes_ = 0;   // Ctrl-] in a row
   bool end_wanted_ = false;
+  bool interrupt_key_ = false;
   bool other_screen_ = false;  // the program has switched to the alternate screen, as top and editors do
   EventLoop::Watch keyboard_;
   EventLoop::Watch output_;

@@ -132,6 +132,39 @@ int exec_in_lab(const std::vector<std::string>& words, const std::vector<std::st
   return run_in_lab(labs.connect(name), *(dashes - 1), {dashes + 1, words.end()}, terminal, variables);
 }
 
+std::string in_quotes(std::string_view word) {
+  std::string text = "'";
+  for (const char c : word) {
+    if (c == '\'')
+      text += "'\\''";
+    else
+      text += c;
+  }
+  return text + "'";
+}
+
+/// One word is a line as it would be typed; several are its words, in quotes where the prompt needs them.
+std::string line_of(const std::vector<std::string>& words) {
+  if (words.size() == 1) return words.front();
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%^";
+  std::string line;
+  for (const auto& word : words) {
+    if (!line.empty()) line += ' ';
+    const bool plain = !word.empty() && word.find_first_not_of(kPlain) == std::string::npos;
+    line += plain ? word : in_quotes(word);
+  }
+  return line;
+}
+
+int line_in_lab(const std::string& lab, const std::vector<std::string>& words, Terminal& terminal) {
+  if (words.empty())
+    throw InputError("which line?\n  as: knetsim do ping all\n  as: knetsim do 'C0w1 ip route | grep flannel'");
+  const auto labs = StateDirectory::open();
+  const auto name = lab.empty() ? only_lab(labs) : lab;
+  look_whether_it_answers(labs, name, terminal);
+  return do_in_lab(labs.connect(name), line_of(words), terminal);
+}
+
 int kubectl_in_lab(const std::string& lab, const std::vector<std::string>& arguments, Terminal& terminal) {
   const auto labs = StateDirectory::open();
   const auto name = lab.empty() ? only_lab(labs) : lab;
@@ -233,6 +266,22 @@ Command make_exec(CLI::App& root) {
       "Exit codes: the program's; 128 + the signal's number; 127 it isn't there; 2 could not run.");
   return {app, [app, variables](Terminal& terminal) { return exec_in_lab(app->remaining(), *variables, terminal); },
           true};
+}
+
+Command make_do(CLI::App& root) {
+  auto* app = root.add_subcommand("do", "Do a line of the prompt in a lab that stands, from another terminal");
+  app->prefix_command();
+  auto lab = std::make_shared<std::string>();
+  app->add_option("--lab", *lab, "Which lab, if several stand (knetsim ps)")->type_name("LAB");
+  app->footer(
+      "Usage: knetsim do [--lab LAB] WORDS...\n"
+      "As: knetsim do ping all; knetsim do link C0w2 down; knetsim do 'C0w1 ip route | grep flannel'\n"
+      "Several words are those of the line; a single one is the whole line as it would be typed (knetsim do help).\n"
+      "Lines are done one after the other: this one waits for what is being done at the prompt.\n"
+      "Exit codes: the line's; 1 it failed; 2 it wasn't understood, or could not be begun; 127 no such program; 128 + "
+      "the\n"
+      "signal's number.");
+  return {app, [app, lab](Terminal& terminal) { return line_in_lab(*lab, app->remaining(), terminal); }, true};
 }
 
 Command make_kubectl(CLI::App& root) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "command.h"
 #include "knetsim/sys/child.h"
@@ -26,6 +27,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int kPatience = 2000;  // milliseconds
+constexpr const char* kWaits = R"({"waits":true})";
 // Who asks so often gets no answer: the lab is stopped or hangs.
 constexpr int kAsksAtMost = 3;
 
@@ -34,10 +36,16 @@ class ProgramEnd {
  public:
   void take(FdView connection) {
     const auto message = receive_message(connection);
+    if (message && message->text == kWaits) {
+      waits_ = true;
+      return;
+    }
     content_ = message ? read_json({.file = "the lab's answer", .text = message->text})
                        : JsonDocument{.value = {{"refused", "the lab has ended"}, {"code", kExitBad}}};
   }
   explicit operator bool() const noexcept { return content_.has_value(); }
+  /// Whether it has told since the last time that the line has to wait.
+  bool take_wait() { return std::exchange(waits_, false); }
 
   int tell(Terminal& terminal) const {
     const JsonPlace answer(*content_);
@@ -50,6 +58,7 @@ class ProgramEnd {
 
  private:
   std::optional<JsonDocument> content_;
+  bool waits_ = false;
 };
 
 json request_for(const std::string& node, const std::vector<std::string>& argv, bool terminal,
@@ -71,6 +80,11 @@ void ask_signal(FdView connection, int number) {
   send_message(connection, json{{"ask", "signal"}, {"number", number}}.dump());
 }
 
+void tell_of_wait(Terminal& terminal, const char* newline) {
+  terminal.err << "knetsim: a line is being done at the lab's prompt; this one comes next (Ctrl-C gives it up)"
+               << newline << std::flush;
+}
+
 int run_on_terminal(FdView connection, const json& request, Terminal& terminal) {
   EventLoop loop;
   const Interrupts interrupts({SIGWINCH});
@@ -80,7 +94,10 @@ int run_on_terminal(FdView connection, const json& request, Terminal& terminal) 
   {
     TerminalRelay relay(loop, pty.ours);
     send_message(connection, request.dump(), {pty.programs, pty.programs, pty.programs});
-    const auto told = loop.watch(connection, POLLIN, [&] { ending.take(connection); });
+    const auto told = loop.watch(connection, POLLIN, [&] {
+      ending.take(connection);
+      if (ending.take_wait()) tell_of_wait(terminal, "\r\n");
+    });
     const auto signals = loop.watch(interrupts.fd(), POLLIN, [&] {
       const auto caught = interrupts.take();
       if (!caught) return;
@@ -89,7 +106,11 @@ int run_on_terminal(FdView connection, const json& request, Terminal& terminal) 
       else
         ask_signal(connection, caught->number);
     });
-    loop.run_until([&] { return ending || relay.end_wanted(); });
+    loop.run_until([&] {
+      // A key for whom the pseudo terminal has no program to tell.
+      if (relay.take_interrupt_key()) send_message(connection, json{{"ask", "interrupt"}}.dump());
+      return ending || relay.end_wanted();
+    });
     if (!ending) {
       ask_signal(connection, SIGKILL);
       loop.run_until([&] { return static_cast<bool>(ending); }, std::chrono::milliseconds(kPatience));
@@ -104,7 +125,10 @@ int run_plainly(FdView connection, const json& request, Terminal& terminal) {
   const Interrupts interrupts;
   ProgramEnd ending;
   send_message(connection, request.dump(), {FdView(STDIN_FILENO), FdView(STDOUT_FILENO), FdView(STDERR_FILENO)});
-  const auto told = loop.watch(connection, POLLIN, [&] { ending.take(connection); });
+  const auto told = loop.watch(connection, POLLIN, [&] {
+    ending.take(connection);
+    if (ending.take_wait()) tell_of_wait(terminal, "\n");
+  });
   int asked = 0;
   int last = 0;
   const auto signals = loop.watch(interrupts.fd(), POLLIN, [&] {
@@ -130,11 +154,26 @@ json end_of(const ExitStatus& status) {
 
 }  // namespace
 
+namespace {
+
+bool on_terminal() { return ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0; }
+
+int run_as_asked(FdView connection, const json& request, Terminal& terminal) {
+  return on_terminal() ? run_on_terminal(connection, request, terminal) : run_plainly(connection, request, terminal);
+}
+
+}  // namespace
+
 int run_in_lab(FdView connection, const std::string& node, const std::vector<std::string>& argv, Terminal& terminal,
                const std::vector<std::string>& variables) {
-  const bool on_terminal = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
-  const auto request = request_for(node, argv, on_terminal, variables);
-  return on_terminal ? run_on_terminal(connection, request, terminal) : run_plainly(connection, request, terminal);
+  return run_as_asked(connection, request_for(node, argv, on_terminal(), variables), terminal);
+}
+
+int do_in_lab(FdView connection, const std::string& line, Terminal& terminal) {
+  const char* term = std::getenv("TERM");
+  return run_as_asked(
+      connection, {{"ask", "do"}, {"line", line}, {"terminal", on_terminal()}, {"term", term != nullptr ? term : ""}},
+      terminal);
 }
 
 int explain_in_lab(FdView connection, const std::string& from, const std::string& to, bool verbose, bool as_json,
@@ -182,11 +221,15 @@ class Visitors::Visit {
     incoming_ = loop_.watch(connection_, POLLIN, [this] { on_message(); });
   }
 
+  ~Visit() { leave(); }
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+
   bool over() const noexcept { return over_; }
 
  private:
   void on_message() try {
-    const auto message = receive_message(connection_);
+    auto message = receive_message(connection_);
     if (!message) {
       leave();
       return;
@@ -203,8 +246,12 @@ class Visitors::Visit {
       answer(host_.inspect());
     else if (ask == "run")
       run(request, message->descriptors);
+    else if (ask == "do")
+      do_line(request, std::move(message->descriptors));
     else if (ask == "signal")
       signal(request["number"].integer<int>());
+    else if (ask == "interrupt")
+      interrupt();
     else if (ask == "down")
       end();
     else
@@ -213,9 +260,27 @@ class Visitors::Visit {
     answer(refusal(error.what(), kExitCouldNotRun));
   }
 
+  void require_first(const std::vector<Fd>& descriptors) const {
+    if (child_ || errand_ || descriptors.size() != 3)
+      throw InputError("a program or line needs three descriptors, and a visit of its own");
+  }
+
+  void do_line(const JsonPlace& request, std::vector<Fd> descriptors) {
+    require_first(descriptors);
+    if (request["line"].string().find_first_of(std::string_view("\n\0", 2)) != std::string::npos)
+      throw InputError("a line has an end, and is text\n  remedy: one knetsim do for each line, or source FILE");
+    errand_ = std::make_shared<Errand>(Errand{.line = request["line"].string(),
+                                              .descriptors = std::move(descriptors),
+                                              .terminal = request["terminal"].boolean(),
+                                              .term = request["term"].string(),
+                                              .tell_end = [this](int code) {
+                                                answer({{"ended", code}});
+                                              }});
+    if (!host_.do_errand(errand_)) answer(json::parse(kWaits));
+  }
+
   void run(const JsonPlace& request, const std::vector<Fd>& descriptors) {
-    if (child_ || descriptors.size() != 3)
-      throw InputError("a program needs three descriptors, and a visit of its own");
+    require_first(descriptors);
     const auto node = request["node"].string();
     auto argv = request["argv"].each(&JsonPlace::string);
     auto command = node.empty() ? host_.kubectl(std::move(argv)) : host_.command_on(node, std::move(argv));
@@ -245,8 +310,22 @@ class Visitors::Visit {
     host_.end(std::move(connection_));
   }
 
-  void signal(int number) const {
+  void signal(int number) {
     if (child_ && !end_.ended()) ::kill(-child_->pid(), number);
+    if (!errand_) return;
+    if (errand_->program != 0)
+      ::kill(-errand_->program, number);
+    else
+      interrupt();
+  }
+
+  // A program in front has its terminal to learn it from.
+  void interrupt() {
+    if (!errand_ || errand_->program != 0) return;
+    errand_->interrupted = true;
+    if (errand_->begun) return;
+    errand_->over = true;
+    answer({{"killed", SIGINT}});
   }
 
   void answer(const json& content) {
@@ -263,12 +342,16 @@ class Visitors::Visit {
     incoming_.end();
     end_.end();
     child_.reset();
+    if (!errand_) return;
+    errand_->over = true;
+    errand_->tell_end = nullptr;
   }
 
   EventLoop& loop_;
   const Host& host_;
   Fd connection_;
   std::optional<Child> child_;
+  std::shared_ptr<Errand> errand_;
   EventLoop::Watch incoming_;
   EventLoop::Watch end_;
   bool over_ = false;

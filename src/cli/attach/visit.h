@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "errand.h"
 #include "event_loop.h"
 #include "knetsim/sys/fd.h"
 #include "knetsim/sys/process.h"
@@ -23,6 +24,11 @@ namespace knetsim::cli {
 /// working directory.
 int run_in_lab(FdView connection, const std::string& node, const std::vector<std::string>& argv, Terminal& terminal,
                const std::vector<std::string>& variables);
+
+/// Has a line done as if it were typed at the prompt of the lab at the other end. What it prints comes to our stdout
+/// and stderr; programs in front have our stdin, on a pseudo terminal as with run_in_lab(). Returns the exit code for
+/// `knetsim do`: how the line ended, 2 if it couldn't be begun.
+int do_in_lab(FdView connection, const std::string& line, Terminal& terminal);
 
 /// Prints what the lab at the other end says of packets between two; the exit code for `knetsim explain`.
 int explain_in_lab(FdView connection, const std::string& from, const std::string& to, bool verbose, bool json,
@@ -50,6 +56,8 @@ struct Host {
   std::function<knetsim::Command(std::vector<std::string> arguments)> kubectl;
   /// `knetsim explain`: an object with `text` and `code`; throws InputError for names that there aren't.
   std::function<nlohmann::json(const std::string& from, const std::string& to, bool verbose, bool json)> explain;
+  /// `knetsim do`. True if it is done at once, false if it waits for a line that the lab does at the moment.
+  std::function<bool(std::shared_ptr<Errand>)> do_errand = {};
   /// Take everything down. Whoever asked for it waits until this is closed.
   std::function<void(Fd waiting)> end;
 };

@@ -20,6 +20,14 @@ constexpr std::chrono::seconds kGrace{2};
 
 }  // namespace
 
+bool Requests::do_errand() {
+  if (errands.empty() || end) return false;
+  const auto errand = std::move(errands.front());
+  errands.pop_front();
+  errand();
+  return true;
+}
+
 ExitStatus Foreground::run(const knetsim::Command& command) {
   requests_.interrupt = false;
   return on_terminal_ ? run_on_terminal(command) : run_plainly(command);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <deque>
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <optional>
 #include <string>
@@ -23,6 +25,12 @@ namespace knetsim::cli::shell {
 struct Requests {
   bool interrupt = false;  ///< Ctrl-C, or SIGINT: by itself it ends what runs, and no more
   std::optional<int> end;  ///< take everything down, and exit with this code
+  /// What visitors want done between two lines, in this order.
+  std::deque<std::function<void()>> errands;
+  bool idle = false;  ///< nothing is being done: the next line is waited for
+
+  /// Does the first errand, if there is one.
+  bool do_errand();
 };
 
 /// Runs programs in front, one at a time: with a terminal, on a pseudo terminal of their own, so that Ctrl-C reaches

@@ -44,6 +44,18 @@ void list(const std::vector<std::string>& words) {
   std::fflush(stdout);
 }
 
+/// Waits until `done`, or somebody asks to end; what comes on the descriptor is given to the handler. Errands of visitors
+/// are done meanwhile, during which nobody waits for the descriptor.
+void wait_between_lines(EventLoop& loop, Requests& requests, FdView input, const std::function<void()>& handler,
+                        const std::function<bool()>& done) {
+  do {
+    const auto watch = loop.watch(input, POLLIN, handler);
+    requests.idle = true;
+    loop.run_until([&] { return done() || requests.end || !requests.errands.empty(); });
+    requests.idle = false;
+  } while (requests.do_errand());
+}
+
 }  // namespace
 
 void LineReader::read_more() {
@@ -58,15 +70,14 @@ void LineReader::read_more() {
 std::optional<std::string> LineReader::next() {
   const auto whole_line = [this] { return unread_.find('\n') != std::string::npos; };
   loop_.run_ready();  // a script whose lines are all there must be interrupted, too
-  if (!whole_line() && !at_end_) {
-    const auto watch = loop_.watch(input_, POLLIN, [this] { read_more(); });
-    loop_.run_until([&] { return whole_line() || at_end_ || requests_.end || unread_.size() > kLongestLine; });
-    if (!whole_line() && unread_.size() > kLongestLine)
-      throw InputError(describe({.where = "stdin",
-                                 .tried = "read a line",
-                                 .answer = fmt::format("it has more than {} bytes", kLongestLine),
-                                 .remedy = "give it text: one command a line"}));
-  }
+  wait_between_lines(
+      loop_, requests_, input_, [this] { read_more(); },
+      [&] { return whole_line() || at_end_ || unread_.size() > kLongestLine; });
+  if (!whole_line() && unread_.size() > kLongestLine)
+    throw InputError(describe({.where = "stdin",
+                               .tried = "read a line",
+                               .answer = fmt::format("it has more than {} bytes", kLongestLine),
+                               .remedy = "give it text: one command a line"}));
   if (requests_.end || unread_.empty()) return std::nullopt;
   const auto newline = unread_.find('\n');
   auto line = unread_.substr(0, newline);
@@ -94,8 +105,8 @@ struct Editor::State {
   int next_byte(char& byte) {
     if (typed.empty()) {
       bool ready = false;
-      const auto watch = loop.watch(FdView(STDIN_FILENO), POLLIN, [&] { ready = true; });
-      loop.run_until([&] { return ready || requests.interrupt || requests.end; });
+      wait_between_lines(
+          loop, requests, FdView(STDIN_FILENO), [&] { ready = true; }, [&] { return ready || requests.interrupt; });
       if (requests.interrupt || requests.end) return -1;
       std::array<char, 256> buffer;
       const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());

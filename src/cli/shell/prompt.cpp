@@ -12,6 +12,7 @@
 #include "attach/visit.h"
 #include "command.h"
 #include "complete.h"
+#include "errands.h"
 #include "explaining.h"
 #include "inspection.h"
 #include "jobs.h"
@@ -26,7 +27,8 @@ namespace knetsim::cli::shell {
 
 namespace {
 
-Host host_for(Session& session, const std::string& topology, Requests& requests, std::vector<Fd>& waiting) {
+Host host_for(Session& session, EventLoop& loop, const std::string& topology, Requests& requests,
+              std::vector<Fd>& waiting) {
   const auto started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::now()));
   return {.describe =
               [&session, topology, started] {
@@ -57,6 +59,14 @@ Host host_for(Session& session, const std::string& topology, Requests& requests,
                                       [] { return false; });
                 return nlohmann::json{{"text", told.text}, {"code", told.code}};
               },
+          .do_errand =
+              [&session, &loop, &requests](const std::shared_ptr<Errand>& errand) {
+                const bool at_once = requests.idle && requests.errands.empty();
+                requests.errands.emplace_back([&session, &loop, &requests, errand] {
+                  if (!errand->over) run_errand(session, loop, requests, *errand, nullptr);
+                });
+                return at_once;
+              },
           .end =
               [&session, &requests, &waiting](Fd visitor) {
                 session.terminal.err << "\nknetsim: taken down by knetsim down\n";
@@ -79,6 +89,7 @@ PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal&
   Requests requests;
   std::vector<Fd> waiting;
   Foreground foreground(loop, requests, around.interactive);
+  Background background;
   Session session{.emulation = emulation,
                   .name = around.registration.name(),
                   .terminal = terminal,
@@ -88,8 +99,9 @@ PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal&
                       [&] {
                         loop.run_ready();
                         return requests.interrupt || requests.end.has_value();
-                      }};
-  const Visitors visitors(loop, around.registration.listener(), host_for(session, around.topology, requests, waiting));
+                      },
+                  .background = background};
+  const Visitors visitors(loop, around.registration.listener(), host_for(session, loop, around.topology, requests, waiting));
   News::settle(session);
   terminal.out << greeting(session) << std::flush;
 

@@ -21,7 +21,7 @@ struct Session {
   std::function<ExitStatus(const knetsim::Command&)> run_in_front;
   /// Whether Ctrl-C was pressed since the line began: what takes long asks now and then.
   std::function<bool()> interrupted = [] { return false; };
-  Background background = {};
+  Background& background;
   bool leaving = false;  ///< `exit` was typed
   int sourcing = 0;      ///< how many files deep a line stands
 };

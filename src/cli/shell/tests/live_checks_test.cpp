@@ -42,11 +42,13 @@ class Checks : public testing::Test {
                              .name = "test",
                              .terminal = {out_, out_},
                              .style = Style(false),
-                             .run_in_front = [this](const knetsim::Command& command) {
-                               const auto result = exec(command);
-                               out_ << result.out << result.err;
-                               return result.status;
-                             }});
+                             .run_in_front =
+                                 [this](const knetsim::Command& command) {
+                                   const auto result = exec(command);
+                                   out_ << result.out << result.err;
+                                   return result.status;
+                                 },
+                             .background = background_});
   }
 
   int type(const std::string& line) {
@@ -64,6 +66,7 @@ class Checks : public testing::Test {
 
  private:
   std::ostringstream out_;
+  Background background_;
   std::optional<Session> session_;
 };
 

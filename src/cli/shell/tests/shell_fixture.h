@@ -54,13 +54,15 @@ class Shell : public testing::Test {
 
   Emulation emulation_;
   std::ostringstream out_;
+  Background background_;
 
  protected:
   Session session_{.emulation = emulation_,
                    .name = "test",
                    .terminal = {out_, out_},
                    .style = Style(false),
-                   .run_in_front = [this](const knetsim::Command& command) { return run(command); }};
+                   .run_in_front = [this](const knetsim::Command& command) { return run(command); },
+                   .background = background_};
 };
 
 /// The same in the demo topology, with all that runs there.
