@@ -11,6 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "knetsim/fixtures/prompt.h"
 #include "knetsim/netlink/link.h"
@@ -191,6 +192,47 @@ TEST(Visitors, FindLabsUnderTheFirstFreeName) {
 pid_t process_inside(Prompt& prompt) {
   const auto child_of = [](pid_t pid) { return std::stoi(read_file(fmt::format("/proc/{0}/task/{0}/children", pid))); };
   return child_of(child_of(prompt.terminal().pid()));
+}
+
+TEST(ADetachedLab, StandsWithoutATerminalUntilItIsTakenDown) {
+  const auto up = knetsim({"up", "--detach", "single"});
+  EXPECT_EQ(up.status.code(), 0) << up.err;
+  EXPECT_THAT(up.out, HasSubstr("it stands until knetsim down single"));
+  EXPECT_EQ(knetsim({"ps", "-q"}).out, "single\n");
+  EXPECT_EQ(knetsim({"do", "w1", "hostname"}).out, "w1\n");
+  EXPECT_EQ(knetsim({"do", "create", "w1/c9"}).status.code(), 0);
+  EXPECT_EQ(knetsim({"exec", "w1/c9", "--", "true"}).status.code(), 0) << "lines leave behind what they did";
+  EXPECT_EQ(knetsim({"down"}).out, "single is down\n");
+  EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
+}
+
+TEST(ADetachedLab, ThatCantStandTellsWhyInFront) {
+  Prompt first("single");
+  const auto second = knetsim({"up", "-d", "single", "--name", "single"});
+  EXPECT_EQ(second.status.code(), 2);
+  EXPECT_THAT(second.err, HasSubstr("a lab called single runs already"));
+}
+
+TEST(ADetachedLab, TellsItsNextVisitorWhatHasEnded) {
+  ASSERT_EQ(knetsim({"up", "-d", "pair"}).status.code(), 0);
+  const auto killed = knetsim({"do", "sh pkill -KILL -of flanneld"});
+  EXPECT_EQ(killed.status.code(), 0);
+  auto told = killed.err;  // it may be gone by the end of that line
+  eventually([&]() -> std::optional<std::string> {
+    told += knetsim({"do", "w1", "true"}).err;
+    return told.find("flanneld has ended") != std::string::npos ? std::nullopt : std::optional("news in " + told);
+  });
+  EXPECT_EQ(knetsim({"down"}).status.code(), 0);
+}
+
+TEST(ADetachedLab, IsEndedByASignal) {
+  ASSERT_EQ(knetsim({"up", "-d", "single"}).status.code(), 0);
+  const auto labs = nlohmann::json::parse(knetsim({"ps", "--json"}).out);
+  ::kill(labs["labs"][0]["pid"].get<pid_t>(), SIGTERM);
+  eventually([]() -> std::optional<std::string> {
+    const auto names = knetsim({"ps", "-q"}).out;
+    return names.empty() ? std::nullopt : std::optional(names + " still stands");
+  });
 }
 
 TEST(Visitors, OfAStoppedLabAreToldSo) {

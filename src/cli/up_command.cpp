@@ -9,11 +9,13 @@
 #include <future>
 #include <optional>
 #include <ostream>
+#include <variant>
 
 #include "attach/lab_socket.h"
 #include "command.h"
 #include "event_loop.h"
 #include "host_ports.h"
+#include "in_front.h"
 #include "knetsim/emulator/emulation.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/sandbox.h"
@@ -32,6 +34,7 @@ struct UpOptions {
   std::string topology = "demo";
   std::string name;
   bool strict = false;
+  bool detach = false;
   ColorMode color = ColorMode::automatic;
   FlavourChoices flavours;
   std::vector<std::string> variables;
@@ -125,6 +128,13 @@ int up(const UpOptions& options, Terminal& terminal) {
   topology.require_programs();
   topology.require_manifests();
   for (const auto& remark : topology.remarks) terminal.err << "knetsim: " << remark << '\n';
+  std::optional<Behind> behind;
+  if (options.detach) {
+    terminal.out << std::flush;
+    auto side = split();
+    if (const auto* background = std::get_if<InFront>(&side)) return wait_in_front(*background);
+    behind = std::move(std::get<Behind>(side));
+  }
   auto registration = reserve_name(options, file);
   const auto style = Style::choose(options.color, terminal);
   // For libedit, which takes what is typed for characters.
@@ -141,11 +151,12 @@ int up(const UpOptions& options, Terminal& terminal) {
                         "export KUBECONFIG={}\n",
                         registration.write_kubeconfig(emulation->kubeconfig_for(host_ports.contexts())).string())
                  << std::flush;
-  const bool interactive = ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
+  using Lines = shell::Surroundings::Lines;
+  const bool interactive = !behind && ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
   // A person finds it ready at the first question; a script that asks nothing doesn't pay for it. Why it doesn't come
   // up is told to the first who asks.
   std::future<void> apis;
-  if (interactive)
+  if (interactive || behind)
     apis = std::async(std::launch::async, [&emulation] {
       try {
         emulation->start_apis();
@@ -156,7 +167,15 @@ int up(const UpOptions& options, Terminal& terminal) {
                                      {.interrupts = interrupts,
                                       .registration = registration,
                                       .topology = file.filename().string(),
-                                      .interactive = interactive},
+                                      .lines = interactive ? Lines::typed
+                                               : behind    ? Lines::visitors
+                                                           : Lines::read,
+                                      .on_ready =
+                                          [&] {
+                                            if (!behind) return;
+                                            terminal.out << std::flush;
+                                            behind->get_ready();
+                                          }},
                                      terminal, style);
   if (apis.valid()) apis.wait();
   emulation.reset();
@@ -194,6 +213,10 @@ Command make_up(CLI::App& root) {
                   "Let this port of the host's loopback lead to a port of the first worker")
       ->type_name("HOSTPORT:[CLUSTER:]NODEPORT")
       ->allow_extra_args(false);
+  app->add_flag("-d,--detach", options->detach,
+                "Give the terminal back once everything stands: knetsim do, exec and kubectl work in it, knetsim down "
+                "ends it")
+      ->excludes("--strict");
   add_env_option(*app, options->variables);
   add_color_option(*app, options->color);
   add_flavour_options(*app, options->flavours);

@@ -44,8 +44,8 @@ void list(const std::vector<std::string>& words) {
   std::fflush(stdout);
 }
 
-/// Waits until `done`, or somebody asks to end; what comes on the descriptor is given to the handler. Errands of visitors
-/// are done meanwhile, during which nobody waits for the descriptor.
+/// Waits until `done`, or somebody asks to end; what comes on the descriptor is given to the handler. Errands of
+/// visitors are done meanwhile, during which nobody waits for the descriptor.
 void wait_between_lines(EventLoop& loop, Requests& requests, FdView input, const std::function<void()>& handler,
                         const std::function<bool()>& done) {
   do {
@@ -84,6 +84,17 @@ std::optional<std::string> LineReader::next() {
   unread_.erase(0, newline == std::string::npos ? newline : newline + 1);
   echo_ << kPrompt << line << '\n' << std::flush;
   return line;
+}
+
+std::optional<std::string> Nobody::next() {
+  requests_.idle = true;
+  while (!requests_.end) {
+    loop_.run_until([&] { return requests_.end || !requests_.errands.empty(); });
+    requests_.idle = false;
+    requests_.do_errand();
+    requests_.idle = true;
+  }
+  return std::nullopt;
 }
 
 struct Editor::State {

@@ -41,6 +41,18 @@ class LineReader : public LineSource {
   bool at_end_ = false;
 };
 
+/// A lab that nobody sits at: visitors' errands are done until one of them, or a signal, asks for the end.
+class Nobody : public LineSource {
+ public:
+  Nobody(EventLoop& loop, Requests& requests) : loop_(loop), requests_(requests) {}
+
+  std::optional<std::string> next() override;
+
+ private:
+  EventLoop& loop_;
+  Requests& requests_;
+};
+
 /// What could stand in place of the word that `line` (the text before the cursor) ends in.
 struct Completion {
   std::size_t begin = 0;  ///< of that word

@@ -27,7 +27,7 @@ namespace knetsim::cli::shell {
 
 namespace {
 
-Host host_for(Session& session, EventLoop& loop, const std::string& topology, Requests& requests,
+Host host_for(Session& session, EventLoop& loop, News* news, const std::string& topology, Requests& requests,
               std::vector<Fd>& waiting) {
   const auto started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::now()));
   return {.describe =
@@ -60,10 +60,10 @@ Host host_for(Session& session, EventLoop& loop, const std::string& topology, Re
                 return nlohmann::json{{"text", told.text}, {"code", told.code}};
               },
           .do_errand =
-              [&session, &loop, &requests](const std::shared_ptr<Errand>& errand) {
+              [&session, &loop, &requests, news](const std::shared_ptr<Errand>& errand) {
                 const bool at_once = requests.idle && requests.errands.empty();
-                requests.errands.emplace_back([&session, &loop, &requests, errand] {
-                  if (!errand->over) run_errand(session, loop, requests, *errand, nullptr);
+                requests.errands.emplace_back([&session, &loop, &requests, news, errand] {
+                  if (!errand->over) run_errand(session, loop, requests, *errand, news);
                 });
                 return at_once;
               },
@@ -75,8 +75,11 @@ Host host_for(Session& session, EventLoop& loop, const std::string& topology, Re
               }};
 }
 
-std::string greeting(Session& session) {
+std::string greeting(Session& session, bool attended) {
   auto text = picture(session) + "\n";
+  if (!attended)
+    return text + fmt::format("it stands until knetsim down {0}; knetsim do --lab {0} help lists what can be done\n",
+                              session.name);
   if (const auto nodes = session.emulation.nodes(); !nodes.empty())
     text += fmt::format("from another terminal: knetsim exec {} {} -- bash\n", session.name, nodes.front()->name());
   return text + session.style.dim("help lists what can be typed; Ctrl-C ends a program, Ctrl-D the lab") + "\n\n";
@@ -88,7 +91,11 @@ PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal&
   EventLoop loop;
   Requests requests;
   std::vector<Fd> waiting;
-  Foreground foreground(loop, requests, around.interactive);
+  using Lines = Surroundings::Lines;
+  const bool interactive = around.lines == Lines::typed;
+  const bool attended = around.lines != Lines::visitors;
+  News news;
+  Foreground foreground(loop, requests, interactive);
   Background background;
   Session session{.emulation = emulation,
                   .name = around.registration.name(),
@@ -101,17 +108,20 @@ PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal&
                         return requests.interrupt || requests.end.has_value();
                       },
                   .background = background};
-  const Visitors visitors(loop, around.registration.listener(), host_for(session, loop, around.topology, requests, waiting));
+  const Visitors visitors(loop, around.registration.listener(),
+                          host_for(session, loop, attended ? nullptr : &news, around.topology, requests, waiting));
   News::settle(session);
-  terminal.out << greeting(session) << std::flush;
+  terminal.out << greeting(session, attended) << std::flush;
 
   std::unique_ptr<LineSource> lines;
   Editor* editor = nullptr;
-  if (around.interactive) {
+  if (interactive) {
     auto made =
         std::make_unique<Editor>(loop, requests, [&](const std::string& line) { return complete(session, line); });
     editor = made.get();
     lines = std::move(made);
+  } else if (!attended) {
+    lines = std::make_unique<Nobody>(loop, requests);
   } else {
     lines = std::make_unique<LineReader>(loop, requests, FdView(STDIN_FILENO), terminal.out);
   }
@@ -123,18 +133,18 @@ PromptEnd run_prompt(Emulation& emulation, const Surroundings& around, Terminal&
       if (editor != nullptr) editor->resize();
       return;
     }
-    const bool key = around.interactive && caught->typed;
+    const bool key = interactive && caught->typed;
     requests.interrupt |= caught->number == SIGINT;
     // As in any shell, Ctrl-C ends a line and Ctrl-\ nothing. Sent from elsewhere, or to a script, they end all.
     if (!key || (caught->number != SIGINT && caught->number != SIGQUIT)) requests.end = kExitSignal + caught->number;
   });
 
-  News news;
   const auto tell_news = [&] {
     for (const auto& one : news.take(session)) terminal.err << style.red(one) << '\n';
     terminal.err << std::flush;
   };
   tell_news();
+  if (around.on_ready) around.on_ready();
   int first_failure = kDone;
   while (!session.leaving) {
     const auto line = lines->next();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,7 +17,9 @@ struct Surroundings {
   const Interrupts& interrupts;  ///< SIGWINCH included
   const Registration& registration;
   std::string topology;  ///< as `knetsim ps` shows it
-  bool interactive;      ///< somebody sits at a terminal; else lines are read from stdin and echoed
+  enum class Lines { typed, read, visitors };
+  Lines lines;                          ///< typed at a terminal, read from stdin and echoed, or visitors' alone
+  std::function<void()> on_ready = {};  ///< called once everything is there
 };
 
 struct PromptEnd {
