@@ -113,9 +113,18 @@ TEST(Visitors, InterruptTheirLinesAndNobodyElses) {
   visitor.write("\x03");
   visitor.expect("packets transmitted");
   EXPECT_EQ(visitor.wait().code(), 0);
-  // Nothing of it has a terminal to learn of the key from.
-  auto verb = on_terminal({"do", "source", "/dev/null"});
-  EXPECT_EQ(verb.wait().code(), 0);
+  // Without a terminal a signal does it.
+  auto output = Pipe::create();
+  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  auto plain = Child::launch({.argv = {knetsim_program().string(), "do",
+                                       "w1 sh -c 'trap \"exit 9\" INT; echo runs; while :; do sleep 0.1; done'"},
+                              .directory = {},
+                              .environment = lab_environment()},
+                             null, output.write, null);
+  char first = 0;
+  ASSERT_EQ(::read(output.read.get(), &first, 1), 1);
+  ::kill(plain.pid(), SIGINT);
+  EXPECT_EQ(plain.wait(std::chrono::seconds(30)).code(), 9);
   EXPECT_EQ(prompt.type("w1 echo here"), "here\n");
 }
 
@@ -139,16 +148,23 @@ TEST(Visitors, WhoDontReadKeepNobodyWaiting) {
 
 TEST(Visitors, TakeTheirProgramsWithThemWhenTheyGo) {
   Prompt prompt("single");
-  auto visitor = on_terminal({"exec", "w1", "--", "sleep", "98765"});
-  const auto sleeps = [&] { return prompt.type("ps -eo args | grep -c 'sleep 98765$'") != "0\n"; };
-  eventually([&]() -> std::optional<std::string> {
-    return sleeps() ? std::nullopt : std::optional<std::string>("the visitor's program");
-  });
-  visitor.signal(SIGKILL);
-  visitor.wait();
-  eventually([&]() -> std::optional<std::string> {
-    return sleeps() ? std::optional<std::string>("the end of the visitor's program") : std::nullopt;
-  });
+  for (const std::vector<std::string>& asked : {std::vector<std::string>{"exec", "w1", "--", "sleep", "98765"},
+                                                std::vector<std::string>{"do", "w1", "sleep", "98765"}}) {
+    SCOPED_TRACE(asked.front());
+    // Without a terminal, whose end would end the program too.
+    std::vector<std::string> argv{knetsim_program().string()};
+    argv.insert(argv.end(), asked.begin(), asked.end());
+    const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    auto visitor = Child::launch({.argv = argv, .directory = {}, .environment = lab_environment()}, null, null, null);
+    const auto sleeps = [&] { return knetsim({"exec", "w1", "--", "pgrep", "-f", "sleep 98765$"}).status.code() == 0; };
+    eventually([&]() -> std::optional<std::string> {
+      return sleeps() ? std::nullopt : std::optional<std::string>("the visitor's program");
+    });
+    visitor.kill();
+    eventually([&]() -> std::optional<std::string> {
+      return sleeps() ? std::optional<std::string>("the end of the visitor's program") : std::nullopt;
+    });
+  }
 }
 
 TEST(Visitors, AreToldWhatTheyGotWrong) {
@@ -195,15 +211,23 @@ pid_t process_inside(Prompt& prompt) {
 }
 
 TEST(ADetachedLab, StandsWithoutATerminalUntilItIsTakenDown) {
-  const auto up = knetsim({"up", "--detach", "single"});
-  EXPECT_EQ(up.status.code(), 0) << up.err;
-  EXPECT_THAT(up.out, HasSubstr("it stands until knetsim down single"));
+  auto up = on_terminal({"up", "--detach", "single"});
+  up.expect("it stands until knetsim down single");
+  EXPECT_EQ(up.wait().code(), 0);
   EXPECT_EQ(knetsim({"ps", "-q"}).out, "single\n");
   EXPECT_EQ(knetsim({"do", "w1", "hostname"}).out, "w1\n");
   EXPECT_EQ(knetsim({"do", "create", "w1/c9"}).status.code(), 0);
   EXPECT_EQ(knetsim({"exec", "w1/c9", "--", "true"}).status.code(), 0) << "lines leave behind what they did";
   EXPECT_EQ(knetsim({"down"}).out, "single is down\n");
   EXPECT_EQ(knetsim({"ps", "-q"}).out, "");
+}
+
+TEST(ADetachedLab, KeepsNothingOfItsCallersOpen) {
+  const auto piped = exec(
+      {.argv = {"sh", "-c", "\"$0\" up -d single | cat", knetsim_program().string()}, .environment = lab_environment()},
+      std::chrono::seconds(30));
+  EXPECT_FALSE(piped.timed_out) << "cat waits for whoever holds the pipe";
+  EXPECT_EQ(knetsim({"down"}).status.code(), 0);
 }
 
 TEST(ADetachedLab, ThatCantStandTellsWhyInFront) {
