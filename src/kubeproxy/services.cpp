@@ -36,7 +36,7 @@ constexpr std::uint32_t kLocalList = 1U << 13;
 constexpr unsigned kAffinityShift = 14;
 // Turns of the list of local endpoints begin here.
 constexpr std::uint32_t kLocalTurns = 1U << 16;
-// Ids of endpoints, as marks: nobody else's, and taken off before the packet leaves.
+// Turns and ids of endpoints, as marks: nobody else's, and taken off before the packet leaves.
 constexpr std::uint32_t kIdBit = 1U << 31;
 
 constexpr std::size_t kLongestComment = 127;         // NFTNL_UDATA_COMMENT_MAXLEN, and its end
@@ -45,6 +45,7 @@ constexpr std::uint32_t kFnvPrime = 16'777'619U;
 
 constexpr auto kServices = "services";
 constexpr auto kBalance = "balance";
+constexpr auto kTakeTurn = "take";
 constexpr auto kExternal = "external-local";
 constexpr auto kToCluster = "external-to-cluster";
 constexpr auto kFirewallCheck = "firewall-check";
@@ -102,7 +103,7 @@ struct Fields {
   nft::Set no_endpoints() const { return set("no-endpoints", frontend_type()); }
   nft::Set no_local_endpoints() const { return set("no-local-endpoints", frontend_type()); }
   nft::Set cluster_ips() const { return set("cluster-ips", nft::TypeSpec::of({daddr()})); }
-  nft::Set endpoints() const { return map("endpoints", frontend_type(turn(kLocalTurns, false)), endpoint_type()); }
+  nft::Set endpoints() const { return map("endpoints", frontend_type(nft::meta::mark()), endpoint_type()); }
   nft::Set endpoint_ids() const { return map("endpoint-ids", frontend_type(turn(kLocalTurns, false)), mark_type()); }
   nft::Set endpoints_by_id() const { return map("endpoints-by-id", frontend_type(nft::meta::mark()), endpoint_type()); }
   nft::Set hairpin() const { return set("hairpin", nft::TypeSpec::of({saddr(), daddr()})); }
@@ -160,13 +161,14 @@ std::vector<nft::Rule> affinity_rules(const Fields& f, const nft::ChainId& chain
 
 std::vector<nft::Rule> balancer_rules(const Fields& f, const Entry& entry) {
   const auto number = number_of(entry.key);
-  const auto turn = Fields::turn(number & kMostEndpoints, (number & kLocalList) != 0);
+  const auto count = number & kMostEndpoints;
+  const bool local = (number & kLocalList) != 0;
   const auto chain = f.chain(balancer_name(entry));
   if (const auto time = number >> kAffinityShift; time != 0)
-    return affinity_rules(f, chain, turn, std::chrono::seconds(time));
-  return {{.chain = chain,
-           .statements = {has_ports(), nft::set_mark(0U), nft::dnat(nft::lookup(f.frontend(turn), f.endpoints()))},
-           .comment = "one of them"}};
+    return affinity_rules(f, chain, Fields::turn(count, local), std::chrono::seconds(time));
+  // Who has the turn is looked up in one place for all: the kernel walks through a map that another rule looks into.
+  const auto turn = nft::numgen::random(count, kIdBit + (local ? kLocalTurns : 0));
+  return {{.chain = chain, .statements = {nft::set_mark(turn), nft::goto_(kTakeTurn)}, .comment = "one of them"}};
 }
 
 nft::Chain base(const Fields& f, const char* name, nft::ChainType type, nft::HookPoint point, int priority) {
@@ -219,6 +221,8 @@ void add_nat_rules(const Fields& f, std::vector<nft::Rule>& rules) {
       "from elsewhere: to an endpoint here");
   add(kToCluster, {nft::set_mark(nft::lookup(f.frontend(), f.service_ips())), nft::goto_(kBalance)}, "to its balancer");
   add(kBalance, {nft::vmap(nft::meta::mark(), f.balancers())}, "to as many endpoints as it has");
+  add(kTakeTurn, {has_ports(), nft::dnat(nft::lookup(f.frontend(nft::meta::mark()), f.endpoints()))},
+      "whose turn it is");
 }
 
 void add_masquerade_rules(const Fields& f, std::vector<nft::Rule>& rules) {
@@ -230,7 +234,7 @@ void add_masquerade_rules(const Fields& f, std::vector<nft::Rule>& rules) {
   };
   rules.push_back({.chain = f.chain(kPostrouting),
                    .statements = {translated, (nft::meta::mark() & kIdBit) == Data::mark(kIdBit), nft::set_mark(0U)},
-                   .comment = "the id of an endpoint"});
+                   .comment = "a turn, or the id of an endpoint"});
   add({nft::in(nft::concat({f.saddr(), f.daddr()}), f.hairpin())}, "an endpoint that reached itself");
   add({nft::in(f.original(), f.masquerade())}, "the answer must come back this way");
   add({nft::in(f.original(), f.external_local()), nft::fib::saddr_type() == nft::AddressType::local},
@@ -295,7 +299,7 @@ Layout services_layout(nft::Family family, const NodeFacts& facts) {
   using nft::HookPoint;
   constexpr int kBeforeDnat = nft::priority::kDstNat - 10;
   for (const char* name :
-       {kFirewallCheck, kEndpointsCheck, kClusterIpsCheck, kToCluster, kExternal, kServices, kBalance})
+       {kFirewallCheck, kEndpointsCheck, kClusterIpsCheck, kToCluster, kExternal, kServices, kBalance, kTakeTurn})
     layout.chains.push_back({.id = f.chain(name)});
   layout.chains.push_back(base(f, "filter-prerouting-pre-dnat", ChainType::filter, HookPoint::prerouting, kBeforeDnat));
   layout.chains.push_back(base(f, "filter-output-pre-dnat", ChainType::filter, HookPoint::output, kBeforeDnat));
@@ -398,7 +402,7 @@ class Entries {
       const auto where = Data::concat({endpoint->address, Data::port(endpoint->port)});
       add(kHairpin, Data::concat({endpoint->address, endpoint->address}));
       if (service_.affinity == 0) {
-        add(kEndpoints, frontend.key(Data::integer(turn++)), where, port);
+        add(kEndpoints, frontend.key(Data::mark(kIdBit + turn++)), where, port);
         continue;
       }
       const auto id = Data::mark(id_of(where, ids));
