@@ -239,6 +239,14 @@ data:
   const auto pods = only().worker("w1").directory() / "pods";
   const auto uid = list("pods?fieldSelector=metadata.name%3Dweb")[0]["metadata"]["uid"].get<std::string>();
   EXPECT_EQ(read_file(pods / uid / "volumes" / "shared" / "here" / "file"), "written\n");
+  // What they are made of changes; a pod's labels are seen at once, and all is looked at then.
+  kubectl({"patch", "configmap", "page", "-p", R"({"data":{"index.html":"changed\n"}})"});
+  kubectl({"label", "pod", "web", "app=shop", "--overwrite"});
+  eventually([&]() -> std::optional<std::string> {
+    const auto labels = read_file(pods / uid / "volumes" / "all" / "labels");
+    const auto text = only().container("c3").exec({"curl", "-s", "--max-time", "5", page}).out;
+    return labels == "app=\"shop\"" && text == "changed\n" ? std::nullopt : std::optional("both: " + labels + text);
+  });
   kubectl({"delete", "pod", "web", "--timeout=20s"});
   EXPECT_FALSE(std::filesystem::exists(pods / uid / "volumes"));
   EXPECT_FALSE(std::filesystem::exists("/no-such-place"));

@@ -176,7 +176,10 @@ void PodVolumes::begin(Told told) {
 }
 
 void PodVolumes::update(const json& pod) {
-  const bool other = kube::member(state_->pod, "metadata") != kube::member(pod, "metadata");
+  const auto is_other = [&](const char* what) {
+    return kube::member(state_->pod, "metadata", what) != kube::member(pod, "metadata", what);
+  };
+  const bool other = is_other("labels") || is_other("annotations");
   state_->pod = pod;
   if (other && state_->ready && !state_->over && state_->tells_of_pod()) state_->gather();
 }

@@ -57,9 +57,8 @@ TEST(Volumes, AreRefusedInUpstreamsWords) {
       {R"([{"name":"v","projected":{"sources":[{"configMap":{"items":[]}}]}}])", "[]",
        "spec.volumes[0].projected.sources[0].configMap.name: Required value"},
       {R"([{"name":"v","projected":{"sources":[{"serviceAccountToken":{"path":"t","expirationSeconds":5}}]}}])", "[]",
-       "spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 5: may not specify "
-       "a "
-       "duration less than 10 minutes"},
+       "spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 5: may not "
+       "specify a duration less than 10 minutes"},
       {R"([{"name":"v","hostPath":{"path":"/a/../b"}}])", "[]",
        "spec.volumes[0].hostPath.path: Invalid value: \"/a/../b\": must not contain '..'"},
       {R"([{"name":"v","persistentVolumeClaim":{"claimName":""}}])", "[]",
