@@ -243,7 +243,6 @@ class JobRound {
       metadata["generateName"] = kube::name_of(job_) + "-";
       if (completed_) {
         while (taken.contains(next)) ++next;
-        if (next >= kube::number_at(job_, "spec", "completions")) return;
         give_index(pod, kube::name_of(job_), next++, suffix);
       }
       const auto name = kube::name_of(pod);
