@@ -310,7 +310,7 @@ TEST(KubeletStatus, SaysWhatKubectlPrints) {
 }
 
 TEST(KubeletLifecycle, EphemeralContainersRunOnceAndAreNotThePods) {
-  auto object = taken(pod(R"({"restartPolicy": "Never", "containers": [{"name": "a", "image": "x"}]})"));
+  auto object = taken(pod(R"({"restartPolicy": "OnFailure", "containers": [{"name": "a", "image": "x"}]})"));
   Play play{Lifecycle(object)};
   play.life.add_ephemeral({{"name", "debugger"}, {"image", "busybox"}});
   play.life.add_ephemeral({{"name", "debugger"}, {"image", "busybox"}});
@@ -326,6 +326,7 @@ TEST(KubeletLifecycle, EphemeralContainersRunOnceAndAreNotThePods) {
   EXPECT_EQ(status["containerStatuses"].size(), 1U);
 
   play.life.add_ephemeral({{"name", "another"}, {"image", "busybox"}});
+  EXPECT_EQ(play.life.phase(), "Running") << "before it starts";
   EXPECT_THAT(play.starts(), ElementsAre("another"));
   play.ends("a", 0);
   EXPECT_EQ(play.life.phase(), "Succeeded");
