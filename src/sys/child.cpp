@@ -19,6 +19,7 @@
 #include <boost/process/v2/posix/default_launcher.hpp>
 #include <boost/process/v2/process.hpp>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -129,6 +130,18 @@ bool OtherRoot::enter() const noexcept {
   return ::chroot(root_.c_str()) == 0 && ::chdir("/") == 0;
 }
 
+/// Of a mount and of those below it: mount_setattr(2), which glibc 2.35 doesn't know. Kernels before 5.12 don't either:
+/// of the mount alone then.
+bool forbid_writes(const char* at) noexcept {
+  struct {
+    std::uint64_t set, clear, propagation, userns;
+  } attributes{.set = 1, .clear = 0, .propagation = 0, .userns = 0};  // MOUNT_ATTR_RDONLY
+  constexpr long kMountSetattr = 442;
+  if (::syscall(kMountSetattr, AT_FDCWD, at, AT_RECURSIVE, &attributes, sizeof attributes) == 0) return true;
+  constexpr unsigned long kNoWrites = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
+  return errno == ENOSYS && ::mount(nullptr, at, nullptr, kNoWrites, nullptr) == 0;
+}
+
 /// Between fork and exec, async-signal-safe. What is mounted outside later is seen inside as well.
 bool show(const std::vector<Shown>& shown) noexcept {
   if (shown.empty()) return true;
@@ -144,8 +157,7 @@ bool show(const std::vector<Shown>& shown) noexcept {
       if (one.if_there && ::access(from, F_OK) != 0) continue;
       return false;
     }
-    constexpr unsigned long kNoWrites = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
-    if (one.read_only && ::mount(nullptr, at, nullptr, kNoWrites, nullptr) != 0) return false;
+    if (one.read_only && !forbid_writes(at)) return false;
   }
   return true;
 }

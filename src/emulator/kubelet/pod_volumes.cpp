@@ -145,6 +145,7 @@ struct PodVolumes::State : std::enable_shared_from_this<State> {
     const FindToken token = [&](const VolumeToken& wanted) { return tokens.at(wanted).text; };
     auto files = files_of(pod, volume, find, token);
     const auto place = directory / name;
+    if (volume.contains("hostPath")) return;
     if (const auto before = written.find(name); before != written.end() && before->second == files) return;
     make_directories(place);
     if (is_read_only(volume))
@@ -202,9 +203,12 @@ std::vector<Mount> PodVolumes::mounts_of(const json& container, const Environmen
     if (volume == volumes.end()) throw refused("volume");
     auto sub = kube::text_at(one, "subPath");
     if (sub.empty()) sub = expanded(kube::text_at(one, "subPathExpr"), environment);
-    auto from = state_->directory / name;
+    fs::path from;
     try {
-      if (!sub.empty()) from = sub_path(from, sub);
+      from = host_path_of(*volume);
+      const bool own = from.empty();
+      if (own) from = state_->directory / name;
+      if (!sub.empty()) from = sub_path(from, sub, own);
     } catch (const Error& error) {
       throw refused(fmt::format("subPath ({})", error.what()));
     }

@@ -64,13 +64,14 @@ void make_inside(const fs::path& directory, const fs::path& path, bool last_is_d
   }
 }
 
-fs::path sub_path(const fs::path& volume, const std::string& path) {
+fs::path sub_path(const fs::path& volume, const std::string& path, bool made) {
   const auto refused = [&] { return InputError(fmt::format("subPath {} isn't in the volume", excerpt(path))); };
   const fs::path wanted(path);
   if (wanted.is_absolute() || std::ranges::find(wanted, "..") != wanted.end()) throw refused();
   std::error_code error;
   const auto home = fs::canonical(volume);
   auto place = fs::canonical(home / wanted, error);
+  if (error && !made) throw refused();
   if (error) {
     make_inside(home, wanted.lexically_normal(), true);
     place = home / wanted.lexically_normal();

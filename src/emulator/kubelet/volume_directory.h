@@ -16,7 +16,8 @@ void write_volume(const std::filesystem::path& directory, const VolumeFiles& fil
 /// no link. Throws Error.
 void make_inside(const std::filesystem::path& directory, const std::filesystem::path& path, bool last_is_directory);
 
-/// Where a subPath of a volume is, made as a directory if it is absent. Throws InputError if it isn't in the volume.
-std::filesystem::path sub_path(const std::filesystem::path& volume, const std::string& path);
+/// Where a subPath of a volume is, made as a directory if it is absent and may be `made`. Throws InputError if it isn't
+/// in the volume.
+std::filesystem::path sub_path(const std::filesystem::path& volume, const std::string& path, bool made = true);
 
 }  // namespace knetsim::kubelet

@@ -131,7 +131,7 @@ VolumeNeeds needs_of(const json& pod) {
 
 VolumeFiles files_of(const json& pod, const json& volume, const FindObject& find, const FindToken& token) {
   VolumeFiles files;
-  if (volume.contains("emptyDir")) return files;
+  if (volume.contains("emptyDir") || !host_path_of(volume).empty()) return files;
   for (const auto& kind : kOfVolumes)
     if (const auto& source = kube::member(volume, kind.member); !source.is_null()) {
       add_keys(files, kind, source, default_mode(source), find);
@@ -151,8 +151,32 @@ VolumeFiles files_of(const json& pod, const json& volume, const FindObject& find
     if (member != "name") kind = member;
   throw InputError(
       fmt::format("a volume of kind {} isn't offered; remedy: take one of emptyDir, configMap, secret, "
-                  "downwardAPI, projected{}",
-                  excerpt(kind), kind == "hostPath" ? ", or leave it out: a container has its worker's files" : ""));
+                  "downwardAPI, projected, hostPath",
+                  excerpt(kind)));
+}
+
+std::filesystem::path host_path_of(const json& volume) {
+  namespace fs = std::filesystem;
+  const auto& source = kube::member(volume, "hostPath");
+  if (source.is_null()) return {};
+  const auto& type = kube::text_at(source, "type");
+  const fs::path path = fs::path("/") / kube::text_at(source, "path");
+  std::error_code absent;
+  const auto status = fs::status(path, absent);
+  if (!fs::exists(status))
+    throw InputError(fmt::format("hostPath type check failed: there is no {}, and nothing is made on the host",
+                                 excerpt(path.string())));
+  const auto is = [&](const char* name) { return type == name || type == std::string(name) + "OrCreate"; };
+  const auto must_be = [&](const char* name, bool so, const char* what) {
+    if (is(name) && !so)
+      throw InputError(fmt::format("hostPath type check failed: {} is not a {}", path.string(), what));
+  };
+  must_be("Directory", fs::is_directory(status), "directory");
+  must_be("File", fs::is_regular_file(status), "file");
+  must_be("Socket", fs::is_socket(status), "socket file");
+  must_be("CharDevice", fs::is_character_file(status), "character device");
+  must_be("BlockDevice", fs::is_block_file(status), "block device");
+  return path;
 }
 
 bool is_read_only(const json& volume) { return !volume.contains("emptyDir"); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -37,10 +38,13 @@ struct VolumeNeeds {
 };
 VolumeNeeds needs_of(const nlohmann::json& pod);
 
-/// The files of a volume of kind configMap, secret, downwardAPI or projected; none of an emptyDir. Throws InputError,
-/// in a kubelet's words, if something is missing that isn't optional, or if the volume is of another kind.
+/// The files of a volume of kind configMap, secret, downwardAPI or projected; none of others. Throws InputError,
+/// in a kubelet's words, if something is missing that isn't optional, or if none of its kind is offered.
 VolumeFiles files_of(const nlohmann::json& pod, const nlohmann::json& volume, const FindObject& find,
                      const FindToken& token);
+
+/// Where a hostPath leads, which is there; empty for another kind. Throws InputError if nothing of its type is there.
+std::filesystem::path host_path_of(const nlohmann::json& volume);
 
 /// Whether it is of a kind that containers can't write to.
 bool is_read_only(const nlohmann::json& volume);

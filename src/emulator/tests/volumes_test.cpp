@@ -77,7 +77,15 @@ TEST(KubeletVolumes, AreMissingInAKubeletsWords) {
             "configmap references non-existent config key: z");
   EXPECT_EQ(refusal(R"({"secret":{"secretName":"key","items":[{"key":"z","path":"z"}]}})"),
             "references non-existent secret key: z");
-  EXPECT_THAT(refusal(R"({"hostPath":{"path":"/etc"}})"), HasSubstr("kind \"hostPath\" isn't offered"));
+  EXPECT_THAT(refusal(R"({"nfs":{"server":"a","path":"/b"}})"), HasSubstr("kind \"nfs\" isn't offered"));
+  EXPECT_EQ(refusal(R"({"hostPath":{"path":"/etc","type":""}})"), "taken");
+  EXPECT_EQ(refusal(R"({"hostPath":{"path":"/etc","type":"DirectoryOrCreate"}})"), "taken");
+  EXPECT_EQ(refusal(R"({"hostPath":{"path":"/etc/passwd","type":"Directory"}})"),
+            "hostPath type check failed: /etc/passwd is not a directory");
+  EXPECT_EQ(refusal(R"({"hostPath":{"path":"/etc","type":"File"}})"), "hostPath type check failed: /etc is not a file");
+  EXPECT_THAT(refusal(R"({"hostPath":{"path":"/no-such-place","type":"DirectoryOrCreate"}})"),
+              HasSubstr("there is no \"/no-such-place\""));
+  EXPECT_FALSE(fs::exists("/no-such-place"));
   EXPECT_THAT(refusal(R"({"projected":{"sources":[{"clusterTrustBundle":{}}]}})"), HasSubstr("isn't offered"));
   for (const char* path : {"/etc/x", "../x", "a/../../x", "..data", ""})
     EXPECT_THAT(
@@ -151,6 +159,14 @@ TEST_F(VolumePlaces, AreWrittenToOrNot) {
   EXPECT_EQ(read_file(from / "f"), "x\n");
 }
 
+TEST_F(VolumePlaces, MayShowTheWholeHost) {
+  // What is mounted below it too.
+  const std::string script =
+      "cd /no-such-place && cmp etc/passwd /etc/passwd && ls -d usr; for f in f run/knetsim/f; do "
+      "touch $f 2>/dev/null || echo refused; done";
+  EXPECT_EQ(run({{.from = "/", .at = "/no-such-place", .read_only = true}}, script), "usr\nrefused\nrefused\n");
+}
+
 TEST_F(VolumePlaces, MayLieInOneAnother) {
   const auto outer = volume("outer");
   const auto inner = volume("inner");
@@ -161,9 +177,10 @@ TEST_F(VolumePlaces, MayLieInOneAnother) {
   EXPECT_EQ(run({second, first}, "cat /no-such-place/in/it/f; ls /no-such-place"), "innerin\n");
   EXPECT_THAT(refused({{.from = outer, .at = "/no-such-place", .read_only = true}, second}), HasSubstr("read-only"));
   fs::remove_all(outer / "in");
-  fs::create_directory_symlink("/etc", outer / "in");
+  const auto elsewhere = volume("elsewhere");
+  fs::create_directory_symlink(elsewhere, outer / "in");
   EXPECT_THAT(refused({first, second}), HasSubstr("can't mount at \"/no-such-place/in/it\""));
-  EXPECT_FALSE(fs::exists("/etc/it"));
+  EXPECT_FALSE(fs::exists(elsewhere / "it"));
 }
 
 TEST_F(VolumePlaces, AreNotOfTheSystemNorOfAnotherKind) {
@@ -194,9 +211,11 @@ TEST(VolumeDirectory, HasSubPathsThatStayInIt) {
   EXPECT_EQ(sub_path(place, "same"), place / "a");
   EXPECT_EQ(sub_path(place, "new/one"), place / "new/one");
   EXPECT_TRUE(fs::is_directory(place / "new/one"));
-  for (const char* path : {"away", "away/passwd", "away/new", "..", "a/../..", "/etc"})
+  EXPECT_THROW(sub_path(place, "newer", false), Error);
+  EXPECT_FALSE(fs::exists(place / "newer"));
+  for (const char* path : {"away", "away/passwd", "away/new", "..", "a/../..", "no/../../escaped", "/etc"})
     EXPECT_THROW(sub_path(place, path), Error) << path;
-  EXPECT_FALSE(fs::exists("/etc/new"));
+  EXPECT_FALSE(fs::exists("/etc/new") || fs::exists(place.parent_path() / "escaped"));
 }
 
 }  // namespace
