@@ -134,6 +134,20 @@ TEST_F(KubeExec, DebugsAPodInItsNetwork) {
                "jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.exitCode} {.status.phase}"});
   EXPECT_EQ(ended.out, "3 Running") << ended.err;
 
+  auto on_node = PtyProcess::spawn(command({"debug", "-it", "node/w1", "--image=busybox", "--", "sh"}));
+  eventually([&]() -> std::optional<std::string> {
+    on_node.write("cmp /host/etc/passwd /etc/passwd && hostname; echo\n");
+    return on_node.expect(std::regex("\r\n[a-z0-9]+\r\n")).find("w1") != std::string::npos
+               ? std::nullopt
+               : std::optional<std::string>("the worker's files and name");
+  });
+  on_node.write("exit\n");
+  EXPECT_EQ(on_node.wait().code(), 0);
+  for (const char* profile : {"--profile=sysadmin", "--profile=netadmin"})
+    EXPECT_TRUE(kubectl({"debug", "node/w1", profile, "--image=busybox", "--attach=false"}).ok());
+  EXPECT_THAT(kubectl({"get", "pods", "-o", "jsonpath={.items[*].spec.containers[0].securityContext}"}).out,
+              AllOf(HasSubstr(R"("privileged":true)"), HasSubstr("NET_ADMIN")));
+
   EXPECT_TRUE(kubectl({"debug", "c1", "--image=busybox", "--attach=false"}).ok());
   eventually([]() -> std::optional<std::string> {
     const auto told =

@@ -36,9 +36,18 @@ DeploymentSpec replicas=1 selector=2 template=3 strategy=4 minReadySeconds=5 rev
 DeploymentStrategy type=1 rollingUpdate=2
 RollingUpdateDeployment maxUnavailable=1 maxSurge=2
 DeploymentStatus observedGeneration=1 replicas=2 updatedReplicas=3 availableReplicas=4 unavailableReplicas=5 readyReplicas=7 collisionCount=8
+Pod metadata=1 spec=2 status=3
+PodStatus phase=1 message=3 reason=4 hostIP=5 podIP=6 qosClass=9 nominatedNodeName=11 resize=14
+PodSecurityContext runAsUser=2 runAsNonRoot=3 supplementalGroups=4 fsGroup=5 runAsGroup=6
+SecurityContext capabilities=1 privileged=2 runAsUser=4 runAsNonRoot=5 readOnlyRootFilesystem=6 allowPrivilegeEscalation=7 runAsGroup=8
+Capabilities add=1 drop=2
+Volume name=1 hostPath=2.1
+HostPathVolumeSource path=1 type=2
+VolumeMount name=1 readOnly=2 mountPath=3 subPath=4 mountPropagation=5 subPathExpr=6
+Toleration key=1 operator=2 value=3 effect=4 tolerationSeconds=5
 PodTemplateSpec metadata=1 spec=2
-PodSpec containers=2 restartPolicy=3 terminationGracePeriodSeconds=4 activeDeadlineSeconds=5 dnsPolicy=6 nodeSelector=7 serviceAccountName=8 serviceAccount=9 nodeName=10 hostNetwork=11 hostPID=12 hostIPC=13 imagePullSecrets=15 hostname=16 subdomain=17 schedulerName=19 initContainers=20 automountServiceAccountToken=21 priorityClassName=24 priority=25 shareProcessNamespace=27 runtimeClassName=29 enableServiceLinks=30 preemptionPolicy=31 overhead=32 setHostnameAsFQDN=35 hostUsers=37
-Container name=1 image=2 command=3 args=4 workingDir=5 ports=6 env=7 resources=8 terminationMessagePath=13 imagePullPolicy=14 stdin=16 stdinOnce=17 tty=18 terminationMessagePolicy=20 restartPolicy=24
+PodSpec volumes=1 containers=2 restartPolicy=3 terminationGracePeriodSeconds=4 activeDeadlineSeconds=5 dnsPolicy=6 nodeSelector=7 serviceAccountName=8 serviceAccount=9 nodeName=10 hostNetwork=11 hostPID=12 hostIPC=13 securityContext=14 imagePullSecrets=15 hostname=16 subdomain=17 schedulerName=19 initContainers=20 automountServiceAccountToken=21 tolerations=22 priorityClassName=24 priority=25 shareProcessNamespace=27 runtimeClassName=29 enableServiceLinks=30 preemptionPolicy=31 overhead=32 setHostnameAsFQDN=35 hostUsers=37
+Container name=1 image=2 command=3 args=4 workingDir=5 ports=6 env=7 resources=8 volumeMounts=9 terminationMessagePath=13 imagePullPolicy=14 securityContext=15 stdin=16 stdinOnce=17 tty=18 terminationMessagePolicy=20 restartPolicy=24
 ContainerPort name=1 hostPort=2 containerPort=3 protocol=4 hostIP=5
 EnvVar name=1 value=2
 ResourceRequirements limits=1 requests=2
