@@ -61,8 +61,9 @@ std::optional<KnownService> service_at(Emulation& emulation, const Question& que
 /// Whether the source's cluster has an API that may be asked.
 bool has_services(Emulation& emulation, const std::string& from);
 
-/// Says of a loss what a Service has to do with it: whose the rule is, what is missing, and how it is put right. Where
-/// no Service is known, that the address is nobody's. `dropping` is the rule that dropped it; nullptr: none did.
+/// In service_causes.cpp. Says of a loss what a Service has to do with it: whose the rule is, what is missing, and how
+/// it is put right. Where no Service is known, that the address is nobody's. `dropping` is the rule that dropped it;
+/// nullptr: none did.
 void tell_of_service(Cause& cause, const KnownService* service, const Question& question, const Step* dropping,
                      const PlaceFacts& there);
 
