@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <future>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "explain_breakages.h"
 #include "knetsim/apiserver/client.h"
@@ -140,6 +142,39 @@ TEST_F(Explain, LeavesTheRulesetAsItWas) {
   EXPECT_THROW(explain::explain(emulation(), {.from = c1().name(), .to = c2().address(), .to_name = {}}, options),
                explain::Stopped);
   EXPECT_EQ(rules(), before) << "it was stopped in the middle";
+}
+
+TEST_F(Explain, AsksTwoQuestionsAtOnce) {
+  const auto rules = [&] {
+    return nft(c1(), {"-s", "list", "ruleset"}) + nft(worker("w2"), {"-s", "list", "ruleset"});
+  };
+  const auto before = rules();
+  nft(c2(), {"add table inet fw"});
+  nft(c2(), {"add chain inet fw input { type filter hook input priority 0; }"});
+  nft(c2(), {"add rule inet fw input icmp type echo-request drop"});
+  std::vector<std::future<explain::Explanation>> lost;
+  std::vector<std::future<explain::Explanation>> delivered;
+  for (int i = 0; i < 2; ++i) {
+    lost.push_back(std::async(std::launch::async, [this] { return explain(c1(), c2()); }));
+    delivered.push_back(std::async(std::launch::async, [this] { return explain(c1(), c3()); }));
+  }
+  for (auto& one : lost) EXPECT_THAT(one.get(), IsLost(at("w2/c2"), because(Disposition::dropped_by_rule)));
+  for (auto& one : delivered) EXPECT_THAT(one.get(), IsDelivered());
+  EXPECT_EQ(rules(), before);
+}
+
+TEST_F(Explain, DoesntMissAContainerThatGoesMeanwhile) {
+  auto& doomed = worker("w2").create_container("c9");
+  const explain::Question question{.from = c1().name(), .to = doomed.address(), .to_name = doomed.name()};
+  explain::Options options;
+  options.stop = [this, gone = false]() mutable {
+    // A kubelet's way: who looks at it may go on with it.
+    if (!std::exchange(gone, true)) worker("w2").retire_container("c9");
+    return false;
+  };
+  EXPECT_THAT(explain::explain(emulation(), question, options), IsLost());
+  worker("w2").bury_retired();
+  EXPECT_THROW(explain::question_of(emulation(), "w1/c1", "w2/c9"), InputError);
 }
 
 TEST_F(Explain, SaysThatALossComesAndGoes) {

@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <climits>
-#include <thread>
 #include <utility>
 
 #include "judge.h"
 #include "knetsim/nft/batch.h"
 #include "knetsim/nft/ruleset.h"
 #include "knetsim/sys/error.h"
+#include "knetsim/sys/side_by_side.h"
 
 namespace knetsim::explain {
 
@@ -27,6 +27,10 @@ constexpr std::size_t kMostFrames = 50'000;
 constexpr milliseconds kSettled{4};  // after the fate is known: what was on its way is read
 constexpr int kEarly = -350;         // before connection tracking and all of nft's own names for priorities
 constexpr int kLate = INT_MAX - 8;
+
+// The end of each socket, and each change of a ruleset, waits for the kernel's grace period: all of them together for
+// one.
+constexpr std::size_t kHands = 16;
 
 using nft::th::word;
 
@@ -117,6 +121,8 @@ struct Witnesses::Post {
   std::optional<PacketSocket> socket = {};
   std::optional<nft::TraceMonitor> monitor = {};
   bool traces = false;
+  std::string packets_missing = {};
+  std::string rules_missing = {};
   std::map<int, netlink::Link> links = {};
   std::map<int, std::string> peers = {};                                      // by index: the place at the other end
   std::vector<std::pair<nft::TableId, std::vector<nft::Chain>>> chains = {};  // of tables that packets came to
@@ -132,6 +138,25 @@ struct Witnesses::Post {
   std::string peer_of(int index) const {
     const auto found = peers.find(index);
     return found == peers.end() ? std::string() : found->second;
+  }
+
+  Post() = default;
+  Post(const Post&) = delete;
+  Post& operator=(const Post&) = delete;
+  ~Post() { leave(); }
+
+  /// Takes away what was added.
+  void leave() noexcept {
+    socket.reset();
+    monitor.reset();
+    if (!std::exchange(traces, false)) return;
+    try {
+      nft::Batch batch;
+      batch.ensure_absent(table);
+      batch.commit(*place.netns);
+    } catch (const std::exception&) {
+      // The namespace goes, or somebody has emptied its ruleset: either way the table has gone.
+    }
   }
 
   std::optional<nft::Hook> hook_of(const nft::ChainId& chain) {
@@ -163,35 +188,41 @@ Witnesses::Witnesses(const std::vector<Place>& places, Protocol protocol, bool v
 }
 
 void Witnesses::add(const std::vector<Place>& places) {
-  for (const auto& place : places) man(place);
+  std::vector<std::unique_ptr<Post>> made(places.size());
+  side_by_side(places.size(), kHands, [&](std::size_t i) { made[i] = man(places[i]); });
+  for (auto& post : made) {
+    if (!post->packets_missing.empty()) packets_missing_ = post->packets_missing;
+    if (!post->rules_missing.empty()) rules_missing_ = post->rules_missing;
+    posts_.push_back(std::move(post));
+  }
   find_peers();
 }
 
-void Witnesses::man(const Place& place) {
-  auto post = std::make_unique<Post>(
-      Post{.place = place, .table = {nft::Family::inet, fmt::format("knetsim-explain-{:08x}", nonce_)}});
+std::unique_ptr<Witnesses::Post> Witnesses::man(const Place& place) const {
+  auto made = std::make_unique<Post>();
+  made->place = place;
+  made->table = {nft::Family::inet, fmt::format("knetsim-explain-{:08x}", nonce_)};
   netlink::Socket socket(*place.netns, place.name);
   for (auto& link : netlink::list_links(socket)) {
     const auto index = link.index;
-    post->links.emplace(index, std::move(link));
+    made->links.emplace(index, std::move(link));
   }
-  posts_.push_back(std::move(post));
-  auto& made = *posts_.back();
   try {
-    made.socket.emplace(*place.netns, "", kSnap);
+    made->socket.emplace(*place.netns, "", kSnap);
   } catch (const SystemError& error) {
-    packets_missing_ = error.what();
+    made->packets_missing = error.what();
   }
   // Switches bridge: no rule of IP sees what they carry.
-  if (place.name == kWires) return;
+  if (place.name == kWires) return made;
   try {
-    made.monitor.emplace(*place.netns);
-    auto batch = tracing(made.table, matches_of(protocol_, v6_, nonce_, vxlan_ports_));
-    made.traces = true;
+    made->monitor.emplace(*place.netns);
+    auto batch = tracing(made->table, matches_of(protocol_, v6_, nonce_, vxlan_ports_));
+    made->traces = true;
     batch.commit(*place.netns);
   } catch (const SystemError& error) {
-    rules_missing_ = error.what();
+    made->rules_missing = error.what();
   }
+  return made;
 }
 
 void Witnesses::find_peers() {
@@ -204,21 +235,11 @@ void Witnesses::find_peers() {
 }
 
 Witnesses::~Witnesses() {
-  for (const auto& post : posts_) {
-    if (!post->traces) continue;
-    try {
-      nft::Batch batch;
-      batch.ensure_absent(post->table);
-      batch.commit(*post->place.netns);
-    } catch (const Error&) {
-      // The namespace goes, or somebody has emptied its ruleset: either way the table has gone.
-    }
+  try {
+    side_by_side(posts_.size(), kHands, [&](std::size_t i) { posts_[i]->leave(); });
+  } catch (const std::exception&) {
+    // There are no threads to be had: each of them leaves when its turn to end comes.
   }
-  // Each packet socket's end takes the kernel a grace period: all of them together take one.
-  std::vector<std::thread> closers;
-  for (const auto& post : posts_)
-    if (post->socket) closers.emplace_back([fd = post->socket->release()] {});
-  for (auto& closer : closers) closer.join();
 }
 
 std::vector<std::string> Witnesses::absent() const {

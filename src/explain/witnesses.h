@@ -60,7 +60,7 @@ class Witnesses {
 
  private:
   struct Post;
-  void man(const Place& place);
+  std::unique_ptr<Post> man(const Place& place) const;
   void find_peers();
   void read_frames(Post& post, Attempt& attempt);
   void read_events(Post& post, Attempt& attempt);
