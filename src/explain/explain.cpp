@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "dry.h"
 #include "investigation.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/text.h"
@@ -107,6 +108,7 @@ Question question_of(Emulation& emulation, std::string_view from, std::string_vi
 
 Explanation explain(Emulation& emulation, const Question& question, const Options& options) {
   if (emulation.find(question.from) == nullptr) unknown_name(emulation, question.from);
+  if (options.dry) return look(emulation, question);
   return investigate(emulation, question, options, {});
 }
 

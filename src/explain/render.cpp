@@ -108,6 +108,9 @@ std::string to_string(const Question& question) {
 }
 
 std::string verdict_line(const Explanation& one) {
+  if (one.dry && one.delivered()) return fmt::format("NOTHING SENT: tables lead to {}: {}", one.place, one.sentence);
+  if (one.dry)
+    return fmt::format("NOTHING SENT: tables end at {}: {}: {}", one.place, word_of(one.disposition), one.sentence);
   if (one.delivered())
     return fmt::format("DELIVERED to {}{}", one.place, one.sentence.empty() ? "" : ": " + one.sentence);
   auto text = fmt::format("LOST at {}: {}", one.place, word_of(one.disposition));
@@ -148,7 +151,8 @@ std::string to_json(const Explanation& one) {
   json document{{"schema", "knetsim.explain/1"},
                 {"verdict", verdict_line(one)},
                 {"disposition", word_of(one.disposition)},
-                {"delivered", one.delivered()},
+                {"delivered", one.delivered() && !one.dry},
+                {"dry", one.dry},
                 {"way", one.way == Way::there ? "there" : "back"},
                 {"place", one.place},
                 {"sentence", one.sentence},

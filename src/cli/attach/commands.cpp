@@ -305,6 +305,7 @@ Command make_explain(CLI::App& root) {
     std::string to;
     bool verbose = false;
     bool json = false;
+    bool dry = false;
   };
   auto* app = root.add_subcommand("explain", "Follow packets through a lab that stands, and say where they are lost");
   auto options = std::make_shared<ExplainOptions>();
@@ -313,6 +314,7 @@ Command make_explain(CLI::App& root) {
   app->add_option("TO", options->to, "A node, container, address or svc/NAME, with :PORT and /PROTOCOL")->required();
   app->add_flag("-v,--verbose", options->verbose, "All that was seen");
   app->add_flag("--json", options->json, "The same for programs (docs/explain.md)");
+  app->add_flag("--dry", options->dry, "Look at routes, neighbours, Services and listeners; send nothing");
   app->footer(
       "As: knetsim explain C0w1/c1 C0w2/c2:80/tcp\n"
       "Exit codes: 0 delivered; 1 lost; 2 it couldn't be looked at.");
@@ -321,7 +323,7 @@ Command make_explain(CLI::App& root) {
             const auto name = options->lab.empty() ? only_lab(labs) : options->lab;
             look_whether_it_answers(labs, name, terminal);
             return explain_in_lab(labs.connect(name), options->from, options->to, options->verbose, options->json,
-                                  terminal);
+                                  options->dry, terminal);
           }};
 }
 

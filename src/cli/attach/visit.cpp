@@ -177,9 +177,10 @@ int do_in_lab(FdView connection, const std::string& line, Terminal& terminal) {
 }
 
 int explain_in_lab(FdView connection, const std::string& from, const std::string& to, bool verbose, bool as_json,
-                   Terminal& terminal) {
-  send_message(connection,
-               json{{"ask", "explain"}, {"from", from}, {"to", to}, {"verbose", verbose}, {"json", as_json}}.dump());
+                   bool dry, Terminal& terminal) {
+  const json question{{"ask", "explain"},   {"from", from},    {"to", to},
+                      {"verbose", verbose}, {"json", as_json}, {"dry", dry}};
+  send_message(connection, question.dump());
   const auto message = receive_message(connection);
   if (!message) throw InputError("the lab has ended");
   const auto document = read_json({.file = "the lab's answer", .text = message->text});
@@ -241,7 +242,7 @@ class Visitors::Visit {
       answer(host_.describe());
     else if (ask == "explain")
       answer(host_.explain(request["from"].string(), request["to"].string(), request["verbose"].boolean(),
-                           request["json"].boolean()));
+                           request["json"].boolean(), request["dry"].boolean()));
     else if (ask == "inspect")
       answer(host_.inspect());
     else if (ask == "run")

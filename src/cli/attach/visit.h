@@ -31,7 +31,7 @@ int run_in_lab(FdView connection, const std::string& node, const std::vector<std
 int do_in_lab(FdView connection, const std::string& line, Terminal& terminal);
 
 /// Prints what the lab at the other end says of packets between two; the exit code for `knetsim explain`.
-int explain_in_lab(FdView connection, const std::string& from, const std::string& to, bool verbose, bool json,
+int explain_in_lab(FdView connection, const std::string& from, const std::string& to, bool verbose, bool json, bool dry,
                    Terminal& terminal);
 
 /// The lab's description of itself, as JSON; empty if it is busy for longer than a moment, or gone.
@@ -55,7 +55,8 @@ struct Host {
   /// The same for kubectl with these arguments; throws Error if there is no API to ask.
   std::function<knetsim::Command(std::vector<std::string> arguments)> kubectl;
   /// `knetsim explain`: an object with `text` and `code`; throws InputError for names that there aren't.
-  std::function<nlohmann::json(const std::string& from, const std::string& to, bool verbose, bool json)> explain;
+  std::function<nlohmann::json(const std::string& from, const std::string& to, bool verbose, bool json, bool dry)>
+      explain;
   /// `knetsim do`. True if it is done at once, false if it waits for a line that the lab does at the moment.
   std::function<bool(std::shared_ptr<Errand>)> do_errand = {};
   /// Take everything down. Whoever asked for it waits until this is closed.

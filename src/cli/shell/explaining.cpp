@@ -10,6 +10,7 @@ Explained explain_to_person(Emulation& emulation, const ToExplain& what, const s
   explain::Options options;
   options.stop = stop;
   options.all_rules = what.verbose || what.json;
+  options.dry = what.dry;
   try {
     const auto told = explain::explain(emulation, question, options);
     return {what.json ? explain::to_json(told) : explain::to_text(told, what.verbose),

@@ -9,15 +9,17 @@
 
 namespace knetsim::cli::shell {
 
-/// `explain FROM TO [-v|--json]`: what it is to tell, at the prompt and to visitors alike.
+/// `explain FROM TO [-v|--json|--dry]`: what it is to tell, at the prompt and to visitors alike.
 struct ToExplain {
   std::string from;
   std::string to;  ///< "C0w2/c2:80/tcp"
   bool verbose = false;
   bool json = false;
+  bool dry = false;
 };
 
-/// What is printed, and how the line ends: kDone delivered, kFailed lost, kNotUnderstood it couldn't be looked at.
+/// What is printed, and how the line ends: kDone delivered (or nothing is in the way, if dry), kFailed lost,
+/// kNotUnderstood it couldn't be looked at.
 struct Explained {
   std::string text;
   int code;

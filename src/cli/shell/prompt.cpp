@@ -53,10 +53,10 @@ Host host_for(Session& session, EventLoop& loop, News* news, const std::string& 
                 return Emulation::kubectl(std::move(arguments));
               },
           .explain =
-              [&session](const std::string& from, const std::string& to, bool verbose, bool json) {
-                const auto told =
-                    explain_to_person(session.emulation, {.from = from, .to = to, .verbose = verbose, .json = json},
-                                      [] { return false; });
+              [&session](const std::string& from, const std::string& to, bool verbose, bool json, bool dry) {
+                const auto told = explain_to_person(
+                    session.emulation, {.from = from, .to = to, .verbose = verbose, .json = json, .dry = dry},
+                    [] { return false; });
                 return nlohmann::json{{"text", told.text}, {"code", told.code}};
               },
           .do_errand =

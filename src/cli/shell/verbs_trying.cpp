@@ -88,7 +88,7 @@ int ping(Session& session, std::string_view /*line*/, const Words& words) {
 }
 
 int explain(Session& session, std::string_view /*line*/, const Words& words) {
-  require_arguments(words, 2, 4);
+  require_arguments(words, 2, 5);
   ToExplain what{.from = find_node(session, words.words[1]).name(), .to = words.words[2].text};
   for (std::size_t i = 3; i < words.words.size(); ++i) {
     const auto& option = words.words[i];
@@ -96,8 +96,11 @@ int explain(Session& session, std::string_view /*line*/, const Words& words) {
       what.verbose = true;
     else if (option.text == "--json")
       what.json = true;
+    else if (option.text == "--dry")
+      what.dry = true;
     else
-      throw LineError(option.span, "expected -v or --json" + did_you_mean(option.text, {"-v", "--json"}));
+      throw LineError(option.span,
+                      "expected -v, --json or --dry" + did_you_mean(option.text, {"-v", "--json", "--dry"}));
   }
   const auto told = explain_to_person(session.emulation, what, session.interrupted);
   session.terminal.out << told.text;
@@ -201,7 +204,7 @@ std::vector<Verb> trying_verbs() {
        {Argument::all, Argument::peer},
        ping,
        "With --why what isn't answered is explained, as by explain."},
-      {"explain NODE TARGET[:PORT][/PROTOCOL] [-v|--json]",
+      {"explain NODE TARGET[:PORT][/PROTOCOL] [-v|--json] [--dry]",
        "follow packets on their whole way, and say where and why they are lost",
        {"explain C0w1/c1 C0w2/c2", "explain C0w1/c1 svc/web:80", "explain C0w1/c1 100.64.10.1 -v"},
        {Argument::node, Argument::target},
@@ -210,7 +213,8 @@ std::vector<Verb> trying_verbs() {
        "What "
        "it adds\n"
        "to the packet filter to watch them is taken away again. -v tells all that was seen, --json the same for "
-       "programs.\n"
+       "programs,\n"
+       "--dry only looks at routes, neighbours, Services and listeners, and sends nothing.\n"
        "Ends well if they are delivered, badly if one is lost."},
       {"check [--only ID,...]",
        "prove that what stands works",

@@ -109,6 +109,8 @@ TEST_F(Shell, ExplainsWhatBecomesOfPackets) {
   EXPECT_THAT(shown, StartsWith("LOST at C0w1/c2: NO_LISTENER: "));
   EXPECT_EQ(type("explain C0w1/c1 C0w1/c2 --json"), 0);
   EXPECT_THAT(shown, AllOf(StartsWith("{"), HasSubstr("\"disposition\": \"DELIVERED\"")));
+  EXPECT_EQ(type("explain C0w1/c1 C0w1/c2 --dry -v"), 0);
+  EXPECT_THAT(shown, StartsWith("NOTHING SENT: tables lead to C0w1/c2: "));
   EXPECT_EQ(type("explain C0w1/c1 C0w1/c3"), 2);
   EXPECT_THAT(shown, HasSubstr("did you mean C0w1/c"));
   EXPECT_EQ(type("explain C0w1/c1 C0w1/c2 --jsn"), 2);

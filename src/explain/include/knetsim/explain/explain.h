@@ -20,6 +20,7 @@ struct Options {
   std::chrono::milliseconds budget{1'000};            ///< no probe begins after that
   std::chrono::milliseconds quiet{80};                ///< after which a packet that isn't seen any more counts as lost
   bool sizes = true;                                  ///< also a packet as long as the source's link takes
+  bool dry = false;                                   ///< only look: send nothing, and change nothing
   bool all_rules = false;                             ///< the text of rules that change nothing, too
   std::function<bool()> stop = [] { return false; };  ///< asked in between: it ends at once, and throws Stopped
 };

@@ -46,6 +46,7 @@ struct Explanation {
   std::string cause = {};                   ///< what the witness of this very packet says; empty if delivered
   std::string object = {};                  ///< whose it is: "VIP 100.64.10.1", "flanneld of C0w2"; may be empty
   std::string remedy = {};                  ///< a line for the prompt; may be empty
+  bool dry = false;                         ///< nothing was sent: where tables lead is all that is known
   unsigned probes = 0;                      ///< how many were sent
   unsigned lost = 0;                        ///< of these; neither 0 nor all: it comes and goes
   std::vector<std::string> last_seen = {};  ///< the last two places of the packet that was lost, in order
