@@ -334,6 +334,14 @@ Attempt Witnesses::watch(Probe& probe, const std::string& source, milliseconds q
                     one.packet.nonce == attempt.nonce;
            });
   };
+  // What a rule dropped isn't waited for.
+  const auto dropped = [&] {
+    return std::any_of(attempt.passages.begin(), attempt.passages.end(), [&](const Passage& one) {
+      if (one.dropped_by() == nullptr || one.packet.protocol != attempt.protocol) return false;
+      return attempt.protocol == Protocol::tcp ? one.packet.ends.source_port == attempt.sent.source_port
+                                               : one.packet.nonce == attempt.nonce;
+    });
+  };
   for (;;) {
     const auto sightings = attempt.sightings.size();
     const auto passages = attempt.passages.size();
@@ -347,7 +355,7 @@ Attempt Witnesses::watch(Probe& probe, const std::string& source, milliseconds q
     const bool silent = attempt.outcome.kind == Outcome::Kind::silent;
     if (attempt.sightings.size() != sightings || attempt.passages.size() != passages || silent != was_silent)
       last_news = now;
-    const auto patience = silent && !arrived() ? quiet : kSettled;
+    const auto patience = silent && !arrived() && !dropped() ? quiet : kSettled;
     const auto left = std::min(last_news + patience, begin + longest) - now;
     if (left.count() <= 0 || stop()) break;
     events.front().fd = silent ? probe.fd().get() : -1;
