@@ -2,6 +2,7 @@
 //
 // Topology: pair.json; c1 on w1, c2 and c3 on w2.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -20,6 +21,7 @@
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/traffic.h"
+#include "knetsim/netlink/conntrack.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/failure.h"
@@ -142,6 +144,25 @@ TEST_F(Explain, LeavesTheRulesetAsItWas) {
   EXPECT_THROW(explain::explain(emulation(), {.from = c1().name(), .to = c2().address(), .to_name = {}}, options),
                explain::Stopped);
   EXPECT_EQ(rules(), before) << "it was stopped in the middle";
+}
+
+TEST_F(Explain, TellsOfTrackedConnectionsAndForgetsThem) {
+  const fixtures::EchoServer two(c2(), 7000);
+  const fixtures::EchoServer three(c3(), 7000);
+  ASSERT_FALSE(fixtures::tcp_exchange(c1(), vip(), 7000, 16));  // somebody else's
+  const auto tracked = [&](const Node& node) {
+    return netlink::Conntrack(node.netns()).list({.original_source = c1().address()}).size();
+  };
+  const std::vector<const Node*> nodes{&c1(), &worker("w1"), &worker("w2"), &c2(), &c3()};
+  std::vector<std::size_t> before;
+  for (const auto* node : nodes) before.push_back(tracked(*node));
+  EXPECT_EQ(before[1], 1U);
+  for (const auto protocol : {Protocol::tcp, Protocol::udp, Protocol::icmp}) {
+    const auto told = explain(c1(), vip(), protocol, protocol == Protocol::icmp ? 0 : 7000);
+    ASSERT_THAT(told, IsDelivered());
+    EXPECT_THAT(to_text(told), HasSubstr(fmt::format("connection tracking: {} ", name_of(protocol))));
+    for (std::size_t i = 0; i < nodes.size(); ++i) EXPECT_EQ(tracked(*nodes[i]), before[i]) << nodes[i]->name();
+  }
 }
 
 TEST_F(Explain, AsksTwoQuestionsAtOnce) {

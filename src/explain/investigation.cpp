@@ -11,6 +11,7 @@
 #include <set>
 
 #include "facts.h"
+#include "flows.h"
 #include "judge.h"
 #include "knetsim/emulator/evidence.h"
 #include "knetsim/netlink/lookup.h"
@@ -167,6 +168,7 @@ class Investigation {
         if (result_.lost++ == 0) judged_ = i;
       }
     look_around();
+    forget_flows();
     conclude();
     if (service_)
       result_.notes.push_back(
@@ -341,6 +343,20 @@ class Investigation {
       look_up_routes(attempt(), journey(), question_.from, *netns, facts_);
   }
 
+  /// The probes' entries of connection tracking are evidence, and nobody needs them any more.
+  void forget_flows() {
+    std::mutex mutex;
+    side_by_side(places_.size(), 4, [&](std::size_t i) {
+      if (places_[i].name == kWires) return;
+      const auto taken = take_flows(places_[i], attempts_, journeys_);
+      const std::lock_guard lock(mutex);
+      for (const auto& [number, flow] : taken)
+        if (number == judged_.value_or(0)) facts_[places_[i].name].flow = netlink::to_string(flow);
+      tracked_ = tracked_ || !taken.empty();
+    });
+    if (tracked_) result_.witnesses.emplace_back("connection tracking");
+  }
+
   void conclude() {
     if (const auto odds = contradiction(attempt(), journey(), question_.from, traced_)) {
       conclude_disagreement(*odds);
@@ -447,6 +463,7 @@ class Investigation {
   std::optional<std::size_t> long_one_;  // which attempt is the one that is as long as may be
   std::optional<std::size_t> judged_;    // the first that was lost
   bool traced_ = false;
+  bool tracked_ = false;
   AllFacts facts_;
 };
 

@@ -100,6 +100,7 @@ struct PlaceFacts {
   bool forwards = true;
   std::map<std::string, int> rp_filter = {};  ///< by link, "all" included
   bool ignores_echo = false;
+  std::string flow = {};  ///< what connection tracking had of the packet: "tcp 11.1.0.2:5555 -> 100.64.10.1:80, ..."
   std::optional<netlink::RouteAnswer> taken = {};   ///< for the packet as it came through here
   std::optional<netlink::RouteAnswer> onward = {};  ///< for the packet that was lost here
   std::optional<netlink::RouteAnswer> back = {};    ///< to its source

@@ -51,6 +51,9 @@ class Grower {
         text += fmt::format("{}source {} -> {}", text.empty() ? "" : ", ", end_text(was.source, was.source_port),
                             end_text(is.source, is.source_port));
       place().inside.push_back({.kind = Entry::Kind::rewritten, .text = text});
+      const auto* facts = with_routes_ ? facts_of(moment.place) : nullptr;
+      if (facts != nullptr && !facts->flow.empty())
+        place().inside.push_back({.kind = Entry::Kind::lookup, .text = "connection tracking: " + facts->flow});
     }
     before_ = moment.packet.ends;
   }
