@@ -206,14 +206,15 @@ std::vector<Verb> trying_verbs() {
        "With --why what isn't answered is explained, as by explain."},
       {"explain NODE TARGET[:PORT][/PROTOCOL] [-v|--json] [--dry]",
        "follow packets on their whole way, and say where and why they are lost",
-       {"explain C0w1/c1 C0w2/c2", "explain C0w1/c1 svc/web:80", "explain C0w1/c1 100.64.10.1 -v"},
+       {"explain C0w1/c1 C0w2/c2", "explain C0w1/c1 100.64.10.1 -v"},
        {Argument::node, Argument::target},
        explain,
        "Sends three real packets from the node: TCP where there is a port, else ICMP; /udp, /tcp and /icmp say it. "
        "What "
        "it adds\n"
        "to the packet filter to watch them is taken away again. -v tells all that was seen, --json the same for "
-       "programs,\n"
+       "programs.\n"
+       "A target may be a Service, too: svc/web:80, web.default. "
        "--dry only looks at routes, neighbours, Services and listeners, and sends nothing.\n"
        "Ends well if they are delivered, badly if one is lost."},
       {"check [--only ID,...]",
