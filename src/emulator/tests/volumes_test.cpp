@@ -82,6 +82,8 @@ TEST(KubeletVolumes, AreMissingInAKubeletsWords) {
   EXPECT_EQ(refusal(R"({"hostPath":{"path":"/etc","type":"DirectoryOrCreate"}})"), "taken");
   EXPECT_EQ(refusal(R"({"hostPath":{"path":"/etc/passwd","type":"Directory"}})"),
             "hostPath type check failed: /etc/passwd is not a directory");
+  EXPECT_THAT(refusal(R"({"hostPath":{"path":"/etc/passwd","type":"DirectoryOrCreate"}})"),
+              HasSubstr("not a directory"));
   EXPECT_EQ(refusal(R"({"hostPath":{"path":"/etc","type":"File"}})"), "hostPath type check failed: /etc is not a file");
   EXPECT_THAT(refusal(R"({"hostPath":{"path":"/no-such-place","type":"DirectoryOrCreate"}})"),
               HasSubstr("there is no \"/no-such-place\""));
