@@ -247,7 +247,7 @@ std::uint64_t KubeProxyLab::counted(const std::string& on, const std::string& ru
 Trouble KubeProxyLab::is_dropped(const Node& from, const Address& to, std::uint16_t number, const std::string& on,
                                  const std::string& rule) try {
   const auto before = is_ours(on) ? counted(on, rule) : 0;
-  const auto trouble = tcp_exchange(from, to, number, 64, kQuick);
+  auto trouble = tcp_exchange(from, to, number, 64, kQuick);
   if (!trouble) return "it is answered";
   if (trouble->find("refused") != std::string::npos) return trouble;
   if (!is_ours(on)) return std::nullopt;
