@@ -1,4 +1,5 @@
-"""The deck's console blocks are typed into a real lab, and what they show is what comes."""
+"""What the documents let people type is typed into a real lab: the deck's console blocks, which show what comes, and the
+table for those who come from Mininet."""
 
 import os
 import pathlib
@@ -120,6 +121,16 @@ class Deck(unittest.TestCase):
             self.assertEqual(self.lab.process.wait(timeout=BUDGET), 0)
             return ""
         return output + self.lab.until_prompt()
+
+    def test_every_line_for_those_who_come_from_mininet_works(self):
+        table = (SOURCE / "docs/from-mininet.md").read_text().partition("| outside the prompt")[0]
+        lines = re.findall(r"^\|[^|]*\| `([^`]+)` \|", table, re.MULTILINE)
+        self.assertGreater(len(lines), 15)
+        ran = subprocess.run([BIN / "knetsim", "up", "--strict"], input="\n".join(lines) + "\n", capture_output=True,
+                             text=True, timeout=BUDGET, check=False, env=self.environment)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        for line in lines:
+            self.assertIn(f"{PROMPT}{line}\n", ran.stdout)
 
     def test_every_command_shows_what_the_deck_says(self):
         count = 0
