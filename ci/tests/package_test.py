@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -41,6 +42,22 @@ class Package(unittest.TestCase):
         self.assertGreaterEqual(int(results.get("tests")), 5)
         # By hand, without ctest and its environment, the program finds knetsim's own parts as well.
         self.run_program("build/suite-whoami", "--gtest_filter=Whoami.AnswersOverUdp")
+
+    def test_a_debian_package_holds_what_a_first_prompt_needs(self):
+        self.run_program("cpack", "--config", BUILD / "CPackConfig.cmake", "-B", self.directory / "packed")
+        (package,) = (self.directory / "packed").glob("knetsim_*.deb")
+        needs = {need.split()[0] for need in self.run_program("dpkg-deb", "--field", package, "Depends").split(", ")}
+        self.assertGreaterEqual(needs, {"etcd-server", "nftables", "iproute2", "libnftnl11", "libc6"})
+        self.run_program("dpkg-deb", "--extract", package, "root")
+        root = self.directory / "root/usr"
+        self.assertIn("✓", self.run_program(root / "bin/knetsim", "check", "--only", "pod-to-pod"))
+        manual = (root / "share/man/man1/knetsim.1").read_text()
+        commands = re.findall(r"^  ([a-z]+) {2,}[A-Z]", self.run_program(root / "bin/knetsim", "--help"), re.MULTILINE)
+        self.assertGreater(len(commands), 10)
+        for command in commands:
+            self.assertIn(f'.SS "knetsim {command}"', manual)
+        self.assertIn("_knetsim", (root / "share/bash-completion/completions/knetsim").read_text())
+        self.assertTrue((root / "share/doc/knetsim/README.md").exists())
 
     def test_the_installed_check_proves_the_network(self):
         text = self.run_program(self.prefix / "bin/knetsim", "check", "--only", "pod-to-pod")
