@@ -36,7 +36,8 @@ struct Surroundings {
   LogClocks& clocks;
 };
 
-/// One Pod on its worker: from the moment that it is bound until it is gone. For the thread that runs the context.
+/// One Pod on its worker: from the moment that it is bound until it is gone. For the thread that runs the context. Its
+/// probes are in pod_probes.cpp.
 class PodWorker : public std::enable_shared_from_this<PodWorker> {
  public:
   PodWorker(Surroundings around, Worker& worker, nlohmann::json pod);
