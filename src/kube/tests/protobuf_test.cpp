@@ -63,7 +63,7 @@ TEST(ProtobufBodies, ThatAreCutOrChangedAreRefusedOrRead) {
 TEST(ProtobufBodies, AreRefusedWhereSomethingWouldBeLost) {
   EXPECT_THAT(refusal_of("{}"), HasSubstr("doesn't begin with k8s"));
   EXPECT_THAT(refusal_of(enveloped("Nothing", "")), HasSubstr("no kind \"Nothing\""));
-  EXPECT_THAT(refusal_of(enveloped("Pod", "")), HasSubstr("Pod can't be read here; send JSON"));
+  EXPECT_THAT(refusal_of(enveloped("Node", "")), HasSubstr("Node can't be read here; send JSON"));
   EXPECT_THAT(refusal_of(enveloped("ConfigMap", "\x2a\x01x")), HasSubstr("field 5 of ConfigMap"));
   EXPECT_THAT(refusal_of(enveloped("Ingress", "\x12\x06\x1a\x04\x12\x02\x10\x01", "networking.k8s.io/v1")),
               HasSubstr("field 2.2 of IngressRule"));
