@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -126,6 +127,20 @@ TEST(Visitors, InterruptTheirLinesAndNobodyElses) {
   ::kill(plain.pid(), SIGINT);
   EXPECT_EQ(plain.wait(std::chrono::seconds(30)).code(), 9);
   EXPECT_EQ(prompt.type("w1 echo here"), "here\n");
+}
+
+TEST(Visitors, HearThatTheirOutputHadNoRoom) {
+  Prompt prompt("single");
+  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  auto errors = Pipe::create();
+  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  auto visitor = Child::launch(
+      {.argv = {knetsim_program().string(), "do", "nodes"}, .directory = {}, .environment = lab_environment()}, null,
+      full, errors.write);
+  EXPECT_EQ(visitor.wait(std::chrono::seconds(30)).code(), 1);
+  std::array<char, 200> text{};
+  EXPECT_GT(::read(errors.read.get(), text.data(), text.size() - 1), 0);
+  EXPECT_THAT(text.data(), HasSubstr("stdout: "));
 }
 
 TEST(Visitors, WhoDontReadKeepNobodyWaiting) {

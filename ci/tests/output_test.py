@@ -45,7 +45,7 @@ class FullDevice(unittest.TestCase):
         self.assertIn("up", commands)
         arguments = {"up": ["single"], "check": ["--only", "workers"], "completion": ["bash"], "validate": ["pair"]}
         for command in commands:
-            if command not in ("exec", "explain", "kubectl", "inspect", "down"):  # those need a lab
+            if command not in ("exec", "do", "explain", "kubectl", "inspect", "down"):  # those need a lab
                 self.check([BIN / "knetsim", command, *arguments.get(command, [])])
             self.check([BIN / "knetsim", command, "--help"])
 

@@ -134,7 +134,10 @@ void run_errand(Session& session, EventLoop& loop, const Requests& requests, Err
   out << std::flush;
   if (news != nullptr)
     for (const auto& one : news->take(session)) err << visitors.style.red(one) << '\n';
-  if (out_buffer.failed() && status == kDone) status = kFailed;
+  if (out_buffer.failed() && status == kDone) {
+    err << "stdout: what the line printed couldn't be written\n";
+    status = kFailed;
+  }
   bury_retired(session);
   if (errand.tell_end) errand.tell_end(status);
 }
