@@ -1,6 +1,8 @@
 #include "flows.h"
 
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 
 #include <algorithm>
 
@@ -16,10 +18,19 @@ std::uint8_t number_of(Protocol protocol, bool v6) {
   return v6 ? static_cast<std::uint8_t>(IPPROTO_ICMPV6) : static_cast<std::uint8_t>(IPPROTO_ICMP);
 }
 
-/// Whether it is of this probe, as it came to the place. NAT may have changed an echo's id: such an entry stays.
-bool is_of(const netlink::Flow& flow, const Attempt& attempt, const Ends& ends) {
-  if (attempt.protocol == Protocol::icmp) return flow.original.echo_id == static_cast<std::uint16_t>(attempt.nonce);
-  return flow.original.source_port == ends.source_port && flow.original.destination_port == ends.destination_port;
+/// The probe as it came to the place. NAT may have changed an echo's id: such an entry stays.
+netlink::FlowTuple tuple_of(const Attempt& attempt, const Ends& ends) {
+  const bool v6 = ends.source.is_v6();
+  netlink::FlowTuple tuple{
+      .source = ends.source, .destination = ends.destination, .protocol = number_of(attempt.protocol, v6)};
+  if (attempt.protocol == Protocol::icmp) {
+    tuple.echo_id = static_cast<std::uint16_t>(attempt.nonce);
+    tuple.icmp_type = v6 ? std::uint8_t{ICMP6_ECHO_REQUEST} : std::uint8_t{ICMP_ECHO};
+  } else {
+    tuple.source_port = ends.source_port;
+    tuple.destination_port = ends.destination_port;
+  }
+  return tuple;
 }
 
 }  // namespace
@@ -35,15 +46,10 @@ std::vector<std::pair<std::size_t, netlink::Flow>> take_flows(const Place& place
         return moment.place == place.name && !moment.wrapped;
       });
       if (first == there.end()) continue;
-      const auto& ends = first->packet.ends;
-      const netlink::FlowFilter filter{.protocol = number_of(attempts[i].protocol, ends.source.is_v6()),
-                                       .original_source = ends.source,
-                                       .original_destination = ends.destination};
-      conntrack.remove(filter, [&](const netlink::Flow& flow) {
-        if (!is_of(flow, attempts[i], ends)) return false;
-        taken.emplace_back(i, flow);
-        return true;
-      });
+      const auto flow = conntrack.find(tuple_of(attempts[i], first->packet.ends));
+      if (!flow) continue;
+      conntrack.forget(*flow);
+      taken.emplace_back(i, *flow);
     }
   } catch (const Error&) {
     // A kernel without it, or a namespace that goes.

@@ -249,6 +249,20 @@ std::vector<Flow> Conntrack::list(const FlowFilter& filter) {
   return flows;
 }
 
+std::optional<Flow> Conntrack::find(const FlowTuple& original) {
+  auto message = ctnetlink_request(IPCTNL_MSG_CT_GET, family(original.source));
+  put_tuple(message, CTA_TUPLE_ORIG, original);
+  const auto answer = socket_.channel().ask(message, "look a tracked flow up", {ENOENT});
+  return answer ? decode_flow(reinterpret_cast<const nlmsghdr*>(answer->data())) : std::nullopt;
+}
+
+void Conntrack::forget(const Flow& flow) {
+  auto message = ctnetlink_request(IPCTNL_MSG_CT_DELETE, family(flow.original.source));
+  put_tuple(message, CTA_TUPLE_ORIG, flow.original);
+  message.be16(CTA_ZONE, flow.zone).u32(CTA_ID, htonl(flow.id));
+  socket_.channel().change(message, "stop tracking " + to_string(flow), {ENOENT});
+}
+
 std::size_t Conntrack::remove(const FlowFilter& filter, const FlowPredicate& predicate) {
   std::size_t removed = 0;
   for (int round = 0; round < kRemoveRounds; ++round) {
@@ -259,12 +273,7 @@ std::size_t Conntrack::remove(const FlowFilter& filter, const FlowPredicate& pre
           if (chosen.size() < kRemovedAtOnce && (!predicate || predicate(flow))) chosen.push_back(std::move(flow));
         });
     Batch batch(socket_);
-    for (const auto& flow : chosen) {
-      auto message = ctnetlink_request(IPCTNL_MSG_CT_DELETE, family(flow.original.source));
-      put_tuple(message, CTA_TUPLE_ORIG, flow.original);
-      message.be16(CTA_ZONE, flow.zone).u32(CTA_ID, htonl(flow.id));
-      socket_.channel().change(message, "stop tracking " + to_string(flow), {ENOENT});
-    }
+    for (const auto& flow : chosen) forget(flow);
     batch.commit();
     removed += chosen.size();
     if (chosen.size() < kRemovedAtOnce) return removed;

@@ -100,6 +100,24 @@ TEST_F(TrackedFlows, OfEveryProtocolAreToldAndRemovedOneByOne) {
   }
 }
 
+TEST_F(TrackedFlows, AreFoundAndForgottenByTheirFirstPacket) {
+  track({{"11.1.0.2", "100.64.10.1", "11.2.0.3"},
+         {"11.1.0.2", "100.64.10.1", "11.2.0.3", IPPROTO_TCP, 5556, 80},
+         {"11.1.0.2", "100.64.10.1", "11.2.0.3", IPPROTO_ICMP, 7},
+         {"fd11:1::2", "fd64::1", "fd11:2::3"},
+         {"fd11:1::2", "fd64::1", "fd11:2::3", IPPROTO_ICMPV6, 8}});
+  for (const auto& flow : conntrack.list()) {
+    const auto found = conntrack.find(flow.original);
+    ASSERT_TRUE(found) << to_string(flow);
+    EXPECT_EQ(found->id, flow.id);
+    const auto left = conntrack.count();
+    conntrack.forget(*found);
+    EXPECT_EQ(conntrack.count(), left - 1);
+    EXPECT_FALSE(conntrack.find(flow.original));
+    EXPECT_NO_THROW(conntrack.forget(*found)) << "it has gone";
+  }
+}
+
 TEST_F(TrackedFlows, AreChosenByEachMemberOfAFilter) {
   const auto of = [](auto set) {
     FlowFilter filter;

@@ -76,6 +76,11 @@ class Conntrack {
   /// Those that match. The kernel (since 5.8) sorts out by protocol, IPv4 addresses and ports before it tells. What
   /// comes and goes meanwhile may be missed.
   std::vector<Flow> list(const FlowFilter& filter = {});
+  /// The one whose first packet was sent like this, in zone 0. Costs the same however many there are, while whoever
+  /// lists has the kernel walk the table of all namespaces.
+  std::optional<Flow> find(const FlowTuple& original);
+  /// One that is gone meanwhile is no error.
+  void forget(const Flow& flow);
   /// Removes those that match and of which `predicate` (empty: nothing more) holds; how many there were. One that is
   /// gone meanwhile is no error. Holds a bounded number of entries at a time, however many there are.
   std::size_t remove(const FlowFilter& filter, const FlowPredicate& predicate = {});
