@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <future>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -163,25 +162,6 @@ TEST_F(Explain, TellsOfTrackedConnectionsAndForgetsThem) {
     EXPECT_THAT(to_text(told), HasSubstr(fmt::format("connection tracking: {} ", name_of(protocol))));
     for (std::size_t i = 0; i < nodes.size(); ++i) EXPECT_EQ(tracked(*nodes[i]), before[i]) << nodes[i]->name();
   }
-}
-
-TEST_F(Explain, AsksTwoQuestionsAtOnce) {
-  const auto rules = [&] {
-    return nft(c1(), {"-s", "list", "ruleset"}) + nft(worker("w2"), {"-s", "list", "ruleset"});
-  };
-  const auto before = rules();
-  nft(c2(), {"add table inet fw"});
-  nft(c2(), {"add chain inet fw input { type filter hook input priority 0; }"});
-  nft(c2(), {"add rule inet fw input icmp type echo-request drop"});
-  std::vector<std::future<explain::Explanation>> lost;
-  std::vector<std::future<explain::Explanation>> delivered;
-  for (int i = 0; i < 2; ++i) {
-    lost.push_back(std::async(std::launch::async, [this] { return explain(c1(), c2()); }));
-    delivered.push_back(std::async(std::launch::async, [this] { return explain(c1(), c3()); }));
-  }
-  for (auto& one : lost) EXPECT_THAT(one.get(), IsLost(at("w2/c2"), because(Disposition::dropped_by_rule)));
-  for (auto& one : delivered) EXPECT_THAT(one.get(), IsDelivered());
-  EXPECT_EQ(rules(), before);
 }
 
 TEST_F(Explain, DoesntMissAContainerThatGoesMeanwhile) {

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "knetsim/fixtures/prompt.h"
@@ -30,6 +31,7 @@ using testing::AllOf;
 using testing::ContainsRegex;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 TEST(Visitors, RunProgramsOnNodesAndInContainersAndTakeTheLabDown) {
@@ -91,6 +93,30 @@ TEST(Visitors, HaveLinesDoneAsIfTheyWereTyped) {
   EXPECT_EQ(left.status.code(), 2);
   EXPECT_THAT(left.err, HasSubstr("remedy: knetsim down pair"));
   EXPECT_EQ(prompt.type("w1 echo here"), "here\n");
+}
+
+TEST(Visitors, MayAskForTwoExplanationsAtOnce) {
+  Prompt prompt("pair");
+  prompt.type("w2/c2 nft 'add table inet fw'");
+  prompt.type("w2/c2 nft 'add chain inet fw input { type filter hook input priority 0; }'");
+  prompt.type("w2/c2 nft 'add rule inet fw input icmp type echo-request drop'");
+  const auto rules = [&] {
+    return prompt.type("w1/c1 nft -s list ruleset") + prompt.type("w1 nft -s list ruleset") +
+           prompt.type("w2 nft -s list ruleset") + prompt.type("w2/c2 nft -s list ruleset");
+  };
+  EXPECT_THAT(rules(), HasSubstr("echo-request drop"));
+  const auto ask = [](const char* target) {
+    return std::async(std::launch::async, [target] { return knetsim({"explain", "w1/c1", target}); });
+  };
+  std::vector<std::future<ExecResult>> lost;
+  std::vector<std::future<ExecResult>> delivered;
+  for (int i = 0; i < 2; ++i) {
+    lost.push_back(ask("w2/c2"));
+    delivered.push_back(ask("w2/c3"));
+  }
+  for (auto& one : lost) EXPECT_THAT(one.get().out, StartsWith("LOST at w2/c2: DROPPED_BY_RULE"));
+  for (auto& one : delivered) EXPECT_THAT(one.get().out, StartsWith("DELIVERED to w2/c3"));
+  EXPECT_THAT(rules(), AllOf(HasSubstr("echo-request drop"), Not(HasSubstr("knetsim-explain"))));
 }
 
 TEST(Visitors, WaitForTheLineBeforeTheirs) {
