@@ -4,13 +4,18 @@
 
 #include "knetsim/netlink/address.h"
 #include "knetsim/sys/process.h"
+#include "knetsim/sys/sysctl.h"
 #include "pair.h"
 
 namespace knetsim::netlink {
 namespace {
 
 struct Queues : testing::Test, Pair {
-  Queues() { add_address(at_left, left_end, {.address = parse_network("10.0.0.3/8")}); }
+  Queues() {
+    // Of IPv6 the kernel itself has something to send when a link comes up.
+    left.run([] { write_sysctl("net.ipv6.conf.eth0.disable_ipv6", "1"); });
+    add_address(at_left, left_end, {.address = parse_network("10.0.0.3/8")});
+  }
   void run_left(std::vector<std::string> argv) {
     exec({.argv = std::move(argv), .netns = &left}, std::chrono::seconds(10));
   }
