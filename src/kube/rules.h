@@ -72,6 +72,9 @@ void carry_over_service(nlohmann::json& object, const nlohmann::json& old);
 // Shared among kinds.
 void fill_in_pod_spec(nlohmann::json& spec);
 void validate_pod_spec(const nlohmann::json& spec, const std::string& at, FieldErrors& errors);
+/// Of what has a DNS label for a name that no other one in its list has: containers, volumes. Adds it to `names`.
+void validate_own_name(const nlohmann::json& member, const std::string& place, std::set<std::string>& names,
+                       FieldErrors& errors);
 void fill_in_volume(nlohmann::json& volume);
 /// Returns the volumes' names.
 std::set<std::string> validate_volumes(const nlohmann::json& spec, const std::string& at, FieldErrors& errors);

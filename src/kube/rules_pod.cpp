@@ -162,14 +162,7 @@ void validate_containers(const json& spec, const std::string& at, const std::set
     const auto& containers = list_at(spec, list);
     for (std::size_t i = 0; i < containers.size(); ++i) {
       const auto place = fmt::format("{}.{}[{}]", at, list, i);
-      const auto& name = text_at(containers[i], "name");
-      if (name.empty()) {
-        errors.required(place + ".name");
-      } else if (const auto problem = dns1123_label_problem(name); !problem.empty()) {
-        errors.invalid(place + ".name", name, problem);
-      } else if (!names.insert(name).second) {
-        errors.duplicate(place + ".name", name);
-      }
+      validate_own_name(containers[i], place, names, errors);
       validate_container(containers[i], place, volumes, errors);
     }
   }

@@ -165,19 +165,24 @@ void fill_in_volume(json& volume) {
   if (const auto path = volume.find("hostPath"); path != volume.end() && !path->contains("type")) (*path)["type"] = "";
 }
 
+void validate_own_name(const json& member, const std::string& place, std::set<std::string>& names,
+                       FieldErrors& errors) {
+  const auto& name = text_at(member, "name");
+  if (name.empty()) {
+    errors.required(place + ".name");
+  } else if (const auto problem = dns1123_label_problem(name); !problem.empty()) {
+    errors.invalid(place + ".name", name, problem);
+  } else if (!names.insert(name).second) {
+    errors.duplicate(place + ".name", name);
+  }
+}
+
 std::set<std::string> validate_volumes(const json& spec, const std::string& at, FieldErrors& errors) {
   std::set<std::string> names;
   const auto& volumes = list_at(spec, "volumes");
   for (std::size_t i = 0; i < volumes.size(); ++i) {
     const auto place = fmt::format("{}.volumes[{}]", at, i);
-    const auto& name = text_at(volumes[i], "name");
-    if (name.empty()) {
-      errors.required(place + ".name");
-    } else if (const auto problem = dns1123_label_problem(name); !problem.empty()) {
-      errors.invalid(place + ".name", name, problem);
-    } else if (!names.insert(name).second) {
-      errors.duplicate(place + ".name", name);
-    }
+    validate_own_name(volumes[i], place, names, errors);
     validate_volume(volumes[i], place, errors);
   }
   return names;
