@@ -2,6 +2,7 @@
 #include "knetsim/apiserver/access.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -121,6 +122,7 @@ TEST(Kubeconfigs, ThatCannotBeUsedAreRefusedByFileAndField) {
     const char* told;
   };
   const auto object = json::object();
+  ASSERT_EQ(::mkfifo((std::string(kStateDirectory) + "/pipe").c_str(), 0600), 0);
   for (const auto& [cluster, user, told] :
        {Case{{{"server", "https://api.example:6443"}}, object, "read server: \"https://api.example:6443\" isn't"},
         Case{{{"server", "10.0.0.1:6443"}}, object, "read server"},
@@ -130,6 +132,7 @@ TEST(Kubeconfigs, ThatCannotBeUsedAreRefusedByFileAndField) {
         Case{with(good, "certificate-authority-data", base64_encode("nothing")), object, "read certificate-authority"},
         Case{with(good, "certificate-authority", "no-such-file"), object, "no-such-file"},
         Case{with(good, "certificate-authority", "/dev/zero"), object, "/dev/zero"},
+        Case{with(good, "certificate-authority", "pipe"), object, "/pipe"},
         Case{good, {{"client-certificate-data", base64_encode(shown.certificate)}}, "read client-key"},
         Case{good,
              {{"client-certificate-data", base64_encode(shown.certificate)},
