@@ -26,6 +26,7 @@ std::optional<std::int64_t> number_of(std::string_view text) {
 
 Indexes indexes_in(std::string_view text, std::int64_t end) {
   Indexes indexes;
+  std::int64_t next = 0;  // they ascend: the same range a thousand times costs no more than once
   while (!text.empty()) {
     const auto comma = text.find(',');
     const auto part = text.substr(0, comma);
@@ -34,7 +35,7 @@ Indexes indexes_in(std::string_view text, std::int64_t end) {
     const auto first = number_of(part.substr(0, hyphen));
     const auto last = hyphen == std::string_view::npos ? first : number_of(part.substr(hyphen + 1));
     if (!first || !last) continue;
-    for (auto i = *first; i <= *last && i < end; ++i) indexes.insert(i);
+    for (next = std::max(next, *first); next <= *last && next < end; ++next) indexes.insert(next);
   }
   return indexes;
 }

@@ -14,7 +14,8 @@ namespace knetsim::controllers {
 
 using Indexes = std::set<std::int64_t>;
 
-/// "1,3-5,7", as status.completedIndexes has them. What is no number below `end` is left out.
+/// "1,3-5,7", as status.completedIndexes has them. What is no number below `end`, or comes after a greater one, is
+/// left out.
 Indexes indexes_in(std::string_view text, std::int64_t end);
 std::string indexes_text(const Indexes& indexes);
 

@@ -248,6 +248,7 @@ TEST(JobIndexes, AreWrittenAsUpstream) {
   EXPECT_EQ(indexes_text({}), "");
   EXPECT_THAT(indexes_in("1,3-5,7,8", 8), ElementsAre(1, 3, 4, 5, 7));
   EXPECT_THAT(indexes_in("x,-1,2-,5-4,0-99999999999", 2), ElementsAre(0, 1));
+  EXPECT_THAT(indexes_in("5,3-7,5,0-2", 8), ElementsAre(5, 6, 7));
 }
 
 TEST_F(Jobs, TellOfPodsThatAreEnding) {
