@@ -102,7 +102,7 @@ TEST_P(HostWhose, ChecksAreKilled) {
 INSTANTIATE_TEST_SUITE_P(IsAsBefore, HostWhose, testing::Values(8, 50), testing::PrintToStringParamName());
 
 TEST_F(Host, RunsTwoChecksAtOnceThatDoNotSeeEachOther) {
-  const std::vector<std::string> each_daemon{"--only", "pods,flannel,vip,skupper,cli"};
+  const std::vector<std::string> each_daemon{"--only", "pods,flannel,vip,skupper"};
   auto first = Process::spawn(check(each_daemon), out_ / "first.log");
   auto second = Process::spawn(check(each_daemon), out_ / "second.log");
   EXPECT_TRUE(first.wait(std::chrono::seconds(60)).success()) << first.log_tail(50);

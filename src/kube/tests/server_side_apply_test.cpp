@@ -318,7 +318,7 @@ void expect_holds(const json& whole, const json& part) {
 
 TEST(ServerSideApply, GivesWhatWasAskedForAndNothingTwice) {
   Luck luck;
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 60; ++round) {
     SCOPED_TRACE(round);
     Written written("services");
     std::map<std::string, json> last;
