@@ -35,8 +35,9 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE gzip)
 # As in ci/setup: what the emulation runs, and what the README's commands run.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS
   "etcd-server, etcd-client, containernetworking-plugins, iptables, nftables, iproute2, iputils-ping, net-tools, procps, wget, tcpdump")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "kubernetes-client, iperf3")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "kubernetes-client | kubectl, iperf3")
 # Suites of one's own: find_package(knetsim).
+set(boost "${Boost_VERSION_MAJOR}.${Boost_VERSION_MINOR}")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS
-  "g++, cmake, libgtest-dev, libgmock-dev, libboost1.81-dev, libboost-filesystem1.81-dev, libfmt-dev, nlohmann-json3-dev, libnl-route-3-dev, libnftnl-dev, libmnl-dev")
+  "g++, cmake, libgtest-dev, libgmock-dev, libboost${boost}-dev, libboost-filesystem${boost}-dev, libfmt-dev, nlohmann-json3-dev, libnl-route-3-dev, libnftnl-dev, libmnl-dev")
 include(CPack)

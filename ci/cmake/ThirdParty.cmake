@@ -1,19 +1,28 @@
 # The libraries that we build on, each behind one imported or interface target.
-# Every one is a Debian 12 package; ci/setup installs them.
+# Every one is a package of Debian 12, 13 and Ubuntu 24.04; ci/setup installs them.
+
+# knetsim_library(NAME MINIMUM): find_package, of that version or any later one. What version files of libraries take for
+# compatible differs: simdjson's wants the same minor version, fmt's the same major one.
+macro(knetsim_library name minimum)
+  find_package(${name} REQUIRED)
+  if(${name}_VERSION VERSION_LESS "${minimum}")
+    message(FATAL_ERROR "${name} ${${name}_VERSION} is too old: ${minimum} or later is needed (ci/setup installs what there is)")
+  endif()
+endmacro()
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS filesystem)
 find_package(OpenSSL 3 REQUIRED)
-find_package(fmt 9 REQUIRED)
+knetsim_library(fmt 9)
 find_package(spdlog REQUIRED)
-find_package(nlohmann_json 3.11 REQUIRED)
-find_package(CLI11 2.1 REQUIRED)
-find_package(GTest 1.12 REQUIRED)
+knetsim_library(nlohmann_json 3.11)
+knetsim_library(CLI11 2.1)
+knetsim_library(GTest 1.12)
 find_package(benchmark REQUIRED)
-find_package(pugixml 1.13 REQUIRED)
-find_package(simdjson 3 REQUIRED)
-find_package(yaml-cpp 0.7 REQUIRED)
+knetsim_library(pugixml 1.13)
+knetsim_library(simdjson 3)
+knetsim_library(yaml-cpp 0.7)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>=3.7)
 pkg_check_modules(LIBEDIT REQUIRED IMPORTED_TARGET libedit)

@@ -111,6 +111,16 @@ class Setup(unittest.TestCase):
         self.assertEqual(self.run_setup(missing=["tcpdump"], USER_ID="1000"), 0, self.text)
         self.assertIn("sudo\napt-get", self.record)
 
+    def test_each_release_is_asked_by_the_names_that_it_has(self):
+        release = self.directory / "os-release"
+        for codename, boost, kubectl in (("bookworm", "1.81", {"kubernetes-client"}), ("trixie", "1.83", {"kubectl"}),
+                                         ("noble", "1.83", set()), ("a_later_one", "1.83", {"kubectl"})):
+            release.write_text(f'ID=any\nVERSION_CODENAME="{codename}"\n')
+            names = subprocess.run([SETUP, "--list"], capture_output=True, text=True, check=True,
+                                   env={**os.environ, "KNETSIM_OS_RELEASE": str(release)}).stdout.split()
+            self.assertLessEqual({f"libboost{boost}-dev", f"libboost-filesystem{boost}-dev"}, set(names), codename)
+            self.assertEqual({"kubernetes-client", "kubectl"} & set(names), kubectl, codename)
+
     def test_elsewhere_than_on_debian_it_names_what_is_needed(self):
         (self.bin / "dpkg-query").unlink()
         self.assertEqual(self.run_setup(), 2)
