@@ -106,14 +106,20 @@ json endpoint_of(const SliceInput& input, const json& pod, const std::string& ad
   return endpoint;
 }
 
-/// PreferClose: each endpoint is for its own zone, unless one has none.
-void add_hints(const json& service, std::vector<json>& endpoints) {
-  if (text_at(service, "spec", "trafficDistribution") != "PreferClose") return;
+/// Each endpoint is for where it is itself, by that field, unless one has none.
+void hint_at_own(const char* field, const char* hint, std::vector<json>& endpoints) {
   const auto usable = [](const json& endpoint) { return bool_at(endpoint, "conditions", "ready"); };
   for (const auto& endpoint : endpoints)
-    if (usable(endpoint) && text_at(endpoint, "zone").empty()) return;
+    if (usable(endpoint) && text_at(endpoint, field).empty()) return;
   for (auto& endpoint : endpoints)
-    if (usable(endpoint)) endpoint["hints"]["forZones"] = json::array({{{"name", endpoint["zone"]}}});
+    if (usable(endpoint)) endpoint["hints"][hint] = json::array({{{"name", endpoint[field]}}});
+}
+
+void add_hints(const json& service, std::vector<json>& endpoints) {
+  const auto& distribution = text_at(service, "spec", "trafficDistribution");
+  if (distribution.empty()) return;
+  hint_at_own("zone", "forZones", endpoints);
+  if (distribution == "PreferSameNode") hint_at_own("nodeName", "forNodes", endpoints);
 }
 
 json labels_of(const json& service) {

@@ -167,7 +167,8 @@ void validate_policies(const json& service, FieldErrors& errors) {
     validate_choice(internal, "spec.internalTrafficPolicy", {"Cluster", "Local"}, errors);
   }
   if (const auto& distribution = member(service, "spec", "trafficDistribution"); !distribution.is_null()) {
-    validate_choice(distribution, "spec.trafficDistribution", {"PreferClose"}, errors);
+    validate_choice(distribution, "spec.trafficDistribution", {"PreferClose", "PreferSameNode", "PreferSameZone"},
+                    errors);
   }
   if (const auto port = number_at(service, "spec", "healthCheckNodePort");
       port != 0 && !has_health_check_port(service)) {

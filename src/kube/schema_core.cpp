@@ -117,7 +117,7 @@ ServiceSpec: What a service offers, and by whom.
   allocateLoadBalancerNodePorts bool * -- Whether a load balancer's service has node ports.
   loadBalancerClass string * -- Who makes its load balancer.
   internalTrafficPolicy string * -- Local: traffic of a node's pods stays on that node. Else Cluster.
-  trafficDistribution string * -- PreferClose: pods nearby first.
+  trafficDistribution string * -- PreferSameZone (PreferClose is its old name), PreferSameNode: who is near comes first.
 
 ServicePort: One port of a service.
   name string -- Needed if there are several.

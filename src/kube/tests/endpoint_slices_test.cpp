@@ -214,6 +214,9 @@ TEST(EndpointSlices, OfHeadlessServicesCarryTheLabelThatProxiesLookFor) {
 
 TEST(EndpointSlices, HintAtTheZoneIfEveryEndpointHasOne) {
   Cluster cluster;
+  cluster.pods = {pod(1)};
+  cluster.nodes = {{{"metadata", {{"name", "w1"}, {"labels", {{"topology.kubernetes.io/zone", "z1"}}}}}}};
+  EXPECT_FALSE(cluster.changes().create.at(0)["endpoints"][0].contains("hints")) << "nobody wants any";
   cluster.svc["spec"]["trafficDistribution"] = "PreferClose";
   cluster.pods = {pod(1), pod(2, true, "w2")};
   cluster.nodes = {{{"metadata", {{"name", "w1"}, {"labels", {{"topology.kubernetes.io/zone", "z1"}}}}}}};
@@ -221,6 +224,22 @@ TEST(EndpointSlices, HintAtTheZoneIfEveryEndpointHasOne) {
   cluster.nodes.push_back({{"metadata", {{"name", "w2"}, {"labels", {{"topology.kubernetes.io/zone", "z2"}}}}}});
   EXPECT_EQ(cluster.changes().create.at(0)["endpoints"][1]["hints"],
             json({{"forZones", json::array({{{"name", "z2"}}})}}));
+  cluster.svc["spec"]["trafficDistribution"] = "PreferSameZone";
+  EXPECT_EQ(cluster.changes().create.at(0)["endpoints"][0]["hints"],
+            json({{"forZones", json::array({{{"name", "z1"}}})}}));
+}
+
+TEST(EndpointSlices, HintAtTheNodeWhereThatIsPreferredAndAtTheZoneBeside) {
+  Cluster cluster;
+  cluster.svc["spec"]["trafficDistribution"] = "PreferSameNode";
+  cluster.pods = {pod(1), pod(2, true, "w2"), pod(3, false)};
+  cluster.nodes = {{{"metadata", {{"name", "w1"}, {"labels", {{"topology.kubernetes.io/zone", "z1"}}}}}}};
+  const auto named = [](const char* name) { return json::array({{{"name", name}}}); };
+  EXPECT_EQ(cluster.changes().create.at(0)["endpoints"][1]["hints"], json({{"forNodes", named("w2")}})) << "no zone";
+  EXPECT_FALSE(cluster.changes().create.at(0)["endpoints"][2].contains("hints")) << "it isn't ready";
+  cluster.nodes.push_back({{"metadata", {{"name", "w2"}, {"labels", {{"topology.kubernetes.io/zone", "z2"}}}}}});
+  EXPECT_EQ(cluster.changes().create.at(0)["endpoints"][0]["hints"],
+            json({{"forNodes", named("w1")}, {"forZones", named("z1")}}));
 }
 
 TEST(Endpoints, TellReadyFromNotReady) {
