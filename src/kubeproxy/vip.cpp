@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <set>
+#include <algorithm>
 
 namespace knetsim::kubeproxy {
 
@@ -23,15 +23,15 @@ void validate(const Vip& service) {
   }
   if (service.endpoints.empty()) refuse(service, "has no endpoint", "name at least one container, or remove the VIP");
   for (const VipEndpoint& endpoint : service.endpoints) {
-    const std::string text = endpoint.address.to_string();
+    const auto text = [&] { return endpoint.address.to_string(); };
     if (endpoint.address.is_v4() != service.address.is_v4()) {
-      refuse(service, fmt::format("endpoint {} is of the other address family", text),
+      refuse(service, fmt::format("endpoint {} is of the other address family", text()),
              "IPv4 endpoints behind an IPv4 VIP, IPv6 endpoints behind an IPv6 VIP: make one of each for dual stack");
     }
     if (endpoint.address == service.address)
       refuse(service, "is its own endpoint", "endpoints are the addresses of containers");
     if (!can_receive(endpoint.address))
-      refuse(service, fmt::format("endpoint {} can't receive", text), "endpoints are the addresses of containers");
+      refuse(service, fmt::format("endpoint {} can't receive", text()), "endpoints are the addresses of containers");
   }
   for (const char character : service.name) {
     if (character == '"' || static_cast<unsigned char>(character) < ' ' || character == '\x7f') {
@@ -48,12 +48,17 @@ void validate(const Vip& service) {
 }  // namespace
 
 void validate(const std::vector<Vip>& services) {
-  std::set<Address> seen;
+  // Each change of one of thousands comes with all of them.
+  std::vector<const Vip*> by_address;
+  by_address.reserve(services.size());
   for (const Vip& service : services) {
     validate(service);
-    if (!seen.insert(service.address).second)
-      refuse(service, "is there twice", "one service for each address: merge their endpoints, or choose another VIP");
+    by_address.push_back(&service);
   }
+  const auto address = [](const Vip* service) -> const Address& { return service->address; };
+  std::ranges::sort(by_address, {}, address);
+  if (const auto twice = std::ranges::adjacent_find(by_address, {}, address); twice != by_address.end())
+    refuse(**twice, "is there twice", "one service for each address: merge their endpoints, or choose another VIP");
 }
 
 }  // namespace knetsim::kubeproxy
