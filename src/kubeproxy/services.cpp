@@ -347,13 +347,18 @@ class Entries {
   void firewall(const Frontend& frontend, const ServicePort& port) {
     if (service_.source_ranges.empty()) return;
     add(kFirewall, frontend.key(), port);
+    std::vector<Network> allowed;
     for (const auto& range : service_.source_ranges) {
       if (is_v6(range) != v6_) continue;
-      allow(frontend, port, range);
+      allowed.push_back(range);
       // What a node sends to an address that it has itself may come from that address.
       if (std::ranges::any_of(node_.addresses, [&](const Address& own) { return contains(range, own); }))
-        allow(frontend, port, host_network(frontend.address));
+        allowed.push_back(host_network(frontend.address));
     }
+    // The kernel refuses a range that lies in another one.
+    for (const auto& range : allowed)
+      if (std::ranges::none_of(allowed, [&](const Network& other) { return other != range && contains(other, range); }))
+        allow(frontend, port, range);
   }
 
   std::size_t left_out() const { return left_out_; }

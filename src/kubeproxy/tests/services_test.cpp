@@ -326,6 +326,11 @@ TEST_P(ServicesTest, SourceRangesHoldForLoadBalancersAlone) {
   object["spec"]["loadBalancerSourceRanges"] = {to_string(host_network(Lab::router_address(v6)))};
   serve(object, {endpoint(0)});
   EXPECT_EQ(answering(here(), lb_ip(), 80, 1), std::set{0}) << "this node is among them";
+  object["spec"]["loadBalancerSourceRanges"] = {v6 ? "fd02:1::/32" : "10.2.0.0/24", v6 ? "::/0" : "0.0.0.0/0",
+                                                v6 ? "fd02::/16" : "10.2.0.0/16", v6 ? "::/0" : "0.0.0.0/0"};
+  serve(object, {endpoint(0)});
+  for (const auto* from : {&outside(), &pod(), &here()})
+    EXPECT_EQ(answering(*from, lb_ip(), 80, 1), std::set{0}) << "ranges within others";
 }
 
 TEST_P(ServicesTest, AClientKeepsItsEndpointForAsLongAsThatIsThere) {
