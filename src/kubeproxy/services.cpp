@@ -405,7 +405,7 @@ class Entries {
     auto turn = local ? kLocalTurns : 0;
     for (const auto* endpoint : endpoints) {
       const auto where = Data::concat({endpoint->address, Data::port(endpoint->port)});
-      add(kHairpin, Data::concat({endpoint->address, endpoint->address}));
+      if (may_come_back(*endpoint)) add(kHairpin, Data::concat({endpoint->address, endpoint->address}));
       if (service_.affinity == 0) {
         add(kEndpoints, frontend.key(Data::mark(kIdBit + turn++)), where, port);
         continue;
@@ -414,6 +414,12 @@ class Entries {
       add(kEndpointIds, frontend.key(Data::integer(turn++)), id, port);
       add(kEndpointsById, frontend.key(id), where, port);
     }
+  }
+
+  /// Whether what the endpoint sends to itself could be translated here: on its own node, or where a pod elsewhere uses
+  /// an address from which others' traffic isn't masqueraded.
+  bool may_come_back(const Backend& endpoint) const {
+    return endpoint.node.empty() || endpoint.node == node_.name || service_.external_local;
   }
 
   /// The same for as long as the endpoint is there, whatever comes and goes beside it.

@@ -188,6 +188,13 @@ TEST_P(ServicesTest, AnEndpointReachesItself) {
   std::set<Address> sources;
   EXPECT_EQ(answering(lab.server(0), cluster_ip(), 80, 1, &sources), std::set{0});
   EXPECT_EQ(sources, std::set{Lab::router_address_at(0, v6)});
+  const auto pairs = [&] { return nft::list_elements(lab.router(), {{family, kTableName}, "hairpin"}).size(); };
+  serve(service(), {endpoint(0), endpoint(1)});
+  EXPECT_EQ(pairs(), 1U) << "what the other one sends to itself is translated on its own node";
+  auto local = exposed("NodePort");
+  local["spec"]["externalTrafficPolicy"] = "Local";
+  serve(local, {endpoint(1)});
+  EXPECT_EQ(answering(lab.server(1), Lab::router_address(v6), 30'080, 1), std::set{1}) << "by another node's port";
 }
 
 enum class Policy { cluster, local };
