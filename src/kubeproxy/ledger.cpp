@@ -33,15 +33,15 @@ bool Ledger::differs(const State& state) {
   return wanted == nullptr ? state.held.has_value() : state.held != wanted->value;
 }
 
-void Ledger::touch(const std::string& owner, const Key& key) {
-  const auto [place, is_new] = places_.try_emplace(owner, dirty_.size());
-  if (is_new) dirty_.emplace_back(owner, std::vector<Key>{});
-  dirty_[place->second].second.push_back(key);
+std::vector<Ledger::Place*>& Ledger::waiting_of(const std::string& owner) {
+  if (const auto found = waiting_.find(owner); found != waiting_.end()) return *found->second;
+  auto& [name, places] = dirty_.emplace_back(owner, std::vector<Place*>{});
+  waiting_.emplace(name, &places);
+  return places;
 }
 
 void Ledger::clean(const Key& key) {
-  const auto found = states_.find(key);
-  if (found != states_.end() && found->second.claims.empty() && !found->second.held) states_.erase(found);
+  if (const auto found = states_.find(key); found != states_.end() && is_idle(found->second)) states_.erase(found);
 }
 
 void Ledger::set(const std::string& owner, Desired entries) {
@@ -53,29 +53,33 @@ void Ledger::set(const std::string& owner, Desired entries) {
       return precedes(*a, *b) || (!precedes(*b, *a) && std::less<>()(a, b));
     });
   };
-  const auto claim = [&](const Entry& entry) -> State& {
-    auto& state = states_[key_of(entry)];
-    state.claims.insert(place_of(state, entry), &entry);
-    return state;
+  std::vector<Place*>* waiting = nullptr;
+  const auto note = [&](Place& place) {
+    if (!differs(place.second)) return;
+    if (waiting == nullptr) waiting = &waiting_of(owner);
+    waiting->push_back(&place);
+    ++place.second.waiting;
   };
-  const auto release = [&](const Entry& entry) -> State& {
-    auto& state = states_.at(key_of(entry));
-    state.claims.erase(place_of(state, entry));
-    return state;
+  const auto claim = [&](const Entry& entry) -> Place& {
+    auto& place = *states_.try_emplace(key_of(entry)).first;
+    place.second.claims.insert(place_of(place.second, entry), &entry);
+    return place;
+  };
+  const auto release = [&](const Entry& entry) -> Place& {
+    auto& place = *states_.find(key_of(entry));
+    place.second.claims.erase(place_of(place.second, entry));
+    return place;
   };
   compare(
       before, now,
       [&](const Entry& entry) {
-        const auto key = key_of(entry);
-        if (differs(release(entry))) touch(owner, key);
-        clean(key);
+        note(release(entry));
+        clean(key_of(entry));
       },
-      [&](const Entry& entry) {
-        if (differs(claim(entry))) touch(owner, key_of(entry));
-      },
+      [&](const Entry& entry) { note(claim(entry)); },
       [&](const Entry& old, const Entry& entry) {
         release(old);
-        if (differs(claim(entry))) touch(owner, key_of(entry));
+        note(claim(entry));
       });
   if (now.empty()) owners_.erase(owner);
 }
@@ -105,33 +109,35 @@ Desired Ledger::desired() const {
 
 Delta Ledger::next(std::size_t limit) {
   Delta delta;
+  given_.clear();
   std::size_t size = 0;
   ++round_;
-  for (const auto& [owner, keys] : dirty_) {
-    Delta part;
-    std::size_t part_size = 0;
-    for (const auto& key : keys) {
-      const auto found = states_.find(key);
-      if (found == states_.end() || found->second.round == round_ || !differs(found->second)) continue;
-      auto& state = found->second;
+  for (const auto& [owner, places] : dirty_) {
+    const auto removed = delta.remove.size();
+    const auto added = delta.add.size();
+    std::size_t part = 0;
+    for (auto* const place : places) {
+      auto& [key, state] = *place;
+      if (state.round == round_ || !differs(state)) continue;
       state.round = round_;
       if (state.held) {
-        part.remove.push_back({.slot = key.slot, .key = key.bytes, .value = *state.held});
-        part_size += weight(part.remove.back());
+        delta.remove.push_back({.slot = key.slot, .key = key.bytes, .value = *state.held});
+        part += weight(delta.remove.back());
       }
       if (const auto* wanted = winner(state)) {
-        part.add.push_back(*wanted);
-        part_size += weight(*wanted);
+        delta.add.push_back(wanted);
+        given_.push_back(place);
+        part += weight(*wanted);
       }
     }
-    if (size != 0 && size + part_size > limit) break;
-    size += part_size;
-    std::ranges::move(part.remove, std::back_inserter(delta.remove));
-    std::ranges::move(part.add, std::back_inserter(delta.add));
+    if (size != 0 && size + part > limit) {
+      delta.remove.resize(removed);
+      delta.add.resize(added);
+      given_.resize(added);
+      break;
+    }
+    size += part;
   }
-  const auto by_key = [](const Entry& a, const Entry& b) { return order_of(a, b) < 0; };
-  std::ranges::sort(delta.remove, by_key);
-  std::ranges::sort(delta.add, by_key);
   return delta;
 }
 
@@ -141,37 +147,46 @@ void Ledger::acknowledge(const Delta& written) {
     if (const auto found = states_.find(key); found != states_.end()) found->second.held.reset();
     clean(key);
   }
-  for (const auto& entry : written.add) states_[key_of(entry)].held = entry.value;
-  auto done = dirty_.begin();
-  const auto is_clean = [&](const auto& owner) {
-    return std::ranges::all_of(owner.second, [&](const Key& key) {
-      const auto found = states_.find(key);
-      return found == states_.end() || !differs(found->second);
-    });
-  };
-  while (done != dirty_.end() && is_clean(*done)) ++done;
-  dirty_.erase(dirty_.begin(), done);
-  places_.clear();
-  for (std::size_t i = 0; i < dirty_.size(); ++i) places_.emplace(dirty_[i].first, i);
+  for (std::size_t i = 0; i < given_.size(); ++i) given_[i]->second.held = written.add[i]->value;
+  holds_nothing_ = holds_nothing_ && given_.empty();
+  given_.clear();
+  const auto is_done = [](const Place* place) { return !differs(place->second); };
+  while (!dirty_.empty() && std::ranges::all_of(dirty_.front().second, is_done)) {
+    for (auto* const place : dirty_.front().second) {
+      --place->second.waiting;
+      if (is_idle(place->second)) clean(place->first);
+    }
+    waiting_.erase(dirty_.front().first);
+    dirty_.pop_front();
+  }
 }
 
 void Ledger::assume(const Desired& held) {
-  for (auto& [key, state] : states_) state.held.reset();
-  for (const auto& entry : held) states_[key_of(entry)].held = entry.value;
+  given_.clear();
+  if (held.empty() && holds_nothing_) return;  // all that is wanted waits already
+  holds_nothing_ = held.empty();
+  waiting_.clear();
   dirty_.clear();
-  places_.clear();
+  for (auto& [key, state] : states_) {
+    state.held.reset();
+    state.waiting = 0;
+  }
+  for (const auto& entry : held) states_[key_of(entry)].held = entry.value;
   ++round_;
+  const auto wait = [&](const std::string& owner, Place& place) {
+    waiting_of(owner).push_back(&place);
+    ++place.second.waiting;
+  };
   for (const auto& [owner, entries] : owners_)
     for (const auto& entry : entries) {
-      const auto key = key_of(entry);
-      auto& state = states_.at(key);
-      if (state.round == round_ || !differs(state)) continue;
-      state.round = round_;
-      touch(owner, key);
+      auto& place = *states_.find(key_of(entry));
+      if (place.second.round == round_ || !differs(place.second)) continue;
+      place.second.round = round_;
+      wait(owner, place);
     }
   std::erase_if(states_, [](const auto& one) { return one.second.claims.empty() && !one.second.held; });
-  for (const auto& [key, state] : states_)
-    if (state.claims.empty()) touch({}, key);
+  for (auto& place : states_)
+    if (place.second.claims.empty()) wait({}, place);
 }
 
 }  // namespace knetsim::kubeproxy

@@ -21,13 +21,26 @@ std::vector<std::size_t> extra_of(const Layout& layout) {
   return extra;
 }
 
-/// The elements of one slot, next to each other in a sorted list.
-std::vector<nft::Element> elements_of(const Slot& slot, std::uint8_t number, const std::vector<Entry>& entries) {
-  std::vector<nft::Element> elements;
-  const auto [first, last] = std::ranges::equal_range(entries, number, {}, &Entry::slot);
-  for (const auto& entry : std::ranges::subrange(first, last)) elements.push_back(slot.element(entry));
-  return elements;
-}
+/// What a slot's set loses, or gets, in one batch.
+struct Elements {
+  std::vector<nft::RawElement> raw;
+  std::vector<nft::Element> with_chains;
+
+  void remove(const Slot& slot, const Entry& entry) {
+    if (slot.set.interval)
+      raw.push_back({.key = entry.key, .key_end = entry.value});
+    else
+      raw.push_back({.key = entry.key});
+  }
+  void add(const Slot& slot, const Entry& entry) {
+    if (slot.has_chains())
+      with_chains.push_back(slot.element(entry));
+    else if (slot.set.interval)
+      raw.push_back({.key = entry.key, .key_end = entry.value, .comment = entry.comment});
+    else
+      raw.push_back({.key = entry.key, .value = entry.value, .comment = entry.comment});
+  }
+};
 
 }  // namespace
 
@@ -71,25 +84,25 @@ void Program::write_dirty(Written& written, bool made) {
 }
 
 void Program::put(nft::Batch& batch, const Delta& delta, bool made) const {
-  const auto& table = layout_.table.id;
   std::set<std::string> kept;
-  for (const auto& entry : delta.add) {
-    const auto& slot = layout_.slots[entry.slot];
+  std::vector<Elements> gone(layout_.slots.size());
+  std::vector<Elements> come(layout_.slots.size());
+  for (const auto& entry : delta.remove) gone[entry.slot].remove(layout_.slots[entry.slot], entry);
+  for (const auto* entry : delta.add) {
+    const auto& slot = layout_.slots[entry->slot];
+    come[entry->slot].add(slot, *entry);
     if (!slot.has_chains()) continue;
-    const auto id = chain_id(slot.chain(entry));
+    const auto id = chain_id(slot.chain(*entry));
     batch.add(nft::Chain{.id = id});
     if (!made) batch.flush(id);
     kept.insert(id.name);
-    for (const auto& rule : slot.rules(entry)) batch.add(rule);
+    for (const auto& rule : slot.rules(*entry)) batch.add(rule);
   }
-  for (std::uint8_t number = 0; number < layout_.slots.size(); ++number) {
-    const auto& slot = layout_.slots[number];
-    const nft::SetId set{table, slot.set.id.name};
-    if (auto gone = elements_of(slot, number, delta.remove); !gone.empty()) {
-      for (auto& element : gone) element.comment.clear();
-      batch.remove(set, gone);
-    }
-    if (const auto come = elements_of(slot, number, delta.add); !come.empty()) batch.add(set, come);
+  for (std::size_t number = 0; number < layout_.slots.size(); ++number) {
+    const auto& set = layout_.slots[number].set;
+    batch.remove(set, gone[number].raw);
+    batch.add(set, come[number].raw);
+    batch.add(set.id, come[number].with_chains);
   }
   for (const auto& entry : delta.remove) {
     const auto& slot = layout_.slots[entry.slot];

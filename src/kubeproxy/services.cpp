@@ -320,7 +320,10 @@ namespace {
 /// Collects what one service wants.
 class Entries {
  public:
-  Entries(const ServiceSpec& service, const NodeFacts& node, bool v6) : service_(service), node_(node), v6_(v6) {}
+  Entries(const ServiceSpec& service, const NodeFacts& node, bool v6) : service_(service), node_(node), v6_(v6) {
+    constexpr std::size_t kOfMost = 16;
+    entries_.reserve(kOfMost);
+  }
 
   Desired take() { return sorted(std::move(entries_)); }
 

@@ -183,6 +183,16 @@ Batch& Batch::remove(const SetId& set, const std::vector<Element>& elements) {
   return *this;
 }
 
+Batch& Batch::add(const Set& set, std::span<const RawElement> elements) {
+  state_->append_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, elements);
+  return *this;
+}
+
+Batch& Batch::remove(const Set& set, std::span<const RawElement> elements) {
+  state_->append_elements(NFT_MSG_DELSETELEM, 0, set, elements);
+  return *this;
+}
+
 bool Batch::empty() const noexcept { return state_->empty(); }
 
 std::size_t Batch::size() const noexcept { return state_->size(); }

@@ -53,10 +53,16 @@ void set_userdata_of(nftnl_set* encoded, const Userdata& userdata) {
   nftnl_set_set_data(encoded, NFTNL_SET_USERDATA, userdata.data(), static_cast<std::uint32_t>(userdata.size()));
 }
 
-void put_data(nlmsghdr& message, std::uint16_t type, const Data& data) {
+void put_data(nlmsghdr& message, std::uint16_t type, std::span<const std::uint8_t> bytes) {
   nlattr* nest = mnl_attr_nest_start(&message, type);
-  mnl_attr_put(&message, NFTA_DATA_VALUE, data.bytes().size(), data.bytes().data());
+  mnl_attr_put(&message, NFTA_DATA_VALUE, bytes.size(), bytes.data());
   mnl_attr_nest_end(&message, nest);
+}
+
+void put_comment(nlmsghdr& message, std::string_view text) {
+  if (text.empty()) return;
+  const Userdata comment = comment_userdata(text);
+  mnl_attr_put(&message, NFTA_SET_ELEM_USERDATA, comment.size(), comment.data());
 }
 
 void put_verdict(nlmsghdr& message, const Verdict& verdict) {
@@ -71,16 +77,22 @@ void put_verdict(nlmsghdr& message, const Verdict& verdict) {
 // Elements come by the ten thousand: written straight into the message, they cost a tenth of libnftnl's objects.
 void put_element(nlmsghdr& message, const Element& element) {
   nlattr* nest = mnl_attr_nest_start(&message, NFTA_LIST_ELEM);
-  put_data(message, NFTA_SET_ELEM_KEY, element.key);
-  if (element.key_end) put_data(message, NFTA_SET_ELEM_KEY_END, *element.key_end);
-  if (element.value) put_data(message, NFTA_SET_ELEM_DATA, *element.value);
+  put_data(message, NFTA_SET_ELEM_KEY, element.key.bytes());
+  if (element.key_end) put_data(message, NFTA_SET_ELEM_KEY_END, element.key_end->bytes());
+  if (element.value) put_data(message, NFTA_SET_ELEM_DATA, element.value->bytes());
   if (element.verdict) put_verdict(message, *element.verdict);
   if (element.timeout)
     mnl_attr_put_u64(&message, NFTA_SET_ELEM_TIMEOUT, htobe64(static_cast<std::uint64_t>(element.timeout->count())));
-  if (!element.comment.empty()) {
-    const Userdata comment = comment_userdata(element.comment);
-    mnl_attr_put(&message, NFTA_SET_ELEM_USERDATA, comment.size(), comment.data());
-  }
+  put_comment(message, element.comment);
+  mnl_attr_nest_end(&message, nest);
+}
+
+void put_element(nlmsghdr& message, const RawElement& element) {
+  nlattr* nest = mnl_attr_nest_start(&message, NFTA_LIST_ELEM);
+  put_data(message, NFTA_SET_ELEM_KEY, element.key);
+  if (!element.key_end.empty()) put_data(message, NFTA_SET_ELEM_KEY_END, element.key_end);
+  if (!element.value.empty()) put_data(message, NFTA_SET_ELEM_DATA, element.value);
+  put_comment(message, element.comment);
   mnl_attr_nest_end(&message, nest);
 }
 
@@ -222,12 +234,33 @@ void Batch::State::append_elements(std::uint16_t type, std::uint16_t flags, cons
                                    std::optional<std::uint32_t> id, const std::vector<Element>& elements) {
   for (const Element& element : elements)
     if (element.verdict && !element.verdict->chain.empty()) require_name("chain", element.verdict->chain);
+  if (elements.empty()) return;
+  append_lists(type, flags, set, id, elements.front().key.types(), elements.size(),
+               [&](nlmsghdr& message, std::size_t which) { put_element(message, elements[which]); });
+}
+
+void Batch::State::append_elements(std::uint16_t type, std::uint16_t flags, const Set& set,
+                                   std::span<const RawElement> elements) {
+  const auto key = size_of(set.key.types());
+  const auto value = set.value && type == NFT_MSG_NEWSETELEM ? size_of(set.value->types()) : 0;
+  const auto key_end = set.interval ? key : 0;
+  append_lists(type, flags, set.id, {}, set.key.types(), elements.size(), [&](nlmsghdr& message, std::size_t which) {
+    const auto& element = elements[which];
+    if (element.key.size() != key || element.value.size() != value || element.key_end.size() != key_end)
+      throw InputError(fmt::format("an element of {} with {}, {} and {} bytes: it takes {}, {} and {}",
+                                   describe(set.id), element.key.size(), element.value.size(), element.key_end.size(),
+                                   key, value, key_end));
+    put_element(message, element);
+  });
+}
+
+void Batch::State::append_lists(std::uint16_t type, std::uint16_t flags, const SetId& set,
+                                std::optional<std::uint32_t> id, const Types& key, std::size_t count,
+                                const std::function<void(nlmsghdr&, std::size_t)>& put) {
   require_name("table", set.table.name);
   require_name("set", set.name);
   whole_or_not([&] {
-    auto next = elements.begin();
-    while (next != elements.end()) {
-      const auto first = next;
+    for (std::size_t next = 0; next != count;) {
       append(type, set.table.family, flags, type == NFT_MSG_DELSETELEM ? "delete" : "add",
              "elements of " + describe(set), [&](nlmsghdr& message) {
                mnl_attr_put_strz(&message, NFTA_SET_ELEM_LIST_TABLE, set.table.name.c_str());
@@ -235,10 +268,10 @@ void Batch::State::append_elements(std::uint16_t type, std::uint16_t flags, cons
                if (id) mnl_attr_put_u32(&message, NFTA_SET_ELEM_LIST_SET_ID, htonl(*id));
                nlattr* list = mnl_attr_nest_start(&message, NFTA_SET_ELEM_LIST_ELEMENTS);
                const std::size_t limit = message.nlmsg_len + kElementsRoom;
-               for (; next != elements.end() && message.nlmsg_len < limit; ++next) put_element(message, *next);
+               for (; next != count && message.nlmsg_len < limit; ++next) put(message, next);
                mnl_attr_nest_end(&message, list);
              });
-      steps_.back().key = first->key.types();
+      steps_.back().key = key;
     }
   });
 }

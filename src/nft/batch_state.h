@@ -30,6 +30,7 @@ struct Batch::State {
   /// `id`: of a set without a name of its own yet.
   void append_elements(std::uint16_t type, std::uint16_t flags, const SetId& set, std::optional<std::uint32_t> id,
                        const std::vector<Element>& elements);
+  void append_elements(std::uint16_t type, std::uint16_t flags, const Set& set, std::span<const RawElement> elements);
 
   bool empty() const noexcept { return steps_.empty(); }
   std::size_t size() const noexcept { return buffer_.size(); }  // without the marks
@@ -61,6 +62,9 @@ struct Batch::State {
   std::uint32_t declare(const TableId& table, const AnonymousSet& set);
   static void append_message(std::vector<std::uint8_t>& buffer, std::span<std::uint8_t> scratch, const nlmsghdr& wanted,
                              std::uint8_t family, std::uint16_t resource, const Fill& fill);
+  /// As many messages with elements as it takes: `put` adds the element of that number.
+  void append_lists(std::uint16_t type, std::uint16_t flags, const SetId& set, std::optional<std::uint32_t> id,
+                    const Types& key, std::size_t count, const std::function<void(nlmsghdr&, std::size_t)>& put);
   /// If `change` throws, nothing of it stays in the batch.
   void whole_or_not(const std::function<void()>& change);
   const nlmsghdr& message(const Step& step) const;

@@ -298,6 +298,28 @@ TEST_F(BatchTest, ValuesThatCantBeExpressedAreRefusedBeforeTheKernelSeesThem) {
   EXPECT_EQ(listing(netns), "table ip demo {\n}\n");
 }
 
+TEST_F(BatchTest, ElementsFromBytesAreWhatTheSameOnesFromValuesAre) {
+  const Set map{.id = {kTable, "m"}, .key = {Type::ipv4_addr}, .value = TypeSpec{Type::mark}};
+  const Data key(numbered(1));
+  const auto value = Data::mark(7);
+  const RawElement raw{.key = key.bytes(), .value = value.bytes(), .comment = "seven"};
+  Batch batch;
+  batch.add(Table{.id = kTable}).add(map).add(map, std::span(&raw, 1));
+  batch.commit(netns);
+  EXPECT_EQ(list_elements(netns, map.id), (std::vector{Element{.key = key, .value = value, .comment = "seven"}}));
+  const RawElement gone{.key = key.bytes()};
+  batch.remove(map, std::span(&gone, 1));
+  batch.commit(netns);
+  EXPECT_TRUE(list_elements(netns, map.id).empty());
+  const auto longer = Data::concat({key, value});
+  for (const auto& wrong : {RawElement{.key = longer.bytes(), .value = value.bytes()}, RawElement{.key = key.bytes()},
+                            RawElement{.key = key.bytes(), .value = longer.bytes()},
+                            RawElement{.key = key.bytes(), .value = value.bytes(), .key_end = key.bytes()}})
+    EXPECT_THROW(batch.add(map, std::span(&wrong, 1)), InputError);
+  EXPECT_THROW(batch.remove(map, std::span(&raw, 1)), InputError) << "what goes has no value";
+  EXPECT_TRUE(batch.empty());
+}
+
 TEST_F(BatchTest, ChangesOfOneNamespaceDontReachAnother) {
   const NetNs other = NetNs::create();
   set_up_table();

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstddef>
+#include <list>
 #include <map>
-#include <memory>
 #include <optional>
-#include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -14,10 +15,11 @@
 
 namespace knetsim::kubeproxy {
 
-/// What is to be written: entries that go (those that get another value, too), then entries that come.
+/// What is to be written: entries that go (those that get another value, too), then entries that come. Those are the
+/// ledger's own, until its next set().
 struct Delta {
   std::vector<Entry> remove;
-  std::vector<Entry> add;
+  std::vector<const Entry*> add;
   bool empty() const noexcept { return remove.empty() && add.empty(); }
 };
 
@@ -46,7 +48,7 @@ class Ledger {
   /// What has to be written for whole owners, the longest unwritten ones first, until that makes some `limit` bytes for
   /// the kernel: each such part leaves the table consistent. Empty if the kernel holds what is wanted.
   Delta next(std::size_t limit);
-  /// The kernel has acknowledged what next() gave.
+  /// The kernel has acknowledged what next() gave last.
   void acknowledge(const Delta& written);
   /// The kernel holds exactly this, sorted, as far as we know.
   void assume(const Desired& held);
@@ -61,25 +63,31 @@ class Ledger {
     std::size_t operator()(const Key& key) const;  // not noexcept: then the table keeps the hashes
   };
   struct State {
-    std::vector<const Entry*> claims;  // in owners_; the first one wins
+    boost::container::small_vector<const Entry*, 1> claims;  // in owners_; the first one wins
     std::optional<Bytes> held;
     std::uint64_t round = 0;  // in which it was looked at last
+    unsigned waiting = 0;     // how often it stands in dirty_
   };
+  using States = std::unordered_map<Key, State, Hash>;
+  using Place = States::value_type;
 
   std::size_t weight(const Entry& entry) const;
   static Key key_of(const Entry& entry) { return {entry.slot, entry.key}; }
   static const Entry* winner(const State& state);
   static bool differs(const State& state);
-  void touch(const std::string& owner, const Key& key);
+  std::vector<Place*>& waiting_of(const std::string& owner);
+  static bool is_idle(const State& state) { return state.claims.empty() && !state.held && state.waiting == 0; }
   void clean(const Key& key);
 
   std::vector<std::size_t> extra_;
   std::uint64_t round_ = 0;
   std::map<std::string, Desired> owners_;
-  std::unordered_map<Key, State, Hash> states_;
-  // Keys that may differ from what the kernel holds, under the owner whose change made them so, in the order of change.
-  std::vector<std::pair<std::string, std::vector<Key>>> dirty_;
-  std::map<std::string, std::size_t> places_;  // of owners in dirty_
+  States states_;
+  // What may differ from what the kernel holds, under the owner whose change made it so, in the order of change.
+  std::list<std::pair<std::string, std::vector<Place*>>> dirty_;
+  std::unordered_map<std::string_view, std::vector<Place*>*> waiting_;  // of owners, in dirty_
+  std::vector<Place*> given_;                                           // of what next() gave last to add
+  bool holds_nothing_ = true;                                           // the kernel, so far
 };
 
 }  // namespace knetsim::kubeproxy

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "knetsim/netlink/channel.h"
@@ -47,6 +48,9 @@ class Batch {
   Batch& add(const SetId& set, const std::vector<Element>& elements);
   /// By key.
   Batch& remove(const SetId& set, const std::vector<Element>& elements);
+  /// The same from bytes; what is removed has no values. Throw InputError where the bytes aren't of the set's types.
+  Batch& add(const Set& set, std::span<const RawElement> elements);
+  Batch& remove(const Set& set, std::span<const RawElement> elements);
 
   bool empty() const noexcept;
   /// Bytes that go to the kernel, in one message.

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "knetsim/nft/data.h"
@@ -89,6 +91,14 @@ struct Element {
   std::optional<std::chrono::milliseconds> timeout = {};
   std::optional<std::chrono::milliseconds> expires = {};  ///< as read back: what is left of the timeout
   bool operator==(const Element&) const = default;
+};
+
+/// An element of a set or of a map with values, for whoever has tens of thousands: views of what Data::bytes() has.
+struct RawElement {
+  std::span<const std::uint8_t> key;
+  std::span<const std::uint8_t> value = {};    ///< of maps
+  std::span<const std::uint8_t> key_end = {};  ///< of interval sets
+  std::string_view comment = {};
 };
 
 }  // namespace knetsim::nft
