@@ -142,9 +142,9 @@ std::set<std::string> contents(const NetNs& netns) {
   std::set<std::string> all;
   for (const auto& chain : nft::list_chains(netns, kTable)) all.insert("chain " + chain.id.name);
   for (const auto& rule : nft::list_rules(netns, kTable)) all.insert("rule " + rule.id.chain.name + " " + rule.comment);
-  for (const char* name :
-       {"service-ips", "local-ips", "external-local", "masquerade", "no-endpoints", "no-local-endpoints", "cluster-ips",
-        "endpoints", "endpoint-ids", "endpoints-by-id", "hairpin", "firewall-ips", "firewall-allowed", "balancers"})
+  for (const char* name : {"service-ips", "local-ips", "external-local", "masquerade", "no-endpoints",
+                           "no-local-endpoints", "cluster-ips", "endpoints", "affinity-ports", "endpoint-ids",
+                           "endpoints-by-id", "hairpin", "firewall-ips", "firewall-allowed", "balancers"})
     for (const auto& element : nft::list_elements(netns, {kTable, name}))
       all.insert(
           fmt::format("{} {} {}", name, element.key.to_string(), element.value ? element.value->to_string() : ""));

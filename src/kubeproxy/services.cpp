@@ -22,7 +22,8 @@ enum SlotNumber : std::uint8_t {
   kNoLocalEndpoints,  // frontends that drop
   kClusterIps,        // addresses
   kEndpoints,         // frontend . turn : endpoint
-  kEndpointIds,       // frontend . turn : id, of services with affinity
+  kAffinityPorts,     // frontend : id of the service's port, of services with affinity
+  kEndpointIds,       // frontend . turn : id of an endpoint, of the same
   kEndpointsById,     // frontend . id : endpoint
   kHairpin,           // endpoint . the same endpoint
   kFirewall,          // frontends with source ranges
@@ -38,6 +39,8 @@ constexpr unsigned kAffinityShift = 14;
 constexpr std::uint32_t kLocalTurns = 1U << 16;
 // Turns and ids of endpoints, as marks: nobody else's, and taken off before the packet leaves.
 constexpr std::uint32_t kIdBit = 1U << 31;
+// The same of a service's port, as a flow's mark, and of its endpoints here.
+constexpr std::uint32_t kLocalPort = 1U << 30;
 
 constexpr std::size_t kLongestComment = 127;         // NFTNL_UDATA_COMMENT_MAXLEN, and its end
 constexpr std::uint32_t kFnvBasis = 2'166'136'261U;  // FNV-1a
@@ -79,7 +82,8 @@ struct Fields {
   nft::Value original() const {
     return nft::concat({nft::ct::original_daddr(family), nft::meta::l4proto(), nft::ct::original_dport()});
   }
-  nft::Value client() const { return nft::concat({saddr(), daddr(), nft::meta::l4proto(), nft::th::dport()}); }
+  /// Whoever it is, and which service's port, by whichever address: that is the flow's mark while it is decided.
+  nft::Value client() const { return nft::concat({saddr(), nft::ct::mark()}); }
   static nft::Value turn(std::uint32_t count, bool local) {
     return nft::numgen::random(count, local ? kLocalTurns : 0);
   }
@@ -104,6 +108,7 @@ struct Fields {
   nft::Set no_local_endpoints() const { return set("no-local-endpoints", frontend_type()); }
   nft::Set cluster_ips() const { return set("cluster-ips", nft::TypeSpec::of({daddr()})); }
   nft::Set endpoints() const { return map("endpoints", frontend_type(nft::meta::mark()), endpoint_type()); }
+  nft::Set affinity_ports() const { return map("affinity-ports", frontend_type(), mark_type()); }
   nft::Set endpoint_ids() const { return map("endpoint-ids", frontend_type(turn(kLocalTurns, false)), mark_type()); }
   nft::Set endpoints_by_id() const { return map("endpoints-by-id", frontend_type(nft::meta::mark()), endpoint_type()); }
   nft::Set hairpin() const { return set("hairpin", nft::TypeSpec::of({saddr(), daddr()})); }
@@ -116,7 +121,7 @@ struct Fields {
   nft::Set balancers() const { return {.id = {table, "balancers"}, .key = {Type::mark}, .verdicts = true}; }
   nft::Set clients() const {
     return {.id = {table, "clients"},
-            .key = nft::TypeSpec::of({saddr(), daddr(), nft::meta::l4proto(), nft::th::dport()}),
+            .key = nft::TypeSpec::of({saddr(), nft::ct::mark()}),
             .value = mark_type(),
             .dynamic = true,
             .timeout = std::chrono::hours(3)};
@@ -144,12 +149,18 @@ std::string balancer_name(const Entry& entry) {
                        : fmt::format("lb-affinity-{}{}-for-{}s", list, count, affinity);
 }
 
-/// A client that is known keeps its endpoint while that is there; else one is chosen, and kept.
-std::vector<nft::Rule> affinity_rules(const Fields& f, const nft::ChainId& chain, const nft::Value& turn,
+/// A client that is known keeps its endpoint while that is there; else one is chosen, and kept. What it keeps among the
+/// endpoints here is another thing than what it keeps among all.
+std::vector<nft::Rule> affinity_rules(const Fields& f, const nft::ChainId& chain, std::uint32_t count, bool local,
                                       std::chrono::seconds time) {
+  const auto turn = Fields::turn(count, local);
+  std::vector<nft::Statement> which{nft::set_flow_mark(nft::lookup(f.frontend(), f.affinity_ports()))};
+  if (local) which.push_back(nft::set_flow_mark(nft::ct::mark() | kLocalPort));
+  which.insert(which.begin(), has_ports());
   const auto keep = nft::update(f.clients(), f.client(), nft::meta::mark(), time);
   const auto to_kept = nft::dnat(nft::lookup(f.frontend(nft::meta::mark()), f.endpoints_by_id()));
-  return {{.chain = chain,
+  return {{.chain = chain, .statements = std::move(which), .comment = "of which service's port"},
+          {.chain = chain,
            .statements = {has_ports(), nft::set_mark(nft::lookup(f.client(), f.clients())), keep, to_kept},
            .comment = "the client's endpoint"},
           {.chain = chain,
@@ -165,7 +176,7 @@ std::vector<nft::Rule> balancer_rules(const Fields& f, const Entry& entry) {
   const bool local = (number & kLocalList) != 0;
   const auto chain = f.chain(balancer_name(entry));
   if (const auto time = number >> kAffinityShift; time != 0)
-    return affinity_rules(f, chain, Fields::turn(count, local), std::chrono::seconds(time));
+    return affinity_rules(f, chain, count, local, std::chrono::seconds(time));
   // Who has the turn is looked up in one place for all: the kernel walks through a map that another rule looks into.
   const auto turn = nft::numgen::random(count, kIdBit + (local ? kLocalTurns : 0));
   return {{.chain = chain, .statements = {nft::set_mark(turn), nft::goto_(kTakeTurn)}, .comment = "one of them"}};
@@ -235,6 +246,9 @@ void add_masquerade_rules(const Fields& f, std::vector<nft::Rule>& rules) {
   rules.push_back({.chain = f.chain(kPostrouting),
                    .statements = {translated, (nft::meta::mark() & kIdBit) == Data::mark(kIdBit), nft::set_mark(0U)},
                    .comment = "a turn, or the id of an endpoint"});
+  rules.push_back({.chain = f.chain(kPostrouting),
+                   .statements = {translated, (nft::ct::mark() & kIdBit) == Data::mark(kIdBit), nft::set_flow_mark(0U)},
+                   .comment = "the id of a service's port"});
   add({nft::in(nft::concat({f.saddr(), f.daddr()}), f.hairpin())}, "an endpoint that reached itself");
   add({nft::in(f.original(), f.masquerade())}, "the answer must come back this way");
   add({nft::in(f.original(), f.external_local()), nft::fib::saddr_type() == nft::AddressType::local},
@@ -284,6 +298,7 @@ Layout services_layout(nft::Family family, const NodeFacts& facts) {
                           {f.no_local_endpoints()},
                           {f.cluster_ips()},
                           {f.endpoints()},
+                          {f.affinity_ports()},
                           {f.endpoint_ids()},
                           {f.endpoints_by_id()},
                           {f.hairpin()},
@@ -404,6 +419,7 @@ class Entries {
         static_cast<std::uint32_t>(endpoints.size()) | (local ? kLocalList : 0) | service_.affinity << kAffinityShift;
     add(to, frontend.key(), Data::mark(balancer), port);
     add(kBalancers, Data::mark(balancer));
+    if (service_.affinity != 0) add(kAffinityPorts, frontend.key(), Data::mark(id_of(port)), port);
     std::set<std::uint32_t> ids;
     auto turn = local ? kLocalTurns : 0;
     for (const auto* endpoint : endpoints) {
@@ -413,7 +429,7 @@ class Entries {
         add(kEndpoints, frontend.key(Data::mark(kIdBit + turn++)), where, port);
         continue;
       }
-      const auto id = Data::mark(id_of(where, ids));
+      const auto id = Data::mark(id_of(where, local, ids));
       add(kEndpointIds, frontend.key(Data::integer(turn++)), id, port);
       add(kEndpointsById, frontend.key(id), where, port);
     }
@@ -425,12 +441,20 @@ class Entries {
     return endpoint.node.empty() || endpoint.node == node_.name || service_.external_local;
   }
 
-  /// The same for as long as the endpoint is there, whatever comes and goes beside it.
-  static std::uint32_t id_of(const Data& endpoint, std::set<std::uint32_t>& taken) {
-    std::uint32_t hash = kFnvBasis;
+  /// The same for as long as the endpoint is there, whatever comes and goes beside it. As one of those here it has
+  /// another.
+  static std::uint32_t id_of(const Data& endpoint, bool local, std::set<std::uint32_t>& taken) {
+    std::uint32_t hash = kFnvBasis + (local ? 1 : 0);
     for (const auto byte : endpoint.bytes()) hash = (hash ^ byte) * kFnvPrime;
     while (!taken.insert(hash | kIdBit).second) ++hash;
     return hash | kIdBit;
+  }
+
+  std::uint32_t id_of(const ServicePort& port) const {
+    std::uint32_t hash = kFnvBasis;
+    for (const char c : fmt::format("{}:{} {}", service_.key, port.name, static_cast<int>(port.protocol)))
+      hash = (hash ^ static_cast<unsigned char>(c)) * kFnvPrime;
+    return (hash | kIdBit) & ~kLocalPort;
   }
 
   const ServiceSpec& service_;

@@ -145,7 +145,10 @@ void RuleCompiler::add(const SetMark& set) {
     load_constant(Data::mark(*constant));
   else
     load(std::get<Value>(set.value));
-  append("meta", {{NFTNL_EXPR_META_KEY, NFT_META_MARK}, {NFTNL_EXPR_META_SREG, register_of(0)}});
+  if (set.of_flow)
+    append("ct", {{NFTNL_EXPR_CT_KEY, NFT_CT_MARK}, {NFTNL_EXPR_CT_SREG, register_of(0)}});
+  else
+    append("meta", {{NFTNL_EXPR_META_KEY, NFT_META_MARK}, {NFTNL_EXPR_META_SREG, register_of(0)}});
 }
 
 void RuleCompiler::add(const SetTrace&) {

@@ -119,6 +119,7 @@ struct Masquerade {
 
 struct SetMark {
   std::variant<std::uint32_t, Value> value;
+  bool of_flow;  ///< of the flow, or of the packet
 };
 
 /// `meta nftrace set 1`

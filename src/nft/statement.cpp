@@ -54,6 +54,11 @@ Statement membership(const Value& key, const Set& set, bool negated) {
   return make(Membership{key, set.id, negated});
 }
 
+Statement set_mark_to(const Value& value, bool of_flow) {
+  if (value.types() != Types{Type::integer}) require_same(value.types(), {Type::mark}, "mark");
+  return make(SetMark{value, of_flow});
+}
+
 Statement update_with(std::uint32_t op, const Set& set, const Value& key, std::optional<Value> value,
                       std::optional<std::chrono::seconds> timeout) {
   require_same(key.types(), set.key.types(), "@" + set.id.name);
@@ -137,11 +142,10 @@ Statement dnat(const NatTarget& target, NatFlags flags) { return nat(NFT_NAT_DNA
 Statement snat(const NatTarget& target, NatFlags flags) { return nat(NFT_NAT_SNAT, target, flags); }
 Statement masquerade(NatFlags flags) { return make(Masquerade{nat_flags(flags)}); }
 
-Statement set_mark(std::uint32_t mark) { return make(SetMark{mark}); }
-Statement set_mark(const Value& value) {
-  if (value.types() != Types{Type::integer}) require_same(value.types(), {Type::mark}, "mark");
-  return make(SetMark{value});
-}
+Statement set_mark(std::uint32_t mark) { return make(SetMark{mark, false}); }
+Statement set_mark(const Value& value) { return set_mark_to(value, false); }
+Statement set_flow_mark(std::uint32_t mark) { return make(SetMark{mark, true}); }
+Statement set_flow_mark(const Value& value) { return set_mark_to(value, true); }
 
 Statement reject() { return make(Reject{}); }
 

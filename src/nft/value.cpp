@@ -115,6 +115,7 @@ Value original_daddr(Family family) {
               CtKey{family == Family::ip6 ? NFT_CT_DST_IP6 : NFT_CT_DST_IP, IP_CT_DIR_ORIGINAL});
 }
 Value original_dport() { return make({Type::inet_service}, CtKey{NFT_CT_PROTO_DST, IP_CT_DIR_ORIGINAL}); }
+Value mark() { return make({Type::mark}, CtKey{NFT_CT_MARK, {}}); }
 }  // namespace ct
 
 namespace fib {

@@ -357,6 +357,33 @@ TEST_P(ServicesTest, AClientKeepsItsEndpointForAsLongAsThatIsThere) {
   EXPECT_EQ(answering(pod(), cluster_ip(), 80, 2), (std::set{0, 1})) << "switched off";
 }
 
+TEST_P(ServicesTest, AClientKeepsItsEndpointByWhicheverAddressItComes) {
+  const json sticky{{"sessionAffinity", "ClientIP"}};
+  const auto to_node = [&](const NetNs& from) {
+    return lab.flow(from, Protocol::tcp, Lab::router_address(v6), 30'080).value();
+  };
+  const auto forget = [&] { lab::nft(lab.router(), {"flush", "map", v6 ? "ip6" : "ip", "kube-proxy", "clients"}); };
+  const auto choose_anew = [&](const NetNs& from) {
+    forget();
+    return lab.flow(from, Protocol::tcp, cluster_ip(), 80).value().server;
+  };
+  serve(exposed("NodePort", sticky), {endpoint(0), endpoint(1)});
+  std::set<int> chosen;
+  for (int i = 0; i < 12 || (chosen.size() < 2 && i < 100); ++i) {
+    const auto first = choose_anew(pod());
+    ASSERT_EQ(to_node(pod()).server, first);
+    chosen.insert(first);
+  }
+  EXPECT_EQ(chosen, (std::set{0, 1}));
+  auto local = exposed("NodePort", sticky);
+  local["spec"]["externalTrafficPolicy"] = "Local";
+  serve(local, {endpoint(0), endpoint(1)});
+  for (int i = 0; i < 100 && choose_anew(outside()) != 1; ++i) continue;
+  const auto here_only = to_node(outside());
+  EXPECT_EQ(here_only.server, 0) << "what it keeps is elsewhere, where its answers wouldn't come back from";
+  EXPECT_EQ(here_only.source, Lab::client_address(v6));
+}
+
 TEST_P(ServicesTest, AffinityLastsForItsTimeFromTheLastConnectionAndLeavesNoMark) {
   serve(
       service({{"sessionAffinity", "ClientIP"}, {"sessionAffinityConfig", {{"clientIP", {{"timeoutSeconds", 600}}}}}}),
@@ -365,7 +392,8 @@ TEST_P(ServicesTest, AffinityLastsForItsTimeFromTheLastConnectionAndLeavesNoMark
   lab::nft(lab.router(), {"-f", "-"},
            "table " + of +
                " probe { chain leaving { type filter hook postrouting priority 300; "
-               "meta l4proto tcp meta mark != 0 counter comment marked; }; }");
+               "meta l4proto tcp meta mark != 0 counter comment marked; "
+               "meta l4proto tcp ct mark != 0 counter comment flow; }; }");
   const auto clients = [&] { return lab::nft(lab.router(), {"list", "map", of, "kube-proxy", "clients"}); };
   const std::regex expires("timeout 10m expires (\\S+)");
   lab.flow(pod(), Protocol::tcp, cluster_ip(), 80);
@@ -380,8 +408,8 @@ TEST_P(ServicesTest, AffinityLastsForItsTimeFromTheLastConnectionAndLeavesNoMark
   EXPECT_THAT(clients(), testing::AnyOf(HasSubstr("expires 9m"), HasSubstr("expires 10m")));
   serve(service(json::object(), 2, "other"), {endpoint(0), endpoint(1)});
   EXPECT_EQ(answering(pod(), cluster_ip(2), 80, 2), (std::set{0, 1}));
-  EXPECT_EQ(nft::list_rules(lab.router(), nft::TableId{family, "probe"}).at(0).counter.value().packets, 0U)
-      << "a packet leaves with the id of an endpoint, or a turn";
+  for (const auto& rule : nft::list_rules(lab.router(), nft::TableId{family, "probe"}))
+    EXPECT_EQ(rule.counter.value().packets, 0U) << rule.comment << ": the id of an endpoint, a turn, or a port";
 }
 
 TEST_P(ServicesTest, HintsKeepTrafficNear) {

@@ -218,6 +218,10 @@ TEST(Listing, ActionsReadAsTyped) {
   EXPECT_EQ(listed_rule(kIp6, {reject()}), "reject");
   EXPECT_EQ(listed_rule(kIp, {set_mark(meta::mark() | 0x4000)}), "meta mark set meta mark | 0x00004000");
   EXPECT_EQ(listed_rule(kIp, {set_mark(0x10)}), "meta mark set 0x00000010");
+  EXPECT_EQ(listed_rule(kIp, {set_flow_mark(0x10)}), "ct mark set 0x00000010");
+  EXPECT_EQ(listed_rule(kIp, {set_flow_mark(meta::mark())}), "ct mark set meta mark");
+  EXPECT_EQ(listed_rule(kIp, {(ct::mark() & 0xf0) == Data::mark(0x10), drop()}),
+            "ct mark & 0x000000f0 == 0x00000010 drop");
   EXPECT_EQ(listed_rule(kIp, {set_mark(numgen::inc(3, 8))}), "meta mark set numgen inc mod 3 offset 8");
   EXPECT_EQ(listed_rule(kIp, {masquerade({.fully_random = true})}), "masquerade fully-random");
   EXPECT_EQ(listed_rule(kIp, {snat(parse_address("10.0.0.1"))}), "snat to 10.0.0.1");

@@ -81,6 +81,9 @@ Statement masquerade(NatFlags flags = {});
 /// `meta mark set …`: a mark, or another number (`numgen`).
 Statement set_mark(std::uint32_t mark);
 Statement set_mark(const Value& value);
+/// `ct mark set …`: the same of the flow.
+Statement set_flow_mark(std::uint32_t mark);
+Statement set_flow_mark(const Value& value);
 
 /// ICMP port unreachable of the packet's family.
 Statement reject();

@@ -67,6 +67,8 @@ Value status();
 Value original_daddr(Family family);
 /// `ct original proto-dst`
 Value original_dport();
+/// `ct mark`: the flow's own.
+Value mark();
 }  // namespace ct
 
 namespace fib {
