@@ -32,9 +32,9 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_COMPRESSION_TYPE gzip)
-# As in ci/setup: what the emulation runs, and what the README's commands run.
+# As in ci/setup: what the emulation runs, and what the README's commands run. The demo's container c4 is python3's web server.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS
-  "etcd-server, etcd-client, containernetworking-plugins, iptables, nftables, iproute2, iputils-ping, net-tools, procps, wget, tcpdump")
+  "etcd-server, etcd-client, containernetworking-plugins, iptables, nftables, iproute2, iputils-ping, net-tools, procps, python3, wget, tcpdump")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "kubernetes-client | kubectl, iperf3")
 # Suites of one's own: find_package(knetsim).
 set(boost "${Boost_VERSION_MAJOR}.${Boost_VERSION_MINOR}")
