@@ -7,9 +7,13 @@
 namespace knetsim::report {
 
 JsonDocument read_json_file(const std::filesystem::path& file) {
+  return read_json_text(read_file(file), file.string());
+}
+
+JsonDocument read_json_text(const std::string& text, const std::string& source) {
   constexpr std::size_t kLongest = 512UL << 20;  // a nightly report of 100,000 tests has some 50 MB
-  return read_json({.file = file.string(),
-                    .text = read_file(file),
+  return read_json({.file = source,
+                    .text = text,
                     .help = "see docs/results-schema.md; if whoever wrote it died while writing, run it again"},
                    {.size = kLongest});
 }

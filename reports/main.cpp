@@ -14,6 +14,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/standard_output.h"
 #include "results.h"
+#include "run_tests.h"
 #include "text.h"
 #include "writers.h"
 
@@ -77,6 +78,7 @@ int finish(const RunResult& run, const Comparison& comparison, const fs::path& r
 struct Options {
   Source source;
   std::vector<fs::path> parts;
+  std::vector<std::string> ctest;
   fs::path report;
   fs::path history;
   bool dry = false;
@@ -89,6 +91,17 @@ void add_collect(CLI::App& app, Options& options) {
   command->add_option("--allowed-skips", options.source.allowed_skips, "file that names the tests that may be skipped");
   command->add_option("--source", options.source.root, "source tree: files are named relative to it")->default_val(".");
   command->add_flag("--partial", options.source.partial, "only some tests were asked for");
+}
+
+void add_run(CLI::App& app, Options& options) {
+  auto* command = app.add_subcommand("run", "Run ctest for suites of your own, and make the report of it");
+  command->add_option("ctest", options.ctest, "after --: ctest and its arguments")->required();
+  command->add_option("--to", options.report, "directory of the report (default: report/ beside the suites' out/)");
+  command->add_option("--allowed-skips", options.source.allowed_skips, "file that names the tests that may be skipped");
+  command->add_option("--source", options.source.root, "source tree: files are named relative to it")->default_val(".");
+  command->footer(
+      "  knetsim-report run -- ctest --test-dir build -j4\n"
+      "Exit codes: 0 green, 1 red, 2 the tests could not be run.");
 }
 
 void add_compare(CLI::App& app, Options& options) {
@@ -109,6 +122,19 @@ int collect_command(const Options& options, std::ostream& err) {
   source.report = options.report;
   const auto run = collect(source);
   return finish(run, compare(run, {}), options.report, err);
+}
+
+int run_command(const Options& options, std::ostream& out, std::ostream& err) {
+  const auto tests = run_tests(options.ctest);
+  auto source = options.source;
+  source.run = tests.artefacts;
+  source.partial = tests.partial;
+  source.report = options.report.empty() ? tests.artefacts.parent_path() / "report" : options.report;
+  const auto run = collect(source);
+  const auto code = finish(run, compare(run, {}), source.report, err);
+  if (code != kExitGreen) return code;
+  out << fmt::format("the report is {}\n", (source.report / "report.html").string());
+  return tests.exit_code == 0 ? kExitGreen : kExitRed;
 }
 
 int compare_command(const Options& options, std::ostream& err) {
@@ -132,7 +158,8 @@ int merge_command(const Options& options, std::ostream& err) {
   return finish(run, compare(run, {}), options.report, err);
 }
 
-int dispatch(const CLI::App& app, const Options& options, std::ostream& err) try {
+int dispatch(const CLI::App& app, const Options& options, std::ostream& out, std::ostream& err) try {
+  if (app.got_subcommand("run")) return run_command(options, out, err);
   if (app.got_subcommand("collect")) return collect_command(options, err);
   if (app.got_subcommand("compare")) return compare_command(options, err);
   return merge_command(options, err);
@@ -149,6 +176,7 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
   app.require_subcommand(1);
   app.footer("Exit codes: 0 green, 1 red, 2 the input couldn't be read. docs/reports.md tells more.");
   Options options;
+  add_run(app, options);
   add_collect(app, options);
   add_compare(app, options);
   add_merge(app, options);
@@ -163,7 +191,7 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
     err << fmt::format("knetsim-report: {}\n  knetsim-report --help lists what there is\n", error.what());
     return kExitUnreadable;
   }
-  return dispatch(app, options, err);
+  return dispatch(app, options, out, err);
 }
 
 }  // namespace

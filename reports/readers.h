@@ -19,11 +19,14 @@ struct Registered {
   std::string name;
   std::string xml;  ///< name of its GoogleTest result file, without directory; empty: it isn't a GoogleTest
   std::vector<std::string> labels;
-  double timeout = 0;        ///< s; 0: unknown
-  std::string filter = {};   ///< --gtest_filter: which case that file must hold; empty: not told
-  std::string program = {};  ///< the name of the program that is run; empty: not told
+  double timeout = 0;                        ///< s; 0: unknown
+  std::string filter = {};                   ///< --gtest_filter: which case that file must hold; empty: not told
+  std::string program = {};                  ///< the name of the program that is run; empty: not told
+  std::filesystem::path xml_directory = {};  ///< of that result file, as it was registered
 };
 std::vector<Registered> read_registered(const std::filesystem::path& file);
+/// The same of what ctest --show-only=json-v1 has printed; errors name it `source`.
+std::vector<Registered> read_registered_text(const std::string& text, const std::string& source);
 
 /// What ctest says of a test: `ctest --output-junit`. `skipped` is everything that didn't run, whatever the cause.
 struct Reported {

@@ -49,7 +49,11 @@ void take_property(const JsonPlace& property, Registered& test) {
 void take_command(const JsonPlace& argument, Registered& test) {
   const auto text = argument.string();
   if (test.program.empty()) test.program = fs::path(text).filename();
-  if (text.starts_with(kXmlFlag)) test.xml = fs::path(text.substr(kXmlFlag.size())).filename();
+  if (text.starts_with(kXmlFlag)) {
+    const fs::path file = text.substr(kXmlFlag.size());
+    test.xml = file.filename();
+    test.xml_directory = file.parent_path();
+  }
   if (text.starts_with(kFilterFlag)) test.filter = text.substr(kFilterFlag.size());
 }
 
@@ -121,7 +125,11 @@ void take_case(const pugi::xml_node& test, GtestResult& result) {
 }  // namespace
 
 std::vector<Registered> read_registered(const fs::path& file) {
-  const auto document = read_json_file(file);
+  return read_registered_text(read_file(file), file.string());
+}
+
+std::vector<Registered> read_registered_text(const std::string& text, const std::string& source) {
+  const auto document = read_json_text(text, source);
   return JsonPlace(document)["tests"].each(registered_from);
 }
 

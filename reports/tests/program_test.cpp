@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "knetsim/sys/eventually.h"
 #include "knetsim/sys/file.h"
 #include "knetsim/sys/process.h"
+#include "run_tests.h"
 #include "sample.h"
 
 namespace knetsim::report {
@@ -97,6 +99,73 @@ TEST_F(ProgramTest, MakesARedReportAndSaysWhy) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("red: 1 test failed"), HasSubstr("s:T.a: failed: failed without leaving"),
                                 HasSubstr("report.html")));
   EXPECT_THAT(file("junit.xml"), HasSubstr("<failure"));
+}
+
+/// A project of somebody's own, as knetsim_suite() registers its tests; `result` is what its test leaves.
+class RunProgramTest : public ProgramTest {
+ protected:
+  void write_project(const std::string& result, const char* test = "true") {
+    scratch.write("left.xml", result);
+    const auto out = scratch.path() / "build/out";
+    scratch.write("build/CTestTestfile.cmake",
+                  fmt::format("add_test(\"s:T.a\" \"/bin/sh\" \"-c\" \"mkdir -p {0}/xml && cp {1} {0}/xml/a.xml; {2}\" "
+                              "\"s\" \"--gtest_output=xml:{0}/xml/a.xml\")\n",
+                              out.string(), (scratch.path() / "left.xml").string(), test));
+  }
+  static std::vector<std::string> ctest_of(const fs::path& build) {
+    return {"run", "--", "ctest", "--test-dir", build.string()};
+  }
+  const fs::path build = scratch.path() / "build";
+};
+
+TEST_F(RunProgramTest, RunsCtestAndMakesTheReport) {
+  write_project(passed);
+  scratch.write("build/out/xml/stale.xml", "left by an earlier run");
+  const auto result = program(ctest_of(build));
+  EXPECT_EQ(code(result), 0) << result.out << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("100% tests passed"), HasSubstr("build/report/report.html")));
+  EXPECT_THAT(read_file(build / "report/results.json"), HasSubstr("\"verdict\": \"green\""));
+  EXPECT_FALSE(fs::exists(build / "out/xml/stale.xml"));
+}
+
+TEST_F(RunProgramTest, IsRedWhenATestIs) {
+  write_project(passed, "false");
+  const auto result = program(ctest_of(build));
+  EXPECT_EQ(code(result), 1) << result.out;
+  EXPECT_THAT(result.err, HasSubstr("red: 1 test failed"));
+}
+
+TEST_F(RunProgramTest, HandsAnInterruptionOn) {
+  write_project(passed, "exec sleep 60");
+  auto argv = ctest_of(build);
+  argv.insert(argv.begin(), KNETSIM_REPORT);
+  auto running = Process::spawn({.argv = argv}, scratch.path() / "log");
+  eventually(
+      [&] { return fs::exists(build / "out/xml/a.xml") ? std::nullopt : std::optional<std::string>("its test"); });
+  running.signal(SIGINT);
+  EXPECT_EQ(running.wait(std::chrono::seconds(10)).code(), 2);
+  EXPECT_THAT(read_file(scratch.path() / "log"), HasSubstr("it ended without a result"));
+  EXPECT_FALSE(fs::exists(build / "report"));
+}
+
+TEST_F(RunProgramTest, RefusesWhatItCannotReportOf) {
+  scratch.write("empty/CTestTestfile.cmake", "add_test(\"x\" \"/bin/true\")\n");
+  for (const auto& [arguments, told] : std::vector<std::pair<std::vector<std::string>, const char*>>{
+           {{"run", "--", "make", "test"}, "it isn't ctest"},
+           {{"run"}, "ctest is required"},
+           {ctest_of(scratch.path() / "empty"), "find_package(knetsim)"},
+           {ctest_of(scratch.path() / "nowhere"), "list the tests"}}) {
+    const auto result = program(arguments);
+    EXPECT_EQ(code(result), 2) << told;
+    EXPECT_THAT(result.err, HasSubstr(told));
+  }
+}
+
+TEST(AsksForSome, KnowsCtestsSelections) {
+  EXPECT_TRUE(asks_for_some({"ctest", "-L", "vip"}));
+  EXPECT_TRUE(asks_for_some({"ctest", "--tests-regex=Turns"}));
+  EXPECT_TRUE(asks_for_some({"ctest", "--rerun-failed"}));
+  EXPECT_FALSE(asks_for_some({"ctest", "--test-dir", "build", "-j4", "--output-on-failure"}));
 }
 
 TEST_F(ProgramTest, FindsTheSecondAttemptOfWhatFailed) {
