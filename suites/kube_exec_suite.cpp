@@ -163,13 +163,19 @@ TEST_F(KubeExec, ShowsWhatContainersPrint) {
   EXPECT_EQ(kubectl({"logs", "c2", "--tail=1"}).out, "second\n");
   EXPECT_EQ(kubectl({"logs", "c1"}).out, "");
   EXPECT_THAT(kubectl({"logs", "c2", "--previous"}).err, HasSubstr("previous terminated container"));
-  // As any program of the lab may ask it.
-  const auto asked = [&](const std::string& pod) {
-    return worker("w2").exec({"curl", "-s", "http://127.0.0.1:10250/containerLogs/" + pod}).out;
+  // As another API server asks it that has the same files.
+  const auto& server = *cluster("C0").etcd_nodes().front();
+  const auto keys = server.directory() / "pki";
+  const auto asked = [&](const std::string& pod, const std::string& who = "apiserver-kubelet-client") {
+    return server
+        .exec({"curl", "-s", "--cacert", keys / "ca.crt", "--cert", keys / (who + ".crt"), "--key",
+               keys / (who + ".key"), "https://" + worker("w2").address().to_string() + ":10250/containerLogs/" + pod})
+        .out;
   };
   EXPECT_EQ(asked("default/c2/c2"), "first\nsecond\n");
   EXPECT_THAT(asked("default/c1/c1"), HasSubstr("container c1 of pod default/c1 isn't on w2"));
   EXPECT_THAT(asked("shop/c2/c2"), HasSubstr("isn't on w2"));
+  EXPECT_THAT(asked("default/c2/c2", "apiserver"), HasSubstr("Unauthorized"));
   auto follower = PtyProcess::spawn(command({"logs", "-f", "c2"}));
   follower.expect("second\r\n");
   cluster("C0").container("c2").program().stop();

@@ -73,7 +73,7 @@ TEST_F(KubeStandIns, AreStartedAsTheRealOnesAre) {
 printf '%s\n' "$@" >)" + noted.string() + R"(.server
 for flag; do case $flag in
   --etcd-servers=*|--bind-address=*|--secure-port=*|--tls-*|--client-ca-file=*|--token-auth-file=*|--advertise-address=*|\
-  --service-account-signing-key-file=*|--service-cluster-ip-range=*|--service-node-port-range=*) set -- "$@" "$flag" ;;
+  --kubelet-client-*|--kubelet-certificate-authority=*|--service-account-signing-key-file=*|--service-cluster-ip-range=*|--service-node-port-range=*) set -- "$@" "$flag" ;;
 esac; shift; done
 exec )" + (knetsim_program().parent_path() / "knetsim-apiserver").string() +
                                                    R"( "$@" --listen=127.0.0.1:1
@@ -107,6 +107,8 @@ exec sleep 1000
     return kubectl({"get", "pod", "placed", "-o", "jsonpath={.spec.nodeName}"}).empty() ? std::optional("a node for it")
                                                                                         : std::nullopt;
   });
+  // It asks kubelets as whom it was told that it is.
+  EXPECT_EQ(kubectl({"exec", "c1", "--", "echo", "said"}), "said\n");
   EXPECT_THAT(kubectl({"get", "serviceaccounts", "-A"}), Not(HasSubstr("kube-public")));
   cluster().api_server()->restart();
   EXPECT_THAT(kubectl({"get", "pods"}), HasSubstr("placed"));

@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,13 +23,13 @@ namespace knetsim::apiserver {
 class Api {
  public:
   Api(boost::asio::any_io_executor executor, etcd::Client& client, Cache& cache, Writer& writer,
-      const Authentication& authentication, std::string address)
+      const Authentication& authentication, boost::asio::ssl::context& kubelets, std::string address)
       : client_(&client),
         cache_(&cache),
         writer_(&writer),
         authentication_(&authentication),
         reader_(executor, cache),
-        pod_streams_(std::move(executor), cache),
+        pod_streams_(std::move(executor), cache, kubelets),
         documents_(std::move(address)) {}
 
   /// Never throws: what goes wrong is answered with a Status.

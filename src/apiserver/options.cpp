@@ -118,6 +118,11 @@ ServerCommandLine parse_server_command_line(const std::vector<std::string>& argu
                  "over HTTPS, whoever shows one of its tokens, too; lines TOKEN,USER,UID");
   app.add_option("--service-account-signing-key-file", options.service_account_key_file,
                  "key on P-256 that signs service accounts' tokens (none: there are no tokens)");
+  app.add_option("--kubelet-client-certificate", options.kubelet_client_certificate,
+                 "certificate in PEM that kubelets are shown (none)");
+  app.add_option("--kubelet-client-key", options.kubelet_client_key, "its key");
+  app.add_option("--kubelet-certificate-authority", options.kubelet_certificate_authority,
+                 "whose certificate a kubelet must show (none: anybody's will do)");
   app.add_option("--watch-window", options.watch_window, "changes of each kind that a watch can go back to (4096)")
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--max-connections", options.max_connections, "more are answered with 429 (16384)")
@@ -149,6 +154,8 @@ ServerCommandLine parse_server_command_line(const std::vector<std::string>& argu
   if (!bind.empty()) options.bind_address = address_of("--bind-address", bind, bind);
   if (options.tls_cert_file.empty() != options.tls_key_file.empty())
     throw InputError("--tls-cert-file and --tls-private-key-file go together: give both, or none");
+  if (options.kubelet_client_certificate.empty() != options.kubelet_client_key.empty())
+    throw InputError("--kubelet-client-certificate and --kubelet-client-key go together: give both, or none");
   if (!options.secure_listen_fds.empty() && options.tls_cert_file.empty())
     throw InputError("--secure-listen-fd serves HTTPS: give --tls-cert-file, too");
   if (!advertise.empty()) {
@@ -178,6 +185,9 @@ std::vector<std::string> to_arguments(const ServerOptions& options) {
   add_file("--client-ca-file", options.client_ca_file);
   add_file("--token-auth-file", options.token_auth_file);
   add_file("--service-account-signing-key-file", options.service_account_key_file);
+  add_file("--kubelet-client-certificate", options.kubelet_client_certificate);
+  add_file("--kubelet-client-key", options.kubelet_client_key);
+  add_file("--kubelet-certificate-authority", options.kubelet_certificate_authority);
   if (options.bind_address != defaults.bind_address)
     arguments.push_back(fmt::format("--bind-address={}", options.bind_address.to_string()));
   for (const int fd : options.secure_listen_fds) arguments.push_back(fmt::format("--secure-listen-fd={}", fd));

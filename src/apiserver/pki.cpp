@@ -105,11 +105,12 @@ Authority::~Authority() = default;
 
 const std::string& Authority::certificate() const noexcept { return state_->pem; }
 
-CertifiedKey Authority::for_server(const std::vector<std::string>& names, const std::vector<Address>& addresses) const {
+CertifiedKey Authority::for_server(const Subject& subject, const std::vector<std::string>& names,
+                                   const std::vector<Address>& addresses) const {
   std::string all;
   for (const auto& name : names) all += fmt::format("{}DNS:{}", all.empty() ? "" : ",", name);
   for (const auto& address : addresses) all += fmt::format("{}IP:{}", all.empty() ? "" : ",", address.to_string());
-  return state_->certify({.user = "kube-apiserver"}, "serverAuth", all);
+  return state_->certify(subject, "serverAuth", all);
 }
 
 CertifiedKey Authority::for_client(const Subject& subject) const { return state_->certify(subject, "clientAuth"); }

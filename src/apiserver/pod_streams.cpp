@@ -4,9 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <boost/algorithm/string/predicate.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <limits>
@@ -85,23 +84,30 @@ kube::ApiError not_upgraded(const std::string& asked_for) {
   return kube::bad_request("Upgrade request required");
 }
 
-asio::awaitable<tcp::socket> dial(const asio::any_io_executor& executor, const tcp::endpoint& endpoint) {
-  using namespace asio::experimental::awaitable_operators;  // NOLINT(google-build-using-namespace)
-  tcp::socket socket(executor);
-  asio::steady_timer timer(executor, kDialPatience);
+kube::ApiError not_dialled(const tcp::endpoint& endpoint, const boost::system::error_code& error) {
+  const auto host = endpoint.address().to_string();
+  const bool late = error == boost::beast::error::timeout;
+  return kube::plain_failure(
+      500,
+      fmt::format("error dialing backend: dial tcp {}:{}: {}", endpoint.address().is_v6() ? "[" + host + "]" : host,
+                  endpoint.port(), (late ? make_error_code(boost::system::errc::timed_out) : error).message()));
+}
+
+asio::awaitable<TlsStream> dial(asio::any_io_executor executor, asio::ssl::context& tls, tcp::endpoint endpoint) {
+  TlsStream stream(executor, tls);
+  auto& transport = boost::beast::get_lowest_layer(stream);
   boost::system::error_code error;
+  transport.expires_after(kDialPatience);
+  co_await transport.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
+  if (error) throw not_dialled(endpoint, error);
   boost::system::error_code ignored;
-  const auto first = co_await (socket.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error)) ||
-                               timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored)));
-  if (first.index() == 1) error = asio::error::timed_out;
-  const auto where = endpoint.address().is_v6()
-                         ? fmt::format("[{}]:{}", endpoint.address().to_string(), endpoint.port())
-                         : fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
-  if (error)
-    throw kube::plain_failure(500, fmt::format("error dialing backend: dial tcp {}: {}", where, error.message()));
-  socket.set_option(tcp::no_delay(true), ignored);
-  socket.set_option(asio::socket_base::keep_alive(true), ignored);
-  co_return socket;
+  transport.socket().set_option(tcp::no_delay(true), ignored);
+  transport.socket().set_option(asio::socket_base::keep_alive(true), ignored);
+  stream.set_verify_callback(asio::ssl::host_name_verification(endpoint.address().to_string()));
+  co_await stream.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, error));
+  if (error) throw not_dialled(endpoint, error);
+  transport.expires_never();
+  co_return stream;
 }
 
 }  // namespace
@@ -150,7 +156,7 @@ asio::awaitable<Response> PodStreams::open(const Target& target, const Request& 
   const auto& nodes = kube::must_be("nodes");
   const auto node = cache_->find(nodes, cache_key("", call->node));
   if (!node) throw kube::not_found(nodes, call->node);
-  auto backend = co_await dial(executor_, kubelet_endpoint(object_of(nodes, *node)));
+  auto backend = co_await dial(executor_, *kubelets_, kubelet_endpoint(object_of(nodes, *node)));
   // Said last: a client whose WebSocket was refused tries SPDY, and shows what is said to that.
   const bool upgraded = request.upgrade == "websocket" && request.method == "GET";
   if (target.subresource != "log" && !upgraded) throw not_upgraded(request.upgrade);

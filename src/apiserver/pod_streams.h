@@ -3,6 +3,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -28,7 +29,9 @@ boost::asio::ip::tcp::endpoint kubelet_endpoint(const nlohmann::json& node);
 /// exec, attach, log and portforward of pods: answered by the kubelets of their nodes.
 class PodStreams {
  public:
-  PodStreams(boost::asio::any_io_executor executor, Cache& cache) : executor_(std::move(executor)), cache_(&cache) {}
+  /// `kubelets`: as kubelet_client_context (tls.h).
+  PodStreams(boost::asio::any_io_executor executor, Cache& cache, boost::asio::ssl::context& kubelets)
+      : executor_(std::move(executor)), cache_(&cache), kubelets_(&kubelets) {}
 
   /// Throws ApiError, also if the kubelet can't be reached.
   boost::asio::awaitable<Response> open(const Target& target, const Request& request);
@@ -36,6 +39,7 @@ class PodStreams {
  private:
   boost::asio::any_io_executor executor_;
   Cache* cache_;
+  boost::asio::ssl::context* kubelets_;
 };
 
 }  // namespace knetsim::apiserver

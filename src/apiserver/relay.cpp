@@ -57,14 +57,14 @@ asio::awaitable<void> relay_both_ways(Stream& client, Relay& relay) {
                              asio::redirect_error(asio::use_awaitable, error));
   const End end = [&] {
     error_code ignored;
-    relay.backend.close(ignored);
+    beast::get_lowest_layer(relay.backend).close();
     socket.cancel(ignored);
     end_of_client.cancel();
   };
   if (!error)
     co_await (until_it_ends(copy(client, relay.backend), end) && until_it_ends(copy(relay.backend, client), end) &&
               until_it_ends(end_of_client.wait(), end));
-  relay.backend.close(error);
+  beast::get_lowest_layer(relay.backend).close();
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <string>
 
 #include "tls.h"
@@ -10,8 +9,8 @@ namespace knetsim::apiserver {
 
 /// Somebody else who answers a request, such as a kubelet.
 struct Relay {
-  boost::asio::ip::tcp::socket backend;  ///< connected
-  std::string request;                   ///< what he is told first
+  TlsStream backend;    ///< after its handshake
+  std::string request;  ///< what he is told first
 };
 
 /// Copies both ways, each as fast as its taker, until the backend ends it or the client has gone; then the backend is

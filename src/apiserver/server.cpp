@@ -82,6 +82,7 @@ Server::Server(ServerOptions options)
       acceptor_(listen(context_, options_)),
       tls_(tls_context(options_)),
       secure_acceptors_(listen_securely(context_, options_)),
+      kubelets_(kubelet_client_context(options_)),
       client_(context_.get_executor(), {.endpoints = options_.etcd_servers, .idle_connections = kEtcdConnections}),
       cache_(context_.get_executor(), options_.watch_window),
       feed_(context_.get_executor(), client_, cache_),
@@ -89,7 +90,8 @@ Server::Server(ServerOptions options)
       allocations_(cache_, options_.ranges),
       writer_(cache_, store_, allocations_),
       authentication_(cache_, options_),
-      api_(context_.get_executor(), client_, cache_, writer_, authentication_, api_address(options_, acceptor_)),
+      api_(context_.get_executor(), client_, cache_, writer_, authentication_, kubelets_,
+           api_address(options_, acceptor_)),
       http_(api_, authentication_, {.connections = options_.max_connections, .transfer = options_.request_timeout}) {
   api_.connections = [this] { return http_.connections(); };
 }

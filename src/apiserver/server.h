@@ -38,6 +38,7 @@ class Server {
   boost::asio::ip::tcp::acceptor acceptor_;
   std::optional<boost::asio::ssl::context> tls_;
   std::vector<boost::asio::ip::tcp::acceptor> secure_acceptors_;
+  boost::asio::ssl::context kubelets_;
   etcd::Client client_;
   Cache cache_;
   Feed feed_;

@@ -45,6 +45,25 @@ std::optional<ssl::context> tls_context(const ServerOptions& options) {
   return context;
 }
 
+ssl::context kubelet_client_context(const ServerOptions& options) {
+  ssl::context context(ssl::context::tls_client);
+  SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+  if (!options.kubelet_client_certificate.empty()) {
+    with_file("--kubelet-client-certificate", options.kubelet_client_certificate,
+              [&](const std::string& file, error_code& error) { context.use_certificate_chain_file(file, error); });
+    with_file("--kubelet-client-key", options.kubelet_client_key, [&](const std::string& file, error_code& error) {
+      context.use_private_key_file(file, ssl::context::pem, error);
+    });
+  }
+  context.set_verify_mode(ssl::verify_none);
+  if (!options.kubelet_certificate_authority.empty()) {
+    with_file("--kubelet-certificate-authority", options.kubelet_certificate_authority,
+              [&](const std::string& file, error_code& error) { context.load_verify_file(file, error); });
+    context.set_verify_mode(ssl::verify_peer);
+  }
+  return context;
+}
+
 Shown certificate_of(TlsStream& stream) {
   auto* const handle = stream.native_handle();
   if (SSL_get0_peer_certificate(handle) == nullptr) return Shown::nothing;

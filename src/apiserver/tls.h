@@ -16,6 +16,9 @@ using TlsStream = boost::beast::ssl_stream<boost::beast::tcp_stream>;
 /// InputError naming flag and file.
 std::optional<boost::asio::ssl::context> tls_context(const ServerOptions& options);
 
+/// For connections to kubelets: whom they are shown, and whom they must be. Throws InputError naming flag and file.
+boost::asio::ssl::context kubelet_client_context(const ServerOptions& options);
+
 /// After a handshake: whether the client has shown a certificate, and whether it is one of --client-ca-file.
 enum class Shown { nothing, good, bad };
 Shown certificate_of(TlsStream& stream);

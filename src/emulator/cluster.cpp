@@ -19,6 +19,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/side_by_side.h"
 #include "knetsim/sys/text.h"
+#include "kube_objects.h"
 #include "kube_proxies.h"
 #include "kubelet/kubelet.h"
 #include "kubelet/pod_registry.h"
@@ -227,7 +228,11 @@ void Cluster::start_kubelet_server() {
   own_pods_ = std::make_unique<ContainerRuntime>(*this, objects_);
   pod_containers_ = std::make_unique<kubelet::PodRegistry>(*own_pods_);
   auto server = std::make_unique<KubeletServer>(*pod_containers_);
-  for (const auto& worker : workers_) server->listen(worker->name(), worker->netns());
+  for (const auto& worker : workers_)
+    server->listen(worker->name(), worker->netns(),
+                   [this, node = kube_name(worker->name()), addresses = worker->addresses()] {
+                     return credentials_->kubelet_of(node, addresses);
+                   });
   kubelet_server_ = std::move(server);
 }
 

@@ -112,6 +112,9 @@ void ClusterApi::start_server() {
   options.client_ca_file = files.client_authority;
   options.service_account_key_file = files.signing_key;
   options.token_auth_file = files.tokens;
+  options.kubelet_client_certificate = files.kubelet_client_certificate;
+  options.kubelet_client_key = files.kubelet_client_key;
+  options.kubelet_certificate_authority = files.client_authority;
   std::vector<FdView> kept{listener_};
   for (const auto& each : secure_listeners_) {
     options.secure_listen_fds.push_back(each.get());

@@ -27,7 +27,9 @@ ServerFiles Credentials::write_for(const fs::path& directory, std::vector<std::s
   addresses.insert(addresses.end(), {boost::asio::ip::address_v4::loopback(), boost::asio::ip::address_v6::loopback()});
   const std::scoped_lock lock(mutex_);
   auto& all = made();
-  const auto own = all.authority.for_server(names, addresses);
+  const auto own = all.authority.for_server({.user = "kube-apiserver"}, names, addresses);
+  const auto to_kubelets =
+      all.authority.for_client({.user = "kube-apiserver-kubelet-client", .groups = {"system:masters"}});
   make_directories(directory);
   const auto write = [&](const char* name, const std::string& content, unsigned mode) {
     write_file_atomically(directory / name, content, mode);
@@ -37,7 +39,18 @@ ServerFiles Credentials::write_for(const fs::path& directory, std::vector<std::s
           .key = write("apiserver.key", own.key, kForItsOwner),
           .client_authority = write("ca.crt", all.authority.certificate(), 0644),
           .signing_key = write("sa.key", all.signing_key, kForItsOwner),
-          .tokens = write("tokens.csv", fmt::format("{},knetsim-lab,1,\"system:masters\"\n", all.token), kForItsOwner)};
+          .tokens = write("tokens.csv", fmt::format("{},knetsim-lab,1,\"system:masters\"\n", all.token), kForItsOwner),
+          .kubelet_client_certificate = write("apiserver-kubelet-client.crt", to_kubelets.certificate, 0644),
+          .kubelet_client_key = write("apiserver-kubelet-client.key", to_kubelets.key, kForItsOwner)};
+}
+
+KubeletIdentity Credentials::kubelet_of(const std::string& node, std::vector<Address> addresses) {
+  addresses.insert(addresses.end(), {boost::asio::ip::address_v4::loopback(), boost::asio::ip::address_v6::loopback()});
+  const std::scoped_lock lock(mutex_);
+  const auto& authority = made().authority;
+  return {.own = authority.for_server({.user = "system:node:" + node, .groups = {"system:nodes"}}, {node, "localhost"},
+                                      addresses),
+          .client_authority = authority.certificate()};
 }
 
 void Credentials::write_kubeconfig(const fs::path& file, const std::string& current_cluster) {

@@ -31,6 +31,7 @@ namespace {
 
 constexpr std::uint32_t kLongestHeader = 256 << 10;  // bytes: a command may be long
 constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kFarewell{2};
 
 /// Empty if it isn't among them: "a, b".
 std::string choose_forwarding(const std::string& offered) {
@@ -52,7 +53,10 @@ asio::awaitable<void> KubeletConnection::run() {
   parser.header_limit(kLongestHeader);
   parser.body_limit(0);
   error_code error;
-  stream_.expires_after(kPatience);
+  transport().expires_after(kPatience);
+  co_await stream_.async_handshake(asio::ssl::stream_base::server, asio::redirect_error(asio::use_awaitable, error));
+  if (error) co_return;
+  if (const auto refusal = refusal_of(stream_)) co_return co_await refuse(*refusal);
   co_await http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
   if (error == http::error::header_limit)
     co_await refuse(kube::bad_request("the header of the request is too large"));
@@ -100,9 +104,15 @@ asio::awaitable<void> KubeletConnection::refuse(const kube::ApiError& error) {
   response.keep_alive(false);
   response.prepare_payload();
   error_code ignored;
-  stream_.expires_after(kPatience);
+  transport().expires_after(kPatience);
   co_await http::async_write(stream_, response, asio::redirect_error(asio::use_awaitable, ignored));
-  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  co_await part();
+}
+
+asio::awaitable<void> KubeletConnection::part() {
+  error_code ignored;
+  transport().expires_after(kFarewell);
+  co_await stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 asio::awaitable<void> KubeletConnection::send_log(KubeletRequest request) {
@@ -123,7 +133,7 @@ asio::awaitable<void> KubeletConnection::send_log(KubeletRequest request) {
     response.keep_alive(false);
     http::response_serializer<http::empty_body> serializer(response);
     error_code error;
-    stream_.expires_never();
+    transport().expires_never();
     co_await http::async_write_header(stream_, serializer, asio::redirect_error(asio::use_awaitable, error));
     while (!error) {
       const auto piece = co_await log_->next();
@@ -133,14 +143,14 @@ asio::awaitable<void> KubeletConnection::send_log(KubeletRequest request) {
     }
     if (!error)
       co_await asio::async_write(stream_, http::make_chunk_last(), asio::redirect_error(asio::use_awaitable, error));
-    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
+    co_await part();
     client_.cancel();
   };
   const auto watch = [this]() -> asio::awaitable<void> {
     co_await client_.wait();
     end();
   };
-  client_.add(FdView(stream_.socket().native_handle()), EPOLLRDHUP);
+  client_.add(FdView(transport().socket().native_handle()), EPOLLRDHUP);
   co_await (send() && watch());
 }
 
@@ -149,7 +159,7 @@ void KubeletConnection::end() {
   if (ports_) return ports_->end();
   if (log_) log_->stop();
   client_.cancel();
-  stream_.close();
+  transport().close();
 }
 
 }  // namespace knetsim

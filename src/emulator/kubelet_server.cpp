@@ -13,9 +13,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <optional>
 
 #include "knetsim/sys/error.h"
 #include "kubelet_connection.h"
+#include "kubelet_tls.h"
 
 namespace knetsim {
 
@@ -83,20 +85,21 @@ KubeletServer::~KubeletServer() {
   thread_.join();
 }
 
-void KubeletServer::listen(const std::string& node, const NetNs& netns) {
+void KubeletServer::listen(const std::string& node, const NetNs& netns, Identity identity) {
   auto socket = netns.run([&] { return listen_on_all(node); });
   int domain = 0;
   socklen_t size = sizeof domain;
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) throw SystemError("look at a socket");
   Acceptor acceptor(context_, domain == AF_INET6 ? tcp::v6() : tcp::v4(), socket.get());
   (void)socket.release();
-  asio::post(context_, [this, node, acceptor = std::move(acceptor)]() mutable {
+  asio::post(context_, [this, node, identity = std::move(identity), acceptor = std::move(acceptor)]() mutable {
     auto& kept = acceptors_.emplace_back(std::move(acceptor));
-    asio::co_spawn(context_, accept(kept, node), asio::detached);
+    asio::co_spawn(context_, accept(kept, node, std::move(identity)), asio::detached);
   });
 }
 
-asio::awaitable<void> KubeletServer::accept(Acceptor& acceptor, std::string node) {
+asio::awaitable<void> KubeletServer::accept(Acceptor& acceptor, std::string node, Identity identity) {
+  std::optional<asio::ssl::context> tls;
   while (!stopping_) {
     error_code error;
     auto socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
@@ -108,8 +111,13 @@ asio::awaitable<void> KubeletServer::accept(Acceptor& acceptor, std::string node
       continue;
     }
     if (connections_.size() >= kMostConnections) continue;
+    try {
+      if (!tls) tls = kubelet_tls(identity());
+    } catch (const std::exception&) {
+      continue;  // no memory, for example: who came is hung up on
+    }
     notice_dead_peers(socket);
-    const auto connection = std::make_shared<KubeletConnection>(std::move(socket), node, *pods_);
+    const auto connection = std::make_shared<KubeletConnection>(KubeletStream(std::move(socket), *tls), node, *pods_);
     connections_.insert(connection);
     asio::co_spawn(context_, connection->run(), [this, connection](const std::exception_ptr&) {
       connection->end();

@@ -5,12 +5,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <set>
 #include <string>
 #include <thread>
 
+#include "knetsim/emulator/credentials.h"
 #include "knetsim/sys/netns.h"
 #include "pod_runtime.h"
 
@@ -18,8 +20,9 @@ namespace knetsim {
 
 class KubeletConnection;
 
-/// What the kubelets of one cluster's workers answer on their port: exec, attach and logs of the pods there, in plain
-/// HTTP and WebSockets, to whoever reaches it. One thread for all of them.
+/// What the kubelets of one cluster's workers answer on their port: exec, attach, port-forward and logs of the pods
+/// there, in HTTP and WebSockets over TLS, to clients whom the lab's authority calls masters (kubelet_tls.h). One
+/// thread for all of them.
 class KubeletServer {
  public:
   static constexpr std::uint16_t kPort = 10250;
@@ -33,14 +36,16 @@ class KubeletServer {
   /// Ends every connection, and with it what runs for it.
   ~KubeletServer();
 
-  /// From now on it answers for that worker, on all addresses of its namespace. Throws SystemError if the port is
-  /// taken.
-  void listen(const std::string& node, const NetNs& netns);
+  using Identity = std::function<KubeletIdentity()>;
+
+  /// From now on it answers for that worker, on all addresses of its namespace. Who it is, is asked when somebody comes
+  /// first, from the server's thread. Throws SystemError if the port is taken.
+  void listen(const std::string& node, const NetNs& netns, Identity identity);
 
  private:
   using Acceptor = boost::asio::ip::tcp::acceptor;
 
-  boost::asio::awaitable<void> accept(Acceptor& acceptor, std::string node);
+  boost::asio::awaitable<void> accept(Acceptor& acceptor, std::string node, Identity identity);
 
   PodRuntime* pods_;
   boost::asio::io_context context_;

@@ -48,7 +48,7 @@ const std::string& header(const spdy::Headers& headers, const char* name) {
 
 }  // namespace
 
-PortSession::PortSession(beast::tcp_stream stream)
+PortSession::PortSession(KubeletStream stream)
     : socket_(std::move(stream)),
       turn_(socket_.get_executor(), asio::steady_timer::time_point::max()),
       room_(socket_.get_executor(), asio::steady_timer::time_point::max()) {}

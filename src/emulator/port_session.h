@@ -3,9 +3,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <map>
 #include <memory>
@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "kubelet_request.h"
+#include "kubelet_tls.h"
 #include "pod_runtime.h"
 #include "spdy.h"
 
@@ -27,7 +28,7 @@ class PortSession : public std::enable_shared_from_this<PortSession> {
 
   static constexpr std::string_view kProtocol = "SPDY/3.1+portforward.k8s.io";
 
-  explicit PortSession(boost::beast::tcp_stream stream);
+  explicit PortSession(KubeletStream stream);
 
   /// Answers the upgrade, which offers kProtocol, and returns when all is over.
   boost::asio::awaitable<void> run(Upgrade upgrade, PodContainer pod, PodRuntime& pods);
@@ -59,7 +60,7 @@ class PortSession : public std::enable_shared_from_this<PortSession> {
   boost::asio::awaitable<void> finish(ConnectionPtr connection, std::string trouble);
   boost::asio::awaitable<bool> send(std::string bytes);
 
-  boost::beast::websocket::stream<boost::beast::tcp_stream> socket_;
+  boost::beast::websocket::stream<KubeletStream> socket_;
   boost::asio::steady_timer turn_;  // of those that want to send
   boost::asio::steady_timer room_;  // is cancelled when something that waited was taken
   bool sending_ = false;

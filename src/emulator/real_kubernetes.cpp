@@ -25,6 +25,9 @@ std::vector<std::string> kube_apiserver_arguments(const apiserver::ServerOptions
       "--anonymous-auth=false",
       "--disable-admission-plugins=ServiceAccount",
       "--kubelet-preferred-address-types=InternalIP",
+      "--kubelet-client-certificate=" + options.kubelet_client_certificate.string(),
+      "--kubelet-client-key=" + options.kubelet_client_key.string(),
+      "--kubelet-certificate-authority=" + options.kubelet_certificate_authority.string(),
       "--storage-media-type=application/json"};
   if (options.advertise_address) arguments.push_back("--advertise-address=" + options.advertise_address->to_string());
   return arguments;

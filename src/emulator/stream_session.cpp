@@ -45,7 +45,7 @@ void close(asio::posix::stream_descriptor& descriptor) {
 
 }  // namespace
 
-StreamSession::StreamSession(beast::tcp_stream stream)
+StreamSession::StreamSession(KubeletStream stream)
     : socket_(std::move(stream)),
       turn_(socket_.get_executor(), asio::steady_timer::time_point::max()),
       client_(socket_.get_executor()),

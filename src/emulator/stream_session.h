@@ -3,9 +3,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <memory>
 #include <optional>
@@ -13,6 +13,7 @@
 
 #include "knetsim/sys/fd_events.h"
 #include "kubelet_request.h"
+#include "kubelet_tls.h"
 #include "log_reader.h"
 #include "pod_runtime.h"
 #include "stream_frames.h"
@@ -25,7 +26,7 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
  public:
   using Upgrade = boost::beast::http::request<boost::beast::http::string_body>;
 
-  explicit StreamSession(boost::beast::tcp_stream stream);
+  explicit StreamSession(KubeletStream stream);
 
   /// Answers the upgrade, which offers `protocol`, and returns when all is over.
   boost::asio::awaitable<void> run(Upgrade upgrade, std::string protocol, KubeletRequest request, PodRuntime& pods);
@@ -48,7 +49,7 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
   void listen_to_client();
   void close_input();
 
-  boost::beast::websocket::stream<boost::beast::tcp_stream> socket_;
+  boost::beast::websocket::stream<KubeletStream> socket_;
   boost::asio::steady_timer turn_;  // of those that want to send
   bool sending_ = false;
   FdEvents client_;   // its end

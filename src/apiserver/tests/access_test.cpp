@@ -50,7 +50,8 @@ class ApiServerAccess : public ApiTest {
  protected:
   void SetUp() override {
     ApiTest::SetUp();
-    const auto own = authority_.for_server({"kubernetes"}, {boost::asio::ip::make_address("127.0.0.1")});
+    const auto own =
+        authority_.for_server({.user = "kube-apiserver"}, {"kubernetes"}, {boost::asio::ip::make_address("127.0.0.1")});
     serve({"--tls-cert-file=" + written("server.crt", own.certificate),
            "--tls-private-key-file=" + written("server.key", own.key),
            "--client-ca-file=" + written("ca.crt", authority_.certificate()),

@@ -1,19 +1,27 @@
 // exec, attach and log of pods: what the kubelet is asked, and that its answer comes through.
 #include "pod_streams.h"
 
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <filesystem>
+#include <fstream>
 #include <future>
 
+#include "knetsim/apiserver/pki.h"
 #include "knetsim/kube/status.h"
+#include "knetsim/sys/sandbox.h"
 #include "lab.h"
 #include "relay.h"
 
 namespace knetsim::apiserver::test {
 namespace {
 
+namespace ssl = boost::asio::ssl;
 using nlohmann::json;
 using testing::AllOf;
 using testing::EndsWith;
@@ -77,15 +85,33 @@ TEST(KubeletEndpointOfANode, IsItsInternalAddressAndItsKubeletsPort) {
   EXPECT_THROW(kubelet_endpoint(node), kube::ApiError);
 }
 
-/// Answers one request with these bytes, and tells what it was asked.
+ssl::context kubelet_context(const Authority& authority) {
+  ssl::context context(ssl::context::tls);
+  const auto own = authority.for_server({.user = "system:node:w1"}, {}, {boost::asio::ip::make_address("127.0.0.1")});
+  context.use_certificate_chain(boost::asio::buffer(own.certificate));
+  context.use_private_key(boost::asio::buffer(own.key), ssl::context::pem);
+  context.add_certificate_authority(boost::asio::buffer(authority.certificate()));
+  context.set_verify_mode(ssl::verify_peer);
+  return context;
+}
+
+/// Answers one request with these bytes, and tells what it was asked, and by whom.
 class Kubelet {
  public:
-  explicit Kubelet(std::string answer) : answer_(std::move(answer)) {
-    asked_ = std::async(std::launch::async, [this] {
-      boost::asio::ip::tcp::socket socket(context_);
-      acceptor_.accept(socket);
+  explicit Kubelet(std::string answer, const Authority& authority = Authority("anybody"))
+      : answer_(std::move(answer)), tls_(kubelet_context(authority)) {
+    asked_ = std::async(std::launch::async, [this]() -> std::string {
+      ssl::stream<boost::asio::ip::tcp::socket> socket(context_, tls_);
+      acceptor_.accept(socket.next_layer());
       std::string text;
       boost::system::error_code gone;
+      socket.handshake(ssl::stream_base::server, gone);
+      if (gone) return "no handshake: " + gone.message();
+      if (auto* const shown = SSL_get0_peer_certificate(socket.native_handle())) {
+        std::array<char, 256> name{};
+        X509_NAME_get_text_by_NID(X509_get_subject_name(shown), NID_commonName, name.data(), name.size());
+        client_ = name.data();
+      }
       boost::asio::read_until(socket, boost::asio::dynamic_buffer(text), "\r\n\r\n", gone);
       boost::asio::write(socket, boost::asio::buffer(answer_), gone);
       return text;
@@ -93,9 +119,13 @@ class Kubelet {
   }
   unsigned short port() const { return acceptor_.local_endpoint().port(); }
   std::string asked() { return asked_.get(); }
+  /// Once it was asked.
+  const std::string& client() const { return client_; }
 
  private:
   std::string answer_;
+  std::string client_;
+  ssl::context tls_;
   boost::asio::io_context context_;
   boost::asio::ip::tcp::acceptor acceptor_{context_, {boost::asio::ip::address_v4::loopback(), 0}};
   std::future<std::string> asked_;
@@ -103,9 +133,10 @@ class Kubelet {
 
 class PodStreamsOverHttp : public ApiTest {
  protected:
-  void SetUp() override {
+  void SetUp() override { start(); }
+  void start(const std::vector<std::string>& flags = {}) {
     ApiTest::SetUp();
-    serve();
+    serve(flags);
     make_namespace("shop");
     EXPECT_EQ(client().post("/api/v1/nodes", {{"metadata", {{"name", "w1"}}}}).status, 201);
     EXPECT_EQ(client()
@@ -167,9 +198,21 @@ TEST(Relay, EndsWithItsClientThoughNobodyTakesWhatItSent) {
     far.connect(acceptor.local_endpoint());
     return acceptor.accept();
   };
-  tcp::socket taker(context);  // who takes nothing
-  Relay to_taker{.backend = connected(taker), .request = "GET /"};
-  to_taker.backend.set_option(boost::asio::socket_base::send_buffer_size(kLittle));
+  tcp::socket taker(context);
+  auto tls = kubelet_context(Authority("anybody"));
+  Relay to_taker{.backend = TlsStream(connected(taker), tls), .request = "GET /"};
+  ssl::stream<tcp::socket> kubelet(std::move(taker), tls);  // which takes nothing
+  int hands = 0;
+  const auto shaken = [&](const boost::system::error_code& error) { hands += error ? 0 : 1; };
+  to_taker.backend.set_verify_mode(ssl::verify_none);
+  kubelet.set_verify_mode(ssl::verify_none);
+  to_taker.backend.async_handshake(ssl::stream_base::client, shaken);
+  kubelet.async_handshake(ssl::stream_base::server, shaken);
+  context.run();
+  context.restart();
+  ASSERT_EQ(hands, 2);
+  auto& backend = boost::beast::get_lowest_layer(to_taker.backend).socket();
+  backend.set_option(boost::asio::socket_base::send_buffer_size(kLittle));
   tcp::socket sender(context);
   PlainStream client(connected(sender));
   bool over = false;
@@ -182,6 +225,40 @@ TEST(Relay, EndsWithItsClientThoughNobodyTakesWhatItSent) {
   sender.close();
   context.run_for(std::chrono::seconds(10));
   EXPECT_TRUE(over);
+}
+
+class PodStreamsOfALab : public PodStreamsOverHttp {
+ protected:
+  void SetUp() override {
+    const auto client = authority_.for_client({.user = "the-server", .groups = {"system:masters"}});
+    start({"--kubelet-client-certificate=" + file("client.crt", client.certificate),
+           "--kubelet-client-key=" + file("client.key", client.key),
+           "--kubelet-certificate-authority=" + file("ca.crt", authority_.certificate())});
+  }
+  const Authority& authority() const { return authority_; }
+
+ private:
+  static std::string file(const std::string& name, const std::string& content) {
+    const auto path = std::filesystem::path(kStateDirectory) / name;
+    std::ofstream(path) << content;
+    return path.string();
+  }
+  Authority authority_{"the lab"};
+};
+
+TEST_F(PodStreamsOfALab, ShowWhoAsksAndAskNobodyElse) {
+  Kubelet known("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nlog", authority());
+  point_at(known.port());
+  const std::string log = "GET /api/v1/namespaces/shop/pods/web/log HTTP/1.1\r\nHost: a\r\n\r\n";
+  EXPECT_THAT(exchange_raw(log), EndsWith("\r\n\r\nlog"));
+  EXPECT_THAT(known.asked(), StartsWith("GET /containerLogs/shop/web/web"));
+  EXPECT_EQ(known.client(), "the-server");
+
+  Kubelet stranger("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nlog", Authority("the lab"));
+  point_at(stranger.port());
+  EXPECT_THAT(exchange_raw(log), AllOf(StartsWith("HTTP/1.1 500"), HasSubstr("error dialing backend: "),
+                                       HasSubstr("certificate verify failed")));
+  EXPECT_THAT(stranger.asked(), StartsWith("no handshake"));
 }
 
 TEST_F(PodStreamsOverHttp, AreRefusedWhereNobodyCanAnswer) {

@@ -27,8 +27,8 @@ class ApiServerSecure : public ApiTest {
  protected:
   void SetUp() override {
     ApiTest::SetUp();
-    const auto own =
-        authority_.for_server({"kubernetes", "kubernetes.default.svc"}, {boost::asio::ip::make_address("10.96.0.1")});
+    const auto own = authority_.for_server({.user = "kube-apiserver"}, {"kubernetes", "kubernetes.default.svc"},
+                                           {boost::asio::ip::make_address("10.96.0.1")});
     serve({"--tls-cert-file=" + file("server.crt", own.certificate),
            "--tls-private-key-file=" + file("server.key", own.key),
            "--client-ca-file=" + file("ca.crt", authority_.certificate()),

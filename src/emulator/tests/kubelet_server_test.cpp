@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <csignal>
@@ -25,6 +26,7 @@ namespace {
 
 using nlohmann::json;
 using test::kubelet_answer;
+using test::KubeletDial;
 using test::StreamClient;
 using testing::AllOf;
 using testing::HasSubstr;
@@ -87,7 +89,7 @@ class KubeletEndpoint : public testing::Test {
     std::filesystem::create_directories(directory_);
     pods_.emplace(directory_ / "web.log");
     server_.emplace(*pods_);
-    server_->listen("w1", NetNs::current());
+    server_->listen("w1", NetNs::current(), test::kubelet_w1);
   }
   void TearDown() override {
     server_.reset();
@@ -255,7 +257,8 @@ TEST_F(KubeletEndpoint, TellsWhatItCannotDoWhereClientsShowIt) {
     return kubelet_answer("GET " + target + " HTTP/1.1\r\nHost: w1\r\n" + fields + "\r\n");
   };
   EXPECT_THAT(refused(exec("ls")), AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("Upgrade request required")));
-  EXPECT_THAT(refused(exec("ls"), "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"), HasSubstr("not over SPDY"));
+  EXPECT_THAT(refused(exec("ls"), "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"),
+              HasSubstr("not over SPDY"));
   EXPECT_THAT(refused(exec("ls"),
                       "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
                       "AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: chat\r\n"),
@@ -280,7 +283,7 @@ TEST_F(KubeletEndpoint, OutlivesClientsThatBreakTheRules) {
   };
   for (const auto& frame : frames) {
     StreamClient client(exec("cat"));
-    boost::asio::write(client.socket(), boost::asio::buffer(frame));
+    client.dial().send(frame);
     EXPECT_THROW(while (true) client.next(), boost::system::system_error) << testing::PrintToString(frame);
     eventually([&] { return still_there(); });
   }
@@ -325,15 +328,11 @@ TEST_F(KubeletEndpoint, ShowsALogOrItsEnd) {
 
 TEST_F(KubeletEndpoint, FollowsALogUntilItsProgramEnds) {
   print("older\nold\n");
-  boost::asio::io_context context;
-  boost::asio::ip::tcp::socket socket(context);
-  socket.connect({boost::asio::ip::address_v4::loopback(), 10250});
-  boost::asio::write(
-      socket, boost::asio::buffer(
-                  std::string("GET /containerLogs/shop/web/web?follow=true&tailLines=1 HTTP/1.1\r\nHost: w1\r\n\r\n")));
+  KubeletDial dial;
+  dial.send("GET /containerLogs/shop/web/web?follow=true&tailLines=1 HTTP/1.1\r\nHost: w1\r\n\r\n");
   std::string text;
   const auto read_to = [&](const std::string& end) {
-    boost::asio::read_until(socket, boost::asio::dynamic_buffer(text), end);
+    boost::asio::read_until(dial.stream(), boost::asio::dynamic_buffer(text), end);
   };
   read_to("old\n");
   print("new\n");
@@ -364,13 +363,10 @@ TEST_F(KubeletEndpoint, LetsGoOfFollowersThatAreGone) {
   {
     StreamClient attached("/attach/shop/web/web?output=1");
     StreamClient other("/attach/shop/web/web?output=1");
-    boost::asio::io_context context;
-    boost::asio::ip::tcp::socket log(context);
-    log.connect({boost::asio::ip::address_v4::loopback(), 10250});
-    const std::string request = "GET /containerLogs/shop/web/web?follow=true HTTP/1.1\r\nHost: w1\r\n\r\n";
-    boost::asio::write(log, boost::asio::buffer(request));
+    KubeletDial log;
+    log.send("GET /containerLogs/shop/web/web?follow=true HTTP/1.1\r\nHost: w1\r\n\r\n");
     std::string text;
-    boost::asio::read_until(log, boost::asio::dynamic_buffer(text), "\r\n\r\n");
+    boost::asio::read_until(log.stream(), boost::asio::dynamic_buffer(text), "\r\n\r\n");
     attached.vanish();
     other.vanish();
   }
@@ -390,6 +386,31 @@ TEST_F(KubeletEndpoint, TurnsAwayWhomItHasNoPlaceFor) {
   eventually([&]() -> std::optional<std::string> {
     return kubelet_answer(request).starts_with("HTTP/1.1 404") ? std::nullopt : std::optional<std::string>("a place");
   });
+}
+
+TEST_F(KubeletEndpoint, HearsOnlyMastersOfItsAuthority) {
+  const std::string request = "GET / HTTP/1.1\r\nHost: w1\r\n\r\n";
+  const auto& lab = test::kubelet_authority();
+  const apiserver::Subject masters{.user = "somebody", .groups = {"others", "system:masters"}};
+  EXPECT_THAT(kubelet_answer(request, lab.for_client(masters)), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(kubelet_answer(request, std::nullopt), AllOf(StartsWith("HTTP/1.1 401"), HasSubstr("Unauthorized")));
+  EXPECT_THAT(kubelet_answer(request, apiserver::Authority("the tests").for_client(masters)),
+              StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(kubelet_answer(request, lab.for_server(masters, {"w1"}, {})), StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(kubelet_answer(request, lab.for_client({.user = "system:kube-proxy", .groups = {"system:node-proxier"}})),
+              AllOf(StartsWith("HTTP/1.1 403"), HasSubstr("Forbidden (user=system:kube-proxy, ")));
+  EXPECT_THAT(kubelet_answer(request, lab.for_client({.user = "system:masters"})), StartsWith("HTTP/1.1 403"));
+}
+
+TEST_F(KubeletEndpoint, SpeaksTlsAlone) {
+  boost::asio::io_context context;
+  boost::asio::ip::tcp::socket plain(context);
+  plain.connect({boost::asio::ip::address_v4::loopback(), 10250});
+  boost::asio::write(plain, boost::asio::buffer(std::string("GET /containerLogs/shop/web/web HTTP/1.1\r\n\r\n")));
+  std::string answer;
+  boost::system::error_code end;
+  boost::asio::read(plain, boost::asio::dynamic_buffer(answer), end);
+  EXPECT_THAT(answer, testing::Not(HasSubstr("HTTP")));
 }
 
 TEST_F(KubeletEndpoint, FollowsNoLinkAndWaitsForNoPipe) {

@@ -70,7 +70,7 @@ class Echo {
 
 class PortForwarding : public testing::Test {
  protected:
-  PortForwarding() { server_.listen("w1", NetNs::current()); }
+  PortForwarding() { server_.listen("w1", NetNs::current(), test::kubelet_w1); }
 
   static std::string target(const std::string& pod = "web") { return "/portForward/shop/" + pod; }
   static constexpr const char* kProtocol = "SPDY/3.1+portforward.k8s.io";

@@ -31,7 +31,11 @@ struct ServerOptions {
   std::filesystem::path client_ca_file = {};            ///< whose certificates clients may show; empty: nobody's
   std::filesystem::path service_account_key_file = {};  ///< signs service accounts' tokens; empty: there are none
   std::filesystem::path token_auth_file = {};           ///< tokens that are good for ever: "TOKEN,USER,UID" a line
-  std::size_t watch_window = 4'096;                     ///< changes of each kind that watches can go back to
+  /// Who it is for kubelets; empty: nobody. And whose kubelets it believes; empty: anybody's.
+  std::filesystem::path kubelet_client_certificate = {};
+  std::filesystem::path kubelet_client_key = {};
+  std::filesystem::path kubelet_certificate_authority = {};
+  std::size_t watch_window = 4'096;  ///< changes of each kind that watches can go back to
   std::size_t max_connections = 16'384;
   std::chrono::seconds request_timeout{30};  ///< for a request to come in, for each piece of an answer to be taken
   int verbosity = 0;

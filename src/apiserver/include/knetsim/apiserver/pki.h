@@ -14,7 +14,7 @@ struct CertifiedKey {
   std::string key;
 };
 
-/// Whom a client's certificate speaks for: the common name is a user, the organizations are its groups.
+/// Whom a certificate speaks for: the common name is a user, the organizations are its groups.
 struct Subject {
   std::string user;
   std::vector<std::string> groups = {};
@@ -32,7 +32,8 @@ class Authority {
   /// In PEM: whom to trust.
   const std::string& certificate() const noexcept;
   /// For a server that is called by these names and addresses.
-  CertifiedKey for_server(const std::vector<std::string>& names, const std::vector<Address>& addresses) const;
+  CertifiedKey for_server(const Subject& subject, const std::vector<std::string>& names,
+                          const std::vector<Address>& addresses) const;
   CertifiedKey for_client(const Subject& subject) const;
 
  private:

@@ -20,6 +20,14 @@ struct ServerFiles {
   std::filesystem::path client_authority;
   std::filesystem::path signing_key;  ///< of service accounts' tokens
   std::filesystem::path tokens;
+  std::filesystem::path kubelet_client_certificate;  ///< who it is for kubelets
+  std::filesystem::path kubelet_client_key;
+};
+
+/// What the kubelet of one node shows of itself, and the authority of those whom it hears; in PEM.
+struct KubeletIdentity {
+  apiserver::CertifiedKey own;
+  std::string client_authority;
 };
 
 /// Whom the clusters of a lab trust: one authority for all of them, as its programs share one file system. All of it is
@@ -32,6 +40,8 @@ class Credentials {
   /// Writes them into `directory`, which is made. `names` and `addresses` are the server's.
   ServerFiles write_for(const std::filesystem::path& directory, std::vector<std::string> names,
                         std::vector<Address> addresses);
+  /// Of the node's kubelet; made anew each time.
+  KubeletIdentity kubelet_of(const std::string& node, std::vector<Address> addresses);
   /// For people on the nodes of a cluster, into that file: whoever has it may do everything.
   void write_kubeconfig(const std::filesystem::path& file, const std::string& current_cluster);
   /// For a program that asks that cluster, with a certificate of its own.
