@@ -1,7 +1,7 @@
 // kubectl exec, cp, logs and attach of a lab's containers, by the real kubectl through the API server and the kubelet's
 // endpoint of their worker. What the endpoint does with clients of any kind is proven in unit-emulator.
 //
-// Topology: pair.json, where c2 prints something. kubectl before 1.29 can only be told that it is too old.
+// Topology: pair.json, where c2 prints something. kubectl before 1.29 does all of it over SPDY.
 
 #include <gmock/gmock.h>
 
@@ -23,8 +23,6 @@ using testing::AllOf;
 using testing::ContainsRegex;
 using testing::HasSubstr;
 
-constexpr auto kNeedsWebSockets = "kubectl before 1.29 streams over SPDY alone";
-
 class KubeExec : public EmulationTest {
  protected:
   void SetUp() override {
@@ -44,18 +42,14 @@ class KubeExec : public EmulationTest {
     return exec(command(std::move(arguments)), kExecTimeout, input);
   }
   /// Debian 12's is 1.20.
-  static bool streams_over_websockets() {
+  static bool knows_ephemeral_containers() {
     const auto version = nlohmann::json::parse(kubectl({"version", "--client", "-o", "json"}).out);
-    constexpr int kFirst = 29;
+    constexpr int kFirst = 25;
     return std::stoi(version.at("clientVersion").at("minor").get<std::string>()) >= kFirst;
   }
 };
 
 TEST_F(KubeExec, RunsProgramsAndCopiesFiles) {
-  if (!streams_over_websockets()) {
-    EXPECT_THAT(kubectl({"exec", "c1", "--", "true"}).err, HasSubstr("use kubectl 1.30 or later"));
-    return;
-  }
   const auto there = kubectl({"exec", "c1", "--", "ip", "-o", "-4", "address", "show", "eth0"});
   EXPECT_THAT(there.out, HasSubstr(cluster("C0").container("c1").address().to_string())) << there.err;
 
@@ -82,8 +76,37 @@ TEST_F(KubeExec, RunsProgramsAndCopiesFiles) {
   EXPECT_THAT(kubectl({"exec", "c1", "--", "no-such-program"}).err, HasSubstr("no-such-program"));
 }
 
+TEST_F(KubeExec, GoesOverSpdyWithOlderClients) {
+  const auto older = [](std::vector<std::string> arguments) {
+    auto made = Emulation::kubectl(std::move(arguments));
+    for (const auto* const name : {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "KUBECTL_PORT_FORWARD_WEBSOCKETS"})
+      made.environment[name] = "false";
+    return made;
+  };
+  const auto ended =
+      exec(older({"exec", "-i", "c1", "--", "sh", "-c", "cat; echo complaint >&2; exit 7"}), kExecTimeout, "typed\n");
+  EXPECT_EQ(ended.status.code(), 7);
+  EXPECT_EQ(ended.out, "typed\n");
+  EXPECT_THAT(ended.err, HasSubstr("complaint\n"));
+
+  auto shell = PtyProcess::spawn(older({"exec", "-it", "c1", "--", "sh"}), {.rows = 33, .columns = 101});
+  shell.write("stty size\n");
+  shell.expect("33 101\r\n");
+  shell.write("exit 3\n");
+  EXPECT_EQ(shell.wait().code(), 3);
+
+  auto& pod = cluster("C0").container("c1");
+  const auto server = pod.spawn({"python3", "-m", "http.server", "8080", "--bind", "127.0.0.1"});
+  eventually([&]() -> std::optional<std::string> {
+    return pod.exec({"curl", "-s", "http://127.0.0.1:8080/"}).ok() ? std::nullopt : std::optional("a server in c1");
+  });
+  auto forwarding = PtyProcess::spawn(older({"port-forward", "pod/c1", "18092:8080"}));
+  forwarding.expect("Forwarding from 127.0.0.1:18092");
+  EXPECT_THAT(exec({.argv = {"curl", "-s", "--max-time", "20", "http://127.0.0.1:18092/"}}).out,
+              HasSubstr("Directory listing"));
+}
+
 TEST_F(KubeExec, EndsWithItsContainer) {
-  if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
   auto left = PtyProcess::spawn(command({"exec", "c1", "--", "sh", "-c", "echo ready; exec sleep 1000"}));
   left.expect("ready");
   cluster("C0").delete_container("c1");
@@ -92,7 +115,6 @@ TEST_F(KubeExec, EndsWithItsContainer) {
 }
 
 TEST_F(KubeExec, GivesAShellATerminal) {
-  if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
   auto shell = PtyProcess::spawn(command({"exec", "-it", "c1", "--", "sh"}), {.rows = 33, .columns = 101});
   shell.write("stty size\n");
   shell.expect("33 101\r\n");
@@ -113,7 +135,7 @@ TEST_F(KubeExec, GivesAShellATerminal) {
 }
 
 TEST_F(KubeExec, DebugsAPodInItsNetwork) {
-  if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
+  if (!knows_ephemeral_containers()) GTEST_SKIP() << "kubectl before 1.25 adds ephemeral containers in another way";
   ASSERT_TRUE(
       kubectl({"run", "web", "--image=agnhost", "--overrides={\"spec\":{\"nodeName\":\"w1\"}}", "--", "netexec"}).ok());
   ASSERT_TRUE(kubectl({"wait", "pod/web", "--for=condition=Ready", "--timeout=20s"}).ok());
@@ -184,7 +206,6 @@ TEST_F(KubeExec, ShowsWhatContainersPrint) {
 }
 
 TEST_F(KubeExec, ForwardsPortsToWhatListensInAPod) {
-  if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
   auto& pod = cluster("C0").container("c1");
   const auto server = pod.spawn({"python3", "-m", "http.server", "8080", "--bind", "127.0.0.1"});
   eventually([&]() -> std::optional<std::string> {
@@ -202,7 +223,6 @@ TEST_F(KubeExec, ForwardsPortsToWhatListensInAPod) {
 }
 
 TEST_F(KubeExec, TellsWhichNodeItCannotReach) {
-  if (!streams_over_websockets()) GTEST_SKIP() << kNeedsWebSockets;
   // What the server's kernel finds out by itself after three seconds without an answer to ARP, at each try.
   const auto& server = *cluster("C0").etcd_nodes().front();
   ASSERT_TRUE(server.exec({"ip", "route", "add", "unreachable", "10.0.0.3"}).ok());

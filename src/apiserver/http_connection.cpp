@@ -43,14 +43,13 @@ Request request_of(http::request<http::string_body>& message) {
   request.if_none_match = message[http::field::if_none_match];
   request.user_agent = message[http::field::user_agent];
   request.authorization = message[http::field::authorization];
-  if (beast::websocket::is_upgrade(message)) {
-    request.upgrade = "websocket";
+  const bool websocket = beast::websocket::is_upgrade(message);
+  request.upgrade = websocket ? "websocket" : std::string(message[http::field::upgrade]);
+  if (!request.upgrade.empty())
     for (const auto& field : message)
-      if (boost::algorithm::istarts_with(field.name_string(), "Sec-WebSocket-"))
-        request.websocket.emplace_back(field.name_string(), field.value());
-  } else {
-    request.upgrade = message[http::field::upgrade];
-  }
+      if (boost::algorithm::istarts_with(field.name_string(),
+                                         websocket ? "Sec-WebSocket-" : "X-Stream-Protocol-Version"))
+        request.upgrade_fields.emplace_back(field.name_string(), field.value());
   request.body = std::move(message.body());
   return request;
 }

@@ -21,8 +21,8 @@ struct Request {
   std::string if_none_match;
   std::string user_agent;
   std::string authorization;  ///< what the client shows of itself: "Bearer eyJhb..."
-  std::string upgrade;        ///< "websocket"; empty: none is asked for
-  std::vector<std::pair<std::string, std::string>> websocket = {};  ///< its Sec-WebSocket-... fields
+  std::string upgrade;        ///< "websocket", "SPDY/3.1"; empty: none is asked for
+  std::vector<std::pair<std::string, std::string>> upgrade_fields = {};  ///< Sec-WebSocket-..., X-Stream-...
   std::string body;
 };
 

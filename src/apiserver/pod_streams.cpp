@@ -76,12 +76,10 @@ void require_streams(const Target& target, const Query& query) {
     throw kube::bad_request("you must specify at least 1 command for the container");
 }
 
-kube::ApiError not_upgraded(const std::string& asked_for) {
-  if (boost::algorithm::istarts_with(asked_for, "SPDY"))
-    return kube::bad_request(
-        "this server streams over WebSocket and not over SPDY: use kubectl 1.30 or later, or 1.29 with "
-        "KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true");
-  return kube::bad_request("Upgrade request required");
+/// WebSockets begin with a GET; SPDY is what clients spoke before, and kubectl speaks when a WebSocket was refused.
+bool is_upgraded(const Request& request) {
+  return boost::algorithm::iequals(request.upgrade, "SPDY/3.1") ||
+         (request.upgrade == "websocket" && request.method == "GET");
 }
 
 kube::ApiError not_dialled(const tcp::endpoint& endpoint, const boost::system::error_code& error) {
@@ -157,15 +155,13 @@ asio::awaitable<Response> PodStreams::open(const Target& target, const Request& 
   const auto node = cache_->find(nodes, cache_key("", call->node));
   if (!node) throw kube::not_found(nodes, call->node);
   auto backend = co_await dial(executor_, *kubelets_, kubelet_endpoint(object_of(nodes, *node)));
-  // Said last: a client whose WebSocket was refused tries SPDY, and shows what is said to that.
-  const bool upgraded = request.upgrade == "websocket" && request.method == "GET";
-  if (target.subresource != "log" && !upgraded) throw not_upgraded(request.upgrade);
+  if (target.subresource != "log" && !is_upgraded(request)) throw kube::bad_request("Upgrade request required");
   auto head = fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\n", call->target, call->node);
   if (target.subresource == "log") {
     head += "Connection: close\r\n";
   } else {
-    head += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
-    for (const auto& [name, value] : request.websocket) head += fmt::format("{}: {}\r\n", name, value);
+    head += fmt::format("Connection: Upgrade\r\nUpgrade: {}\r\n", request.upgrade);
+    for (const auto& [name, value] : request.upgrade_fields) head += fmt::format("{}: {}\r\n", name, value);
   }
   Response response;
   response.relay = std::make_shared<Relay>(Relay{.backend = std::move(backend), .request = head + "\r\n"});

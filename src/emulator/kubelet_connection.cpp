@@ -32,18 +32,27 @@ namespace {
 constexpr std::uint32_t kLongestHeader = 256 << 10;  // bytes: a command may be long
 constexpr std::chrono::seconds kPatience{10};
 constexpr std::chrono::seconds kFarewell{2};
+constexpr std::string_view kSpdyField = "X-Stream-Protocol-Version";
+constexpr std::string_view kWebSocketField = "Sec-WebSocket-Protocol";
 
-/// Empty if it isn't among them: "a, b".
-std::string choose_forwarding(const std::string& offered) {
-  std::vector<std::string> words;
-  boost::algorithm::split(words, offered, boost::algorithm::is_any_of(", "), boost::algorithm::token_compress_on);
-  return std::ranges::find(words, PortSession::kProtocol) == words.end() ? "" : std::string(PortSession::kProtocol);
+constexpr std::size_t kLongestMessage = 256 << 10;  // bytes; kubectl's are 32 KiB and one
+
+/// The first of those that a client offers, in one field "a, b" or in several, that is known.
+std::string chosen(const KubeletConnection::Request& message, std::string_view field,
+                   std::initializer_list<std::string_view> known) {
+  const auto [first, last] = message.equal_range(field);
+  for (auto each = first; each != last; ++each) {
+    std::vector<std::string> words;
+    boost::algorithm::split(words, std::string(each->value()), boost::algorithm::is_any_of(", "),
+                            boost::algorithm::token_compress_on);
+    for (auto& word : words)
+      if (std::ranges::find(known, word) != known.end()) return std::move(word);
+  }
+  throw kube::bad_request(fmt::format("none of the protocols that are offered is {}", *known.begin()));
 }
 
-kube::ApiError not_upgraded(const std::string& asked_for) {
-  if (beast::iequals(asked_for, "SPDY/3.1"))
-    return kube::bad_request("exec, attach and port-forward are served over WebSocket, not over SPDY");
-  return kube::bad_request("Upgrade request required");
+bool is_spdy(const KubeletConnection::Request& message) {
+  return beast::iequals(message[http::field::upgrade], "SPDY/3.1");
 }
 
 }  // namespace
@@ -75,13 +84,15 @@ asio::awaitable<void> KubeletConnection::answer(Request message) {
     request = KubeletRequest::parse(message.target());
     request.where.node = node_;
     if (request.deed != KubeletRequest::Deed::log) {
-      if (!beast::websocket::is_upgrade(message)) throw not_upgraded(message[http::field::upgrade]);
-      const std::string offered = message[http::field::sec_websocket_protocol];
       const bool forward = request.deed == KubeletRequest::Deed::forward;
-      protocol = forward ? choose_forwarding(offered) : stream_frames::choose_protocol(offered);
-      if (protocol.empty())
-        throw kube::bad_request(fmt::format("none of the protocols that are offered is {}",
-                                            forward ? PortSession::kProtocol : stream_frames::kV5));
+      if (is_spdy(message))
+        protocol = forward ? chosen(message, kSpdyField, {PortSession::kProtocol})
+                           : chosen(message, kSpdyField, {stream_frames::kV4, stream_frames::kV5});
+      else if (!beast::websocket::is_upgrade(message))
+        throw kube::bad_request("Upgrade request required");
+      else
+        protocol = forward ? chosen(message, kWebSocketField, {PortSession::kTunnelled})
+                           : chosen(message, kWebSocketField, {stream_frames::kV5, stream_frames::kV4});
       if (buffer_.size() > 0) throw kube::bad_request("there are bytes before the upgrade is answered");
     }
   } catch (const kube::ApiError& error) {
@@ -89,12 +100,18 @@ asio::awaitable<void> KubeletConnection::answer(Request message) {
   }
   if (refusal) co_return co_await refuse(*refusal);
   if (request.deed == KubeletRequest::Deed::log) co_return co_await send_log(std::move(request));
-  if (request.deed == KubeletRequest::Deed::forward) {
-    ports_ = std::make_shared<PortSession>(std::move(stream_));
-    co_return co_await ports_->run(std::move(message), std::move(request.where), *pods_);
+  const bool forward = request.deed == KubeletRequest::Deed::forward;
+  const bool spdy = is_spdy(message);
+  auto link = spdy ? spdy_link(std::move(stream_), std::move(protocol))
+                   : websocket_link(std::move(stream_), std::move(message), std::move(protocol),
+                                    forward ? PortSession::kLongestMessage : kLongestMessage);
+  if (forward) {
+    ports_ = std::make_shared<PortSession>(std::move(link));
+    co_return co_await ports_->run(std::move(request.where), *pods_);
   }
-  session_ = std::make_shared<StreamSession>(std::move(stream_));
-  co_await session_->run(std::move(message), std::move(protocol), std::move(request), *pods_);
+  session_ = std::make_shared<StreamSession>(spdy ? spdy_wire(std::move(link), request.streams)
+                                                  : message_wire(std::move(link)));
+  co_await session_->run(std::move(request), *pods_);
 }
 
 asio::awaitable<void> KubeletConnection::refuse(const kube::ApiError& error) {

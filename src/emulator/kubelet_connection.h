@@ -22,6 +22,8 @@ namespace knetsim {
 /// One client of a kubelet's endpoint, and its one request.
 class KubeletConnection {
  public:
+  using Request = boost::beast::http::request<boost::beast::http::string_body>;
+
   KubeletConnection(KubeletStream stream, std::string node, PodRuntime& pods)
       : stream_(std::move(stream)), client_(stream_.get_executor()), node_(std::move(node)), pods_(&pods) {}
 
@@ -30,8 +32,6 @@ class KubeletConnection {
   void end();
 
  private:
-  using Request = boost::beast::http::request<boost::beast::http::string_body>;
-
   boost::asio::awaitable<void> answer(Request message);
   boost::asio::awaitable<void> send_log(KubeletRequest request);
   boost::asio::awaitable<void> refuse(const kube::ApiError& error);

@@ -8,9 +8,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/buffers_to_string.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/websocket/rfc6455.hpp>
 #include <charconv>
 #include <utility>
 
@@ -19,19 +16,14 @@
 namespace knetsim {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
-namespace websocket = boost::beast::websocket;
 using asio::ip::tcp;
 using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kPortPiece = 32 << 10;            // bytes
-constexpr std::size_t kLongestPortMessage = 1UL << 20;  // bytes
-constexpr std::size_t kMostWaiting = 4UL << 20;         // bytes of one connection
-constexpr std::size_t kMostPortStreams = 2'000;         // at a time: a thousand connections
-constexpr std::chrono::seconds kPortHandshake{10};
+constexpr std::size_t kPortPiece = 32 << 10;     // bytes
+constexpr std::size_t kMostWaiting = 4UL << 20;  // bytes of one connection
+constexpr std::size_t kMostPortStreams = 2'000;  // at a time: a thousand connections
 constexpr std::uint32_t kRefused = 3;
 
 std::optional<std::uint16_t> forwarded_port(const std::string& text) {
@@ -48,30 +40,18 @@ const std::string& header(const spdy::Headers& headers, const char* name) {
 
 }  // namespace
 
-PortSession::PortSession(KubeletStream stream)
-    : socket_(std::move(stream)),
-      turn_(socket_.get_executor(), asio::steady_timer::time_point::max()),
-      room_(socket_.get_executor(), asio::steady_timer::time_point::max()) {}
+PortSession::PortSession(std::unique_ptr<UpgradedLink> link)
+    : link_(std::move(link)), turns_(executor()), room_(executor(), asio::steady_timer::time_point::max()) {}
 
-asio::awaitable<void> PortSession::run(Upgrade upgrade, PodContainer pod, PodRuntime& pods) {
+asio::awaitable<void> PortSession::run(PodContainer pod, PodRuntime& pods) {
   pod_ = std::move(pod);
   pods_ = &pods;
-  beast::get_lowest_layer(socket_).expires_never();
-  socket_.set_option(websocket::stream_base::timeout{kPortHandshake, websocket::stream_base::none(), false});
-  socket_.set_option(websocket::stream_base::decorator(
-      [](auto& response) { response.set(http::field::sec_websocket_protocol, kProtocol); }));
-  socket_.read_message_max(kLongestPortMessage);
-  socket_.auto_fragment(false);
-  socket_.binary(true);
-  error_code error;
-  co_await socket_.async_accept(upgrade, asio::redirect_error(asio::use_awaitable, error));
-  beast::flat_buffer buffer;
+  const bool accepted = co_await link_->accept();
   try {
-    while (!error && !ended_) {
-      co_await socket_.async_read(buffer, asio::redirect_error(asio::use_awaitable, error));
-      if (error) break;
-      reader_.take(beast::buffers_to_string(buffer.data()));
-      buffer.consume(buffer.size());
+    while (accepted && !ended_) {
+      const auto bytes = co_await link_->read();
+      if (!bytes) break;
+      reader_.take(*bytes);
       while (auto frame = reader_.next()) co_await take(*std::move(frame));
     }
   } catch (const InputError&) {
@@ -88,9 +68,8 @@ void PortSession::end() {
   }
   connections_.clear();
   by_stream_.clear();
-  turn_.cancel();
   room_.cancel();
-  beast::get_lowest_layer(socket_).close();
+  link_->transport().close();
 }
 
 asio::awaitable<void> PortSession::take(spdy::Frame frame) {
@@ -115,7 +94,7 @@ asio::awaitable<void> PortSession::open(const spdy::Frame& frame) {
     co_return;
   }
   auto& connection = connections_[id];
-  if (!connection) connection = std::make_shared<Connection>(socket_.get_executor());
+  if (!connection) connection = std::make_shared<Connection>(executor());
   connection->port = port;
   (type == "data" ? connection->data : connection->error) = frame.stream;
   const auto both = connection;
@@ -146,10 +125,9 @@ asio::awaitable<void> PortSession::connect(ConnectionPtr connection) {
     co_return;
   }
   connection->socket.set_option(tcp::no_delay(true), error);
-  asio::co_spawn(socket_.get_executor(), pump(connection),
-                 [self = shared_from_this()](const std::exception_ptr& failure) {
-                   if (failure) self->end();
-                 });
+  asio::co_spawn(executor(), pump(connection), [self = shared_from_this()](const std::exception_ptr& failure) {
+    if (failure) self->end();
+  });
 }
 
 asio::awaitable<void> PortSession::pump(ConnectionPtr connection) {
@@ -189,10 +167,9 @@ asio::awaitable<void> PortSession::hand_on(const spdy::Frame& frame) {
   connection->waiting += frame.data;
   connection->last = connection->last || frame.last;
   if (!std::exchange(connection->writing, true))
-    asio::co_spawn(socket_.get_executor(), write(connection),
-                   [self = shared_from_this()](const std::exception_ptr& failure) {
-                     if (failure) self->end();
-                   });
+    asio::co_spawn(executor(), write(connection), [self = shared_from_this()](const std::exception_ptr& failure) {
+      if (failure) self->end();
+    });
   error_code ignored;
   while (connection->waiting.size() > kMostWaiting && !connection->over && !ended_)
     co_await room_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -211,15 +188,11 @@ asio::awaitable<void> PortSession::write(ConnectionPtr connection) {
 }
 
 asio::awaitable<bool> PortSession::send(std::string bytes) {
-  error_code error;
-  while (sending_ && !ended_) co_await turn_.async_wait(asio::redirect_error(asio::use_awaitable, error));
-  if (ended_) co_return false;
-  sending_ = true;
-  error.clear();
-  co_await socket_.async_write(asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, error));
-  sending_ = false;
-  turn_.cancel_one();
-  co_return !error && !ended_;
+  co_await turns_.take();
+  bool sent = false;
+  if (!ended_) sent = co_await link_->write(std::move(bytes));
+  turns_.give();
+  co_return sent && !ended_;
 }
 
 }  // namespace knetsim

@@ -3,35 +3,31 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/websocket/ssl.hpp>
-#include <boost/beast/websocket/stream.hpp>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "kubelet_request.h"
-#include "kubelet_tls.h"
 #include "pod_runtime.h"
 #include "spdy.h"
+#include "stream_wire.h"
 
 namespace knetsim {
 
-/// One port-forward over a WebSocket, in which SPDY is spoken: for each connection that its client has accepted there
-/// is a stream of data and one of errors, and here a connection to the pod's port, from within the pod. Source:
+/// One port-forward, in SPDY, bare or in the messages of a WebSocket: for each connection that its client has accepted
+/// there is a stream of data and one of errors, and here a connection to the pod's port, from within the pod. Source:
 /// k8s.io/kubelet/pkg/cri/streaming/portforward.
 class PortSession : public std::enable_shared_from_this<PortSession> {
  public:
-  using Upgrade = boost::beast::http::request<boost::beast::http::string_body>;
+  static constexpr std::string_view kProtocol = "portforward.k8s.io";
+  static constexpr std::string_view kTunnelled = "SPDY/3.1+portforward.k8s.io";  ///< in a WebSocket
+  static constexpr std::size_t kLongestMessage = 1UL << 20;                      ///< bytes
 
-  static constexpr std::string_view kProtocol = "SPDY/3.1+portforward.k8s.io";
+  explicit PortSession(std::unique_ptr<UpgradedLink> link);
 
-  explicit PortSession(KubeletStream stream);
-
-  /// Answers the upgrade, which offers kProtocol, and returns when all is over.
-  boost::asio::awaitable<void> run(Upgrade upgrade, PodContainer pod, PodRuntime& pods);
+  /// Answers the upgrade, and returns when all is over.
+  boost::asio::awaitable<void> run(PodContainer pod, PodRuntime& pods);
   /// Ends every connection; run() returns.
   void end();
 
@@ -60,10 +56,11 @@ class PortSession : public std::enable_shared_from_this<PortSession> {
   boost::asio::awaitable<void> finish(ConnectionPtr connection, std::string trouble);
   boost::asio::awaitable<bool> send(std::string bytes);
 
-  boost::beast::websocket::stream<KubeletStream> socket_;
-  boost::asio::steady_timer turn_;  // of those that want to send
+  boost::asio::any_io_executor executor() { return link_->transport().get_executor(); }
+
+  std::unique_ptr<UpgradedLink> link_;
+  Turns turns_;
   boost::asio::steady_timer room_;  // is cancelled when something that waited was taken
-  bool sending_ = false;
   bool ended_ = false;
   PodContainer pod_;
   PodRuntime* pods_ = nullptr;

@@ -9,7 +9,7 @@
 
 namespace knetsim::spdy {
 
-// SPDY/3.1 as far as kubectl port-forward speaks it, within the messages of a WebSocket: streams, their headers, data.
+// SPDY/3.1 as far as kubectl and API servers speak it: streams, their headers, data.
 // Nobody there heeds windows or priorities. Source: https://www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1.
 
 using Headers = std::map<std::string, std::string>;  ///< names are lower case

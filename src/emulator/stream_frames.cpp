@@ -2,12 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <boost/algorithm/string/classification.hpp>
-#include <boost/algorithm/string/split.hpp>
-#include <boost/algorithm/string/trim.hpp>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <vector>
 
 namespace knetsim::stream_frames {
 
@@ -37,17 +33,6 @@ Message resize(std::string_view text) {
 }
 
 }  // namespace
-
-std::string_view choose_protocol(std::string_view offered) {
-  std::vector<std::string> words;
-  boost::algorithm::split(words, offered, boost::algorithm::is_any_of(","));
-  for (auto& word : words) {
-    boost::algorithm::trim(word);
-    for (const auto known : {kV5, kV4})
-      if (word == known) return known;
-  }
-  return {};
-}
 
 Message read(std::string_view text) {
   if (text.empty()) return {};

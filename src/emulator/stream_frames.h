@@ -16,9 +16,6 @@ inline constexpr std::string_view kV4 = "v4.channel.k8s.io";
 
 enum class Channel : unsigned char { in = 0, out = 1, err = 2, status = 3, resize = 4, close = 255 };
 
-/// The first of those that a client offers, "a, b", that is spoken here; empty if none.
-std::string_view choose_protocol(std::string_view offered);
-
 struct Window {
   unsigned short rows = 0;
   unsigned short columns = 0;

@@ -2,34 +2,27 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/websocket/ssl.hpp>
-#include <boost/beast/websocket/stream.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "knetsim/sys/fd_events.h"
 #include "kubelet_request.h"
-#include "kubelet_tls.h"
 #include "log_reader.h"
 #include "pod_runtime.h"
 #include "stream_frames.h"
+#include "stream_wire.h"
 
 namespace knetsim {
 
-/// One exec or attach over a WebSocket (stream_frames.h): a program's streams in both directions, each of them only as
+/// One exec or attach over a connection: a program's streams in both directions, each of them only as
 /// fast as whoever takes it. A client that is gone ends the program of its exec.
 class StreamSession : public std::enable_shared_from_this<StreamSession> {
  public:
-  using Upgrade = boost::beast::http::request<boost::beast::http::string_body>;
+  explicit StreamSession(std::unique_ptr<StreamWire> wire);
 
-  explicit StreamSession(KubeletStream stream);
-
-  /// Answers the upgrade, which offers `protocol`, and returns when all is over.
-  boost::asio::awaitable<void> run(Upgrade upgrade, std::string protocol, KubeletRequest request, PodRuntime& pods);
+  /// Answers the upgrade, and returns when all is over.
+  boost::asio::awaitable<void> run(KubeletRequest request, PodRuntime& pods);
   /// Ends the program and the connection; run() returns.
   void end();
 
@@ -44,14 +37,12 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
   boost::asio::awaitable<void> type(std::string_view input);
   boost::asio::awaitable<void> pump(Descriptor& from, stream_frames::Channel channel);
   boost::asio::awaitable<void> wait_for_end();
-  boost::asio::awaitable<bool> send(std::string_view message);
-  boost::asio::awaitable<void> say_and_close(const std::string& status);
   void listen_to_client();
   void close_input();
 
-  boost::beast::websocket::stream<KubeletStream> socket_;
-  boost::asio::steady_timer turn_;  // of those that want to send
-  bool sending_ = false;
+  boost::asio::any_io_executor executor() { return wire_->transport().get_executor(); }
+
+  std::unique_ptr<StreamWire> wire_;
   FdEvents client_;   // its end
   FdEvents process_;  // the program's end, or its container's
   std::optional<PodProgram> program_;

@@ -180,6 +180,20 @@ TEST_F(PodStreamsOverHttp, AreRelayedByteByByte) {
                                   HasSubstr("Connection: close\r\n"), Not(HasSubstr("Upgrade"))));
 }
 
+TEST_F(PodStreamsOverHttp, AreRelayedInSpdyToo) {
+  Kubelet kubelet("HTTP/1.1 101 Whatever\r\n\r\n\x80\x03");
+  point_at(kubelet.port());
+  EXPECT_EQ(exchange_raw("POST " + std::string(kExec) +
+                         " HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
+                         "X-Stream-Protocol-Version: v4.channel.k8s.io\r\n"
+                         "X-Stream-Protocol-Version: channel.k8s.io\r\n\r\n"),
+            "HTTP/1.1 101 Whatever\r\n\r\n\x80\x03");
+  EXPECT_THAT(kubelet.asked(),
+              AllOf(StartsWith("GET /exec/shop/web/web?command=ls&output=1 HTTP/1.1\r\n"),
+                    HasSubstr("Upgrade: SPDY/3.1\r\n"), HasSubstr("X-Stream-Protocol-Version: v4.channel.k8s.io\r\n"),
+                    HasSubstr("X-Stream-Protocol-Version: channel.k8s.io\r\n")));
+}
+
 TEST_F(PodStreamsOverHttp, BringWhatTheClientHasSentAlready) {
   Kubelet kubelet("HTTP/1.1 101 Whatever\r\n\r\n");
   point_at(kubelet.port());
@@ -264,9 +278,8 @@ TEST_F(PodStreamsOfALab, ShowWhoAsksAndAskNobodyElse) {
 TEST_F(PodStreamsOverHttp, AreRefusedWhereNobodyCanAnswer) {
   Kubelet kubelet("");
   point_at(kubelet.port());
-  EXPECT_THAT(exchange_raw("POST " + std::string(kExec) +
-                           " HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: SPDY/3.1\r\n\r\n"),
-              AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("use kubectl 1.30 or later")));
+  EXPECT_THAT(exchange_raw("POST " + std::string(kExec) + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+              AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("Upgrade request required")));
   point_at(1);
   EXPECT_THAT(exchange_raw(upgrade(kExec)),
               AllOf(StartsWith("HTTP/1.1 500"), HasSubstr("error dialing backend: dial tcp 127.0.0.1:1: ")));

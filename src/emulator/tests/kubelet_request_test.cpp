@@ -51,14 +51,6 @@ TEST(KubeletRequests, ThatAreNoneAreRefused) {
     EXPECT_THROW(KubeletRequest::parse(target), kube::ApiError) << target;
 }
 
-TEST(StreamFrames, AreChosenByWhatTheClientOffersFirst) {
-  EXPECT_EQ(stream_frames::choose_protocol("v5.channel.k8s.io, v4.channel.k8s.io"), "v5.channel.k8s.io");
-  EXPECT_EQ(stream_frames::choose_protocol("v4.channel.k8s.io,v5.channel.k8s.io"), "v4.channel.k8s.io");
-  EXPECT_EQ(stream_frames::choose_protocol("base64.channel.k8s.io, v4.channel.k8s.io"), "v4.channel.k8s.io");
-  EXPECT_EQ(stream_frames::choose_protocol("SPDY/3.1+portforward.k8s.io"), "");
-  EXPECT_EQ(stream_frames::choose_protocol(""), "");
-}
-
 TEST(StreamFrames, SayInputItsEndAndASize) {
   EXPECT_EQ(stream_frames::read({"\0abc", 4}).data, "abc");
   EXPECT_EQ(stream_frames::read({"\xff\0", 2}).kind, Message::Kind::end_of_input);

@@ -127,6 +127,8 @@ TEST_F(KubeletEndpoint, KeepsAProgramsStreamsApartAndTellsItsExitCode) {
   EXPECT_EQ(status.at("reason"), "NonZeroExitCode");
   EXPECT_EQ(status.at("/details/causes/0/message"_json_pointer), "7");
   EXPECT_EQ(json::parse(StreamClient(exec("true")).rest()[kStatus]).at("status"), "Success");
+  EXPECT_EQ(StreamClient(exec("true"), "base64.channel.k8s.io, v4.channel.k8s.io,v5.channel.k8s.io").protocol(),
+            "v4.channel.k8s.io");
   EXPECT_EQ(
       json::parse(StreamClient(exec("kill -KILL $$")).rest()[kStatus]).at("/details/causes/0/message"_json_pointer),
       "137");
@@ -258,7 +260,7 @@ TEST_F(KubeletEndpoint, TellsWhatItCannotDoWhereClientsShowIt) {
   };
   EXPECT_THAT(refused(exec("ls")), AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("Upgrade request required")));
   EXPECT_THAT(refused(exec("ls"), "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"),
-              HasSubstr("not over SPDY"));
+              HasSubstr("none of the protocols that are offered"));
   EXPECT_THAT(refused(exec("ls"),
                       "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
                       "AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: chat\r\n"),
