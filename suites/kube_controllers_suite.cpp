@@ -81,6 +81,30 @@ TEST_F(KubeControllers, RollADeploymentOutThatRunsOnTheWorkers) {
   EXPECT_THAT(run({"get", "pods"}).out, Not(HasSubstr("web-")));
 }
 
+TEST_F(KubeControllers, ReplaceWhatIsDrainedFromANode) {
+  ASSERT_TRUE(
+      run({"create", "-f", "-", "--validate=false"},
+          R"({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 2,
+                      "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}},
+                      "spec": {"containers": [{"name": "web", "image": "pause"}]}}}})")
+          .ok());
+  ASSERT_TRUE(run({"rollout", "status", "deployment", "web", "--timeout=30s"}).ok());
+  // c1 is of the topology, and of no controller.
+  const auto refused = run({"drain", "w1", "--timeout=30s"});
+  EXPECT_FALSE(refused.ok());
+  EXPECT_THAT(refused.err, ContainsRegex("use --force to override.*c1"));
+  const auto drained = run({"drain", "w1", "--force", "--timeout=30s"});
+  EXPECT_TRUE(drained.ok()) << drained.err;
+  EXPECT_THAT(drained.out, testing::AllOf(ContainsRegex("pod/web-[-a-z0-9]+ evicted"), HasSubstr("pod/c1 evicted")));
+  ASSERT_TRUE(run({"rollout", "status", "deployment", "web", "--timeout=30s"}).ok());
+  EXPECT_THAT(run({"get", "pods", "-o", "wide"}).out,
+              testing::AllOf(ContainsRegex("web-.* w2 .*\n.*web-.* w2 "), Not(HasSubstr(" w1 "))));
+  EXPECT_THAT(run({"get", "nodes"}).out, HasSubstr("Ready,SchedulingDisabled"));
+  EXPECT_TRUE(run({"uncordon", "w1"}).ok());
+  ASSERT_TRUE(run({"scale", "deployment", "web", "--replicas=3"}).ok());
+  shows("web-.* w1 ", {"get", "pods", "-o", "wide"});
+}
+
 TEST_F(KubeControllers, AreToldOfWhenTheyDieAndGoOnWhenTheyAreRestarted) {
   auto& controllers = emulation().clusters().front()->api().controllers();
   controllers.process().signal(SIGKILL);

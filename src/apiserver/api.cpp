@@ -141,10 +141,12 @@ asio::awaitable<Response> Api::at_subresource(const Target& target, const Reques
   const auto& method = request.method;
   const auto& name = target.subresource;
   if (name == "binding" && method == "POST") co_return co_await writer_->bind(target, request);
+  if (name == "eviction" && method == "POST") co_return co_await writer_->evict(target, request);
   if (name == "token" && method == "POST") co_return authentication_->issue(target, request);
   if (name == "exec" || name == "attach" || name == "log" || name == "portforward")
     co_return co_await pod_streams_.open(target, request);
-  constexpr std::array kServed{"status"sv, "scale"sv, "finalize"sv, "ephemeralcontainers"sv, "binding"sv, "token"sv};
+  constexpr std::array kServed{"status"sv,  "scale"sv,    "finalize"sv, "ephemeralcontainers"sv,
+                               "binding"sv, "eviction"sv, "token"sv};
   if (std::ranges::find(kServed, name) == kServed.end())
     throw kube::plain_failure(501, fmt::format("{} of {} isn't served by this server", name, target.kind->plural));
   const auto verbs = target.kind->subresource(name)->verbs;

@@ -1,7 +1,10 @@
 #include "body.h"
 
+#include <fmt/format.h>
+
 #include "knetsim/kube/status.h"
 #include "knetsim/sys/json_place.h"
+#include "knetsim/sys/text.h"
 #include "media.h"
 
 namespace knetsim::apiserver {
@@ -19,6 +22,19 @@ Encoding encoding_of(const Request& request) {
   if (name == "application/yaml") return Encoding::yaml;
   if (name == kProtobuf) return Encoding::protobuf;
   throw kube::unsupported_body({"application/json", "application/yaml", std::string(kProtobuf)});
+}
+
+/// Throws InputError.
+SentDeleteOptions delete_options_at(const JsonPlace& place) {
+  SentDeleteOptions options;
+  if (const auto grace = place.find("gracePeriodSeconds")) options.grace_seconds = grace->integer<std::int64_t>();
+  place.take("propagationPolicy", options.propagation, &JsonPlace::string);
+  if (const auto preconditions = place.find("preconditions")) {
+    preconditions->take("uid", options.uid, &JsonPlace::string);
+    preconditions->take("resourceVersion", options.resource_version, &JsonPlace::string);
+  }
+  for (const auto& word : place.each("dryRun", &JsonPlace::string)) options.dry = options.dry || word == "All";
+  return options;
 }
 
 }  // namespace
@@ -73,20 +89,36 @@ SentDeleteOptions delete_options(const Request& request) {
   (void)encoding_of(request);  // patches have others, which read_json() takes, too
   const JsonDocument document{
       .value = read_json(request, "DeleteOptions"), .source = {}, .rules = {.null_is_absent = true, .remedies = false}};
-  SentDeleteOptions options;
   try {
-    const JsonPlace place(document);
-    if (const auto grace = place.find("gracePeriodSeconds")) options.grace_seconds = grace->integer<std::int64_t>();
-    place.take("propagationPolicy", options.propagation, &JsonPlace::string);
-    if (const auto preconditions = place.find("preconditions")) {
-      preconditions->take("uid", options.uid, &JsonPlace::string);
-      preconditions->take("resourceVersion", options.resource_version, &JsonPlace::string);
-    }
-    for (const auto& word : place.each("dryRun", &JsonPlace::string)) options.dry = options.dry || word == "All";
+    return delete_options_at(JsonPlace(document));
   } catch (const InputError& error) {
     throw kube::bad_request(std::string("DeleteOptions: ") + error.what());
   }
-  return options;
+}
+
+SentEviction eviction_of(const Request& request) {
+  (void)encoding_of(request);
+  const JsonDocument document{
+      .value = read_json(request, "Eviction"), .source = {}, .rules = {.null_is_absent = true, .remedies = false}};
+  SentEviction eviction;
+  try {
+    const JsonPlace place(document);
+    std::string version = "policy/v1";
+    std::string kind = "Eviction";
+    place.take("apiVersion", version, &JsonPlace::string);
+    place.take("kind", kind, &JsonPlace::string);
+    if ((version != "policy/v1" && version != "policy/v1beta1") || kind != "Eviction")
+      throw kube::bad_request(
+          fmt::format("no kind {} is registered for version {} in scheme", excerpt(kind), excerpt(version)));
+    if (const auto metadata = place.find("metadata")) {
+      metadata->take("name", eviction.name, &JsonPlace::string);
+      metadata->take("namespace", eviction.ns, &JsonPlace::string);
+    }
+    if (const auto options = place.find("deleteOptions")) eviction.options = delete_options_at(*options);
+  } catch (const InputError& error) {
+    throw kube::bad_request(std::string("Eviction: ") + error.what());
+  }
+  return eviction;
 }
 
 }  // namespace knetsim::apiserver

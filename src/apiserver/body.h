@@ -38,4 +38,12 @@ struct SentDeleteOptions {
 /// Throws ApiError 400, 415.
 SentDeleteOptions delete_options(const Request& request);
 
+struct SentEviction {
+  std::string name;
+  std::string ns;
+  std::optional<SentDeleteOptions> options;
+};
+/// An Eviction (policy/v1). Throws ApiError 400, 415.
+SentEviction eviction_of(const Request& request);
+
 }  // namespace knetsim::apiserver

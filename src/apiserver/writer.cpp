@@ -56,6 +56,13 @@ void check_names(const Target& target, const json& object) {
     throw kube::bad_request(
         fmt::format("the name of the object ({}) does not match the name on the URL ({})", name, target.name));
   const auto& ns = text_at(object, "namespace");
+/// To what was posted to a subresource.
+Response done() {
+  return {.status = 201,
+          .body = R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201})"
+                  "\n"};
+}
+
   if (!ns.empty() && ns != target.ns)
     throw kube::bad_request("the namespace of the provided object does not match the namespace sent on the request");
 }
@@ -233,11 +240,7 @@ asio::awaitable<Response> Writer::bind(const Target& target, const Request& requ
     return {Decision::Deed::write, kube::bound_pod(*target.kind, old, node, now())};
   };
   co_await store_->change(*target.kind, target.ns, target.name, decide, dry_run(request.query));
-  Response response;
-  response.status = 201;
-  response.body = R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201})"
-                  "\n";
-  co_return response;
+  co_return done();
 }
 
 Response Writer::scale(const Target& target) const {
@@ -251,7 +254,10 @@ Writer::Removal Writer::removal_of(const Request& request) const {
   removal.options.grace_seconds = request.query.number("gracePeriodSeconds");
   removal.options.propagation = request.query["propagationPolicy"];
   if (request.body.empty()) return removal;
-  const auto options = delete_options(request);
+  return with_options(std::move(removal), delete_options(request));
+}
+
+Writer::Removal Writer::with_options(Removal removal, const SentDeleteOptions& options) {
   if (options.grace_seconds) removal.options.grace_seconds = options.grace_seconds;
   if (!options.propagation.empty()) removal.options.propagation = options.propagation;
   removal.uid = options.uid;
@@ -260,8 +266,23 @@ Writer::Removal Writer::removal_of(const Request& request) const {
   return removal;
 }
 
-asio::awaitable<json> Writer::remove(const kube::Kind& kind, const std::string& ns, const std::string& name,
-                                     const Removal& removal, bool& gone) {
+// As k8s.io/kubernetes/pkg/registry/core/pod/storage/eviction.go.
+asio::awaitable<Response> Writer::evict(const Target& target, const Request& request) {
+  const auto sent = eviction_of(request);
+  if (sent.name != target.name) throw kube::bad_request("name in URL does not match name in Eviction object");
+  if (!sent.ns.empty() && sent.ns != target.ns)
+    throw kube::bad_request("the namespace of the provided object does not match the namespace sent on the request");
+  Removal removal;
+  removal.evicts = true;
+  removal.dry = dry_run(request.query);
+  if (sent.options) removal = with_options(std::move(removal), *sent.options);
+  bool gone = false;
+  co_await remove(*target.kind, target.ns, target.name, removal, gone);
+  co_return done();
+}
+
+asio::awaitable<Written> Writer::remove(const kube::Kind& kind, const std::string& ns, const std::string& name,
+                                        const Removal& removal, bool& gone) {
   constexpr std::array<std::string_view, 3> kEverywhere{"default", "kube-system", "kube-public"};
   if (kind.plural == "namespaces" && std::ranges::find(kEverywhere, name) != kEverywhere.end())
     throw kube::forbidden(kind, name, "this namespace may not be deleted");
@@ -275,7 +296,8 @@ asio::awaitable<json> Writer::remove(const kube::Kind& kind, const std::string& 
           fmt::format("the ResourceVersion in the precondition ({}) does not match the ResourceVersion "
                       "in record ({}). The object might have been modified",
                       removal.resource_version, version));
-    auto deletion = kube::prepare_delete(kind, old, removal.options, now());
+    auto deletion =
+        kube::prepare_delete(kind, removal.evicts ? kube::evicted_pod(old, now()) : old, removal.options, now());
     gone = deletion.now;
     if (gone) return {Decision::Deed::remove, std::move(deletion.object)};
     if (deletion.object == old) return {Decision::Deed::keep, std::move(deletion.object)};

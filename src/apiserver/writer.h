@@ -8,6 +8,7 @@
 #include <string>
 
 #include "allocations.h"
+#include "body.h"
 #include "cache.h"
 #include "event_stream.h"
 #include "knetsim/kube/patch.h"
@@ -33,6 +34,8 @@ class Writer {
   Response scale(const Target& target) const;
   /// Subresource binding: puts a pod on a node.
   boost::asio::awaitable<Response> bind(const Target& target, const Request& request);
+  /// Subresource eviction: deletes a pod; nobody's budget is in the way, as there are none.
+  boost::asio::awaitable<Response> evict(const Target& target, const Request& request);
 
   /// For what the server itself makes: as if a client had sent it. Nullopt if it is there already.
   boost::asio::awaitable<std::optional<nlohmann::json>> create_if_absent(const kube::Kind& kind, std::string ns,
@@ -44,6 +47,7 @@ class Writer {
     std::string uid;  ///< precondition; empty: none
     std::string resource_version;
     bool dry = false;
+    bool evicts = false;
   };
 
   void require_namespace(const Target& target, const std::string& name) const;
@@ -61,6 +65,7 @@ class Writer {
                                           std::function<nlohmann::json(const nlohmann::json& old)> sent,
                                           std::optional<kube::Author> author);
   Removal removal_of(const Request& request) const;
+  static Removal with_options(Removal removal, const SentDeleteOptions& options);
   boost::asio::awaitable<nlohmann::json> remove(const kube::Kind& kind, const std::string& ns, const std::string& name,
                                                 const Removal& removal, bool& gone);
   std::string new_uid();

@@ -154,6 +154,7 @@ std::vector<Kind> core_kinds() {
        .subresources = {{"attach", {}, {}, "PodAttachOptions", {"create", "get"}},
                         {"binding", {}, {}, "Binding", {"create"}},
                         {"ephemeralcontainers", {}, {}, "Pod", changing_verbs()},
+                        {"eviction", "policy", "v1", "Eviction", {"create"}},
                         {"exec", {}, {}, "PodExecOptions", {"create", "get"}},
                         {"log", {}, {}, "Pod", {"get"}},
                         {"portforward", {}, {}, "PodPortForwardOptions", {"create", "get"}},

@@ -323,6 +323,24 @@ Deletion prepare_delete(const Kind& kind, json object, const DeleteOptions& opti
   std::int64_t grace = 0;
   if (is_pod) {
     const auto& own = member(object, "spec", "terminationGracePeriodSeconds");
+json evicted_pod(json pod, Time now) {
+  auto conditions = json::array();
+  for (const auto& each : list_at(pod, "status", "conditions")) {
+    if (text_at(each, "type") != "DisruptionTarget")
+      conditions.push_back(each);
+    else if (text_at(each, "status") == "True")
+      return pod;
+  }
+  conditions.push_back({{"type", "DisruptionTarget"},
+                        {"status", "True"},
+                        {"lastProbeTime", nullptr},
+                        {"lastTransitionTime", timestamp(now)},
+                        {"reason", "EvictionByEvictionAPI"},
+                        {"message", "Eviction API: evicting"}});
+  pod["status"]["conditions"] = std::move(conditions);
+  return pod;
+}
+
     grace = options.grace_seconds.value_or(own.is_number() ? number_in(own) : kDefaultGrace);
     const auto& phase = text_at(object, "status", "phase");
     if (text_at(object, "spec", "nodeName").empty() || phase == "Failed" || phase == "Succeeded") grace = 0;

@@ -280,5 +280,62 @@ TEST_F(ApiServerObjects, SurviveTheServersDeathInTheMiddleOfWrites) {
   EXPECT_LE(there.size(), count + acknowledged.size());  // at most one of each writer's was not acknowledged
 }
 
+struct Eviction {
+  const char* query;
+  json body;
+  unsigned status;
+  const char* words;  ///< of the answer
+};
+
+TEST_F(ApiServerObjects, ThatArePodsAreEvictedAsUpstreamDoesWithoutBudgets) {
+  const auto pod = [](const std::string& name) -> json {
+    return {{"metadata", {{"name", name}}},
+            {"spec", {{"nodeName", "w1"}, {"containers", {{{"name", "web"}, {"image", "x"}}}}}}};
+  };
+  const std::string pods = "/api/v1/namespaces/shop/pods";
+  ASSERT_EQ(client().post(pods, pod("web")).status, 201U);
+  const auto of = [](const json& metadata, const json& options = nullptr) {
+    json body{{"apiVersion", "policy/v1"}, {"kind", "Eviction"}, {"metadata", metadata}};
+    if (!options.is_null()) body["deleteOptions"] = options;
+    return body;
+  };
+  json unknown = of({{"name", "web"}});
+  unknown["apiVersion"] = "policy/v2";
+  const std::vector<Eviction> table{
+      {"", of({{"name", "other"}}), 400, "name in URL does not match name in Eviction object"},
+      {"", of({{"name", "web"}, {"namespace", "default"}}), 400, "namespace of the provided object does not match"},
+      {"", unknown, 400, "no kind \"Eviction\" is registered for version \"policy/v2\""},
+      {"", of({{"name", "web"}}, {{"gracePeriodSeconds", "x"}}), 400, "gracePeriodSeconds"},
+      {"", of({{"name", "web"}}, {{"preconditions", {{"uid", "another"}}}}), 409, "the UID in the precondition"},
+      {"?dryRun=None", of({{"name", "web"}}), 400, "dryRun"},
+      {"?dryRun=All", of({{"name", "web"}}), 201, "Success"},
+      {"", of({{"name", "web"}}, {{"dryRun", {"All"}}}), 201, "Success"}};
+  for (const auto& [query, body, status, words] : table) {
+    const auto answer = client().post(pods + "/web/eviction" + query, body);
+    EXPECT_EQ(answer.status, status) << body;
+    EXPECT_THAT(answer.json()["kind"], "Status");
+    EXPECT_THAT(answer.json().dump(), HasSubstr(json(words).dump().substr(1, json(words).dump().size() - 2))) << body;
+    EXPECT_FALSE(client().get(pods + "/web").json()["metadata"].contains("deletionTimestamp")) << body;
+  }
+  EXPECT_EQ(client().get(pods + "/web/eviction").status, 405U);
+  EXPECT_EQ(client().post(pods + "/none/eviction", of({{"name", "none"}})).status, 404U);
+
+  EXPECT_EQ(client().post(pods + "/web/eviction", of({{"name", "web"}}, {{"gracePeriodSeconds", 7}})).status, 201U);
+  const auto leaving = client().get(pods + "/web").json();
+  EXPECT_EQ(leaving["metadata"]["deletionGracePeriodSeconds"], 7);
+  const auto& condition = leaving["status"]["conditions"].back();
+  EXPECT_EQ(condition["type"], "DisruptionTarget");
+  EXPECT_EQ(condition["reason"], "EvictionByEvictionAPI");
+  EXPECT_EQ(client().post(pods + "/web/eviction", of({{"name", "web"}}, {{"gracePeriodSeconds", 0}})).status, 201U);
+  EXPECT_EQ(client().get(pods + "/web").status, 404U);
+
+  const auto resources = client().get("/api/v1").json()["resources"];
+  const auto found =
+      std::find_if(resources.begin(), resources.end(), [](const json& one) { return one["name"] == "pods/eviction"; });
+  ASSERT_NE(found, resources.end());
+  EXPECT_EQ((*found)["group"], "policy");
+  EXPECT_EQ((*found)["version"], "v1");
+}
+
 }  // namespace
 }  // namespace knetsim::apiserver::test

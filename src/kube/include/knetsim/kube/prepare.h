@@ -57,6 +57,9 @@ nlohmann::json prepare_finalize(const Kind& kind, const nlohmann::json& old, nlo
 /// being deleted.
 nlohmann::json bound_pod(const Kind& kind, nlohmann::json pod, const std::string& node, Time now);
 
+/// Subresource eviction: the pod with condition DisruptionTarget, in front of its deletion.
+nlohmann::json evicted_pod(nlohmann::json pod, Time now);
+
 // Subresource scale (autoscaling/v1 Scale) of kinds that have one.
 nlohmann::json scale_of(const Kind& kind, const nlohmann::json& object);
 /// What replaces `old`, with the replicas of the Scale. Throws ApiError 409, 422.
