@@ -190,9 +190,10 @@ asio::awaitable<Response> Writer::update(const Target& target, const Request& re
 }
 
 asio::awaitable<Response> Writer::patch(const Target& target, const Request& request) {
-  const bool applies = is_apply(request) && target.subresource != "scale";
+  const bool applies = is_apply(request);
   const auto type = applies ? kube::PatchType::merge : patch_type(request);
   kube::check_patch_options(request.query["fieldManager"], request.query.has("force"), applies);
+  if (applies && target.subresource == "scale") co_return co_await apply_scale(target, request);
   if (applies) co_return co_await apply(target, request);
   const auto body = read_json(request, "patch");
   const auto validation = kube::field_validation(request.query["fieldValidation"]);
@@ -232,6 +233,20 @@ asio::awaitable<Response> Writer::apply_new(const Target& target, const Request&
   auto read = kube::read_object(kind, made, kube::FieldValidation::ignore);
   const auto object = co_await create(kind, target.ns, std::move(read.object), dry_run(request.query), std::nullopt);
   co_return shown(kind, object, view, 201);
+}
+
+asio::awaitable<Response> Writer::apply_scale(const Target& target, const Request& request) {
+  const auto& kind = *target.kind;
+  const auto config = read_json(request, "Scale");
+  check_names(target, config);
+  const auto author = author_of(target, request);
+  const bool force = request.query.flag("force");
+  const auto decide = [&](const json& old) -> Decision {
+    auto object = kube::with_applied_scale(kind, old, config, author, force);
+    return {object == old ? Decision::Deed::keep : Decision::Deed::write, std::move(object)};
+  };
+  const auto object = co_await store_->change(kind, target.ns, target.name, decide, dry_run(request.query));
+  co_return Response{.body = kube::scale_of(kind, object).dump() + '\n'};
 }
 
 asio::awaitable<Response> Writer::bind(const Target& target, const Request& request) {

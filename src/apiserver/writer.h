@@ -55,6 +55,7 @@ class Writer {
   boost::asio::awaitable<nlohmann::json> create(const kube::Kind& kind, const std::string& ns, nlohmann::json object,
                                                 bool dry, std::optional<kube::Author> author);
   boost::asio::awaitable<Response> apply(const Target& target, const Request& request);
+  boost::asio::awaitable<Response> apply_scale(const Target& target, const Request& request);
   boost::asio::awaitable<Response> apply_new(const Target& target, const Request& request, const nlohmann::json& config,
                                              const kube::Author& author);
   /// What replaces `old`, by the subresource that was written to.

@@ -291,6 +291,18 @@ json with_scale(const Kind& kind, const json& old, const json& scale, const std:
   return prepare_update(kind, old, std::move(object), author);
 }
 
+json with_applied_scale(const Kind& kind, const json& old, const json& config, const Author& author, bool force) {
+  if (text_at(config, "apiVersion") != "autoscaling/v1" || text_at(config, "kind") != "Scale")
+    throw bad_request("invalid object type: a Scale of autoscaling/v1 is applied here");
+  (void)with_scale(kind, old, config);  // what it complains of
+  json own{{"apiVersion", kind.api_version()},
+           {"kind", kind.kind},
+           {"metadata", {{"name", name_of(old)}, {"namespace", namespace_of(old)}}}};
+  if (const auto& replicas = member(config, "spec", "replicas"); replicas.is_number())
+    own["spec"]["replicas"] = replicas;
+  return prepare_update(kind, old, server_side_apply(kind, old, own, author, force));
+}
+
 json bound_pod(const Kind& kind, json pod, const std::string& node, Time now) {
   const auto& before = text_at(pod, "spec", "nodeName");
   const auto& name = name_of(pod);
@@ -311,18 +323,6 @@ json bound_pod(const Kind& kind, json pod, const std::string& node, Time now) {
   return pod;
 }
 
-Deletion prepare_delete(const Kind& kind, json object, const DeleteOptions& options, Time now) {
-  auto& metadata = object["metadata"];
-  if (options.propagation == "Orphan" || options.propagation == "Foreground") {
-    const auto* const finalizer = options.propagation == "Orphan" ? "orphan" : "foregroundDeletion";
-    auto& finalizers = metadata["finalizers"];
-    if (!finalizers.is_array()) finalizers = json::array();
-    if (std::ranges::find(finalizers, finalizer) == finalizers.end()) finalizers.push_back(finalizer);
-  }
-  const bool is_pod = kind.kind == "Pod";
-  std::int64_t grace = 0;
-  if (is_pod) {
-    const auto& own = member(object, "spec", "terminationGracePeriodSeconds");
 json evicted_pod(json pod, Time now) {
   auto conditions = json::array();
   for (const auto& each : list_at(pod, "status", "conditions")) {
@@ -341,6 +341,18 @@ json evicted_pod(json pod, Time now) {
   return pod;
 }
 
+Deletion prepare_delete(const Kind& kind, json object, const DeleteOptions& options, Time now) {
+  auto& metadata = object["metadata"];
+  if (options.propagation == "Orphan" || options.propagation == "Foreground") {
+    const auto* const finalizer = options.propagation == "Orphan" ? "orphan" : "foregroundDeletion";
+    auto& finalizers = metadata["finalizers"];
+    if (!finalizers.is_array()) finalizers = json::array();
+    if (std::ranges::find(finalizers, finalizer) == finalizers.end()) finalizers.push_back(finalizer);
+  }
+  const bool is_pod = kind.kind == "Pod";
+  std::int64_t grace = 0;
+  if (is_pod) {
+    const auto& own = member(object, "spec", "terminationGracePeriodSeconds");
     grace = options.grace_seconds.value_or(own.is_number() ? number_in(own) : kDefaultGrace);
     const auto& phase = text_at(object, "status", "phase");
     if (text_at(object, "spec", "nodeName").empty() || phase == "Failed" || phase == "Succeeded") grace = 0;

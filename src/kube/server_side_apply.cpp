@@ -144,7 +144,7 @@ json server_side_apply(const Kind& kind, const json& live, const json& config, c
   } else {
     for (auto item = wanted.begin(); item != wanted.end();) {
       const bool kept = item.key() == "apiVersion" || item.key() == "kind" || item.key() == "metadata" ||
-                        item.key() == author.subresource;
+                        item.key() == (author.subresource == "scale" ? "spec" : author.subresource);
       item = kept ? std::next(item) : wanted.erase(item);
     }
   }

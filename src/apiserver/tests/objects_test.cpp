@@ -337,5 +337,35 @@ TEST_F(ApiServerObjects, ThatArePodsAreEvictedAsUpstreamDoesWithoutBudgets) {
   EXPECT_EQ((*found)["version"], "v1");
 }
 
+TEST_F(ApiServerObjects, ThatHaveAScaleTakeOneThatIsApplied) {
+  const std::string deployments = "/apis/apps/v1/namespaces/shop/deployments";
+  const json labels{{"app", "web"}};
+  const json made{
+      {"metadata", {{"name", "web"}}},
+      {"spec",
+       {{"selector", {{"matchLabels", labels}}},
+        {"template",
+         {{"metadata", {{"labels", labels}}}, {"spec", {{"containers", {{{"name", "c"}, {"image", "x"}}}}}}}}}}};
+  ASSERT_EQ(client().post(deployments, made).status, 201U);
+  const json scale{{"apiVersion", "autoscaling/v1"},
+                   {"kind", "Scale"},
+                   {"metadata", {{"name", "web"}}},
+                   {"spec", {{"replicas", 3}}}};
+  const auto apply = [&](const std::string& name, const std::string& query) {
+    return client().send("PATCH", deployments + "/" + name + "/scale?fieldManager=" + query, scale.dump(),
+                         {{"Content-Type", "application/apply-patch+yaml"}});
+  };
+  EXPECT_EQ(apply("web", "scaler").status, 409U) << "who made it owns the default";
+  const auto answer = apply("web", "scaler&force=true");
+  EXPECT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_EQ(answer.json()["kind"], "Scale");
+  EXPECT_EQ(answer.json()["spec"]["replicas"], 3);
+  EXPECT_EQ(client().get(deployments + "/web").json()["spec"]["replicas"], 3);
+  EXPECT_EQ(apply("none", "scaler").status, 400U) << "the name is another";
+  EXPECT_EQ(apply("web", "").status, 422U);
+  EXPECT_EQ(client().remove(deployments + "/web").status, 200U);
+  EXPECT_EQ(apply("web", "scaler").status, 404U);
+}
+
 }  // namespace
 }  // namespace knetsim::apiserver::test

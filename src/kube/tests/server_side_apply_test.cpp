@@ -316,6 +316,49 @@ void expect_holds(const json& whole, const json& part) {
   }
 }
 
+TEST(ServerSideApply, OfAScaleOwnsTheReplicas) {
+  Written written("deployments", "apps");
+  written.apply("a", json::parse(DEP(R"([{"name":"c","image":"i"}])")));
+  const auto scale = [](int replicas) -> json {
+    return {{"apiVersion", "autoscaling/v1"},
+            {"kind", "Scale"},
+            {"metadata", {{"name", "x"}}},
+            {"spec", {{"replicas", replicas}}}};
+  };
+  const auto applied = [&](const char* manager, const json& config, bool force = false) {
+    return with_applied_scale(must_be("deployments", "apps"), written.object(), config,
+                              {.manager = manager, .subresource = "scale", .now = kStart + std::chrono::hours(1)},
+                              force);
+  };
+  auto object = applied("scaler", scale(3));
+  EXPECT_EQ(object["spec"]["replicas"], 3);
+  EXPECT_EQ(object["metadata"]["generation"], 2);
+  const auto& own = object["metadata"]["managedFields"].back();
+  EXPECT_EQ(own["manager"], "scaler");
+  EXPECT_EQ(own["operation"], "Apply");
+  EXPECT_EQ(own["subresource"], "scale");
+  EXPECT_EQ(own["fieldsV1"], json::parse(R"({"f:spec":{"f:replicas":{}}})"));
+  EXPECT_EQ(own["apiVersion"], "apps/v1");
+
+  written.set(object);
+  EXPECT_EQ(applied("scaler", scale(3)), object) << "nothing is to be written";
+  try {
+    applied("other", scale(4));
+    ADD_FAILURE() << "it is somebody else's";
+  } catch (const ApiError& error) {
+    EXPECT_EQ(error.code(), 409);
+    EXPECT_THAT(error.what(),
+                testing::HasSubstr("conflict with \"scaler\" with subresource \"scale\": .spec.replicas"));
+  }
+  object = applied("other", scale(4), true);
+  EXPECT_EQ(object["spec"]["replicas"], 4);
+  EXPECT_EQ(object["metadata"]["managedFields"].dump().find("scaler"), std::string::npos);
+  auto wrong = scale(1);
+  wrong["kind"] = "Deployment";
+  EXPECT_THROW(applied("scaler", wrong), ApiError);
+  EXPECT_THROW(applied("scaler", scale(-1)), ApiError);
+}
+
 TEST(ServerSideApply, GivesWhatWasAskedForAndNothingTwice) {
   Luck luck;
   for (int round = 0; round < 60; ++round) {

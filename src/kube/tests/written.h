@@ -28,6 +28,7 @@ class Written {
   explicit Written(std::string_view plural, std::string_view group = {}) : kind_(&must_be(plural, group)) {}
 
   const json& object() const noexcept { return object_; }
+  void set(json object) { object_ = std::move(object); }
   void set_version(const json& version) { object_["metadata"]["resourceVersion"] = version; }
 
   void update(const std::string& manager, const json& sent) {

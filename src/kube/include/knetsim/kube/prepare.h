@@ -65,6 +65,9 @@ nlohmann::json scale_of(const Kind& kind, const nlohmann::json& object);
 /// What replaces `old`, with the replicas of the Scale. Throws ApiError 409, 422.
 nlohmann::json with_scale(const Kind& kind, const nlohmann::json& old, const nlohmann::json& scale,
                           const std::optional<Author>& author = {});
+/// The same of a Scale that is applied: its author owns spec.replicas from then on. Throws ApiError 400, 409, 422.
+nlohmann::json with_applied_scale(const Kind& kind, const nlohmann::json& old, const nlohmann::json& config,
+                                  const Author& author, bool force);
 
 /// Where an object stands in front of its deletion.
 struct Deletion {
