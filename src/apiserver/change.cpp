@@ -9,7 +9,8 @@ using nlohmann::json;
 VersionPtr Change::parting() const {
   if (parting_) return parting_;
   if (!before_ || before_->text.empty()) return before_;
-  auto parting = version_of(json::parse(before_->text), revision_);
+  auto object = json::parse(before_->text);
+  auto parting = version_of(object, revision_);
   if (news_) parting_ = parting;
   return parting;
 }

@@ -18,11 +18,6 @@ constexpr std::chrono::seconds kPatience{5};
 // Each time somebody else was faster, so that all together get on; more is a storm that its makers should hear of.
 constexpr int kMostAttempts = 100;
 
-json with_revision(json object, etcd::Revision revision) {
-  object["metadata"]["resourceVersion"] = std::to_string(revision);
-  return object;
-}
-
 /// etcd's refusals in the API's words.
 kube::ApiError refusal(const etcd::Error& error) {
   const std::string_view text = error.what();
@@ -37,15 +32,17 @@ kube::ApiError refusal(const etcd::Error& error) {
 
 }  // namespace
 
-asio::awaitable<etcd::TxnResult> Store::commit(etcd::Txn txn, std::string key, const json* object) {
+asio::awaitable<Store::Commit> Store::commit(etcd::Txn txn, std::string key, json* object) {
   std::optional<kube::ApiError> refused;
   try {
-    auto result = co_await client_->txn(std::move(txn));
-    if (result.succeeded)
-      cache_->take_own(key, object == nullptr ? nullptr : version_of(*object, result.revision), result.revision);
+    const auto result = co_await client_->txn(std::move(txn));
+    Commit commit{.succeeded = result.succeeded, .version = nullptr};
+    if (!commit.succeeded) co_return commit;
+    if (object != nullptr) commit.version = version_of(*object, result.revision);
+    cache_->take_own(key, commit.version, result.revision);
     // Whoever is answered finds what was written.
-    if (result.succeeded) co_await see(result.revision);
-    co_return result;
+    co_await see(result.revision);
+    co_return commit;
   } catch (const etcd::Unavailable& error) {
     refused = error.maybe_applied() ? kube::plain_failure(504, error.what()) : kube::unavailable(error.what());
   } catch (const etcd::Error& error) {
@@ -79,27 +76,28 @@ json Store::get(const kube::Kind& kind, const std::string& ns, const std::string
   return object_of(kind, *version);
 }
 
-asio::awaitable<json> Store::create(const kube::Kind& kind, std::string ns, std::string name, json object) {
+asio::awaitable<Written> Store::create(const kube::Kind& kind, std::string ns, std::string name, json object) {
   const auto key = kind.key(ns, name);
   etcd::Txn txn;
   txn.compares = {etcd::absent(key)};
   txn.then = {etcd::Put{key, stored_text(object)}};
-  const auto result = co_await commit(std::move(txn), key, &object);
+  auto result = co_await commit(std::move(txn), key, &object);
   if (!result.succeeded) {
     co_await read(key);
     throw kube::already_exists(kind, name);
   }
-  co_return with_revision(std::move(object), result.revision);
+  co_return Written{.object = std::move(object), .version = std::move(result.version)};
 }
 
-asio::awaitable<json> Store::change(const kube::Kind& kind, std::string ns, std::string name,
-                                    std::function<Decision(const json&)> decide, bool dry) {
+asio::awaitable<Written> Store::change(const kube::Kind& kind, std::string ns, std::string name,
+                                       std::function<Decision(const json&)> decide, bool dry) {
   const auto key = kind.key(ns, name);
   VersionPtr current = cache_->find(kind, cache_key(ns, name));
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     if (!current) throw kube::not_found(kind, name);
     auto decision = decide(object_of(kind, *current));
-    if (dry || decision.deed == Decision::Deed::keep) co_return std::move(decision.object);
+    if (dry || decision.deed == Decision::Deed::keep)
+      co_return Written{.object = std::move(decision.object), .version = nullptr};
     const bool write = decision.deed == Decision::Deed::write;
     etcd::Txn txn;
     txn.compares = {etcd::mod_revision_is(key, current->revision)};
@@ -107,9 +105,8 @@ asio::awaitable<json> Store::change(const kube::Kind& kind, std::string ns, std:
       txn.then = {etcd::Put{key, stored_text(decision.object)}};
     else
       txn.then = {etcd::Remove{key}};
-    const auto result = co_await commit(std::move(txn), key, write ? &decision.object : nullptr);
-    if (result.succeeded)
-      co_return write ? with_revision(std::move(decision.object), result.revision) : std::move(decision.object);
+    auto result = co_await commit(std::move(txn), key, write ? &decision.object : nullptr);
+    if (result.succeeded) co_return Written{.object = std::move(decision.object), .version = std::move(result.version)};
     current = co_await read(key);
   }
   throw kube::modified(kind, name);

@@ -22,13 +22,16 @@ const std::string& checked(const Version& version) {
 
 }  // namespace
 
-VersionPtr version_of(json object, etcd::Revision revision) {
-  object.erase("apiVersion");
-  object.erase("kind");
+VersionPtr version_of(json& object, etcd::Revision revision) {
   object["metadata"]["resourceVersion"] = std::to_string(revision);
+  auto& members = object.get_ref<json::object_t&>();
+  auto api_version = members.extract("apiVersion");
+  auto kind = members.extract("kind");
   Version version;
   version.revision = revision;
   version.text = object.dump();
+  for (auto* taken : {&api_version, &kind})
+    if (*taken) members.insert(std::move(*taken));
   return std::make_shared<const Version>(std::move(version));
 }
 
@@ -43,7 +46,7 @@ VersionPtr version_of(const etcd::KeyValue& kv) {
   try {
     auto object = parse_json(kv.value, {.depth = kDeepest, .remedies = false});
     if (object.is_object() && object.contains("metadata") && object["metadata"].is_object())
-      return version_of(std::move(object), kv.mod_revision);
+      return version_of(object, kv.mod_revision);
     version.problem = fmt::format("{} holds no object: {}", kv.key, excerpt(kv.value, 80));
   } catch (const InputError& error) {
     version.problem = fmt::format("{} holds no object: {}", kv.key, error.what());
@@ -63,7 +66,7 @@ std::string text_of(const kube::Kind& kind, const Version& version) {
                      std::string_view(checked(version)).substr(1));
 }
 
-std::string stored_text(json object) {
+std::string stored_text(json& object) {
   object["metadata"].erase("resourceVersion");
   return object.dump();
 }

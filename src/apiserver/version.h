@@ -21,14 +21,14 @@ using VersionPtr = std::shared_ptr<const Version>;
 
 /// Of what etcd holds. Never throws: a value that isn't ours to read becomes a version with a problem.
 VersionPtr version_of(const etcd::KeyValue& kv);
-/// The object that is to be served.
-VersionPtr version_of(nlohmann::json object, etcd::Revision revision);
+/// Of an object, which gets the revision as its resourceVersion.
+VersionPtr version_of(nlohmann::json& object, etcd::Revision revision);
 
 /// With apiVersion and kind. Throws ApiError 500 if the value can't be served.
 nlohmann::json object_of(const kube::Kind& kind, const Version& version);
 std::string text_of(const kube::Kind& kind, const Version& version);
 
-/// What is put into etcd: no resourceVersion, which is the revision that etcd gives it.
-std::string stored_text(nlohmann::json object);
+/// What is put into etcd. The object loses its resourceVersion, which is the revision that etcd gives it.
+std::string stored_text(nlohmann::json& object);
 
 }  // namespace knetsim::apiserver

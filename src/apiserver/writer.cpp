@@ -44,10 +44,23 @@ const std::string& text_at(const json& object, const char* field) {
   return found != metadata->end() && found->is_string() ? found->get_ref<const std::string&>() : kNone;
 }
 
+/// What was written is text already.
+Response shown(const kube::Kind& kind, const Written& written, const View& view, unsigned status = 200) {
+  if (!written.version || view.form.kind != Form::Kind::object) return shown(kind, written.object, view, status);
+  return {.status = status, .body = text_of(kind, *written.version) + '\n'};
+}
+
 kube::Author author_of(const Target& target, const Request& request) {
   return {.manager = kube::manager_name(request.query["fieldManager"], request.user_agent),
           .subresource = target.subresource,
           .now = now()};
+}
+
+/// To what was posted to a subresource.
+Response done() {
+  return {.status = 201,
+          .body = R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201})"
+                  "\n"};
 }
 
 void check_names(const Target& target, const json& object) {
@@ -56,13 +69,6 @@ void check_names(const Target& target, const json& object) {
     throw kube::bad_request(
         fmt::format("the name of the object ({}) does not match the name on the URL ({})", name, target.name));
   const auto& ns = text_at(object, "namespace");
-/// To what was posted to a subresource.
-Response done() {
-  return {.status = 201,
-          .body = R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","code":201})"
-                  "\n"};
-}
-
   if (!ns.empty() && ns != target.ns)
     throw kube::bad_request("the namespace of the provided object does not match the namespace sent on the request");
 }
@@ -85,8 +91,8 @@ void Writer::require_namespace(const Target& target, const std::string& name) co
   if (!text_at(ns, "deletionTimestamp").empty()) throw kube::namespace_terminating(*target.kind, name, target.ns);
 }
 
-asio::awaitable<json> Writer::create(const kube::Kind& kind, const std::string& ns, json sent, bool dry,
-                                     std::optional<kube::Author> author) {
+asio::awaitable<Written> Writer::create(const kube::Kind& kind, const std::string& ns, json sent, bool dry,
+                                        std::optional<kube::Author> author) {
   for (int attempt = 1;; ++attempt) {
     Allocations::Reservation reservation(*allocations_);
     const auto give = [&](json& object) {
@@ -98,7 +104,7 @@ asio::awaitable<json> Writer::create(const kube::Kind& kind, const std::string& 
     const std::string name = text_at(object, "name");
     if (dry) {
       if (cache_->find(kind, cache_key(ns, name))) throw kube::already_exists(kind, name);
-      co_return object;
+      co_return Written{.object = std::move(object), .version = nullptr};
     }
     const bool generated = text_at(sent, "name").empty();
     try {
@@ -116,8 +122,8 @@ asio::awaitable<Response> Writer::create(const Target& target, const Request& re
   const bool dry = dry_run(request.query);
   kube::check_manager(request.query["fieldManager"], "CreateOptions");
   if (kind.namespaced) require_namespace(target, text_at(sent.object, "name"));
-  const auto object = co_await create(kind, target.ns, std::move(sent.object), dry, author_of(target, request));
-  co_return with_warnings(shown(kind, object, view, 201), sent.warnings);
+  const auto made = co_await create(kind, target.ns, std::move(sent.object), dry, author_of(target, request));
+  co_return with_warnings(shown(kind, made, view, 201), sent.warnings);
 }
 
 asio::awaitable<std::optional<json>> Writer::create_if_absent(const kube::Kind& kind, std::string ns, json object) {
@@ -125,7 +131,8 @@ asio::awaitable<std::optional<json>> Writer::create_if_absent(const kube::Kind& 
   auto read = kube::read_object(kind, object, kube::FieldValidation::strict);
   try {
     const kube::Author author{.manager = "knetsim-apiserver", .subresource = {}, .now = now()};
-    co_return co_await create(kind, ns, std::move(read.object), false, author);
+    auto written = co_await create(kind, ns, std::move(read.object), false, author);
+    co_return std::move(written.object);
   } catch (const kube::ApiError& error) {
     if (error.reason() != "AlreadyExists") throw;
   }
@@ -165,9 +172,9 @@ asio::awaitable<Response> Writer::change(const Target& target, const Request& re
     if (kube::is_gone(kind, object)) return {Decision::Deed::remove, std::move(object)};
     return {Decision::Deed::write, std::move(object)};
   };
-  const auto object = co_await store_->change(kind, target.ns, target.name, decide, dry_run(request.query));
-  if (scale) co_return Response{.body = kube::scale_of(kind, object).dump() + '\n'};
-  co_return with_warnings(shown(kind, object, view), warnings);
+  const auto written = co_await store_->change(kind, target.ns, target.name, decide, dry_run(request.query));
+  if (scale) co_return Response{.body = kube::scale_of(kind, written.object).dump() + '\n'};
+  co_return with_warnings(shown(kind, written, view), warnings);
 }
 
 asio::awaitable<Response> Writer::update(const Target& target, const Request& request) {
@@ -231,8 +238,8 @@ asio::awaitable<Response> Writer::apply_new(const Target& target, const Request&
   auto made = kube::server_side_apply(kind, nullptr, config, author, false);
   made["metadata"]["name"] = target.name;
   auto read = kube::read_object(kind, made, kube::FieldValidation::ignore);
-  const auto object = co_await create(kind, target.ns, std::move(read.object), dry_run(request.query), std::nullopt);
-  co_return shown(kind, object, view, 201);
+  const auto written = co_await create(kind, target.ns, std::move(read.object), dry_run(request.query), std::nullopt);
+  co_return shown(kind, written, view, 201);
 }
 
 asio::awaitable<Response> Writer::apply_scale(const Target& target, const Request& request) {
@@ -245,8 +252,8 @@ asio::awaitable<Response> Writer::apply_scale(const Target& target, const Reques
     auto object = kube::with_applied_scale(kind, old, config, author, force);
     return {object == old ? Decision::Deed::keep : Decision::Deed::write, std::move(object)};
   };
-  const auto object = co_await store_->change(kind, target.ns, target.name, decide, dry_run(request.query));
-  co_return Response{.body = kube::scale_of(kind, object).dump() + '\n'};
+  const auto written = co_await store_->change(kind, target.ns, target.name, decide, dry_run(request.query));
+  co_return Response{.body = kube::scale_of(kind, written.object).dump() + '\n'};
 }
 
 asio::awaitable<Response> Writer::bind(const Target& target, const Request& request) {
@@ -326,9 +333,9 @@ asio::awaitable<Response> Writer::remove(const Target& target, const Request& re
   const auto view = view_of(request);
   const auto removal = removal_of(request);
   bool gone = false;
-  const auto object = co_await remove(kind, target.ns, target.name, removal, gone);
-  if (!gone || kind.returns_deleted) co_return shown(kind, object, view);
-  co_return Response{.body = kube::answer_to_deletion(kind, object).dump() + '\n'};
+  const auto left = co_await remove(kind, target.ns, target.name, removal, gone);
+  if (!gone || kind.returns_deleted) co_return shown(kind, left, view);
+  co_return Response{.body = kube::answer_to_deletion(kind, left.object).dump() + '\n'};
 }
 
 asio::awaitable<Response> Writer::remove_collection(const Target& target, const Request& request) {

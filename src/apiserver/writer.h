@@ -52,8 +52,8 @@ class Writer {
 
   void require_namespace(const Target& target, const std::string& name) const;
   /// Without an author, managedFields are those of the object.
-  boost::asio::awaitable<nlohmann::json> create(const kube::Kind& kind, const std::string& ns, nlohmann::json object,
-                                                bool dry, std::optional<kube::Author> author);
+  boost::asio::awaitable<Written> create(const kube::Kind& kind, const std::string& ns, nlohmann::json object, bool dry,
+                                         std::optional<kube::Author> author);
   boost::asio::awaitable<Response> apply(const Target& target, const Request& request);
   boost::asio::awaitable<Response> apply_scale(const Target& target, const Request& request);
   boost::asio::awaitable<Response> apply_new(const Target& target, const Request& request, const nlohmann::json& config,
@@ -67,8 +67,8 @@ class Writer {
                                           std::optional<kube::Author> author);
   Removal removal_of(const Request& request) const;
   static Removal with_options(Removal removal, const SentDeleteOptions& options);
-  boost::asio::awaitable<nlohmann::json> remove(const kube::Kind& kind, const std::string& ns, const std::string& name,
-                                                const Removal& removal, bool& gone);
+  boost::asio::awaitable<Written> remove(const kube::Kind& kind, const std::string& ns, const std::string& name,
+                                         const Removal& removal, bool& gone);
   std::string new_uid();
 
   const Cache* cache_;
