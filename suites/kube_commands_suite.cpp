@@ -33,6 +33,17 @@ const std::string kConfig = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a
 const std::string kOther = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: applied}\ndata: {a: '2'}\n";
 const std::string kPolicy =
     "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: closed}\nspec: {podSelector: {}}\n";
+const std::string kSets = [] {
+  std::string both;
+  for (const auto& [kind, name] : {std::pair("DaemonSet", "log"), {"StatefulSet", "db"}})
+    both += fmt::format(
+        "apiVersion: apps/v1\nkind: {0}\nmetadata: {{name: {1}}}\nspec:\n  selector: {{matchLabels: {{app: {1}}}}}\n"
+        "  template:\n    metadata: {{labels: {{app: {1}}}}}\n    spec: {{terminationGracePeriodSeconds: 0, "
+        "containers: "
+        "[{{name: c, image: 'pause:1'}}]}}\n---\n",
+        kind, name);
+  return both;
+}();
 const char* const kWait = "--timeout=60s";
 
 const std::vector<Row> kRows{
@@ -125,6 +136,27 @@ const std::vector<Row> kRows{
     {{"describe", "job", "sums"}, 0, "1 Succeeded / 0 Failed[^]*Job completed"},
     {{"delete", "job", "sums"}, 0, "job.batch \"sums\" deleted"},
     {{"wait", "--for=delete", "pod", "-l", "job-name=sums", kWait}, 0, "met|^$"},
+    // A DaemonSet and a StatefulSet.
+    {{"apply", "-f", "-"}, 0, "daemonset.apps/log created[^]*statefulset.apps/db created", kSets},
+    {{"rollout", "status", "daemonset/log", kWait}, 0, "successfully rolled out"},
+    {{"rollout", "status", "statefulset/db", kWait}, 0, "partitioned roll out complete|roll.* complete"},
+    {{"set", "image", "daemonset/log", "statefulset/db", "c=pause:2"}, 0, "log image updated[^]*db image updated"},
+    {{"rollout", "status", "daemonset/log", kWait}, 0, "successfully rolled out"},
+    {{"rollout", "status", "statefulset/db", kWait}, 0, "roll.* complete"},
+    {{"rollout", "history", "daemonset/log"}, 0, "REVISION[^]*1 [^]*2 "},
+    {{"rollout", "history", "statefulset/db"}, 0, "REVISION[^]*1 [^]*2 "},
+    {{"rollout", "history", "statefulset/db", "--revision=1"}, 0, "Image:\\s+pause:1"},
+    {{"rollout", "undo", "daemonset/log"}, 0, "daemonset.apps/log rolled back"},
+    {{"rollout", "undo", "statefulset/db", "--to-revision=1"}, 0, "statefulset.apps/db rolled back"},
+    {{"rollout", "status", "daemonset/log", kWait}, 0, "successfully rolled out"},
+    {{"rollout", "status", "statefulset/db", kWait}, 0, "roll.* complete"},
+    {{"get", "pods", "-l", "app in (log, db)", "-o", "jsonpath={.items[*].spec.containers[0].image}"},
+     0,
+     "^pause:1( pause:1)+$"},
+    {{"get", "controllerrevisions", "-l", "app=db"}, 0, "db-[a-z0-9]+ +statefulset.apps/db +3 "},
+    {{"rollout", "undo", "daemonset/log", "--to-revision=9"}, 1, "unable to find specified revision 9"},
+    {{"delete", "daemonset/log", "statefulset/db"}, 0, "\"log\" deleted[^]*\"db\" deleted"},
+    {{"wait", "--for=delete", "pod", "-l", "app in (log, db)", kWait}, 0, "met|^$"},
     // Everything else.
     {{"create", "configmap", "cfg", "--from-literal=a=1", "--from-file=there.txt"}, 0, "configmap/cfg created"},
     {{"create", "configmap", "cfg"}, 1, "configmaps \"cfg\" already exists"},

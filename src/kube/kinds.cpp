@@ -229,6 +229,18 @@ std::vector<Kind> apps_kinds() {
     kind.validate_change = validate_workload_change;
     all.push_back(std::move(kind));
   };
+  all.push_back({.group = "apps",
+                 .version = "v1",
+                 .kind = "ControllerRevision",
+                 .plural = "controllerrevisions",
+                 .singular = "controllerrevision",
+                 .verbs = all_verbs(),
+                 .storage = "controllerrevisions",
+                 .columns = {name_column(), column("Controller"), column("Revision"), age_column()},
+                 .fill_in = no_defaults,
+                 .validate = validate_controller_revision,
+                 .validate_change = validate_controller_revision_change,
+                 .row = controller_revision_row});
   add({.kind = "DaemonSet",
        .plural = "daemonsets",
        .singular = "daemonset",

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/algorithm/string/case_conv.hpp>
 #include <set>
 #include <string>
 
@@ -396,6 +397,18 @@ Cells daemon_set_row(const json& object, Time now) {
   append_template(cells, object);
   cells.emplace_back(or_none(selector_text(member(object, "spec", "selector"))));
   return cells;
+}
+
+Cells controller_revision_row(const json& object, Time now) {
+  std::string owner = "<none>";
+  for (const auto& each : list_at(object, "metadata", "ownerReferences")) {
+    if (!bool_at(each, "controller")) continue;
+    const auto& version = text_at(each, "apiVersion");
+    const auto group = version.substr(0, version.find('/') == std::string::npos ? 0 : version.find('/'));
+    owner = boost::algorithm::to_lower_copy(text_at(each, "kind")) + (group.empty() ? "" : ".") + group + "/" +
+            text_at(each, "name");
+  }
+  return {name_of(object), std::move(owner), number_at(object, "revision"), age_of(object, now)};
 }
 
 Cells stateful_set_row(const json& object, Time now) {

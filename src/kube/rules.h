@@ -48,6 +48,8 @@ void fill_in_stateful_set(nlohmann::json& object);
 /// Of those four.
 void validate_workload(const nlohmann::json& object, FieldErrors& errors);
 void validate_workload_change(const nlohmann::json& object, const nlohmann::json& old, FieldErrors& errors);
+void validate_controller_revision(const nlohmann::json& object, FieldErrors& errors);
+void validate_controller_revision_change(const nlohmann::json& object, const nlohmann::json& old, FieldErrors& errors);
 void fill_in_job(nlohmann::json& object);
 void validate_job(const nlohmann::json& object, FieldErrors& errors);
 void validate_job_change(const nlohmann::json& object, const nlohmann::json& old, FieldErrors& errors);
@@ -109,6 +111,7 @@ Cells deployment_row(const nlohmann::json& object, Time now);
 Cells replica_set_row(const nlohmann::json& object, Time now);
 Cells daemon_set_row(const nlohmann::json& object, Time now);
 Cells stateful_set_row(const nlohmann::json& object, Time now);
+Cells controller_revision_row(const nlohmann::json& object, Time now);
 Cells job_row(const nlohmann::json& object, Time now);
 Cells endpoint_slice_row(const nlohmann::json& object, Time now);
 Cells network_policy_row(const nlohmann::json& object, Time now);

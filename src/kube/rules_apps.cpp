@@ -148,4 +148,14 @@ void validate_workload_change(const json& object, const json& old, FieldErrors& 
   }
 }
 
+void validate_controller_revision(const json& object, FieldErrors& errors) {
+  if (member(object, "data").is_null()) errors.required("data", "data is mandatory");
+  const auto& revision = member(object, "revision");
+  if (number_in(revision) < 0) errors.invalid("revision", revision, "must be greater than or equal to 0");
+}
+
+void validate_controller_revision_change(const json& object, const json& old, FieldErrors& errors) {
+  validate_immutable(member(object, "data"), member(old, "data"), "data", errors);
+}
+
 }  // namespace knetsim::kube

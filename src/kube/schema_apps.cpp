@@ -72,6 +72,11 @@ ReplicaSetCondition: One aspect of a replica set's state.
   reason string
   message string
 
+ControllerRevision: Keeps what a daemon set or stateful set was told at a time.
+  metadata ObjectMeta always -- Standard metadata.
+  data any -- The patch that makes it so again. It can't be changed.
+  revision int64 required always -- Its place among those of the same owner; the highest is the present one.
+
 DaemonSet: Keeps one pod running on every node that fits.
   metadata ObjectMeta always -- Standard metadata.
   spec DaemonSetSpec always -- What is wanted.

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "controller.h"
 #include "knetsim/kube/access.h"
 #include "knetsim/kube/prepare.h"
 #include "node_fit.h"
+#include "revisions.h"
 #include "workload.h"
 
 namespace knetsim::controllers {
@@ -71,7 +73,8 @@ Decision decide_daemon_set(const View& view, const std::string& key) {
   if (set == nullptr) return {};
   Decision decision;
   auto& writes = decision.writes;
-  const auto hash = hash_name(kube::member(*set, "spec", "template"), 0);
+  const Revisions revisions(view, *set, kRevisionLabel, writes);
+  const auto& hash = revisions.hash();
   const auto min_ready = kube::number_at(*set, "spec", "minReadySeconds");
   std::map<std::string, std::vector<const json*>> on_node;
   auto all = claim(view, pods(), *set, writes);
@@ -137,6 +140,13 @@ Decision decide_daemon_set(const View& view, const std::string& key) {
       end(*pod);
     }
   }
+  if (!is_ending(*set)) {
+    std::set<std::string> live;
+    for (const auto* pod : all) live.insert(kube::text_at(*pod, "metadata", "labels", kRevisionLabel));
+    revisions.thin_out(
+        [&](const json& each) { return live.contains(kube::text_at(each, "metadata", "labels", kRevisionLabel)); },
+        writes);
+  }
   auto changed = *set;
   if (put_counts(changed["status"], {{"desiredNumberScheduled", desired},
                                      {"currentNumberScheduled", current},
@@ -158,6 +168,7 @@ Decision decide_daemon_set(const View& view, const std::string& key) {
 void daemon_set_concerns(const View& view, const Change& change, std::set<std::string>& keys) {
   if (change.is(daemon_sets())) keys.insert(key_of(change.either()));
   add_controller_key(view, change, daemon_sets(), keys);
+  add_key_of_revision(change, daemon_sets(), keys);
   if (change.is(nodes()) && placement_part(change.before) != placement_part(change.now))
     for (const auto* set : view.in(daemon_sets())) keys.insert(key_of(*set));
 }

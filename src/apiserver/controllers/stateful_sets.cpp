@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
 
 #include "controller.h"
 #include "knetsim/kube/access.h"
+#include "revisions.h"
 #include "workload.h"
 
 namespace knetsim::controllers {
@@ -14,7 +16,8 @@ namespace knetsim::controllers {
 namespace {
 
 constexpr auto kStatefulComponent = "statefulset-controller";
-constexpr std::size_t kMostAtOnce = 100;  // pods; then others are heard
+constexpr auto kHashLabel = "controller.kubernetes.io/hash";  // of a revision
+constexpr std::size_t kMostAtOnce = 100;                      // pods; then others are heard
 
 /// "web-3" of "web": 3; nullopt for what has no such name.
 std::optional<std::int64_t> ordinal_of(const json& set, const json& pod) {
@@ -28,9 +31,9 @@ std::optional<std::int64_t> ordinal_of(const json& set, const json& pod) {
   return number;
 }
 
-json member_of(const json& set, std::int64_t ordinal, const std::string& revision) {
+json member_of(const json& set, const json& pod_template, std::int64_t ordinal, const std::string& revision) {
   const auto name = fmt::format("{}-{}", kube::name_of(set), ordinal);
-  auto pod = pod_of_template(set, kube::member(set, "spec", "template"), name);
+  auto pod = pod_of_template(set, pod_template, name);
   pod["metadata"]["generateName"] = kube::name_of(set) + "-";
   auto& labels = pod["metadata"]["labels"];
   labels["statefulset.kubernetes.io/pod-name"] = name;
@@ -47,7 +50,8 @@ class Ordinals {
   Ordinals(const View& view, const json& set)
       : view_(view),
         set_(set),
-        revision_(kube::name_of(set) + "-" + hash_name(kube::member(set, "spec", "template"), 0)),
+        revisions_(view, set, kHashLabel, decision_.writes),
+        revision_(revisions_.name()),
         wanted_(kube::number_at(set, "spec", "replicas")),
         first_(kube::number_at(set, "spec", "ordinals", "start")),
         min_ready_(kube::number_at(set, "spec", "minReadySeconds")),
@@ -60,6 +64,7 @@ class Ordinals {
     if (!is_ending(set_) && fill() && thin_out() &&
         kube::text_at(set_, "spec", "updateStrategy", "type") == "RollingUpdate")
       renew();
+    if (!is_ending(set_)) forget_revisions();
     write_status();
     std::vector<const json*> all;
     for (const auto& [ordinal, pod] : pods_) all.push_back(pod);
@@ -79,13 +84,21 @@ class Ordinals {
               fmt::format("delete Pod {} in StatefulSet {} successful", kube::name_of(pod), kube::name_of(set_))));
   }
 
+  /// Below the partition, who comes back is as he was.
+  json next_at(std::int64_t ordinal) const {
+    const auto& before = kube::text_at(set_, "status", "currentRevision");
+    const auto& old = revisions_.template_of(before);
+    if (ordinal < first_new() && old.is_object()) return member_of(set_, old, ordinal, before);
+    return member_of(set_, kube::member(set_, "spec", "template"), ordinal, revision_);
+  }
+
   /// From the lowest ordinal; in order, each waits for the one before. False while somebody is waited for.
   bool fill() {
     std::size_t made = 0;
     for (auto ordinal = first_; ordinal < first_ + wanted_; ++ordinal) {
       const auto found = pods_.find(ordinal);
       if (found == pods_.end()) {
-        auto pod = member_of(set_, ordinal, revision_);
+        auto pod = next_at(ordinal);
         const auto name = kube::name_of(pod);
         decision_.writes.push_back(create(pods(), std::move(pod)));
         decision_.writes.push_back(
@@ -102,7 +115,7 @@ class Ordinals {
       }
       if (in_order_ && !is_up(pod)) {
         // One of an old template that never came up would be waited for in vain.
-        if (!is_ending(pod) && !is_new(pod) && !is_pod_ready(pod) && ordinal >= partition()) end(pod);
+        if (!is_ending(pod) && !is_new(pod) && !is_pod_ready(pod) && ordinal >= first_new()) end(pod);
         return false;
       }
     }
@@ -121,20 +134,27 @@ class Ordinals {
     return done;
   }
 
-  std::int64_t partition() const {
-    return kube::number_at(set_, "spec", "updateStrategy", "rollingUpdate", "partition");
+  /// The lowest ordinal that the newest template is for.
+  std::int64_t first_new() const {
+    return first_ + kube::number_at(set_, "spec", "updateStrategy", "rollingUpdate", "partition");
   }
 
   /// One after the other, from the highest ordinal down to the partition.
   void renew() {
     for (auto each = pods_.rbegin(); each != pods_.rend(); ++each) {
-      if (each->first < partition()) return;
+      if (each->first < first_new()) return;
       if (!is_new(*each->second)) {
         if (!is_ending(*each->second)) end(*each->second);
         return;
       }
       if (!is_up(*each->second)) return;
     }
+  }
+
+  void forget_revisions() {
+    std::set<std::string> live{kube::text_at(set_, "status", "currentRevision")};
+    for (const auto& [ordinal, pod] : pods_) live.insert(kube::text_at(*pod, "metadata", "labels", kRevisionLabel));
+    revisions_.thin_out([&](const json& each) { return live.contains(kube::name_of(each)); }, decision_.writes);
   }
 
   void write_status() {
@@ -171,18 +191,20 @@ class Ordinals {
 
   const View& view_;
   const json& set_;
+  Decision decision_;
+  Revisions revisions_;
   std::string revision_;
   std::int64_t wanted_;
   std::int64_t first_;
   std::int64_t min_ready_;
   bool in_order_;
-  Decision decision_;
   std::map<std::int64_t, const json*> pods_;
 };
 
 void stateful_set_concerns(const View& view, const Change& change, std::set<std::string>& keys) {
   if (change.is(stateful_sets())) keys.insert(key_of(change.either()));
   add_controller_key(view, change, stateful_sets(), keys);
+  add_key_of_revision(change, stateful_sets(), keys);
 }
 
 Decision decide_stateful_set(const View& view, const std::string& key) {

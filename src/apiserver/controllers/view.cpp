@@ -98,6 +98,10 @@ const kube::Kind& jobs() {
   static const auto& kind = kube::must_be("jobs", "batch");
   return kind;
 }
+const kube::Kind& controller_revisions() {
+  static const auto& kind = kube::must_be("controllerrevisions", "apps");
+  return kind;
+}
 const kube::Kind& stateful_sets() {
   static const auto& kind = kube::must_be("statefulsets", "apps");
   return kind;

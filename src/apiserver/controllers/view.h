@@ -63,6 +63,7 @@ const kube::Kind& deployments();
 const kube::Kind& daemon_sets();
 const kube::Kind& stateful_sets();
 const kube::Kind& jobs();
+const kube::Kind& controller_revisions();
 
 std::string key_of(const json& object);
 const std::string& uid_of(const json& object);

@@ -1,5 +1,6 @@
 // DaemonSets and StatefulSets.
 #include "knetsim/kube/access.h"
+#include "knetsim/kube/patch.h"
 #include "lab.h"
 
 namespace knetsim::controllers::test {
@@ -81,6 +82,52 @@ class Sets : public testing::Test {
     lab.change(kind, changed);
   }
 
+  /// "1 pause:1": the revisions that are kept, by number.
+  std::vector<std::string> revisions() {
+    std::vector<std::string> all;
+    for (const auto* object : lab.all(controller_revisions()))
+      all.push_back((*object)["revision"].dump() + " " +
+                    (*object)["data"]["spec"]["template"]["spec"]["containers"][0]["image"].get<std::string>());
+    std::ranges::sort(all);
+    return all;
+  }
+  /// As kubectl rollout undo does it.
+  void undo_to(const kube::Kind& kind, int revision) {
+    for (const auto* object : lab.all(controller_revisions())) {
+      if ((*object)["revision"] != revision) continue;
+      const auto patch = (*object)["data"];
+      lab.change(kind, kube::patched(kind, kube::PatchType::strategic, lab.get(kind, "shop/web"), patch));
+      return;
+    }
+    ADD_FAILURE() << "no revision " << revision;
+  }
+  void keeps_history(const kube::Kind& kind, const Controller& controller, json set) {
+    set["spec"]["revisionHistoryLimit"] = 2;
+    set["metadata"]["annotations"] = {{"kubernetes.io/change-cause", "the first"}};
+    lab.put(kind, set);
+    settle(controller);
+    EXPECT_THAT(revisions(), ElementsAre("1 pause:1"));
+    const auto& first = *lab.all(controller_revisions()).front();
+    EXPECT_TRUE(is_controlled_by(first, lab.get(kind, "shop/web")));
+    EXPECT_EQ(first["metadata"]["labels"]["app"], "web");
+    EXPECT_EQ(first["metadata"]["annotations"]["kubernetes.io/change-cause"], "the first");
+    set_image(kind, "pause:2");
+    settle(controller);
+    EXPECT_THAT(revisions(), ElementsAre("1 pause:1", "2 pause:2"));
+    undo_to(kind, 1);
+    settle(controller);
+    EXPECT_THAT(images(), ElementsAre("pause:1", "pause:1"));
+    EXPECT_THAT(revisions(), ElementsAre("2 pause:2", "3 pause:1")) << "it is the newest again";
+    for (const auto* const image : {"pause:3", "pause:4"}) {
+      set_image(kind, image);
+      settle(controller);
+    }
+    EXPECT_THAT(revisions(), ElementsAre("3 pause:1", "4 pause:3", "5 pause:4"));
+    const auto gone = key_of(*lab.all(controller_revisions()).front());
+    lab.remove(controller_revisions(), gone);
+    EXPECT_THAT(lab.concerned(controller), ElementsAre("shop/web"));
+  }
+
   Lab lab;
   std::size_t least = 1'000;
 };
@@ -111,6 +158,32 @@ TEST_F(Sets, ADaemonSetIsRenewedNodeByNode) {
   EXPECT_THAT(images(), ElementsAre("pause:2", "pause:2"));
   EXPECT_EQ(least, 1U);
   EXPECT_EQ(lab.get(daemon_sets(), "shop/web")["status"]["updatedNumberScheduled"], 2);
+}
+
+TEST_F(Sets, ADaemonSetKeepsTheTemplatesThatItHad) {
+  keeps_history(daemon_sets(), kDaemonSets, set_of("DaemonSet", json::object()));
+}
+
+TEST_F(Sets, AStatefulSetKeepsTheTemplatesThatItHad) {
+  keeps_history(stateful_sets(), kStatefulSets, set_of("StatefulSet", {{"replicas", 2}}));
+}
+
+TEST_F(Sets, TwoTemplatesOfOneHashHaveRevisionsOfTheirOwn) {
+  lab.put(daemon_sets(), set_of("DaemonSet", json::object()));
+  settle(kDaemonSets);
+  const auto name = kube::name_of(*lab.all(controller_revisions()).front());
+  // Somebody else's, under the name that comes next.
+  set_image(daemon_sets(), "pause:2");
+  auto other = *lab.all(controller_revisions()).front();
+  for (const auto& write : lab.decide(kDaemonSets, "shop/web").writes)
+    if (write.kind == &controller_revisions()) other["metadata"]["name"] = kube::name_of(write.body);
+  ASSERT_NE(kube::name_of(other), name);
+  other["metadata"].erase("ownerReferences");
+  other["metadata"]["labels"] = {{"app", "other"}};
+  lab.change(controller_revisions(), other);
+  settle(kDaemonSets);
+  EXPECT_THAT(lab.all(controller_revisions()), SizeIs(3));
+  EXPECT_THAT(images(), ElementsAre("pause:2", "pause:2"));
 }
 
 TEST_F(Sets, AStatefulSetMakesOneAfterTheOther) {
@@ -170,6 +243,11 @@ TEST_F(Sets, AStatefulSetKeepsWhatIsBelowItsPartition) {
   set_image(stateful_sets(), "pause:2");
   settle(kStatefulSets);
   EXPECT_THAT(images(), ElementsAre("pause:1", "pause:2"));
+  for (const auto* const pod : {"shop/web-0", "shop/web-1"}) {
+    lab.remove(pods(), pod);
+    settle(kStatefulSets);
+    EXPECT_THAT(images(), ElementsAre("pause:1", "pause:2")) << pod << " comes back as it was";
+  }
 }
 
 }  // namespace
