@@ -200,11 +200,14 @@ TEST(ApiServerProgram, SaysWhatItTakesAndRefusesWhatItDoesNot) {
   for (const char* bad :
        {"--nope", "--listen=8001", "--listen=localhost:1", "--service-cluster-ip-range=10.0.0.0/33",
         "--service-cluster-ip-range=fd00::/64", "--service-node-port-range=9", "--etcd-servers=ftp://x",
-        "--advertise-address=127.0.0.1", "--watch-window=0", "--tls-cert-file=/etc/passwd", "--secure-listen-fd=5"}) {
+        "--advertise-address=127.0.0.1", "--watch-window=0", "--secure-listen-fd=5"}) {
     const auto result = program({bad});
     EXPECT_EQ(result.status.code(), 2) << bad;
     EXPECT_THAT(result.err, HasSubstr("knetsim-apiserver: ")) << bad;
   }
+  const auto half = program({"--tls-cert-file=/etc/passwd"});
+  EXPECT_EQ(half.status.code(), 2);
+  EXPECT_THAT(half.err, HasSubstr("--tls-private-key-file go together"));
   const auto tokens = std::filesystem::path(kStateDirectory) / "tokens.csv";
   std::ofstream(tokens) << "0123456789abcdef,lab,1\nshort,lab,2\n";
   const auto guessed = program({"--token-auth-file=" + tokens.string()});

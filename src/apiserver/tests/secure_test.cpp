@@ -115,6 +115,7 @@ TEST_F(ApiServerSecure, GivesServiceAccountsTokensThatEndWithThem) {
     forged[at] = forged[at] == 'A' ? 'B' : 'A';
     EXPECT_EQ(holder.get_as(forged, kNodes).status, 401U) << at;
   }
+  EXPECT_EQ(holder.get_as(token + "AAAA", kNodes).status, 401U) << "a signature with something behind it";
   EXPECT_EQ(holder.get_as(TokenKey(new_signing_key()).sign(*claims), kNodes).status, 401U);
   const auto status_with = [&](const char* claim, const json& value) {
     auto others = *claims;
