@@ -11,7 +11,7 @@
 #include "kubelet_request.h"
 #include "pod_runtime.h"
 #include "spdy.h"
-#include "stream_wire.h"
+#include "upgraded_link.h"
 
 namespace knetsim {
 

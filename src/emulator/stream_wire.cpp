@@ -1,7 +1,6 @@
 #include "stream_wire.h"
 
 #include <algorithm>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <chrono>
@@ -15,20 +14,8 @@
 namespace knetsim {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 using stream_frames::Channel;
 using stream_frames::Message;
-
-asio::awaitable<void> Turns::take() {
-  error_code ignored;
-  while (taken_) co_await next_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  taken_ = true;
-}
-
-void Turns::give() {
-  taken_ = false;
-  next_.cancel_one();
-}
 
 namespace {
 

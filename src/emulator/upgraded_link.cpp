@@ -1,3 +1,5 @@
+#include "upgraded_link.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -12,8 +14,6 @@
 #include <boost/beast/websocket/stream.hpp>
 #include <chrono>
 #include <utility>
-
-#include "stream_wire.h"
 
 namespace knetsim {
 
@@ -109,6 +109,17 @@ class SpdyLink final : public UpgradedLink {
 };
 
 }  // namespace
+
+asio::awaitable<void> Turns::take() {
+  error_code ignored;
+  while (taken_) co_await next_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  taken_ = true;
+}
+
+void Turns::give() {
+  taken_ = false;
+  next_.cancel_one();
+}
 
 std::unique_ptr<UpgradedLink> websocket_link(KubeletStream stream, Upgrade upgrade, std::string protocol,
                                              std::size_t longest_message) {
