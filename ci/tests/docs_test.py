@@ -41,6 +41,24 @@ class Docs(unittest.TestCase):
                              r"^Status: (accepted|superseded by \d+), \d{4}-\d\d-\d\d\.( Amends [\d, ]+\.)?$",
                              str(decision))
 
+    def test_every_variable_that_is_read_is_on_the_page_of_variables(self):
+        """Strings of the programs; in scripts what the environment is asked for, by any of its ways."""
+        reads = r'"(KNETSIM_[A-Z_]+)"'
+        asks = r"""(?:\$\{?|environ(?:\.get\()?\W*|process\.env\.)(KNETSIM_[A-Z_]+)"""
+        own = {"KNETSIM_PLANTED_FAULT", "KNETSIM_MARK", "KNETSIM_OF_A_TEST"}  # of tests alone
+        read = set()
+        for file in CODE:
+            if not file.is_file() or "tests" in file.parts[len(SOURCE.parts):-1] or "cmake" in file.parts or \
+                    file.name == "CMakeLists.txt":
+                continue
+            read |= set(re.findall(reads if file.suffix in (".h", ".cpp") else asks, file.read_text()))
+        read |= set(re.findall(asks, (SOURCE / ".ci/run").read_text()))
+        read |= set(re.findall(asks, (SOURCE / "ci/page/check.mjs").read_text()))
+        told = set(re.findall(r"`(KNETSIM_[A-Z_]+)`", (SOURCE / "docs/variables.md").read_text()))
+        self.assertEqual(read - own - told, set(), "read, and not in docs/variables.md")
+        known = read | {"KNETSIM_BUILD", "KNETSIM_CTEST"}
+        self.assertEqual(told - known, set(), "in docs/variables.md, and read by nobody")
+
     def test_the_readme_s_commands_and_labels_exist(self):
         text = (SOURCE / "README.md").read_text()
         for script in re.findall(r"\bci/[a-z]+[a-z.-]*", text):
