@@ -167,8 +167,9 @@ KNETSIM_CHECK(Readme, ContainersReachEachOther, "pod-to-pod",
   Capture wire(worker("C0w1").netns(), "eth0");
   {
     const Step step("C0w1/c1", "C0w2/c2", "ping " + c2.address().to_string() + " -c 5");
-    EXPECT_THAT(worker("C0w1").exec_container("c1", {"ping", c2.address().to_string(), "-c", "5", "-i", "0.01"}),
-                AllOf(Succeeds(), Prints(HasSubstr("5 packets transmitted, 5 received, 0% packet loss"))));
+    EXPECT_THAT(
+        worker("C0w1").exec_container("c1", {"ping", c2.address().to_string(), "-c", "5", "-i", "0.01", "-W", "2"}),
+        AllOf(Succeeds(), Prints(HasSubstr("5 packets transmitted, 5 received, 0% packet loss"))));
   }
   const Step step("C0w1", "C0w2", "the packet on the wire is VXLAN, VNI 100, to port 8472");
   const auto packet = wait_for_tunnelled(wire, c2.address());
