@@ -5,11 +5,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <thread>
 #include <utility>
 
 #include "explain_breakages.h"
@@ -288,39 +286,6 @@ TEST_F(Explain, KnowsServicesByNameAndAddress) {
     } catch (const InputError& error) {
       EXPECT_THAT(error.what(), HasSubstr(words)) << to;
     }
-}
-
-/// Datagrams and connections to everywhere, as fast as a thread can.
-class Noise {
- public:
-  Noise(const Node& from, const Address& to, std::uint16_t port)
-      : thread_([this, &from, to, port] {
-          while (!stop_) {
-            fixtures::tcp_exchange(from, to, port, 16, std::chrono::milliseconds(200));
-            fixtures::udp_exchange(from, to, port, 16, std::chrono::milliseconds(200));
-            flows_ += 2;
-          }
-        }) {}
-  ~Noise() {
-    stop_ = true;
-    thread_.join();
-  }
-  int flows() const { return flows_; }
-
- private:
-  std::atomic<bool> stop_ = false;
-  std::atomic<int> flows_ = 0;
-  std::thread thread_;
-};
-
-TEST_F(Explain, HearsItsOwnPacketsAmongOthers) {
-  const fixtures::EchoServer server(c2(), 7000);
-  const Noise noise(c1(), c2().address(), 7000);
-  EXPECT_THAT(explain(c1(), c2().address(), Protocol::tcp, 7000), IsDelivered());
-  EXPECT_THAT(explain(c1(), c2().address(), Protocol::tcp, 7001),
-              IsLost(at("w2/c2"), because(Disposition::no_listener)));
-  EXPECT_THAT(explain(c1(), c2()), IsDelivered());
-  EXPECT_GT(noise.flows(), 0);
 }
 
 }  // namespace
