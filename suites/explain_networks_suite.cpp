@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <iostream>
@@ -231,6 +232,19 @@ TEST_F(ExplainPair, IsRightAmongFiveHundredFlowsASecond) {
   EXPECT_THAT(told, IsLost(at("w2"), because(Disposition::dropped_by_rule)));
   EXPECT_FALSE(told.intermittent());
   EXPECT_GT(noise.stop(), 450);
+}
+
+TEST_F(ExplainPair, AnswersThreadsAtOnce) {
+  boot(fixtures::topology("pair.json"));
+  std::atomic<int> lost = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      for (int n = 0; n < 4; ++n)
+        if (!explain(c1(), parse_address("100.64.10.1")).delivered()) ++lost;
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(lost, 0);
 }
 
 }  // namespace

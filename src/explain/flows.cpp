@@ -24,7 +24,7 @@ netlink::FlowTuple tuple_of(const Attempt& attempt, const Ends& ends) {
   netlink::FlowTuple tuple{
       .source = ends.source, .destination = ends.destination, .protocol = number_of(attempt.protocol, v6)};
   if (attempt.protocol == Protocol::icmp) {
-    tuple.echo_id = static_cast<std::uint16_t>(attempt.nonce);
+    tuple.echo_id = echo_id_of(attempt.nonce);
     tuple.icmp_type = v6 ? std::uint8_t{ICMP6_ECHO_REQUEST} : std::uint8_t{ICMP_ECHO};
   } else {
     tuple.source_port = ends.source_port;

@@ -219,6 +219,8 @@ std::optional<Frame> decode_frame(Bytes bytes, const std::vector<std::uint16_t>&
   return frame;
 }
 
+std::uint16_t echo_id_of(std::uint64_t nonce) { return static_cast<std::uint16_t>((nonce >> 32) + nonce); }
+
 Recognizer::Recognizer(Protocol protocol, std::uint64_t nonce, Ends sent)
     : protocol_(protocol), nonce_(nonce), forms_{std::move(sent)} {}
 

@@ -73,6 +73,10 @@ struct Frame {
 };
 std::optional<Frame> decode_frame(packet::Bytes frame, const std::vector<std::uint16_t>& vxlan_ports);
 
+/// The id of a probe's echo request. Of two questions at once each has its own: connection tracking tells echoes apart
+/// by it alone.
+std::uint16_t echo_id_of(std::uint64_t nonce);
+
 /// Which part of the conversation a packet is.
 enum class Part { request, answer, complaint };
 

@@ -82,7 +82,7 @@ std::uint16_t checksum(const std::vector<std::uint8_t>& bytes) {
 
 Probe::Probe(const NetNs& source, Protocol protocol, const Address& to, std::uint16_t port, std::uint64_t nonce,
              std::optional<std::uint16_t> length)
-    : protocol_(protocol), v6_(to.is_v6()), nonce_(nonce), echo_id_(static_cast<std::uint16_t>(nonce)) {
+    : protocol_(protocol), v6_(to.is_v6()), nonce_(nonce), echo_id_(echo_id_of(nonce)) {
   source.run([&] { open(); });
   const std::uint16_t headers = (v6_ ? 40 : 20) + 8;
   const auto payload = protocol != Protocol::tcp && length && *length > headers + 8

@@ -155,5 +155,11 @@ TEST(ARecognizer, FollowsEchoesByWhatTheyCarry) {
                 {"another ping", ipv4("11.1.0.2", "11.2.0.2", IPPROTO_ICMP, icmp(8, 0, 1, Bytes(8))), std::nullopt}});
 }
 
+TEST(AnEchosId, IsAnotherForEachProbeOfEachQuestion) {
+  const auto id_of = [](std::uint64_t question, std::uint64_t probe) { return echo_id_of(question << 32 | probe); };
+  EXPECT_NE(id_of(7, 0), id_of(9, 0));
+  EXPECT_NE(id_of(7, 0), id_of(7, 1));
+}
+
 }  // namespace
 }  // namespace knetsim::explain

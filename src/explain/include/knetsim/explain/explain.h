@@ -33,7 +33,8 @@ class Stopped : public Error {
 
 /// Sends real packets from the source's stack, watches them in every namespace that can see them, and says what became
 /// of them. What it changes for that (a table of the packet filter in each of these) is undone; a virtual address takes
-/// its turns. For the emulation's own thread. Throws InputError if the question's source isn't there.
+/// its turns. For the emulation's own thread; for several at once as long as none of them changes the emulation. Throws
+/// InputError if the question's source isn't there.
 Explanation explain(Emulation& emulation, const Question& question, const Options& options = {});
 
 }  // namespace knetsim::explain
