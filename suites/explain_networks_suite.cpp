@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 
@@ -31,6 +32,7 @@ using fixtures::at;
 using fixtures::because;
 using fixtures::IsDelivered;
 using fixtures::IsLost;
+using testing::HasSubstr;
 
 constexpr std::uint16_t kEchoes = 7000;
 
@@ -245,6 +247,72 @@ TEST_F(ExplainPair, AnswersThreadsAtOnce) {
     });
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(lost, 0);
+}
+
+class ExplainBothFamilies : public ExplainPair {
+ protected:
+  void SetUp() override {
+    auto pair = fixtures::topology("pair.json");
+    pair.underlay.networks.push_back(parse_network("fd00::/64"));
+    auto& spec = pair.clusters.at(0);
+    spec.workers.at(0).addresses.push_back(parse_address("fd00::3"));
+    spec.workers.at(1).addresses.push_back(parse_address("fd00::4"));
+    spec.flannel->flavour = parts::Flavour::builtin;
+    auto config = nlohmann::json::parse(spec.flannel->config);
+    config["EnableIPv6"] = true;
+    config["IPv6Network"] = "fd11::/48";
+    config["IPv6SubnetLen"] = 64;
+    spec.flannel->config = config.dump();
+    boot(std::move(pair));
+  }
+
+  static Address v6_of(const Node& node) { return node.addresses().at(1); }
+};
+
+TEST_F(ExplainBothFamilies, FollowsIPv6) {
+  const fixtures::EchoServer server(c2(), kEchoes);
+  const auto to = v6_of(c2());
+  ASSERT_TRUE(to.is_v6());
+  const std::vector<const Node*> nodes{&worker("w1"), &worker("w2"), &c1(), &c2()};
+  for (const auto* from : nodes)
+    for (const auto* one : nodes)
+      if (from != one) {
+        EXPECT_THAT(explain(*from, v6_of(*one)), IsDelivered()) << from->name() << " -> " << one->name();
+      }
+  for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
+    EXPECT_THAT(explain(c1(), to, protocol, kEchoes), IsDelivered());
+    EXPECT_THAT(explain(c1(), to, protocol, 7001), IsLost(at("w2/c2"), because(Disposition::no_listener)));
+  }
+}
+
+TEST_F(ExplainBothFamilies, NamesWhatBreaksIPv6Alone) {
+  const auto to = v6_of(c2());
+  const auto lost = [&] {
+    auto told = explain(c1(), to);
+    EXPECT_THAT(explain(c1(), c2()), IsDelivered()) << "IPv4 is as it was";
+    return told;
+  };
+  run(c2(), {"sysctl", "-qw", "net.ipv6.icmp.echo_ignore_all=1"});
+  EXPECT_THAT(lost(), IsLost(at("w2/c2"), because(Disposition::refused)));
+  run(c2(), {"sysctl", "-qw", "net.ipv6.icmp.echo_ignore_all=0"});
+
+  run(worker("w2"), {"nft", "add table ip6 fw"});
+  run(worker("w2"), {"nft", "add chain ip6 fw forward { type filter hook forward priority 0; }"});
+  run(worker("w2"), {"nft", "add rule ip6 fw forward icmpv6 type echo-request drop"});
+  const auto dropped = lost();
+  EXPECT_THAT(dropped, IsLost(at("w2"), because(Disposition::dropped_by_rule)));
+  EXPECT_THAT(dropped.remedy, HasSubstr("nft delete rule ip6 fw forward"));
+  run(worker("w2"), {"nft", "delete table ip6 fw"});
+  ASSERT_THAT(explain(c1(), to), IsDelivered());
+
+  run(worker("w1"), {"ip", "route", "add", "unreachable", to.to_string() + "/128"});
+  EXPECT_THAT(lost(), IsLost(at("w1"), because(Disposition::no_route)));
+  run(worker("w1"), {"ip", "route", "del", "unreachable", to.to_string() + "/128"});
+
+  run(worker("w2"), {"sysctl", "-qw", "net.ipv6.conf.all.forwarding=0"});
+  const auto not_forwarded = lost();
+  EXPECT_THAT(not_forwarded, IsLost(at("w2"), because(Disposition::not_forwarding)));
+  EXPECT_THAT(not_forwarded.remedy, HasSubstr("net.ipv6.conf.all.forwarding=1"));
 }
 
 }  // namespace

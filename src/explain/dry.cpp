@@ -56,9 +56,10 @@ class Walk {
     if (translates()) translate();
     if (over_) return;
     if (has_address(facts_, to_)) return arrive();
-    if (hops_ > 1 && !facts_.forwards)
-      return end(Disposition::not_forwarding, "it doesn't forward packets", "net.ipv4.ip_forward is 0",
-                 fmt::format("{} sysctl -w net.ipv4.ip_forward=1", at_->name()));
+    const auto forwarding = forwarding_sysctl(to_.is_v6());
+    if (hops_ > 1 && !facts_.of_family(to_).forwards)
+      return end(Disposition::not_forwarding, "it doesn't forward packets", fmt::format("{} is 0", forwarding),
+                 fmt::format("{} sysctl -w {}=1", at_->name(), forwarding));
     go_on();
   }
 
@@ -136,13 +137,13 @@ class Walk {
 
   void arrive() {
     const auto protocol = result_.question.protocol;
-    if (protocol == Protocol::icmp && facts_.ignores_echo)
-      return end(Disposition::refused, "it ignores echo requests", "net.ipv4.icmp_echo_ignore_all is 1",
-                 fmt::format("{} sysctl -w net.ipv4.icmp_echo_ignore_all=0", at_->name()));
+    const auto ignoring = ignored_echo_sysctl(to_.is_v6());
+    if (protocol == Protocol::icmp && facts_.of_family(to_).ignores_echo)
+      return end(Disposition::refused, "it ignores echo requests", fmt::format("{} is 1", ignoring),
+                 fmt::format("{} sysctl -w {}=0", at_->name(), ignoring));
     if (protocol != Protocol::icmp) {
       const auto fits = [&](const Listener& one, bool bound) {
-        return one.protocol == protocol && one.port == port_ &&
-               (!bound || one.address.is_unspecified() || one.address == to_);
+        return one.protocol == protocol && one.port == port_ && (!bound || hears_of(one.address, to_));
       };
       const auto any = [&](bool bound) {
         return std::any_of(facts_.listeners.begin(), facts_.listeners.end(),

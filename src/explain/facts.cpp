@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <sstream>
@@ -154,8 +155,15 @@ PlaceFacts facts_of(const NetNs& netns, const std::string& name) {
     for (const auto& [file, protocol] :
          {std::pair{"tcp", Protocol::tcp}, {"tcp6", Protocol::tcp}, {"udp", Protocol::udp}, {"udp6", Protocol::udp}})
       read_sockets(file_text(net + file), protocol, facts.listeners);
-    facts.forwards = sysctl_number("net/ipv4/ip_forward") != 0;
-    facts.ignores_echo = sysctl_number("net/ipv4/icmp_echo_ignore_all") != 0;
+    for (const bool v6 : {false, true}) {
+      auto& family = v6 ? facts.v6 : facts.v4;
+      const auto told = [](std::string sysctl) {
+        std::replace(sysctl.begin(), sysctl.end(), '.', '/');
+        return sysctl_number(sysctl) != 0;
+      };
+      family.forwards = told(forwarding_sysctl(v6));
+      family.ignores_echo = told(ignored_echo_sysctl(v6));
+    }
     facts.rp_filter["all"] = sysctl_number("net/ipv4/conf/all/rp_filter");
     for (const auto& link : facts.links)
       facts.rp_filter[link.name] = sysctl_number("net/ipv4/conf/" + link.name + "/rp_filter");

@@ -187,6 +187,10 @@ const netlink::Link* link_of_index(const PlaceFacts& facts, int index) {
   return found == facts.links.end() ? nullptr : &*found;
 }
 
+bool hears_of(const Address& bound, const Address& to) {
+  return bound == to || (bound.is_unspecified() && (bound.is_v6() || to.is_v4()));
+}
+
 bool has_address(const PlaceFacts& facts, const Address& address) {
   return std::any_of(facts.addresses.begin(), facts.addresses.end(),
                      [&](const netlink::InterfaceAddress& one) { return address_of(one.address) == address; });

@@ -271,12 +271,7 @@ TrailEnd trail_end(const Journey& journey) {
 
 Cause cause_of(const Attempt& attempt, const Journey& journey, const AllFacts& facts, const Owners& owners) {
   const auto end = trail_end(journey);
-  if (end.last == nullptr) {
-    const auto source = std::find_if(facts.begin(), facts.end(), [&](const auto& place) {
-      return place.first != kWires && has_address(place.second, attempt.sent.source);
-    });
-    return not_sent(attempt, source == facts.end() ? std::string() : source->first, facts, owners);
-  }
+  if (end.last == nullptr) return not_sent(attempt, attempt.source, facts, owners);
   const Case lost{attempt, journey, facts, owners, end.way, *end.last};
   if (end.last->passed != nullptr)
     if (const auto* step = end.last->passed->dropped_by()) return dropped(lost, *end.last->passed, *step);

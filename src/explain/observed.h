@@ -97,9 +97,14 @@ struct PlaceFacts {
   std::vector<netlink::Route> routes = {};  ///< of all tables
   std::vector<std::string> ended = {};      ///< daemons that don't run: "flanneld: killed by SIGKILL"
   bool has_flannel = false;                 ///< a daemon keeps routes, neighbours and FDB
-  bool forwards = true;
-  std::map<std::string, int> rp_filter = {};  ///< by link, "all" included
-  bool ignores_echo = false;
+  struct OfFamily {
+    bool forwards = true;
+    bool ignores_echo = false;
+  };
+  OfFamily v4 = {};
+  OfFamily v6 = {};
+  const OfFamily& of_family(const Address& address) const { return address.is_v6() ? v6 : v4; }
+  std::map<std::string, int> rp_filter = {};  ///< by link, "all" included; of IPv4, the other has none
   std::string flow = {};  ///< what connection tracking had of the packet: "tcp 11.1.0.2:5555 -> 100.64.10.1:80, ..."
   std::optional<netlink::RouteAnswer> taken = {};   ///< for the packet as it came through here
   std::optional<netlink::RouteAnswer> onward = {};  ///< for the packet that was lost here
@@ -113,6 +118,15 @@ using AllFacts = std::map<std::string, PlaceFacts>;
 
 /// Whose an address is: "C0w2/c2", "VIP 100.64.10.1 of C0".
 using Owners = std::map<Address, std::string>;
+
+/// The sysctls behind PlaceFacts::OfFamily.
+inline std::string forwarding_sysctl(bool v6) { return v6 ? "net.ipv6.conf.all.forwarding" : "net.ipv4.ip_forward"; }
+inline std::string ignored_echo_sysctl(bool v6) {
+  return v6 ? "net.ipv6.icmp.echo_ignore_all" : "net.ipv4.icmp_echo_ignore_all";
+}
+/// Whether a socket bound to one address hears of what is sent to the other. One that is bound to :: is taken to hear
+/// of IPv4, too.
+bool hears_of(const Address& bound, const Address& to);
 
 const netlink::Link* link_named(const PlaceFacts& facts, const std::string& name);
 const netlink::Link* link_of_index(const PlaceFacts& facts, int index);

@@ -68,13 +68,12 @@ MaybeCause at_routing(const Case& lost, const std::string& in) {
   const auto ends = lost.ends();
   if (auto cause = by_reverse_path(lost, in)) return cause;
   const bool foreign = !has_address(here, ends.destination);
-  if (foreign && !here.forwards)
-    return lost.found(Disposition::not_forwarding, "it doesn't forward packets",
-                      fmt::format("{} isn't an address of {}, and {} is 0", lost.named(ends.destination), lost.place(),
-                                  ends.destination.is_v6() ? "net.ipv6.conf.all.forwarding" : "net.ipv4.ip_forward"),
-                      {},
-                      fmt::format("{} sysctl -w {}=1", lost.place(),
-                                  ends.destination.is_v6() ? "net.ipv6.conf.all.forwarding" : "net.ipv4.ip_forward"));
+  const auto sysctl = forwarding_sysctl(ends.destination.is_v6());
+  if (foreign && !here.of_family(ends.destination).forwards)
+    return lost.found(
+        Disposition::not_forwarding, "it doesn't forward packets",
+        fmt::format("{} isn't an address of {}, and {} is 0", lost.named(ends.destination), lost.place(), sysctl), {},
+        fmt::format("{} sysctl -w {}=1", lost.place(), sysctl));
   if (!here.onward) return std::nullopt;
   if (here.onward->error != 0) return no_route(lost, here.onward->error);
   const auto* out = here.onward->way ? link_of_index(here, here.onward->way->interface) : nullptr;

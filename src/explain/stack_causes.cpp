@@ -53,9 +53,8 @@ Cause nobody_listens(const Case& lost) {
                       lost.attempt.protocol == Protocol::tcp
                           ? fmt::format("{} python3 -m http.server {} &", lost.place(), ends.destination_port)
                           : "");
-  const bool fits = std::any_of(at_port.begin(), at_port.end(), [&](const Listener& one) {
-    return one.address.is_unspecified() || one.address == ends.destination;
-  });
+  const bool fits = std::any_of(at_port.begin(), at_port.end(),
+                                [&](const Listener& one) { return hears_of(one.address, ends.destination); });
   if (!fits)
     return lost.found(
         Disposition::wrong_bind,
@@ -86,9 +85,11 @@ MaybeCause at_input(const Case& lost) {
   }
   if (!has_address(here, lost.ends().destination)) return std::nullopt;
   if (lost.attempt.protocol == Protocol::icmp) {
-    if (lost.way == Way::there && here.ignores_echo)
-      return lost.found(Disposition::refused, "it ignores echo requests", "net.ipv4.icmp_echo_ignore_all is 1", {},
-                        fmt::format("{} sysctl -w net.ipv4.icmp_echo_ignore_all=0", lost.place()));
+    const auto to = lost.ends().destination;
+    const auto sysctl = ignored_echo_sysctl(to.is_v6());
+    if (lost.way == Way::there && here.of_family(to).ignores_echo)
+      return lost.found(Disposition::refused, "it ignores echo requests", fmt::format("{} is 1", sysctl), {},
+                        fmt::format("{} sysctl -w {}=0", lost.place(), sysctl));
     return std::nullopt;
   }
   if (lost.way == Way::there) return nobody_listens(lost);

@@ -64,7 +64,7 @@ struct Told {
     facts["w1"].links = {veth(3, "eth0", 103), veth(12, "veth1", 2, 4), link(4, "cni0", "bridge"), tunnel};
     facts[kWires].links = {veth(103, "w1", 3, 1), veth(104, "w2", 3, 1), link(1, "s0", "bridge")};
     facts["w2"].links = {veth(3, "eth0", 104), tunnel};
-    facts["w1"].forwards = true;
+    facts["w1"].v4.forwards = true;
     facts["w1/c1"].addresses = {{.interface = 2, .address = host_network(kPod)}};
     facts["w2/c2"].addresses = {{.interface = 2, .address = host_network(kOther)}};
   }
@@ -199,7 +199,7 @@ TEST(TheCause, IsThatANodeDoesntForward) {
   Told told;
   told.routed();
   told.facts["w1"].onward = netlink::RouteAnswer{.error = EHOSTUNREACH};
-  told.facts["w1"].forwards = false;
+  told.facts["w1"].v4.forwards = false;
   expect_cause(told, Disposition::not_forwarding, "w1", "ip_forward is 0", "w1 sysctl -w net.ipv4.ip_forward=1");
 }
 
