@@ -169,6 +169,8 @@ class Investigation {
       }
     look_around();
     forget_flows();
+    if (tampering_.facts) tampering_.facts(facts_);
+    forget_noise();
     conclude();
     if (service_)
       result_.notes.push_back(
@@ -357,8 +359,14 @@ class Investigation {
     if (tracked_) result_.witnesses.emplace_back("connection tracking");
   }
 
+  /// What rose less often than packets were lost rose for others.
+  void forget_noise() {
+    for (auto& [place, known] : facts_)
+      std::erase_if(known.counted, [&](const auto& one) { return one.second < static_cast<long>(result_.lost); });
+  }
+
   void conclude() {
-    if (const auto odds = contradiction(attempt(), journey(), question_.from, traced_)) {
+    if (const auto odds = contradiction(attempt(), journey(), facts_, question_.from, traced_)) {
       conclude_disagreement(*odds);
     } else if (judged_) {
       conclude_lost(cause_of(attempt(), journey(), facts_, owners_));

@@ -243,6 +243,29 @@ const Moment* first_drop(const std::vector<Moment>& moments) {
   return found == moments.end() ? nullptr : &*found;
 }
 
+/// What was seen of the packet, and what is said of the links and routes that it took.
+std::optional<std::string> contradicted_table(const Attempt& attempt, const Journey& journey, const AllFacts& facts) {
+  for (const auto* moments : {&journey.there, &journey.back})
+    for (const auto& moment : *moments) {
+      const auto place = facts.find(moment.place);
+      if (place == facts.end() || moment.seen == nullptr) continue;
+      const auto* link = link_named(place->second, moment.seen->link);
+      if (link != nullptr && !link->up)
+        return fmt::format("it was seen {}, and the link is said to be down", describe(moment));
+    }
+  for (auto moment = journey.there.begin(); moment != journey.there.end(); ++moment) {
+    const auto place = facts.find(moment->place);
+    if (place == facts.end() || !place->second.taken || place->second.taken->error == 0) continue;
+    const auto later =
+        std::find_if(moment, journey.there.end(), [&](const Moment& one) { return one.place != moment->place; });
+    if (later != journey.there.end())
+      return fmt::format("the routing table of {} answers {} for {}, and yet it was seen {}", moment->place,
+                         errno_text(place->second.taken->error), attempt.sent.destination.to_string(),
+                         describe(*later));
+  }
+  return std::nullopt;
+}
+
 /// The RST's sender, if one came.
 bool was_reset(const Journey& journey) {
   return !journey.back.empty() && journey.back.front().packet.protocol == Protocol::tcp &&
@@ -292,8 +315,8 @@ Cause cause_of(const Attempt& attempt, const Journey& journey, const AllFacts& f
   return unexplained(lost);
 }
 
-std::optional<std::string> contradiction(const Attempt& attempt, const Journey& journey, const std::string& source,
-                                         bool traced) {
+std::optional<std::string> contradiction(const Attempt& attempt, const Journey& journey, const AllFacts& facts,
+                                         const std::string& source, bool traced) {
   for (const auto* moments : {&journey.there, &journey.back}) {
     const auto* drop = first_drop(*moments);
     if (drop != nullptr && drop != &moments->back() && moments->back().place != drop->place)
@@ -319,7 +342,7 @@ std::optional<std::string> contradiction(const Attempt& attempt, const Journey& 
     return moment.passed != nullptr && moment.place != source;
   });
   if (forwarded && !seen) return "nftrace followed it from node to node, and no packet socket saw it";
-  return std::nullopt;
+  return contradicted_table(attempt, journey, facts);
 }
 
 }  // namespace knetsim::explain

@@ -34,10 +34,10 @@ TrailEnd trail_end(const Journey& journey);
 /// cause, the first on the way that explains all silence behind it.
 Cause cause_of(const Attempt& attempt, const Journey& journey, const AllFacts& facts, const Owners& owners);
 
-/// What can't be true at the same time; nullopt if the witnesses agree. `traced`: nftrace was listened to, and lost
-/// nothing.
-std::optional<std::string> contradiction(const Attempt& attempt, const Journey& journey, const std::string& source,
-                                         bool traced);
+/// What can't be true at the same time; nullopt if the witnesses agree. `facts` may be empty: then they were asked
+/// nothing. `traced`: nftrace was listened to, and lost nothing.
+std::optional<std::string> contradiction(const Attempt& attempt, const Journey& journey, const AllFacts& facts,
+                                         const std::string& source, bool traced);
 
 /// The place and the link at the other end of a cable or a veth pair.
 struct Peer {

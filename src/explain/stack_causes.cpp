@@ -65,6 +65,13 @@ Cause nobody_listens(const Case& lost) {
     return lost.found(Disposition::refused, "the program doesn't accept its connections: its queue is full",
                       fmt::format("ListenOverflows rose by {}; {} connections wait",
                                   lost.counted("TcpExt.ListenOverflows"), at_port.front().waiting));
+  // That nobody listens is the stack's own word, or that of ICMP.
+  if (!lost.journey.complaints.empty() || lost.way == Way::back)
+    return lost.found(Disposition::disagreement,
+                      fmt::format("its stack answers that nobody listens on {} port {}, and its socket table has one "
+                                  "that does",
+                                  protocol, ends.destination_port),
+                      fmt::format("{} listens", where_it_listens(at_port)));
   return lost.found(Disposition::unexplained, "it got to a socket that listens, and no answer came",
                     fmt::format("{} listens", where_it_listens(at_port)));
 }

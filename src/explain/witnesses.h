@@ -29,6 +29,7 @@ struct Tampering {
   bool deaf_sockets = false;                   ///< no packet is seen
   bool deaf_trace = false;                     ///< no rule is heard of
   std::function<void(Passage&)> passage = {};  ///< changes what nftrace says
+  std::function<void(AllFacts&)> facts = {};   ///< changes what tables and counters say
 };
 
 /// Packet sockets on all links and `meta nftrace` in all of these namespaces, for as long as it lives. The rules that

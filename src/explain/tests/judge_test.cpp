@@ -376,22 +376,23 @@ TEST(Witnesses, ThatContradictEachOtherAreNoticed) {
   {
     Told lie;
     lie.routed().dropped("w1", nft::HookPoint::prerouting, "cni0").out("w1", "eth0", "w2").in("w2", "eth0");
-    EXPECT_THAT(contradiction(lie.attempt, journey_of(lie.attempt), "w1/c1", true).value_or(""),
+    EXPECT_THAT(contradiction(lie.attempt, journey_of(lie.attempt), lie.facts, "w1/c1", true).value_or(""),
                 HasSubstr("and yet it was seen"));
   }
   {
     Told deaf;
     deaf.from_pod();
     deaf.attempt.passages.clear();
-    EXPECT_THAT(contradiction(deaf.attempt, journey_of(deaf.attempt), "w1/c1", true).value_or(""),
+    EXPECT_THAT(contradiction(deaf.attempt, journey_of(deaf.attempt), deaf.facts, "w1/c1", true).value_or(""),
                 HasSubstr("nftrace knows nothing"));
-    EXPECT_FALSE(contradiction(deaf.attempt, journey_of(deaf.attempt), "w1/c1", false)) << "it wasn't listened to";
+    EXPECT_FALSE(contradiction(deaf.attempt, journey_of(deaf.attempt), deaf.facts, "w1/c1", false))
+        << "it wasn't listened to";
   }
   {
     Told blind;
     blind.routed();
     blind.attempt.sightings.clear();
-    EXPECT_THAT(contradiction(blind.attempt, journey_of(blind.attempt), "w1/c1", true).value_or(""),
+    EXPECT_THAT(contradiction(blind.attempt, journey_of(blind.attempt), blind.facts, "w1/c1", true).value_or(""),
                 HasSubstr("no packet socket saw it"));
   }
   {
@@ -399,12 +400,12 @@ TEST(Witnesses, ThatContradictEachOtherAreNoticed) {
     away.over_wire();
     away.attempt.sightings.pop_back();  // w2's
     away.attempt.outcome.kind = Outcome::Kind::answered;
-    EXPECT_THAT(contradiction(away.attempt, journey_of(away.attempt), "w1/c1", false).value_or(""),
+    EXPECT_THAT(contradiction(away.attempt, journey_of(away.attempt), away.facts, "w1/c1", false).value_or(""),
                 HasSubstr("no node of the lab was seen to take it: it was last seen leaving the switches"));
   }
   Told honest;
   honest.over_wire();
-  EXPECT_FALSE(contradiction(honest.attempt, journey_of(honest.attempt), "w1/c1", true));
+  EXPECT_FALSE(contradiction(honest.attempt, journey_of(honest.attempt), honest.facts, "w1/c1", true));
 }
 
 TEST(ARulesOwner, IsKnownByTableAndComment) {
