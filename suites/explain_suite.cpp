@@ -39,6 +39,7 @@ using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr std::chrono::milliseconds kQuick{200};
@@ -174,6 +175,35 @@ TEST_F(Explain, DoesntMissAContainerThatGoesMeanwhile) {
   EXPECT_THAT(explain::explain(emulation(), question, options), IsLost());
   worker("w2").bury_retired();
   EXPECT_THROW(explain::question_of(emulation(), "w1/c1", "w2/c9"), InputError);
+}
+
+TEST_F(Explain, TellsOfOlderFlowsToWhatHasGone) {
+  const auto address = parse_address("198.51.100.9");
+  const auto lead_to = [&](const Node& node) {
+    nft(worker("w1"), {"flush chain ip nat prerouting"});
+    nft(worker("w1"), {fmt::format("add rule ip nat prerouting ip daddr 198.51.100.9 udp dport 53 dnat to {}:7000",
+                                   node.address().to_string())});
+  };
+  nft(worker("w1"), {"add table ip nat"});
+  nft(worker("w1"), {"add chain ip nat prerouting { type nat hook prerouting priority dstnat; }"});
+  auto& doomed = worker("w2").create_container("c9");
+  lead_to(doomed);
+  {
+    const fixtures::EchoServer server(doomed, 7000);
+    ASSERT_EQ(fixtures::udp_exchange(c1(), address, 53), std::nullopt);
+    const auto told = explain(c1(), address, Protocol::udp, 53);
+    EXPECT_THAT(told, IsDelivered());
+    EXPECT_THAT(told.notes, Not(Contains(HasSubstr("older flow")))) << "it is still there";
+  }
+  const auto was = doomed.address().to_string();
+  worker("w2").delete_container("c9");
+  const fixtures::EchoServer server(c2(), 7000);
+  lead_to(c2());
+  const auto told = explain(c1(), address, Protocol::udp, 53);
+  EXPECT_THAT(told, IsDelivered());
+  EXPECT_EQ(told.place, "w2/c2");
+  EXPECT_THAT(told.notes, Contains(AllOf(StartsWith("1 older flow to it leads to where nobody is any more"),
+                                         HasSubstr("answered by " + was), HasSubstr("remedy: w1 conntrack -D"))));
 }
 
 TEST_F(Explain, SaysThatALossComesAndGoes) {

@@ -33,6 +33,25 @@ netlink::FlowTuple tuple_of(const Attempt& attempt, const Ends& ends) {
   return tuple;
 }
 
+std::optional<Ends> ends_at(const Place& place, const Journey& journey) {
+  for (const auto& moment : journey.there)
+    if (moment.place == place.name && !moment.wrapped) return moment.packet.ends;
+  return std::nullopt;
+}
+
+/// What the probe looks like at a place that nobody watched yet: as another one that went there, but for its own port.
+std::optional<Ends> ends_like(const Place& place, const Attempt& attempt, const std::vector<Attempt>& others,
+                              const std::vector<Journey>& journeys) {
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    if (others[i].protocol != attempt.protocol || others[i].sent.destination != attempt.sent.destination) continue;
+    auto ends = ends_at(place, journeys[i]);
+    if (!ends || ends->source_port != others[i].sent.source_port) continue;
+    ends->source_port = attempt.sent.source_port;
+    return ends;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<std::pair<std::size_t, netlink::Flow>> take_flows(const Place& place, const std::vector<Attempt>& attempts,
@@ -41,12 +60,10 @@ std::vector<std::pair<std::size_t, netlink::Flow>> take_flows(const Place& place
   try {
     netlink::Conntrack conntrack(*place.netns, place.name);
     for (std::size_t i = 0; i < attempts.size(); ++i) {
-      const auto& there = journeys[i].there;
-      const auto first = std::find_if(there.begin(), there.end(), [&](const Moment& moment) {
-        return moment.place == place.name && !moment.wrapped;
-      });
-      if (first == there.end()) continue;
-      const auto flow = conntrack.find(tuple_of(attempts[i], first->packet.ends));
+      auto ends = ends_at(place, journeys[i]);
+      if (!ends) ends = ends_like(place, attempts[i], attempts, journeys);
+      if (!ends) continue;
+      const auto flow = conntrack.find(tuple_of(attempts[i], *ends));
       if (!flow) continue;
       conntrack.forget(*flow);
       taken.emplace_back(i, *flow);
@@ -55,6 +72,19 @@ std::vector<std::pair<std::size_t, netlink::Flow>> take_flows(const Place& place
     // A kernel without it, or a namespace that goes.
   }
   return taken;
+}
+
+std::vector<netlink::Flow> flows_to_the_gone(const Place& place, const Address& to, std::uint16_t port,
+                                             const std::function<bool(const Address&)>& gone) {
+  try {
+    netlink::Conntrack conntrack(*place.netns, place.name);
+    auto flows =
+        conntrack.list({.protocol = IPPROTO_UDP, .original_destination = to, .original_destination_port = port});
+    std::erase_if(flows, [&](const netlink::Flow& flow) { return !gone(flow.reply.source); });
+    return flows;
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 }  // namespace knetsim::explain

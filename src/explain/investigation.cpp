@@ -169,6 +169,7 @@ class Investigation {
       }
     look_around();
     forget_flows();
+    tell_of_old_flows();
     if (tampering_.facts) tampering_.facts(facts_);
     forget_noise();
     conclude();
@@ -203,6 +204,7 @@ class Investigation {
         attempts_.push_back(std::move(attempt));
         return;
       }
+      scouts_.push_back(std::move(attempt));
       for (const auto& place : more) counted_[place.name] = counters_of(*place.netns);
       witnesses.add(more);
       places_.insert(places_.end(), more.begin(), more.end());
@@ -348,15 +350,34 @@ class Investigation {
   /// The probes' entries of connection tracking are evidence, and nobody needs them any more.
   void forget_flows() {
     std::mutex mutex;
+    auto sent = attempts_;
+    sent.insert(sent.end(), scouts_.begin(), scouts_.end());
+    std::vector<Journey> went;
+    for (const auto& one : sent) went.push_back(journey_of(one));
     side_by_side(places_.size(), 4, [&](std::size_t i) {
       if (places_[i].name == kWires) return;
-      const auto taken = take_flows(places_[i], attempts_, journeys_);
+      const auto taken = take_flows(places_[i], sent, went);
       const std::lock_guard lock(mutex);
       for (const auto& [number, flow] : taken)
         if (number == judged_.value_or(0)) facts_[places_[i].name].flow = netlink::to_string(flow);
       tracked_ = tracked_ || !taken.empty();
     });
     if (tracked_) result_.witnesses.emplace_back("connection tracking");
+  }
+
+  /// Where the packet is translated: at the source's worker.
+  void tell_of_old_flows() {
+    const auto host = host_of(question_.from);
+    const auto* netns = netns_of(host);
+    if (question_.protocol != Protocol::udp || owners_.contains(question_.to) || netns == nullptr) return;
+    const auto gone = [&](const Address& address) { return address != question_.to && !owners_.contains(address); };
+    const auto flows = flows_to_the_gone({host, netns}, question_.to, question_.port, gone);
+    if (flows.empty()) return;
+    result_.notes.push_back(fmt::format(
+        "{} older flow{} to it {} to where nobody is any more, which these probes don't meet: {}; remedy: {} conntrack "
+        "-D -p udp --orig-dst {} --orig-port-dst {}",
+        flows.size(), flows.size() == 1 ? "" : "s", flows.size() == 1 ? "leads" : "lead",
+        netlink::to_string(flows.front()), host, question_.to.to_string(), question_.port));
   }
 
   /// What rose less often than packets were lost rose for others.
@@ -467,6 +488,7 @@ class Investigation {
   std::map<std::string, std::map<std::string, long>> counted_;
   std::uint32_t shots_ = 0;
   std::vector<Attempt> attempts_;
+  std::vector<Attempt> scouts_;          // found that it goes where nobody watched, and were sent again
   std::vector<Journey> journeys_;        // of the attempts
   std::optional<std::size_t> long_one_;  // which attempt is the one that is as long as may be
   std::optional<std::size_t> judged_;    // the first that was lost
