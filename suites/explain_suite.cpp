@@ -5,9 +5,15 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <cctype>
 #include <cstdlib>
+#include <ctime>
+#include <filesystem>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
 #include <utility>
 
 #include "explain_breakages.h"
@@ -15,6 +21,7 @@
 #include "knetsim/emulator/cluster_api.h"
 #include "knetsim/fixtures/emulation_test.h"
 #include "knetsim/fixtures/explaining.h"
+#include "knetsim/fixtures/golden.h"
 #include "knetsim/fixtures/matchers.h"
 #include "knetsim/fixtures/topologies.h"
 #include "knetsim/fixtures/traffic.h"
@@ -22,6 +29,7 @@
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "knetsim/sys/failure.h"
+#include "knetsim/sys/process.h"
 
 namespace knetsim::suites {
 namespace {
@@ -35,6 +43,7 @@ using fixtures::IsDelivered;
 using fixtures::IsLost;
 using fixtures::on_the;
 using nlohmann::json;
+namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
@@ -110,6 +119,84 @@ std::string name_of_planted(const testing::TestParamInfo<Planted>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, ExplainBreakage, testing::ValuesIn(all_planted()), name_of_planted);
+
+/// "A server on loopback" of "AServerOnLoopback".
+std::string in_words(std::string_view name) {
+  std::string words;
+  for (const char letter : name) {
+    const bool upper = std::isupper(static_cast<unsigned char>(letter)) != 0;
+    if (upper && !words.empty()) words += ' ';
+    words += upper && !words.empty() ? static_cast<char>(std::tolower(static_cast<unsigned char>(letter))) : letter;
+  }
+  return words;
+}
+
+/// What the page says of a row: its first line, and the seconds that it took.
+struct Said {
+  std::string verdict;
+  std::string seconds;
+};
+
+std::map<std::string, Said> said_on(const std::string& page) {
+  static const std::regex kRow(R"(\| (.+) \| `(.+)` \| (\d\.\d\d) \|)");
+  std::map<std::string, Said> said;
+  std::istringstream lines(page);
+  std::smatch found;
+  for (std::string line; std::getline(lines, line);)
+    if (std::regex_match(line, found, kRow)) said[found[1]] = {found[2], found[3]};
+  return said;
+}
+
+/// The page that says this, as of that day.
+std::string verdicts_page(const std::map<std::string, Said>& said, const std::string& day) {
+  std::string page = fmt::format(
+      "# What explain says of what is broken, and how fast\n\n"
+      "Made by `suite-explain` (`KNETSIM_UPDATE_GOLDEN=1` writes it anew), last on {}, on 2 cores: the first of each\n"
+      "row's three places, its first line, and the seconds from the question to the verdict. "
+      "[explain.md](explain.md) says what each row's harmless twin is.\n\n"
+      "| what is broken | what it says | seconds |\n|---|---|---|\n",
+      day);
+  for (const auto& breakage : breakages()) {
+    const auto found = said.find(in_words(breakage.name));
+    const auto row = found == said.end() ? Said{"not tried", "-"} : found->second;
+    page += fmt::format("| {} | `{}` | {} |\n", in_words(breakage.name), row.verdict, row.seconds);
+  }
+  return page;
+}
+
+/// What the breakage's own test prints, in a process of its own.
+Said say(const Breakage& breakage) {
+  static const std::regex kLine(R"(\n(LOST .+) \(([\d.]+) ms\)\n)");
+  const auto ran = exec({.argv = {fs::read_symlink("/proc/self/exe").string(),
+                                  fmt::format("--gtest_filter=*.*/{}_first", breakage.name)}},
+                        std::chrono::minutes(1));
+  std::smatch found;
+  if (!ran.ok() || !std::regex_search(ran.out, found, kLine)) throw Error(ran.out + ran.err);
+  return {found[1], fmt::format("{:.2f}", std::stod(found[2]) / 1'000)};
+}
+
+std::string today() {
+  const auto now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
+}
+
+TEST(ExplainVerdicts, AreThoseOnThePage) {
+  const auto page = read_file(KNETSIM_VERDICTS_PAGE);
+  auto said = said_on(page);
+  std::smatch found;
+  auto day = std::regex_search(page, found, std::regex(R"(last on (\d{4}-\d\d-\d\d))")) ? found[1].str() : today();
+  if (std::getenv("KNETSIM_UPDATE_GOLDEN") != nullptr) {
+    day = today();
+    said.clear();
+    for (const auto& breakage : breakages()) said[in_words(breakage.name)] = say(breakage);
+  }
+  expect_golden(KNETSIM_VERDICTS_PAGE, verdicts_page(said, day));
+  for (const auto& breakage : breakages())
+    EXPECT_THAT(said[in_words(breakage.name)].verdict, HasSubstr(std::string(word_of(breakage.disposition))))
+        << breakage.name;
+}
 
 TEST_F(Explain, DeliversWhereNothingIsBroken) {
   const fixtures::EchoServer server(c2(), 7000);
