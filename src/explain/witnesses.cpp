@@ -143,11 +143,14 @@ struct Witnesses::Post {
   Post() = default;
   Post(const Post&) = delete;
   Post& operator=(const Post&) = delete;
-  ~Post() { leave(); }
+  ~Post() {
+    stop_capture();
+    stop_tracing();
+  }
 
-  /// Takes away what was added.
-  void leave() noexcept {
-    socket.reset();
+  // What was added goes. Each waits for a grace period of its own: they may be told side by side.
+  void stop_capture() noexcept { socket.reset(); }
+  void stop_tracing() noexcept {
     monitor.reset();
     if (!std::exchange(traces, false)) return;
     try {
@@ -236,9 +239,12 @@ void Witnesses::find_peers() {
 
 Witnesses::~Witnesses() {
   try {
-    side_by_side(posts_.size(), kHands, [&](std::size_t i) { posts_[i]->leave(); });
+    side_by_side(2 * posts_.size(), kHands, [&](std::size_t i) {
+      auto& post = *posts_[i / 2];
+      i % 2 == 0 ? post.stop_capture() : post.stop_tracing();
+    });
   } catch (const std::exception&) {
-    // There are no threads to be had: each of them leaves when its turn to end comes.
+    // There are no threads to be had: each of them goes when its turn to end comes.
   }
 }
 
