@@ -216,7 +216,7 @@ const std::vector<Flag>& ineffective_flags() {
   return all;
 }
 
-const Flag& find_flag(const std::string& name) {
+const Flag& find_flag(std::string_view name) {
   for (const auto& flag : flags()) {
     if (flag.name == name || (name == "h" && flag.name == "help")) return flag;
   }

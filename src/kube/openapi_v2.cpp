@@ -116,7 +116,8 @@ unsigned method_number(std::string_view method) {
 std::string openapi_v2() {
   WireMessage paths;
   WireMessage definitions;
-  for (const auto& group : openapi_index().at("paths").items()) {
+  const auto index = openapi_index();
+  for (const auto& group : index.at("paths").items()) {
     const auto document = openapi_document(group.key()).value();
     for (const auto& [path, operations] : document["paths"].items()) {
       WireMessage item;
