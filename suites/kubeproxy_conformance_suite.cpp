@@ -12,6 +12,8 @@
 #include <map>
 
 #include "knetsim/fixtures/golden.h"
+#include "knetsim/fixtures/sctp.h"
+#include "knetsim/nft/ruleset.h"
 #include "knetsim/sys/error.h"
 #include "knetsim/sys/eventually.h"
 #include "kubeproxy_lab.h"
@@ -250,6 +252,26 @@ TEST_P(KubeProxies, DoWhatUpstreamsTestsDemand) {
           };
         });
   }
+  // How long a client is kept can be seen there alone.
+  if (GetParam() == Flavour::builtin)
+    row("should have session affinity timeout work for service with type clusterIP",
+        "a client that has been away for longer is another one", [&] {
+          const auto ip = serve(
+              {{"sessionAffinity", "ClientIP"}, {"sessionAffinityConfig", {{"clientIP", {{"timeoutSeconds", 1}}}}}},
+              both());
+          return [&, ip]() -> Trouble {
+            for (std::set<int> seen; seen.size() < 2;) {
+              const auto before = s2().flows();
+              if (auto trouble = tcp_exchange(c1(), ip, 80, 64, kQuick)) return trouble;
+              seen.insert(s2().flows() > before ? 2 : 3);
+              eventually([&]() -> std::optional<std::string> {
+                if (nft::list_elements(worker("w1").netns(), {kTable, "clients"}).empty()) return std::nullopt;
+                return "the end of the client's affinity";
+              });
+            }
+            return std::nullopt;
+          };
+        });
   row("should respect internalTrafficPolicy=Local Pod to Pod", "a local endpoint, or dropped", [&] {
     const auto ip = serve({{"internalTrafficPolicy", "Local"}}, both());
     return [&, ip] {
@@ -310,12 +332,53 @@ TEST_P(KubeProxies, DoWhatUpstreamsTestsDemand) {
           return served;
         };
       });
-  row("Traffic Distribution should route traffic to an endpoint in the same node when using PreferSameNode",
-      "hints for nodes, and all where there is none for this one", [&] {
-        const auto near = [](const char* name) { return json{{"forNodes", json::array({{{"name", name}}})}}; };
-        const auto ip =
-            serve({}, {endpoint(c2(), {{"ready", true}}, near("w1")), endpoint(c3(), {{"ready", true}}, near("w2"))});
-        return [&, ip] { return all({reaches(c1(), ip, 80, {2}), reaches(c2(), ip, 80, {3})}); };
+  row("EndpointSlice: hints for nodes that somebody has written", "are followed by each node", [&] {
+    const auto near = [](const char* name) { return json{{"forNodes", json::array({{{"name", name}}})}}; };
+    const auto ip =
+        serve({}, {endpoint(c2(), {{"ready", true}}, near("w1")), endpoint(c3(), {{"ready", true}}, near("w2"))});
+    return [&, ip] { return all({reaches(c1(), ip, 80, {2}), reaches(c2(), ip, 80, {3})}); };
+  });
+  for (const char* preferred : {"PreferClose", "PreferSameZone", "PreferSameNode"}) {
+    const std::string kind = preferred == std::string("PreferSameNode") ? "node" : "zone";
+    const auto name = fmt::format(
+        "Traffic Distribution should route traffic to an endpoint in the same {} when using {}", kind, preferred);
+    row(name.c_str(), "hints that the controller writes, and all where there is no endpoint that near", [&] {
+      const auto patch = [&](const std::string& path, const json& labels) {
+        api().must("PATCH", path, {{"metadata", {{"labels", labels}}}}, "application/merge-patch+json");
+      };
+      const auto label_pod = [patch](const char* pod, const json& value) {
+        patch(std::string("/api/v1/namespaces/default/pods/") + pod, {{"near", value}});
+      };
+      for (const auto& [worker, zone] : {std::pair{"w1", "a"}, {"w2", "b"}})
+        patch(std::string("/api/v1/nodes/") + worker,
+              {{"topology.kubernetes.io/zone", kind == "zone" ? json(zone) : json()}});
+      for (const char* pod : {"c1", "c2"}) label_pod(pod, "yes");
+      auto s1 = std::make_shared<EchoServer>(c1(), kServed);
+      const auto ip = serve({{"selector", {{"near", "yes"}}}, {"trafficDistribution", preferred}});
+      const auto only = [&, ip](const Node& from, EchoServer& server) -> Trouble {
+        for (int i = 0; i < 8; ++i) {
+          const auto before = server.flows();
+          if (auto trouble = tcp_exchange(from, ip, 80, 64, kQuick)) return trouble;
+          if (server.flows() == before) return "one that is farther away answered";
+        }
+        return std::nullopt;
+      };
+      const auto near = [&, s1, only] { return all({only(worker("w1"), *s1), only(c3(), s2())}); };
+      const auto at_first = settled(near);
+      label_pod("c1", nullptr);
+      const auto far = settled([&] { return only(worker("w1"), s2()); });
+      label_pod("c1", "yes");
+      const auto again = settled(near);
+      return [=] { return all({at_first, far, again, near()}); };
+    });
+  }
+  row("SCTP should allow creating a basic SCTP service with pod and endpoints", "INIT and INIT ACK cross, as packets",
+      [&] {
+        auto made = port("s", "SCTP");
+        auto spec = selecting("c2");
+        spec["ports"] = json::array({made});
+        const auto ip = serve(spec);
+        return [&, ip] { return lab::sctp_exchange(c1().netns(), ip, 80, c2().netns(), kServed); };
       });
   row("should only allow access from service loadbalancer source ranges", "others are dropped", [&] {
     const auto vip = parse_address("203.0.113.251");

@@ -15,6 +15,7 @@
 #include <set>
 
 #include "knetsim/fixtures/packet_lab.h"
+#include "knetsim/fixtures/sctp.h"
 #include "knetsim/kubeproxy/program.h"
 #include "knetsim/netlink/address.h"
 #include "knetsim/netlink/link.h"
@@ -410,6 +411,31 @@ TEST_P(ServicesTest, AffinityLastsForItsTimeFromTheLastConnectionAndLeavesNoMark
   EXPECT_EQ(answering(pod(), cluster_ip(2), 80, 2), (std::set{0, 1}));
   for (const auto& rule : nft::list_rules(lab.router(), nft::TableId{family, "probe"}))
     EXPECT_EQ(rule.counter.value().packets, 0U) << rule.comment << ": the id of an endpoint, a turn, or a port";
+}
+
+TEST_P(ServicesTest, SctpIsLedToItsEndpointAndBack) {
+  auto object = service();
+  object["spec"]["ports"] = {{{"name", "s"}, {"protocol", "SCTP"}, {"port", 80}}, {{"name", "t"}, {"port", 80}}};
+  auto made = slice({endpoint(0)});
+  made["ports"].push_back({{"name", "s"}, {"protocol", "SCTP"}, {"port", 9'000}});
+  Backends backends;
+  add_slice(backends, made, kFails);
+  const auto spec = read_service(object, kFails);
+  ASSERT_TRUE(spec);
+  program.emplace(lab.router(), services_layout(family, node));
+  const auto enter = [&](const Complain& complain) {
+    program->ledger().set("shop/web", service_entries(*spec, backends, node, family, complain));
+    program->write();
+  };
+  const auto exchange = [&] { return lab::sctp_exchange(pod(), cluster_ip(), 80, lab.server(0), 9'000); };
+  enter(kFails);
+  EXPECT_EQ(exchange(), std::nullopt);
+  // Where the kernel tracks none, the rest is served.
+  node.sctp = false;
+  std::vector<std::string> complaints;
+  enter([&](const std::string& whose, const std::string& why) { complaints.push_back(whose + ": " + why); });
+  EXPECT_EQ(complaints, std::vector<std::string>{"shop/web: port 80: the kernel has no SCTP"});
+  EXPECT_EQ(lab.flow(pod(), Protocol::tcp, cluster_ip(), 80).value().server, 0);
 }
 
 TEST_P(ServicesTest, HintsKeepTrafficNear) {
