@@ -394,7 +394,7 @@ TEST_P(ServicesTest, AffinityLastsForItsTimeFromTheLastConnectionAndLeavesNoMark
            "table " + of +
                " probe { chain leaving { type filter hook postrouting priority 300; "
                "meta l4proto tcp meta mark != 0 counter comment marked; "
-               "meta l4proto tcp ct mark != 0 counter comment flow; }; }");
+               "meta l4proto tcp ct mark != 0 counter comment tracked; }; }");
   const auto clients = [&] { return lab::nft(lab.router(), {"list", "map", of, "kube-proxy", "clients"}); };
   const std::regex expires("timeout 10m expires (\\S+)");
   lab.flow(pod(), Protocol::tcp, cluster_ip(), 80);
