@@ -24,15 +24,19 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstRetry{500};
 constexpr std::chrono::milliseconds kLongestRetry{10'000};
-constexpr std::chrono::seconds kRefresh{60};  // as a kubelet does (syncFrequency)
 
 using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
 struct PodVolumes::State : std::enable_shared_from_this<State> {
-  State(asio::io_context& context, ApiCalls& of_calls, const json& of_pod, fs::path at)
-      : calls(of_calls), clock(context), pod(of_pod), directory(std::move(at)), needs(needs_of(of_pod)) {}
+  State(asio::io_context& context, ApiCalls& of_calls, const json& of_pod, fs::path at, std::chrono::milliseconds every)
+      : calls(of_calls),
+        clock(context),
+        pod(of_pod),
+        directory(std::move(at)),
+        needs(needs_of(of_pod)),
+        refresh(every) {}
 
   struct Token {
     std::string text;
@@ -50,6 +54,7 @@ struct PodVolumes::State : std::enable_shared_from_this<State> {
   json pod;
   fs::path directory;
   VolumeNeeds needs;
+  std::chrono::milliseconds refresh;
   Told told = {};
   bool begun = false;
   bool ready = false;
@@ -129,7 +134,7 @@ struct PodVolumes::State : std::enable_shared_from_this<State> {
     ready = ready || !trouble;
     if (first || trouble) told(trouble);
     if (over || (ready && needs.none() && !tells_of_pod())) return;
-    clock.expires_after(ready ? kRefresh : std::exchange(retry, std::min(2 * retry, kLongestRetry)));
+    clock.expires_after(ready ? refresh : std::exchange(retry, std::min(2 * retry, kLongestRetry)));
     clock.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
       if (const auto self = weak.lock(); self && !error && !self->over) self->gather();
     });
@@ -163,8 +168,9 @@ struct PodVolumes::State : std::enable_shared_from_this<State> {
   }
 };
 
-PodVolumes::PodVolumes(asio::io_context& context, ApiCalls& calls, const json& pod, fs::path directory)
-    : state_(std::make_shared<State>(context, calls, pod, std::move(directory))) {}
+PodVolumes::PodVolumes(asio::io_context& context, ApiCalls& calls, const json& pod, fs::path directory,
+                       std::chrono::milliseconds refresh)
+    : state_(std::make_shared<State>(context, calls, pod, std::move(directory), refresh)) {}
 
 PodVolumes::~PodVolumes() = default;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -22,8 +23,11 @@ class PodVolumes {
   /// Nullopt: they are there. Else why they aren't yet: it is tried again.
   using Told = std::function<void(const std::optional<std::string>& trouble)>;
 
+  static constexpr std::chrono::seconds kRefresh{60};  ///< as a kubelet does (syncFrequency)
+
+  /// `refresh`: how often what the files are made of is asked for.
   PodVolumes(boost::asio::io_context& context, ApiCalls& calls, const nlohmann::json& pod,
-             std::filesystem::path directory);
+             std::filesystem::path directory, std::chrono::milliseconds refresh = kRefresh);
   PodVolumes(PodVolumes&&) = delete;
   ~PodVolumes();
 
