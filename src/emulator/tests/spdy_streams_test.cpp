@@ -175,7 +175,11 @@ TEST_F(SpdyStreams, EndWithClientsThatBreakTheRules) {
   SpdyClient early(exec("cat", "input=1&output=1"));
   const auto in = early.open("stdin");
   early.send(spdy::Writer::data(in, "before stdout is there"));
-  EXPECT_TRUE(early.is_over());
+  const auto goes_on = [&] {
+    early.ask("error");
+    early.next();
+  };
+  EXPECT_THROW(goes_on(), boost::system::system_error);
   SpdyClient client(exec("echo well", "output=1"));
   for (const auto* const unwanted : {"stdin", "nonsense"}) {
     client.ask(unwanted);
