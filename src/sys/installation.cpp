@@ -8,12 +8,30 @@ namespace knetsim {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr const char* kOwnProgram = "/proc/self/exe";
+
+bool is_own_program(const fs::path& path) {
+  std::error_code absent;
+  return fs::equivalent(path, kOwnProgram, absent);
+}
+
+}  // namespace
+
 fs::path own_directory() {
   std::error_code failure;
-  const auto program = fs::read_symlink("/proc/self/exe", failure);
+  const auto program = fs::read_symlink(kOwnProgram, failure);
   if (failure)
     throw SystemError(failure.value(),
                       {.tried = "find out which program this is", .remedy = "see that /proc is mounted"});
+  // In a sandbox within a chroot the kernel names it as seen from outside: /srv/root/usr/bin/knetsim for
+  // /usr/bin/knetsim.
+  for (auto from = program.begin(); from != program.end(); ++from) {
+    fs::path inside = "/";
+    for (auto part = from; part != program.end(); ++part) inside /= *part;
+    if (is_own_program(inside)) return inside.parent_path();
+  }
   return program.parent_path();
 }
 

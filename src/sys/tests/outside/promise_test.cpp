@@ -123,9 +123,10 @@ TEST(Promise, HoldsInAChrootWhoseRootIsNoMountPoint) {
   // Directories of the host, bound below one of an ordinary file system.
   const auto result = exec({.argv = in_private_tmp(R"sh(mkdir -p /tmp/a/root; cd /tmp/a/root
 for d in usr etc var proc dev; do mkdir $d; mount --rbind /$d $d; done; mkdir tmp sys run root; chmod 1777 tmp
-for l in bin sbin lib lib64; do cp -P /$l .; done; cp $probe probe
-chroot /tmp/a/root /probe bash -c 'pwd; mountpoint -q /tmp/knetsim && echo shown; [ -w /etc ] && echo etc; ls /run')sh")});
-  EXPECT_EQ(result.out, "/\nshown\nflannel\nhosts\nknetsim\nlock\nnetns\n") << result.err;
+for l in bin sbin lib lib64; do cp -P /$l .; done; mkdir opt; cp $probe opt/probe
+chroot /tmp/a/root /opt/probe bash -c 'pwd; mountpoint -q /tmp/knetsim && echo shown; [ -w /etc ] && echo etc; ls /run'
+chroot /tmp/a/root /opt/probe --where)sh")});
+  EXPECT_EQ(result.out, "/\nshown\nflannel\nhosts\nknetsim\nlock\nnetns\n/opt\n") << result.err;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Enters the sandbox and becomes the program of its arguments; or, for what a program can't show:
 //   --exit      prints before and after entering, and when it exits, with code 3
+//   --where     prints the directory that it takes for its own
 //   --signals   prints each signal that reaches it and whether a process or the kernel (a terminal) sent it; SIGTERM
 //               ends it with code 7
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "knetsim/sys/installation.h"
 #include "knetsim/sys/sandbox.h"
 
 namespace {
@@ -44,6 +46,7 @@ int main(int argc, char** argv) {
   if (argv[1] == std::string_view("--exit")) return exit_with_handlers();
   if (argv[1] == std::string_view("--signals")) return report_signals();
   knetsim::Sandbox::enter();
+  if (argv[1] == std::string_view("--where")) return std::puts(knetsim::own_directory().c_str()) < 0 ? 1 : 0;
   ::execvp(argv[1], argv + 1);
   std::perror(argv[1]);
   return 127;
