@@ -85,7 +85,11 @@ class SpdyClient {
     std::array<char, 4'096> piece{};
     for (;;) {
       if (auto frame = reader_.next()) return *std::move(frame);
-      reader_.take({piece.data(), dial_.stream().read_some(asio::buffer(piece))});
+      boost::system::error_code error;
+      const auto size = dial_.stream().read_some(asio::buffer(piece), error);
+      // A socket with a time limit isn't waited for again by itself when a program of the pod's has ended (SIGCHLD).
+      if (error && error != boost::system::errc::interrupted) throw boost::system::system_error(error, "read_some");
+      reader_.take({piece.data(), size});
     }
   }
   /// Up to the end of a stream: what all of them say.
