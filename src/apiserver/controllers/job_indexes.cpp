@@ -34,7 +34,7 @@ Indexes indexes_in(std::string_view text, std::int64_t end) {
     const auto hyphen = part.find('-');
     const auto first = number_of(part.substr(0, hyphen));
     const auto last = hyphen == std::string_view::npos ? first : number_of(part.substr(hyphen + 1));
-    if (!first || !last) continue;
+    if (!first || !last || *last < *first) continue;
     for (next = std::max(next, *first); next <= *last && next < end; ++next) indexes.insert(next);
   }
   return indexes;
