@@ -15,19 +15,6 @@ BIN = pathlib.Path(os.environ["KNETSIM_BUILD"]) / "bin"
 BUDGET = 60
 
 
-class Student(Session):
-    def run_outside(self, command):
-        # Not through a pipe: a lab keeps the descriptors of `knetsim do` open until its next visitor comes.
-        with tempfile.TemporaryFile(mode="w+") as output:
-            ran = subprocess.run(command.split(), stdout=output, stderr=output, stdin=subprocess.DEVNULL, timeout=BUDGET,
-                                 check=False, env=self.environment)
-            output.seek(0)
-            text = output.read()
-        if ran.returncode != 0:
-            raise AssertionError(f"{command} ended with {ran.returncode}\n{text}")
-        return text
-
-
 class Course(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="course.")
@@ -47,7 +34,7 @@ class Course(unittest.TestCase):
 
     def type_sheet(self, number):
         [sheet] = COURSE.glob(f"{number}-*.md")
-        session = Student(self.environment)
+        session = Session(self.environment)
         self.addCleanup(session.close)
         text = sheet.read_text()
         exercises = text.count("\n## ") - text.count("\n## To hand in")

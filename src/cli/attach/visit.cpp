@@ -346,6 +346,8 @@ class Visitors::Visit {
     if (!errand_) return;
     errand_->over = true;
     errand_->tell_end = nullptr;
+    // With whoever does it goes what it holds: who reads what a visitor wrote hears that there is no more.
+    errand_.reset();
   }
 
   EventLoop& loop_;

@@ -119,6 +119,40 @@ TEST(VisitorsOfALab, AreServedAgainAfterwards) {
   EXPECT_EQ(message->text, "{}");
 }
 
+// Somebody reads the other end of a pipe until there is no writer any more.
+TEST(VisitorsOfALab, LeaveNoDescriptorBehindWhenTheirLineIsDone) {
+  const auto door = make_door();
+  EventLoop loop;
+  const Visitors visitors(loop, door,
+                          {.describe = {},
+                           .inspect = {},
+                           .command_on = {},
+                           .kubectl = {},
+                           .explain = {},
+                           .do_errand =
+                               [](const std::shared_ptr<Errand>& errand) {
+                                 errand->tell_end(0);
+                                 return true;
+                               },
+                           .end = {}});
+  auto output = Pipe::create();
+  auto visitor = knock();
+  send_message(visitor, R"({"ask": "do", "line": "nodes", "terminal": false, "term": ""})",
+               {output.write, output.write, output.write});
+  output.write.reset();
+  bool answered = false;
+  {
+    const auto answer = loop.watch(visitor, POLLIN, [&] { answered = true; });
+    loop.run_until([&] { return answered; }, std::chrono::seconds(10));
+  }
+  ASSERT_TRUE(answered);
+  visitor.reset();
+  bool hung_up = false;
+  const auto end = loop.watch(output.read, POLLIN, [&] { hung_up = true; });
+  loop.run_until([&] { return hung_up; }, std::chrono::seconds(10));
+  EXPECT_TRUE(hung_up) << "the lab still holds the visitor's output";
+}
+
 TEST(VisitorsOfALab, HearWhereTheirQuestionIsWrong) {
   const auto door = make_door();
   EventLoop loop;
