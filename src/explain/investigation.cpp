@@ -90,6 +90,13 @@ std::vector<Place> concerned(Emulation& emulation, const Question& question, con
   return places;
 }
 
+std::optional<kubeproxy::Vip> vip_at(Emulation& emulation, const Address& address) {
+  for (auto* cluster : emulation.clusters())
+    for (const auto& vip : cluster->vips().services())
+      if (vip.address == address) return vip;
+  return std::nullopt;
+}
+
 std::vector<std::uint16_t> vxlan_ports_of(const std::vector<Place>& places) {
   std::set<std::uint16_t> ports;
   for (const auto& place : places) {
@@ -452,10 +459,12 @@ class Investigation {
         result_.notes.push_back(fmt::format("what told its sender of that ({}) was dropped by chain {} at {}",
                                             what_of(moment.packet), name_of(moment.passed->chain), moment.place));
     if (cause.place.empty()) cause.place = question_.from;
+    const auto end = trail_end(journey());
+    const auto* dropping =
+        end.last != nullptr && end.last->passed != nullptr ? end.last->passed->dropped_by() : nullptr;
+    if (const auto vip = vip_at(emulation_, question_.to); vip && end.last != nullptr)
+      tell_of_vip(cause, *vip, end.last->packet.ends.destination, owners_);
     if (asked_api_) {
-      const auto end = trail_end(journey());
-      const auto* dropping =
-          end.last != nullptr && end.last->passed != nullptr ? end.last->passed->dropped_by() : nullptr;
       tell_of_service(cause, service_ ? &*service_ : nullptr, question_, dropping, facts_[cause.place]);
     }
     for (const auto& [place, known] : facts_)

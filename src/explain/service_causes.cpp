@@ -137,6 +137,26 @@ void tell_of_target(Cause& cause, const KnownService& service, const KnownServic
 
 }  // namespace
 
+void tell_of_vip(Cause& cause, const kubeproxy::Vip& vip, const Address& turn, const Owners& owners) {
+  const auto whose = std::find_if(vip.endpoints.begin(), vip.endpoints.end(),
+                                  [&](const kubeproxy::VipEndpoint& one) { return one.address == turn; });
+  if (whose == vip.endpoints.end() || !whose->gone) return;
+  std::string there;
+  for (const auto& endpoint : vip.endpoints)
+    if (const auto owner = owners.find(endpoint.address); !endpoint.gone && owner != owners.end())
+      there += " " + owner->second;
+  const auto name = vip.address.to_string();
+  if (cause.disposition == Disposition::unexplained) {
+    // On the worker that had it nobody drops the packet: the bridge has nobody to give it to.
+    cause.disposition = Disposition::no_endpoint;
+    cause.cause = fmt::format("this probe was rewritten to {}, which no container has any more", turn.to_string());
+  }
+  if (cause.disposition == Disposition::no_endpoint)
+    cause.sentence = fmt::format("it is the turn of {}, whose container is gone", turn.to_string());
+  cause.object = fmt::format("VIP {}: a container that is deleted keeps its turn", name);
+  cause.remedy = there.empty() ? fmt::format("vip del {}", name) : fmt::format("vip add {}{}", name, there);
+}
+
 void tell_of_service(Cause& cause, const KnownService* service, const Question& question, const Step* dropping,
                      const PlaceFacts& there) {
   const bool proxys = dropping != nullptr && is_proxys(*dropping);

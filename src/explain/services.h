@@ -9,6 +9,7 @@
 #include "knetsim/emulator/emulation.h"
 #include "knetsim/explain/explanation.h"
 #include "knetsim/kubeproxy/services.h"
+#include "knetsim/kubeproxy/vip.h"
 
 namespace knetsim::explain {
 
@@ -60,6 +61,11 @@ std::optional<KnownService> service_named(Emulation& emulation, const std::strin
 std::optional<KnownService> service_at(Emulation& emulation, const Question& question, bool of_node);
 /// Whether the source's cluster has an API that may be asked.
 bool has_services(Emulation& emulation, const std::string& from);
+
+/// In service_causes.cpp. Says of a packet that was lost in the turn of a container that is gone whose turn that was,
+/// and how the virtual address is given those that are there; leaves other causes as they are. `turn`: where it was
+/// sent.
+void tell_of_vip(Cause& cause, const kubeproxy::Vip& vip, const Address& turn, const Owners& owners);
 
 /// In service_causes.cpp. Says of a loss what a Service has to do with it: whose the rule is, what is missing, and how
 /// it is put right. Where no Service is known, that the address is nobody's. `dropping` is the rule that dropped it;

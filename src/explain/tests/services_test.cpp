@@ -111,6 +111,31 @@ TEST(AService, ThatNobodyIsIsSaid) {
   EXPECT_EQ(cause.sentence, "10.96.0.77 is in the range of Services, and none has it");
 }
 
+TEST(AVip, WhoseContainerIsGoneSaysWhoseTurnItWas) {
+  const auto turn = parse_address("11.15.0.2");
+  kubeproxy::Vip vip{.address = parse_address("100.64.10.1"), .endpoints = {{kEndpoint}, {turn, true}}};
+  const Owners owners{{kEndpoint, "w1/c1"}};
+  const auto told = [&](Disposition disposition, const Address& to) {
+    Cause cause{.disposition = disposition, .place = "w1", .sentence = "a rule drops it", .remedy = "delete the rule"};
+    tell_of_vip(cause, vip, to, owners);
+    return cause;
+  };
+  const auto dropped = told(Disposition::no_endpoint, turn);
+  EXPECT_EQ(dropped.sentence, "it is the turn of 11.15.0.2, whose container is gone");
+  EXPECT_EQ(dropped.object, "VIP 100.64.10.1: a container that is deleted keeps its turn");
+  EXPECT_EQ(dropped.remedy, "vip add 100.64.10.1 w1/c1");
+  const auto timed_out = told(Disposition::no_neighbour, turn);  // TCP is sent there
+  EXPECT_EQ(timed_out.sentence, "a rule drops it");
+  EXPECT_EQ(timed_out.remedy, "vip add 100.64.10.1 w1/c1");
+  EXPECT_EQ(told(Disposition::dropped_by_rule, kEndpoint).remedy, "delete the rule") << "the turn of one that is there";
+  const auto unseen = told(Disposition::unexplained, turn);  // on the worker that had it no rule drops it
+  EXPECT_EQ(unseen.disposition, Disposition::no_endpoint);
+  EXPECT_EQ(unseen.cause, "this probe was rewritten to 11.15.0.2, which no container has any more");
+  EXPECT_EQ(told(Disposition::unexplained, kEndpoint).disposition, Disposition::unexplained);
+  vip.endpoints.erase(vip.endpoints.begin());
+  EXPECT_EQ(told(Disposition::no_endpoint, turn).remedy, "vip del 100.64.10.1") << "nobody is left";
+}
+
 TEST(AService, WithTheWrongTargetPortNamesTheRightOne) {
   Asked asked;
   asked.cause = {.disposition = Disposition::no_listener, .place = "w2/c2", .remedy = "another server"};

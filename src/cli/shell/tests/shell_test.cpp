@@ -372,7 +372,10 @@ TEST_F(Shell, ChecksWhatStands) {
   EXPECT_THAT(shown, HasSubstr("6 of 6 checks hold; 5 had nothing to look at"));
   EXPECT_EQ(type("delete C0w1/c2"), 0);
   EXPECT_EQ(type("check --only=vip,workers"), 1);
-  EXPECT_THAT(shown, AllOf(HasSubstr("✓ workers"), HasSubstr("✗ vip"), HasSubstr("1 of 2 checks hold")));
+  EXPECT_THAT(shown,
+              AllOf(HasSubstr("✓ workers"), HasSubstr("✗ vip"), HasSubstr("1 of 2 checks hold"),
+                    ContainsRegex(
+                        "LOST at C0w1: NO_ENDPOINT, .*whose container is gone; remedy: vip add 100.64.10.1 C0w1/c1")));
 }
 
 TEST_F(Shell, KeepsProgramsInTheBackgroundUntilTheyAreKilledOrTheirContainerGoes) {
