@@ -50,7 +50,7 @@ std::unordered_map<std::string, std::size_t> places_in(const json& list, const I
   return places;
 }
 
-/// Those of `all` that `chosen` names come in its order, the others in that of `original`; how they are mixed is told
+/// Those of `all` that `chosen` names come in its order, the others in that of `original`; how they alternate is told
 /// by `original` too, as far as it knows them.
 json in_order(json all, const json& chosen, const json& original, const Identity& identity) {
   const auto chosen_places = places_in(chosen, identity);
